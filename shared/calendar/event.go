@@ -1,0 +1,149 @@
+// Package calendar holds events as Google Calendar writes them and reads their
+// dates: instants in UTC, intervals half-open, a zone only where a date needs one.
+package calendar
+
+import (
+	"strings"
+	"time"
+)
+
+// An Event is a Calendar API event
+// (developers.google.com/workspace/calendar/api/v3/reference/events) with only the fields that a room needs.
+type Event struct {
+	ID           string     `json:"id"`
+	Status       string     `json:"status,omitempty"`
+	Summary      string     `json:"summary,omitempty"`
+	Start        Date       `json:"start,omitzero"`
+	End          Date       `json:"end,omitzero"`
+	Transparency string     `json:"transparency,omitempty"`
+	Visibility   string     `json:"visibility,omitempty"`
+	EventType    string     `json:"eventType,omitempty"`
+	Organizer    Person     `json:"organizer,omitzero"`
+	Attendees    []Attendee `json:"attendees,omitempty"`
+	Created      string     `json:"created,omitempty"`
+	// Booking is the room whose display made the event (private extended property), else "".
+	Booking string `json:"booking,omitempty"`
+}
+
+// Date is an event's start or end: a date of an all-day event, or a time.
+type Date struct {
+	Date     string `json:"date,omitempty"`
+	DateTime string `json:"dateTime,omitempty"`
+	TimeZone string `json:"timeZone,omitempty"`
+}
+
+// Person is an organizer.
+type Person struct {
+	Email       string `json:"email,omitempty"`
+	DisplayName string `json:"displayName,omitempty"`
+	Self        bool   `json:"self,omitempty"`
+}
+
+// Attendee is somebody invited, or a room.
+type Attendee struct {
+	Email          string `json:"email,omitempty"`
+	ResponseStatus string `json:"responseStatus,omitempty"`
+	Self           bool   `json:"self,omitempty"`
+	Resource       bool   `json:"resource,omitempty"`
+}
+
+// Private reports that the event's details are for its guests only; confidential is the old name of private.
+func (e Event) Private() bool { return e.Visibility == "private" || e.Visibility == "confidential" }
+
+// Masked returns e without what a private event hides.
+func (e Event) Masked() Event {
+	if e.Private() {
+		e.Summary, e.Organizer = "", Person{}
+	}
+	return e
+}
+
+// Interval is the half-open time [Start, End).
+type Interval struct{ Start, End time.Time }
+
+// Contains reports whether t lies in the interval.
+func (i Interval) Contains(t time.Time) bool { return !t.Before(i.Start) && t.Before(i.End) }
+
+// Overlaps reports whether both share an instant.
+func (i Interval) Overlaps(o Interval) bool { return i.Start.Before(o.End) && o.Start.Before(i.End) }
+
+// Interval reads the event's times; local is the zone of all-day dates and of
+// times with neither an offset nor a known zone. ok is false for an event
+// without a readable start. A missing or unreadable end is the start; an
+// all-day event lasts a day at least.
+func (e Event) Interval(local *time.Location) (i Interval, ok bool) {
+	start, ok := e.Start.in(local)
+	if !ok {
+		return Interval{}, false
+	}
+	end, ok := e.End.in(local)
+	if !ok {
+		end = start
+	}
+	if e.Start.Date != "" && !end.After(start) {
+		end = NextMidnight(start, local)
+	}
+	return Interval{start, end}, true
+}
+
+// AllDay reports whether the event fills whole local days: written as dates, or, as resource calendars write them, from one midnight to another.
+func (e Event) AllDay(local *time.Location) bool {
+	if e.Start.Date != "" {
+		return true
+	}
+	i, ok := e.Interval(local)
+	return ok && i.End.After(i.Start) && isMidnight(i.Start, local) && isMidnight(i.End, local)
+}
+
+// in reads a date. An offset wins over a zone's name: they disagree in real data.
+func (d Date) in(local *time.Location) (time.Time, bool) {
+	if d.Date != "" {
+		t, err := time.Parse(time.DateOnly, d.Date)
+		if err != nil {
+			return time.Time{}, false
+		}
+		return Midnight(t.Year(), t.Month(), t.Day(), local), true
+	}
+	text := strings.TrimSpace(d.DateTime)
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t.UTC(), true
+	}
+	t, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", text, Zone(local, d.TimeZone))
+	return t.UTC(), err == nil
+}
+
+// Zone returns the first of the names that is an IANA zone, else fallback.
+func Zone(fallback *time.Location, names ...string) *time.Location {
+	for _, name := range names {
+		if name == "" || name == "Local" {
+			continue
+		}
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc
+		}
+	}
+	return fallback
+}
+
+// Midnight is the first instant of a day in loc, which is not 00:00 where the clocks go forward at midnight.
+func Midnight(year int, month time.Month, day int, loc *time.Location) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, loc)
+	if t.Day() != time.Date(year, month, day, 12, 0, 0, 0, loc).Day() { // shown as 23:00 of the day before
+		t = t.Add(time.Hour)
+	}
+	return t.UTC()
+}
+
+
+
+
+// NextMidnight is the first instant of the day after t in loc.
+func NextMidnight(t time.Time, loc *time.Location) time.Time {
+	y, m, d := t.In(loc).Date()
+	return Midnight(y, m, d+1, loc)
+}
+
+func isMidnight(t time.Time, loc *time.Location) bool {
+	y, m, d := t.In(loc).Date()
+	return t.Equal(Midnight(y, m, d, loc))
+}

@@ -1,0 +1,99 @@
+// Package gcs keeps documents in a Cloud Storage bucket. Every write carries a
+// generation precondition, which is also what lets the library repeat it.
+package gcs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iterator"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+)
+
+// A Bucket is a Cloud Storage bucket of JSON documents.
+type Bucket struct{ handle *storage.BucketHandle }
+
+var _ documents.Bucket = Bucket{}
+
+// New returns the bucket of that name.
+func New(client *storage.Client, name string) Bucket { return Bucket{client.Bucket(name)} }
+
+// Get implements [documents.Bucket].
+func (b Bucket) Get(ctx context.Context, name string) (documents.Document, error) {
+	obj := b.handle.Object(name)
+	r, err := obj.NewReader(ctx)
+	if errors.Is(err, storage.ErrObjectNotExist) {
+		return documents.Document{}, fmt.Errorf("%s: %w", name, documents.ErrNotFound)
+	}
+	if err != nil {
+		return documents.Document{}, fmt.Errorf("reading object %s: %w", name, err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return documents.Document{}, fmt.Errorf("reading object %s: %w", name, err)
+	}
+	info := documents.Info{Name: name, Generation: r.Attrs.Generation, Metadata: r.Metadata()}
+	return documents.Document{Info: info, Data: data}, nil
+}
+
+// Put implements [documents.Bucket].
+func (b Bucket) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+	cond := storage.Conditions{GenerationMatch: gen}
+	if gen == 0 {
+		cond = storage.Conditions{DoesNotExist: true}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // an unfinished upload is dropped, not committed
+	w := b.handle.Object(name).If(cond).NewWriter(ctx)
+	w.ContentType = "application/json"
+	w.Metadata = metadata
+	w.ChunkSize = 0 // one request: documents are small
+	if _, err := w.Write(data); err != nil {
+		return 0, writeError(name, err)
+	}
+	if err := w.Close(); err != nil {
+		return 0, writeError(name, err)
+	}
+	return w.Attrs().Generation, nil
+}
+
+func writeError(name string, err error) error {
+	var api *googleapi.Error
+	if errors.As(err, &api) && api.Code == http.StatusPreconditionFailed {
+		return fmt.Errorf("%s: %w", name, documents.ErrConflict)
+	}
+	return fmt.Errorf("writing object %s: %w", name, err)
+}
+
+// List implements [documents.Bucket]; it asks for 1,000 objects a call.
+func (b Bucket) List(ctx context.Context, prefix string) iter.Seq2[documents.Info, error] {
+	return func(yield func(documents.Info, error) bool) {
+		query := &storage.Query{Prefix: prefix, Projection: storage.ProjectionNoACL}
+		if err := query.SetAttrSelection([]string{"Name", "Generation", "Metadata"}); err != nil {
+			yield(documents.Info{}, err)
+			return
+		}
+		objects := b.handle.Objects(ctx, query)
+		for {
+			attrs, err := objects.Next()
+			if errors.Is(err, iterator.Done) {
+				return
+			}
+			if err != nil {
+				yield(documents.Info{}, fmt.Errorf("listing objects %s*: %w", prefix, err))
+				return
+			}
+			if !yield(documents.Info{Name: attrs.Name, Generation: attrs.Generation, Metadata: attrs.Metadata}, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,98 @@
+// Package messages is how functions meet: a function publishes to a topic, and
+// each subscription's function gets the message as a push delivery, an HTTP POST
+// of Google's push envelope (cloud.google.com/pubsub/docs/push).
+//
+// Delivery is at least once and in any order. Implementations: Pub/Sub
+// (messages/pubsub) and a queue in SQLite (infra/local).
+package messages
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// A Message is what a topic carries.
+type Message struct {
+	Data        []byte            `json:"data,omitempty"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	OrderingKey string            `json:"orderingKey,omitempty"`
+}
+
+// A Publisher puts messages on topics. When Publish returns without error the message is kept until it is delivered.
+type Publisher interface {
+	Publish(ctx context.Context, topic string, m Message) error
+}
+
+// PublishJSON publishes v as JSON.
+func PublishJSON(ctx context.Context, p Publisher, topic string, v any, attributes map[string]string) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding message for %s: %w", topic, err)
+	}
+	return p.Publish(ctx, topic, Message{Data: data, Attributes: attributes})
+}
+
+// A Delivery is one push of a message.
+type Delivery struct {
+	Message Pushed `json:"message"`
+	// Subscription is the full name, projects/P/subscriptions/S.
+	Subscription string `json:"subscription"`
+	// Attempt counts the pushes of this message from 1; 0 where the subscription has no dead-letter policy.
+	Attempt int `json:"deliveryAttempt,omitempty"`
+}
+
+// Pushed is a message with what the service added to it.
+type Pushed struct {
+	Message
+
+	ID          string    `json:"messageId"`
+	PublishTime time.Time `json:"publishTime"`
+}
+
+// maxPush is Pub/Sub's 10 MB a message in base64, with room for the envelope.
+const maxPush = 14 << 20
+
+// Decode reads a push envelope from a request.
+func Decode(r *http.Request) (Delivery, error) {
+	var d Delivery
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxPush)).Decode(&d); err != nil {
+		return d, fmt.Errorf("reading push envelope: %w", err)
+	}
+	if d.Message.ID == "" {
+		return d, fmt.Errorf("reading push envelope: message.messageId is missing")
+	}
+	return d, nil
+}
+
+// Handle returns the handler of a subscription. An envelope that cannot be
+// read is answered 400, an error of f that is no [web.Problem] 503, so that the
+// message comes again; nil is answered 204.
+func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
+	return web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		d, err := Decode(r)
+		if err != nil {
+			return web.NewProblem(http.StatusBadRequest, "The body is no Pub/Sub push envelope.", err)
+		}
+		if err := f(r.Context(), d); err != nil {
+			return web.Unavailable(err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is no JSON of v's shape is a 400 problem.
+func (d Delivery) Payload(v any) error {
+	if len(d.Message.Data) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(d.Message.Data, v); err != nil {
+		return web.NewProblem(http.StatusBadRequest, "The message's data is not of this topic's form.", err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// MaxBody is the size that a request's body may have, in bytes.
+const MaxBody = 64 << 10
+
+// DecodeJSON reads one JSON object of at most [MaxBody] bytes into v. What is
+// wrong with it comes back as a [Problem] that names it.
+func DecodeJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return decodeProblem(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return NewProblem(http.StatusBadRequest, "The body must hold one JSON object and nothing after it.", nil)
+	}
+	return nil
+}
+
+func decodeProblem(err error) error {
+	var (
+		tooLarge *http.MaxBytesError
+		typ      *json.UnmarshalTypeError
+		problem  *Problem
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &tooLarge):
+		return NewProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil)
+	case errors.As(err, &typ):
+		return NewProblem(http.StatusBadRequest, fmt.Sprintf("The field %q is a %s; it must be a %s.", typ.Field, typ.Value, typ.Type), nil)
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		return NewProblem(http.StatusBadRequest, "The body has an unknown field: "+strings.TrimPrefix(err.Error(), "json: unknown field ")+".", nil)
+	default:
+		return NewProblem(http.StatusBadRequest, "The body is no JSON object.", nil)
+	}
+}
+
+// Bearer returns the token of an Authorization: Bearer header, or "".
+func Bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// SameSecret compares in a time that tells nothing of either value, not even its length. An empty want matches nothing.
+func SameSecret(got, want string) bool {
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && want != ""
+}
+
+// Timeout bounds the context of every request to h.
+func Timeout(h http.Handler, d time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// WriteJSON answers with v as JSON.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, err = w.Write(append(data, '\n'))
+	if err != nil {
+		return nil //nolint:nilerr // the client is gone, and the header is written
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+// Package web holds what every HTTP function needs: handlers that return
+// errors, RFC 9457 problem bodies and set-up that waits for the first request.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+)
+
+// A Problem is an error that the client may see. Err, when set, is logged and
+// never sent.
+type Problem struct {
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+
+	// Extra members of the body (RFC 9457, section 3.2).
+	AvailableMins *int `json:"available_mins,omitempty"`
+
+	Err error `json:"-"`
+}
+
+func (p *Problem) Error() string {
+	if p.Err == nil {
+		return p.Title
+	}
+	return p.Title + ": " + p.Err.Error()
+}
+
+func (p *Problem) Unwrap() error { return p.Err }
+
+// NewProblem returns a problem with the status's standard title.
+func NewProblem(status int, detail string, err error) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Err: err}
+}
+
+// Unavailable returns err if it is a problem already, else a 503 problem that
+// hides it: the caller may try again.
+func Unavailable(err error) error {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return NewProblem(http.StatusServiceUnavailable, "Try again in a moment.", err)
+}
+
+// HandlerFunc is an [http.HandlerFunc] that returns its error instead of
+// writing it. It must not have written to w when it returns a non-nil error.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+func (h HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		writeError(w, r, err)
+	}
+}
+
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	var p *Problem
+	if !errors.As(err, &p) {
+		p = NewProblem(http.StatusInternalServerError, "", err)
+	}
+	level := slog.LevelWarn
+	if p.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client is gone if this fails
+}
+
+// Lazy returns a handler that calls setup on the first request and keeps the
+// result. Unlike [sync.OnceValues] it does not keep a failure: the request
+// gets 503 and the next one tries again.
+func Lazy(setup func(context.Context) (http.Handler, error)) http.HandlerFunc {
+	var (
+		mu sync.Mutex
+		h  http.Handler
+	)
+	get := func(ctx context.Context) (http.Handler, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if h != nil {
+			return h, nil
+		}
+		// Clients outlive the request that made them.
+		got, err := setup(context.WithoutCancel(ctx))
+		if err == nil {
+			h = got
+		}
+		return got, err
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		handler, err := get(r.Context())
+		if err != nil {
+			writeError(w, r, NewProblem(http.StatusServiceUnavailable, "", err))
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}
+}

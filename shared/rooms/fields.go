@@ -1,0 +1,120 @@
+package rooms
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+)
+
+// Fields are a display's variables, as texts for people in the room's language and zone.
+type Fields struct {
+	BusyNow       int    `json:"busynow"` // 1 busy, 0 free
+	CurEvMtg      string `json:"curevmtg"`
+	CurEvStart    string `json:"curevstart"`
+	CurEvEnd      string `json:"curevend"`
+	CurEvTm       string `json:"curevtm"`
+	CurOrganizer  string `json:"curevorganizer"`
+	CurEvID       string `json:"curevid"`
+	NextEvMtg     string `json:"nextevmtg"`
+	NextEvStart   string `json:"nextevstart"`
+	NextEvEnd     string `json:"nextevend"`
+	NextEvTm      string `json:"nextevtm"`
+	NextOrganizer string `json:"nextevorganizer"`
+	NextEvID      string `json:"nextevid"`
+}
+
+// A Variable is one variable of a display.
+type Variable struct {
+	Name string
+	// Alias is another name under which existing Things have it.
+	Alias string
+	// Optional variables are served where a Thing has them.
+	Optional bool
+	Value    func(Fields) any
+}
+
+// Variables lists a display's variables in the order of their importance: the colour of the door, then the current texts, then the next.
+var Variables = []Variable{
+	{"busynow", "", false, func(f Fields) any { return f.BusyNow }},
+	{"curevmtg", "curevmsg", false, func(f Fields) any { return short(f.CurEvMtg) }},
+	{"curevstart", "", false, func(f Fields) any { return f.CurEvStart }},
+	{"curevend", "", false, func(f Fields) any { return f.CurEvEnd }},
+	{"curevtm", "", false, func(f Fields) any { return f.CurEvTm }},
+	{"curevorganizer", "", true, func(f Fields) any { return short(f.CurOrganizer) }},
+	{"curevid", "", true, func(f Fields) any { return f.CurEvID }},
+	{"nextevmtg", "nextevmsg", false, func(f Fields) any { return short(f.NextEvMtg) }},
+	{"nextevstart", "", false, func(f Fields) any { return f.NextEvStart }},
+	{"nextevend", "", false, func(f Fields) any { return f.NextEvEnd }},
+	{"nextevtm", "", false, func(f Fields) any { return f.NextEvTm }},
+	{"nextevorganizer", "", true, func(f Fields) any { return short(f.NextOrganizer) }},
+	{"nextevid", "", true, func(f Fields) any { return f.NextEvID }},
+}
+
+// maxText keeps a title well inside a device's receive buffer of 256 bytes
+// (ArduinoIoTCloudTCP.h, MQTT_TRANSMIT_BUFFER_SIZE).
+const maxText = 64
+
+func short(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	cut := maxText - len("…")
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// FieldsAt returns the display's texts at an instant.
+func (r Room) FieldsAt(events []calendar.Event, at time.Time) Fields {
+	return r.fields(r.StatusAt(events, at))
+}
+
+// Fields returns the texts of a status.
+func (r Room) Fields(s Status) Fields { return r.fields(s) }
+
+func (r Room) fields(s Status) Fields {
+	w := wordsOf(r.Locale)
+	midnight := calendar.NextMidnight(s.At, r.Zone)
+	f := Fields{CurEvMtg: w.freeAllDay}
+	switch {
+	case s.Current != nil:
+		f.BusyNow = 1
+		f.CurEvMtg, f.CurOrganizer, f.CurEvID = s.Current.Title, s.Current.Organizer, s.Current.ID
+		f.CurEvStart, f.CurEvEnd, f.CurEvTm = r.times(*s.Current, midnight)
+	case s.Next != nil && s.Next.Start.Before(midnight):
+		f.CurEvMtg = w.freeUntil + clock(s.Next.Start, r.Zone)
+	}
+	if s.Next != nil {
+		f.NextEvMtg, f.NextOrganizer, f.NextEvID = s.Next.Title, s.Next.Organizer, s.Next.ID
+		f.NextEvStart, f.NextEvEnd, f.NextEvTm = r.times(*s.Next, midnight)
+	}
+	return f
+}
+
+// times writes a meeting's start, end and span: clock times within today, the
+// day before them on another day, dates over several days. midnight ends today.
+func (r Room) times(m Meeting, midnight time.Time) (start, end, span string) {
+	w := wordsOf(r.Locale)
+	from, last := m.Start.In(r.Zone), m.End.Add(-time.Nanosecond).In(r.Zone)
+	sameDay := from.YearDay() == last.YearDay() && from.Year() == last.Year()
+	today := m.Start.Before(midnight)
+	switch {
+	case !sameDay:
+		start, end = w.date(from), w.date(last)
+		return start, end, start + "-" + end
+	case m.AllDay && today:
+		return clock(m.Start, r.Zone), clock(m.End, r.Zone), w.allDay
+	case m.AllDay:
+		return w.date(from), w.date(last), w.day(from) + " " + w.allDay
+	case today:
+		start, end = clock(m.Start, r.Zone), clock(m.End, r.Zone)
+		return start, end, start + "-" + end
+	default:
+		end = clock(m.End, r.Zone)
+		return from.Format("2006-01-02 15:04"), end, w.day(from) + " " + clock(m.Start, r.Zone) + "-" + end
+	}
+}
+
+func clock(t time.Time, loc *time.Location) string { return t.In(loc).Format("15:04") }

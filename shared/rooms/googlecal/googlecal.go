@@ -1,0 +1,284 @@
+// Package googlecal talks to the Google Calendar API for the rooms bridge. It
+// holds no rules: what an event means for a room is in shared/rooms.
+package googlecal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/googleapis/gax-go/v2"
+	"golang.org/x/oauth2"
+	gcal "google.golang.org/api/calendar/v3"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/option"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+)
+
+// marker is the private extended property of events that were booked at a display; its value is the room's name.
+const marker = "carillon_room"
+
+// callTimeout bounds each call.
+const callTimeout = 10 * time.Second
+
+// A Client reads and books rooms' calendars. It may be used by many goroutines.
+type Client struct {
+	api *gcal.Service
+	now func() time.Time
+
+	mu     sync.Mutex
+	offset time.Duration // from our clock to Google's
+}
+
+// Config says how to reach the API.
+type Config struct {
+	// BaseURL replaces https://www.googleapis.com/ when set; calls then carry a fixed bearer and no Google account is needed.
+	BaseURL string
+	// Credentials are a service account's key (JSON); without them the function's own account is used.
+	Credentials []byte
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// New returns a client.
+func New(ctx context.Context, cfg Config) (*Client, error) {
+	opts := []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope)}
+	switch {
+	case cfg.BaseURL != "":
+		token := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})
+		opts = []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}
+	case len(cfg.Credentials) > 0:
+		opts = append(opts, option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials))
+	}
+	api, err := gcal.NewService(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("making the Calendar client: %w", err)
+	}
+	return &Client{api: api, now: cfg.Now}, nil
+}
+
+// A Listing is a calendar's coming events.
+type Listing struct {
+	Events   []calendar.Event // in the order of their starts, private ones masked
+	TimeZone string           // the calendar's
+	// FetchedAt is when Google's answer was asked for, on Google's clock.
+	FetchedAt time.Time
+}
+
+const listFields = "nextPageToken,timeZone,items(id,status,summary,start,end,transparency,visibility,eventType," +
+	"organizer(email,displayName,self),attendees(email,responseStatus,self,resource),created,extendedProperties/private)"
+
+// List returns the events that end after from and start before `to`, page by
+// page until enough says that what it has is enough or the window ends. A page may be empty with more to come.
+func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time, enough func([]calendar.Event) bool) (Listing, error) {
+	var l Listing
+	call := c.api.Events.List(calendarID).SingleEvents(true).OrderBy("startTime").MaxResults(250).MaxAttendees(50).
+		TimeMin(from.UTC().Format(time.RFC3339)).TimeMax(to.UTC().Format(time.RFC3339)).Fields(googleapi.Field(listFields))
+	for token := ""; ; {
+		began := c.now()
+		page, err := retry(ctx, func(ctx context.Context) (*gcal.Events, error) { return call.PageToken(token).Context(ctx).Do() })
+		if err != nil {
+			return l, fmt.Errorf("listing events: %w", err)
+		}
+		if token == "" {
+			l.FetchedAt, l.TimeZone = c.googleTime(began, page.Header), page.TimeZone
+		}
+		for _, item := range page.Items {
+			l.Events = append(l.Events, event(calendarID, item).Masked())
+		}
+		if token = page.NextPageToken; token == "" || enough(l.Events) {
+			return l, nil
+		}
+	}
+}
+
+// googleTime is the time t of our clock on Google's, known from an answer's
+// Date header. That has whole seconds only and is as late as the answer, so our
+// clock is believed within those bounds, and corrected as little as possible: two listings of one second keep their order.
+func (c *Client) googleTime(t time.Time, h http.Header) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return t.Add(c.offset).UTC()
+	}
+	earliest := date.Add(-c.now().Sub(t)) // the answer took this long at most
+	latest := date.Add(time.Second - time.Nanosecond)
+	if got := t.Add(c.offset); got.Before(earliest) {
+		c.offset += earliest.Sub(got)
+	} else if got.After(latest) {
+		c.offset -= got.Sub(latest)
+	}
+	return t.Add(c.offset).UTC()
+}
+
+// Get returns an event; a deleted one has status cancelled. See [NotFound].
+func (c *Client) Get(ctx context.Context, calendarID, id string) (calendar.Event, error) {
+	e, err := retry(ctx, func(ctx context.Context) (*gcal.Event, error) {
+		return c.api.Events.Get(calendarID, id).Context(ctx).Do()
+	})
+	if err != nil {
+		return calendar.Event{}, fmt.Errorf("reading an event: %w", err)
+	}
+	return event(calendarID, e), nil
+}
+
+// Insert books span for a room under an id of our own, and marks the event as
+// booked at the room's display. Because of the id a repeat makes no second event: it is [Duplicate].
+func (c *Client) Insert(ctx context.Context, calendarID, id, room, title string, span calendar.Interval) error {
+	body := &gcal.Event{
+		Id: id, Summary: title,
+		Start:              &gcal.EventDateTime{DateTime: span.Start.UTC().Format(time.RFC3339)},
+		End:                &gcal.EventDateTime{DateTime: span.End.UTC().Format(time.RFC3339)},
+		ExtendedProperties: &gcal.EventExtendedProperties{Private: map[string]string{marker: room}},
+	}
+	_, err := retry(ctx, func(ctx context.Context) (*gcal.Event, error) {
+		return c.api.Events.Insert(calendarID, body).Context(ctx).Do()
+	})
+	if err != nil {
+		return fmt.Errorf("inserting an event: %w", err)
+	}
+	return nil
+}
+
+// Delete removes an event; one that is gone already is no error.
+func (c *Client) Delete(ctx context.Context, calendarID, id string) error {
+	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.api.Events.Delete(calendarID, id).SendUpdates("none").Context(ctx).Do()
+	})
+	if err != nil && !NotFound(err) {
+		return fmt.Errorf("deleting an event: %w", err)
+	}
+	return nil
+}
+
+// A Watched channel is what Google granted.
+type Watched struct {
+	ResourceID string
+	Expiration time.Time
+}
+
+// Watch opens a push channel on a calendar's events. It is not repeated after a
+// failure: an id serves once (reason channelIdNotUnique).
+func (c *Client) Watch(ctx context.Context, calendarID, channelID, token, address string) (Watched, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := c.api.Events.Watch(calendarID, &gcal.Channel{Id: channelID, Type: "web_hook", Address: address, Token: token}).Context(ctx).Do()
+	if err != nil {
+		return Watched{}, fmt.Errorf("watching a calendar: %w", hideURL(err))
+	}
+	return Watched{got.ResourceId, time.UnixMilli(got.Expiration).UTC()}, nil
+}
+
+// Stop ends a channel; one that is gone already is no error.
+func (c *Client) Stop(ctx context.Context, channelID, resourceID string) error {
+	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.api.Channels.Stop(&gcal.Channel{Id: channelID, ResourceId: resourceID}).Context(ctx).Do()
+	})
+	if err != nil && !NotFound(err) {
+		return fmt.Errorf("stopping a channel: %w", err)
+	}
+	return nil
+}
+
+// NotFound reports an answer 404 or 410.
+func NotFound(err error) bool { code := status(err); return code == http.StatusNotFound || code == http.StatusGone }
+
+// Duplicate reports that an event with this id exists or once did.
+func Duplicate(err error) bool { return status(err) == http.StatusConflict }
+
+// Permanent reports an answer that repeating the call will not change, and its reason.
+func Permanent(err error) (reason string, ok bool) {
+	var api *googleapi.Error
+	if !errors.As(err, &api) || transient(err) {
+		return "", false
+	}
+	if len(api.Errors) > 0 {
+		return api.Errors[0].Reason, true
+	}
+	return http.StatusText(api.Code), true
+}
+
+func status(err error) int {
+	var api *googleapi.Error
+	if errors.As(err, &api) {
+		return api.Code
+	}
+	return 0
+}
+
+// transient follows developers.google.com/workspace/calendar/api/guides/errors:
+// both 403 and 429 tell of the rate, and 5xx pass.
+func transient(err error) bool {
+	var api *googleapi.Error
+	if !errors.As(err, &api) {
+		return !errors.Is(err, context.Canceled)
+	}
+	if api.Code == http.StatusTooManyRequests || api.Code >= 500 {
+		return true
+	}
+	if api.Code != http.StatusForbidden || len(api.Errors) == 0 {
+		return false
+	}
+	reason := api.Errors[0].Reason
+	return reason == "rateLimitExceeded" || reason == "userRateLimitExceeded"
+}
+
+const attempts = 4
+
+// retry repeats a call that may pass the next time, with growing random pauses, while ctx allows.
+func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	backoff := gax.Backoff{Initial: 500 * time.Millisecond, Max: 8 * time.Second, Multiplier: 2}
+	for attempt := 1; ; attempt++ {
+		callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+		got, err := call(callCtx)
+		cancel()
+		if err == nil || attempt == attempts || !transient(err) || ctx.Err() != nil {
+			return got, hideURL(err)
+		}
+		if gax.Sleep(ctx, backoff.Pause()) != nil {
+			return got, hideURL(err)
+		}
+	}
+}
+
+// hideURL drops a failed request's address, which names a calendar and so a person.
+func hideURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func event(calendarID string, e *gcal.Event) calendar.Event {
+	out := calendar.Event{
+		ID: e.Id, Status: e.Status, Summary: e.Summary, Start: date(e.Start), End: date(e.End),
+		Transparency: e.Transparency, Visibility: e.Visibility, EventType: e.EventType, Created: e.Created,
+	}
+	if o := e.Organizer; o != nil {
+		out.Organizer = calendar.Person{Email: o.Email, DisplayName: o.DisplayName, Self: o.Self}
+	}
+	for _, a := range e.Attendees {
+		if a.Self || a.Resource || strings.EqualFold(a.Email, calendarID) { // only the room's answer matters
+			out.Attendees = append(out.Attendees, calendar.Attendee{Email: a.Email, ResponseStatus: a.ResponseStatus, Self: a.Self, Resource: a.Resource})
+		}
+	}
+	if x := e.ExtendedProperties; x != nil {
+		out.Booking = x.Private[marker]
+	}
+	return out
+}
+
+func date(d *gcal.EventDateTime) calendar.Date {
+	if d == nil {
+		return calendar.Date{}
+	}
+	return calendar.Date{Date: d.Date, DateTime: d.DateTime, TimeZone: d.TimeZone}
+}

@@ -1,0 +1,193 @@
+// Package iotcloud talks to the Arduino IoT Cloud API for the rooms bridge: it
+// lists Things and publishes values, within the account's request limit.
+package iotcloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	iot "github.com/arduino/iot-client-go/v3"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// DefaultURL is where the API is.
+const DefaultURL = "https://api2.arduino.cc"
+
+// callTimeout bounds each call.
+const callTimeout = 10 * time.Second
+
+var (
+	// ErrNotFound says that the Thing or property is gone.
+	ErrNotFound = errors.New("the Arduino cloud knows no such Thing or variable")
+	// ErrRefused says that the account's key, or its rights, are wrong.
+	ErrRefused = errors.New("the Arduino cloud refused the client id and secret")
+)
+
+// A Client speaks for one account. It may be used by many goroutines.
+type Client struct {
+	api     *iot.APIClient
+	org     string
+	limiter *limiter
+	source  func() oauth2.TokenSource
+
+	mu    sync.Mutex
+	token oauth2.TokenSource
+}
+
+// New returns a client for the account of the settings. It does no I/O.
+func New(baseURL string, s *rooms.Settings) *Client {
+	client := &http.Client{Timeout: callTimeout, Transport: organization{s.OrganizationID}}
+	cfg := iot.NewConfiguration()
+	cfg.Servers = iot.ServerConfigurations{{URL: baseURL}}
+	cfg.HTTPClient = client
+	cc := clientcredentials.Config{
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TokenURL: baseURL + "/iot/v1/clients/token",
+		AuthStyle: oauth2.AuthStyleInParams, EndpointParams: url.Values{"audience": {"https://api2.arduino.cc/iot"}},
+	}
+	if s.OrganizationID != "" {
+		cc.EndpointParams.Set("organization_id", s.OrganizationID)
+	}
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
+	c := &Client{api: iot.NewAPIClient(cfg), org: s.OrganizationID, limiter: newLimiter(s.Limit())}
+	// A token lives 300 s; it is renewed a minute before.
+	c.source = func() oauth2.TokenSource { return oauth2.ReuseTokenSourceWithExpiry(nil, fresh{ctx, cc}, time.Minute) }
+	c.token = c.source()
+	return c
+}
+
+// fresh asks for a token each time; [clientcredentials.Config.TokenSource] has a cache of its own that renews too late.
+type fresh struct {
+	ctx context.Context //nolint:containedctx // oauth2 takes its HTTP client from it
+	cc  clientcredentials.Config
+}
+
+func (f fresh) Token() (*oauth2.Token, error) { return f.cc.Token(f.ctx) }
+
+// organization puts X-Organization on every request, the token's too: without it there the account gets the lowest limit.
+type organization struct{ id string }
+
+func (o organization) RoundTrip(r *http.Request) (*http.Response, error) {
+	if o.id != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("X-Organization", o.id)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// A Thing is a display's Thing with the values that the cloud has for it.
+type Thing struct {
+	rooms.Thing
+
+	Name   string
+	Values map[string]any // by variable; absent when never written
+}
+
+// Things lists the account's Things with their variables and values: one request.
+func (c *Client) Things(ctx context.Context) ([]Thing, error) {
+	var found []Thing
+	err := c.call(ctx, func(ctx context.Context) (*http.Response, error) {
+		list, resp, err := c.api.ThingsV2API.ThingsV2List(ctx).ShowProperties(true).Execute()
+		found = found[:0]
+		for i := range list {
+			found = append(found, thing(&list[i]))
+		}
+		return resp, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing Things: %w", err)
+	}
+	return found, nil
+}
+
+func thing(t *iot.ArduinoThing) Thing {
+	out := Thing{Name: t.Name, Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}}
+	for i := range t.Properties {
+		p := &t.Properties[i]
+		name := p.GetVariableName()
+		if name == "" {
+			name = p.Name
+		}
+		out.Properties[name] = p.Id
+		if p.LastValue != nil {
+			out.Values[name] = p.LastValue
+		}
+	}
+	return out
+}
+
+// Publish sends one value to a Thing's property: one request.
+func (c *Client) Publish(ctx context.Context, thingID, propertyID string, value any) error {
+	err := c.call(ctx, func(ctx context.Context) (*http.Response, error) {
+		return c.api.PropertiesV2API.PropertiesV2Publish(ctx, thingID, propertyID).PropertyValue(iot.PropertyValue{Value: value}).Execute()
+	})
+	if err != nil {
+		return fmt.Errorf("publishing a value: %w", err)
+	}
+	return nil
+}
+
+// call makes one request within the limit; a token that has been revoked is replaced once.
+func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Response, error)) error {
+	for attempt := 1; ; attempt++ {
+		if err := c.limiter.wait(ctx); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		source := c.token
+		c.mu.Unlock()
+		token, err := source.Token()
+		if err != nil {
+			return tokenError(err)
+		}
+		resp, err := do(context.WithValue(ctx, iot.ContextAccessToken, token.AccessToken))
+		switch {
+		case resp == nil:
+			return hideURL(err)
+		case resp.StatusCode == http.StatusUnauthorized && attempt == 1:
+			c.mu.Lock()
+			if c.token == source {
+				c.token = c.source()
+			}
+			c.mu.Unlock()
+			continue
+		case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+			return ErrRefused
+		case resp.StatusCode == http.StatusNotFound:
+			return ErrNotFound
+		case resp.StatusCode == http.StatusTooManyRequests:
+			c.limiter.slower()
+		}
+		if err != nil {
+			return fmt.Errorf("the Arduino cloud answered %d", resp.StatusCode)
+		}
+		return nil
+	}
+}
+
+// tokenError drops the answer's body, which may repeat what we sent.
+func tokenError(err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response != nil {
+		if code := refused.Response.StatusCode; code >= 500 || code == http.StatusTooManyRequests {
+			return fmt.Errorf("the Arduino cloud answered %d to the token request", code)
+		}
+		return ErrRefused
+	}
+	return hideURL(err)
+}
+
+func hideURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,154 @@
+// Package rooms holds the rules of the rooms bridge: which events block a room,
+// what its display shows and when that changes, where a booking fits. They are
+// pure: plain values in and out, the clock an argument. It also names what the
+// bridge's functions share: settings, topics, messages and documents.
+package rooms
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones are read by name, and images may have none
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// Topics.
+const (
+	TopicEvents  = "roomcalendar_events"
+	TopicTick    = "roomcalendar_tick"
+	TopicDue     = "roomcalendar_due"
+	TopicRefresh = "roomcalendar_refresh"
+	TopicWatch   = "roomcalendar_watch"
+)
+
+// KindReconcile is the kind attribute of the [TopicDue] message that compares every Thing with what it should show.
+const KindReconcile = "reconcile"
+
+// SettingsFile is the settings' name in the config bucket; CredentialsFile a service account's key beside it, if any.
+const (
+	SettingsFile    = "config.json"
+	CredentialsFile = "calendar_credentials.json"
+)
+
+// Schema is the JSON Schema of config.json.
+//
+//go:embed config.schema.json
+var Schema []byte
+
+// Settings are config.json.
+type Settings struct {
+	ClientID          string         `json:"iot_client_id"`
+	ClientSecret      string         `json:"iot_client_secret"`
+	OrganizationID    string         `json:"iot_organization_id"`
+	RequestsPerSecond int            `json:"iot_requests_per_second"`
+	WatchURL          string         `json:"gcal_watch_function_url"`
+	TimeZone          string         `json:"time_zone"`
+	Locale            string         `json:"locale"`
+	Rooms             []RoomSettings `json:"rooms"`
+}
+
+// RoomSettings are a room of config.json.
+type RoomSettings struct {
+	Name              string `json:"room_name"`
+	CalendarID        string `json:"gcal_calendar_id"`
+	TimeZone          string `json:"time_zone"`
+	Locale            string `json:"locale"`
+	TransparentEvents string `json:"transparent_events"`
+}
+
+// LoadSettings returns the bridge's settings in the config bucket.
+func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
+	return config.NewSettings[Settings](bucket, SettingsFile, Schema)
+}
+
+// Limit is how many requests a second the Arduino account takes: 10 with an organisation on a paid plan, else 1.
+func (s *Settings) Limit() int {
+	switch {
+	case s.RequestsPerSecond > 0:
+		return s.RequestsPerSecond
+	case s.OrganizationID != "":
+		return 10
+	default:
+		return 1
+	}
+}
+
+// WebhookURL is where Google sends its messages.
+func (s *Settings) WebhookURL() string {
+	return strings.TrimSuffix(strings.TrimRight(s.WatchURL, "/"), "/webhook") + "/webhook"
+}
+
+// Room returns a room by name. zones are tried in turn when the settings name none: the calendar's, then the Thing's.
+func (s *Settings) Room(name string, zones ...string) (Room, bool) {
+	for _, r := range s.Rooms {
+		if r.Name == name {
+			zones = append([]string{r.TimeZone, s.TimeZone}, zones...)
+			locale := r.Locale
+			if locale == "" {
+				locale = s.Locale
+			}
+			return Room{
+				Name: r.Name, CalendarID: r.CalendarID, Locale: locale, Zone: calendar.Zone(time.UTC, zones...),
+				TransparentBusy: r.TransparentEvents == "busy",
+			}, true
+		}
+	}
+	return Room{}, false
+}
+
+// Authorized reports whether a caller gave the client id and the secret; both are always compared.
+func (s *Settings) Authorized(id, secret string) bool {
+	okID, okSecret := web.SameSecret(id, s.ClientID), web.SameSecret(secret, s.ClientSecret)
+	return okID && okSecret
+}
+
+// EventsMessage is what [TopicEvents] carries: a room's coming events as Google had them at FetchedAt.
+type EventsMessage struct {
+	RoomName  string           `json:"room_name"`
+	Events    []calendar.Event `json:"events"`
+	FetchedAt time.Time        `json:"fetched_at"`
+	TimeZone  string           `json:"time_zone,omitempty"`
+}
+
+// RoomMessage names a room; [TopicDue], [TopicRefresh] and [TopicWatch] carry it.
+type RoomMessage struct {
+	RoomName string `json:"room_name,omitempty"`
+	// Transition is the instant that a tick found due.
+	Transition time.Time `json:"transition,omitzero"`
+	// After is the last room that a refresh of all rooms has handed on.
+	After string `json:"after,omitempty"`
+}
+
+// ChannelToken is the token of a room's channel: it proves that a message comes
+// from a channel that we opened, before anything is read.
+func ChannelToken(key, channelID, room string) string {
+	return url.Values{"room": {room}, "sig": {sign(key, channelID, room)}}.Encode()
+}
+
+// CheckChannelToken returns the room of a genuine token under one of the keys.
+func CheckChannelToken(token, channelID string, keys ...string) (room string, ok bool) {
+	values, err := url.ParseQuery(token)
+	if err != nil {
+		return "", false
+	}
+	for _, key := range keys {
+		if key != "" && hmac.Equal([]byte(values.Get("sig")), []byte(sign(key, channelID, values.Get("room")))) {
+			return values.Get("room"), true
+		}
+	}
+	return "", false
+}
+
+func sign(key, channelID, room string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(channelID + "\n" + room))
+	return hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,188 @@
+package rooms
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+)
+
+// A Room is what the rules need to know of a room.
+type Room struct {
+	Name       string
+	CalendarID string
+	Locale     string // en or fr
+	Zone       *time.Location
+	// TransparentBusy lets events that show as "free" block the room too.
+	TransparentBusy bool
+}
+
+// A Meeting is an event that blocks a room.
+type Meeting struct {
+	calendar.Interval
+
+	ID        string
+	Title     string // never empty: a hidden or missing title is told in words
+	Organizer string // a name, else an e-mail; "" where hidden, or nobody but the room itself
+	AllDay    bool
+	Booking   string
+}
+
+// Status is what a room's display tells at one instant.
+type Status struct {
+	At      time.Time
+	Current *Meeting // the meeting that started first of those going on
+	Next    *Meeting // the first that starts later
+	// BusyUntil ends the chain of meetings that touch or overlap the current one; zero when the room is free.
+	BusyUntil time.Time
+	Coming    []Meeting // the current and later meetings, by start
+}
+
+// Meetings returns the events that block the room, by start.
+func (r Room) Meetings(events []calendar.Event) []Meeting {
+	var found []Meeting
+	for _, e := range events {
+		if m, ok := r.meeting(e); ok {
+			found = append(found, m)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Meeting) int {
+		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End), strings.Compare(a.ID, b.ID))
+	})
+	return found
+}
+
+func (r Room) meeting(e calendar.Event) (Meeting, bool) {
+	if !r.blocks(e) {
+		return Meeting{}, false
+	}
+	span, ok := e.Interval(r.Zone)
+	if !ok || !span.End.After(span.Start) {
+		return Meeting{}, false // no readable time, or none taken
+	}
+	e = e.Masked()
+	title := clean(e.Summary)
+	if title == "" {
+		title = wordsOf(r.Locale).private
+	}
+	return Meeting{
+		Interval: span, ID: e.ID, Title: title, Organizer: r.organizer(e),
+		AllDay: e.AllDay(r.Zone), Booking: e.Booking,
+	}, true
+}
+
+// blocks tells whether the event takes the room, whenever it is.
+func (r Room) blocks(e calendar.Event) bool {
+	switch {
+	case e.Status == "cancelled":
+		return false
+	case e.Transparency == "transparent" && !r.TransparentBusy:
+		return false
+	case e.EventType == "workingLocation" || e.EventType == "birthday":
+		return false
+	default:
+		return r.answer(e) != "declined"
+	}
+}
+
+// answer is the room's own answer to the invitation: that of the attendee who
+// is this calendar, else of the only room invited.
+func (r Room) answer(e calendar.Event) string {
+	var resources []calendar.Attendee
+	for _, a := range e.Attendees {
+		if a.Self || strings.EqualFold(a.Email, r.CalendarID) && a.Email != "" {
+			return a.ResponseStatus
+		}
+		if a.Resource {
+			resources = append(resources, a)
+		}
+	}
+	if len(resources) == 1 {
+		return resources[0].ResponseStatus
+	}
+	return ""
+}
+
+// organizer is who to ask about the meeting: never the room's own address.
+func (r Room) organizer(e calendar.Event) string {
+	mail := strings.ToLower(e.Organizer.Email)
+	switch {
+	case mail == strings.ToLower(r.CalendarID),
+		strings.HasSuffix(mail, "@resource.calendar.google.com"),
+		strings.HasSuffix(mail, "@group.calendar.google.com"),
+		mail == "unknownorganizer@calendar.google.com":
+		return ""
+	}
+	return cmp.Or(clean(e.Organizer.DisplayName), e.Organizer.Email)
+}
+
+// clean puts a text from a calendar on one line without control characters.
+func clean(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c == '\u2028' || c == '\u2029' {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, ""))
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// StatusAt tells what the display shows at an instant, given the room's events.
+func (r Room) StatusAt(events []calendar.Event, at time.Time) Status {
+	return statusAt(r.Meetings(events), at)
+}
+
+func statusAt(meetings []Meeting, at time.Time) Status {
+	s := Status{At: at}
+	for i := range meetings {
+		m := &meetings[i]
+		if !m.End.After(at) {
+			continue
+		}
+		s.Coming = append(s.Coming, *m)
+		switch {
+		case m.Start.After(at):
+			if s.Next == nil {
+				s.Next = m
+			}
+		case s.Current == nil:
+			s.Current = m
+		}
+		if s.Current != nil && (s.BusyUntil.IsZero() || !m.Start.After(s.BusyUntil)) && m.End.After(s.BusyUntil) {
+			s.BusyUntil = m.End
+		}
+	}
+	return s
+}
+
+// FreeUntil is when the next meeting starts, or zero when none is known.
+func (s Status) FreeUntil() time.Time {
+	if s.Next == nil {
+		return time.Time{}
+	}
+	return s.Next.Start
+}
+
+// NextChange is the first instant after `after` at which a field of the
+// display differs: the start or end of a meeting, or a local midnight, where
+// "today" turns. It is zero when the known events bring no change.
+func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
+	meetings := r.Meetings(events)
+	before := r.fields(statusAt(meetings, after))
+	var times []time.Time
+	for _, m := range meetings {
+		times = append(times, m.Start, m.End,
+			// a date is shortened on the day itself, and a free room is "free until" from the day's first instant
+			calendar.NextMidnight(m.Start.AddDate(0, 0, -1), r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.NextMidnight(m.End.AddDate(0, 0, -1), r.Zone))
+	}
+	times = append(times, calendar.NextMidnight(after, r.Zone))
+	slices.SortFunc(times, time.Time.Compare)
+	for _, t := range times {
+		if t.After(after) && r.fields(statusAt(meetings, t)) != before {
+			return t
+		}
+	}
+	return time.Time{}
+}
