@@ -147,7 +147,7 @@ func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Respo
 		if err != nil {
 			return tokenError(err)
 		}
-		resp, err := do(context.WithValue(ctx, iot.ContextAccessToken, token.AccessToken))
+		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token)))
 		switch {
 		case resp == nil:
 			return hideURL(err)

@@ -1,0 +1,238 @@
+package meetings
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+// request is the body of POST /meetings.
+type request struct {
+	ClientID string   `json:"client_id"`
+	RoomName string   `json:"room_name"`
+	Duration duration `json:"duration_mins"` // minutes, as a number or a string; default 60
+	Fit      bool     `json:"fit"`           // shorten rather than refuse
+}
+
+const (
+	defaultMins = 60
+	maxMins     = 480
+)
+
+// duration is a whole number of minutes.
+type duration int
+
+// UnmarshalJSON takes 30 and "30": displays in the field send both.
+func (d *duration) UnmarshalJSON(data []byte) error {
+	text := string(data)
+	if unquoted := ""; json.Unmarshal(data, &unquoted) == nil {
+		text = strings.TrimSpace(unquoted)
+	}
+	mins, err := strconv.Atoi(text)
+	if err != nil || mins < 1 || mins > maxMins {
+		return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("duration_mins must be a whole number of minutes from 1 to %d.", maxMins), nil)
+	}
+	*d = duration(mins)
+	return nil
+}
+
+func (d duration) time() time.Duration { return time.Duration(d) * time.Minute }
+
+// bookedMeeting is the answer to POST /meetings.
+type bookedMeeting struct {
+	RoomName string `json:"room_name"`
+	meeting
+
+	DurationMins int `json:"duration_mins"`
+}
+
+func (f *function) post(w http.ResponseWriter, r *http.Request) error {
+	secret := web.Bearer(r)
+	if secret == "" {
+		return web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
+	}
+	body := request{Duration: defaultMins}
+	if err := web.DecodeJSON(w, r, &body); err != nil {
+		return err
+	}
+	_, room, err := f.room(r.Context(), body.ClientID, secret, body.RoomName)
+	if err != nil {
+		return err
+	}
+	m, err := f.book(r.Context(), room, r.Header.Get("Idempotency-Key"), body)
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	w.Header().Set("Location", "/meetings/"+m.ID)
+	return web.WriteJSON(w, http.StatusCreated, bookedMeeting{room.Name, m, int(m.End.Sub(m.Start).Minutes())})
+}
+
+// book makes the meeting under a claim, so that no other display gets as far.
+func (f *function) book(ctx context.Context, room rooms.Room, key string, body request) (meeting, error) {
+	id := eventID(room.Name, key)
+	if key != "" {
+		if m, found, err := f.earlier(ctx, room, id); found || err != nil {
+			return m, err
+		}
+	}
+	err := bookings.Take(ctx, f.State, f.Calendar, room, id, f.Now())
+	if errors.Is(err, bookings.ErrClaimed) {
+		return meeting{}, busy(0, "Somebody is booking this room at this moment.")
+	}
+	if err != nil {
+		return meeting{}, err
+	}
+	m, settled, err := f.insert(ctx, room, id, body)
+	if settled { // else nobody knows whether the event is there: the claim stays for the next to find out
+		if rerr := bookings.Release(context.WithoutCancel(ctx), f.State, room, id); rerr != nil {
+			slog.WarnContext(ctx, "claim not released, its lease will end it", slog.String("room", room.Name), slog.Any("error", rerr))
+		}
+	}
+	return m, err
+}
+
+// earlier returns the meeting that a request with the same key made.
+func (f *function) earlier(ctx context.Context, room rooms.Room, id string) (meeting, bool, error) {
+	e, err := f.Calendar.Get(ctx, room.CalendarID, id)
+	if googlecal.NotFound(err) {
+		return meeting{}, false, nil
+	}
+	if err != nil {
+		return meeting{}, false, err
+	}
+	span, ok := e.Interval(room.Zone)
+	if e.Status == "cancelled" || !ok {
+		return meeting{}, true, web.NewProblem(http.StatusConflict, "The meeting that was booked with this Idempotency-Key has been deleted; use a new key.", nil)
+	}
+	return meeting{ID: id, Title: e.Summary, Start: span.Start, End: span.End, Booked: true}, true, nil
+}
+
+// insert looks, books, and looks again: against a person's event that came
+// between, ours yields. settled is false when the event may be there unverified.
+func (f *function) insert(ctx context.Context, room rooms.Room, id string, body request) (m meeting, settled bool, err error) {
+	began := f.Now()
+	before, err := f.Calendar.Coming(ctx, room, rooms.SlotFloor(began))
+	if err != nil {
+		return meeting{}, true, err
+	}
+	room = f.inZone(ctx, room, before.TimeZone)
+	plan := room.PlanBooking(before.Events, began, body.Duration.time(), body.Fit)
+	if !plan.Fits {
+		return meeting{}, true, busy(plan.Available, "The room is not free for that long.")
+	}
+	title := room.BookedTitle()
+	err = f.Calendar.Insert(ctx, room.CalendarID, id, room.Name, title, plan.Interval)
+	if err != nil && !googlecal.Duplicate(err) {
+		_, refused := googlecal.Permanent(err)
+		return meeting{}, refused, err
+	}
+	after, err := f.Calendar.Coming(ctx, room, rooms.SlotFloor(began))
+	if err != nil {
+		return meeting{}, false, err
+	}
+	if other, taken := room.Conflict(after.Events, id, plan.Interval); taken {
+		if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {
+			return meeting{}, false, err
+		}
+		return meeting{}, true, busy(max(0, other.Start.Sub(plan.Start).Truncate(rooms.Slot)), "Somebody else took the room at this moment.")
+	}
+	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, after, nil); err != nil {
+		// The booking stands, and Google's push will tell the display of it.
+		slog.WarnContext(ctx, "booked, but not published", slog.String("room", room.Name), slog.Any("error", err))
+	}
+	slog.InfoContext(ctx, "room booked", slog.String("room", room.Name), slog.Time("start", plan.Start), slog.Time("end", plan.End),
+		slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
+	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, true, nil
+}
+
+// inZone returns the room in the zone of its calendar where the settings name none.
+func (f *function) inZone(ctx context.Context, room rooms.Room, zone string) rooms.Room {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return room
+	}
+	if r, ok := settings.Room(room.Name, zone); ok {
+		return r
+	}
+	return room
+}
+
+func busy(available time.Duration, detail string) error {
+	mins := int(available.Minutes())
+	p := web.NewProblem(http.StatusConflict, detail, nil)
+	p.AvailableMins = &mins
+	return p
+}
+
+// eventID is a Calendar event id (base32hex, reference/events): the same for the same key, else random.
+func eventID(room, key string) string {
+	var sum [sha256.Size]byte
+	if key != "" {
+		sum = sha256.Sum256([]byte(room + "\n" + key))
+	} else {
+		_, _ = rand.Read(sum[:]) // it never fails (crypto/rand)
+	}
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
+}
+
+// delete removes a meeting that was booked at this room's display, and no other.
+func (f *function) delete(w http.ResponseWriter, r *http.Request) error {
+	body := struct {
+		ClientID string `json:"client_id"`
+		RoomName string `json:"room_name"`
+	}{r.URL.Query().Get("client_id"), r.URL.Query().Get("room_name")}
+	if r.ContentLength != 0 && r.Body != http.NoBody {
+		if err := web.DecodeJSON(w, r, &body); err != nil {
+			return err
+		}
+	}
+	ctx := r.Context()
+	_, room, err := f.room(ctx, body.ClientID, web.Bearer(r), body.RoomName)
+	if err != nil {
+		return err
+	}
+	if err := f.remove(ctx, room, r.PathValue("id")); err != nil {
+		return web.Unavailable(err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (f *function) remove(ctx context.Context, room rooms.Room, id string) error {
+	e, err := f.Calendar.Get(ctx, room.CalendarID, id)
+	if reason, permanent := googlecal.Permanent(err); googlecal.NotFound(err) || permanent && reason != "forbidden" || err == nil && e.Booking != room.Name {
+		return web.NewProblem(http.StatusNotFound, "No meeting booked at this room's display has this id.", err)
+	}
+	if err != nil {
+		return err
+	}
+	if e.Status == "cancelled" {
+		return nil
+	}
+	if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {
+		return err
+	}
+	coming, err := f.Calendar.Coming(ctx, room, f.Now())
+	if err == nil {
+		err = messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, coming, nil)
+	}
+	if err != nil { // the meeting is gone, and Google's push will tell the display
+		slog.WarnContext(ctx, "deleted, but not published", slog.String("room", room.Name), slog.Any("error", err))
+	}
+	return nil
+}

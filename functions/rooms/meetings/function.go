@@ -1,0 +1,100 @@
+// Package meetings tells displays a room's status and books the room for them.
+//
+// Trigger: GET and POST /meetings, DELETE /meetings/{id} (alias /meeting/{id}),
+// public, with the Arduino client id and its secret as bearer token.
+// Reads: config.json, rooms/<room_name>.json. Writes: bookings/<room_name>.json; the room's calendar.
+// Publishes: roomcalendar_events after a booking or a deletion.
+// A POST repeated with the same Idempotency-Key answers the same meeting.
+package meetings
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("RoomsMeetings", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	StateBucket  string `env:"STATE_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.StateBucket)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: settings, State: buckets[1], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[rooms.Settings]
+	State     documents.Bucket
+	Calendar  *googlecal.Client
+	Publisher messages.Publisher
+	Now       func() time.Time
+}
+
+// budget is shorter than a claim's lease.
+const budget = 50 * time.Second
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := &function{Config: cfg, snapshots: map[string]cached{}}
+	mux := http.NewServeMux()
+	mux.Handle("GET /meetings", web.HandlerFunc(f.get))
+	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
+	mux.Handle("DELETE /meetings/{id}", web.HandlerFunc(f.delete))
+	mux.Handle("DELETE /meeting/{id}", web.HandlerFunc(f.delete))
+	return web.Timeout(mux, budget)
+}
+
+// room checks the caller and returns the settings of the room.
+func (f *function) room(ctx context.Context, clientID, secret, name string) (*rooms.Settings, rooms.Room, error) {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return nil, rooms.Room{}, web.Unavailable(err)
+	}
+	if !settings.Authorized(clientID, secret) {
+		return nil, rooms.Room{}, web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
+	}
+	if name == "" {
+		return nil, rooms.Room{}, web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)
+	}
+	room, ok := settings.Room(name)
+	if !ok {
+		return nil, rooms.Room{}, web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
+	}
+	return settings, room, nil
+}

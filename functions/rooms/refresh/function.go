@@ -1,0 +1,166 @@
+// Package refresh lists rooms on schedule, because a small share of push messages never arrives.
+//
+// Trigger: push of roomcalendar_refresh: without a room (hourly), it hands all
+// rooms on to itself, paced below Google's quota; with a room, it lists that one.
+// Reads: config.json, calendars, booking claims. Writes: a claim that a crash left.
+// Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room
+// one roomcalendar_due that asks rooms/status to compare all Things.
+// Caller: its invoker account only. A repeat lists again and changes nothing.
+package refresh
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("RoomsRefresh", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	StateBucket  string `env:"STATE_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.StateBucket)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: settings, State: buckets[1], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[rooms.Settings]
+	State     documents.Bucket
+	Calendar  *googlecal.Client
+	Publisher messages.Publisher
+	Now       func() time.Time
+}
+
+const (
+	budget = 55 * time.Second
+	// The pace of handing on: 10 rooms at once, then 240 a minute, under half of
+	// Google's 600 requests/min/user (developers.google.com/workspace/calendar/api/guides/quota).
+	atOnce  = 10
+	pace    = 250 * time.Millisecond
+	perTurn = 120 // rooms that one request hands on: 30 s
+)
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := function{cfg}
+	return web.Timeout(messages.Handle(f.handle), budget)
+}
+
+type function struct{ Config }
+
+func (f function) handle(ctx context.Context, d messages.Delivery) error {
+	var msg rooms.RoomMessage
+	if err := d.Payload(&msg); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if msg.RoomName == "" {
+		return f.all(ctx, settings, msg.After)
+	}
+	room, ok := settings.Room(msg.RoomName)
+	if !ok {
+		return nil // taken out of the settings since
+	}
+	return f.one(ctx, room)
+}
+
+// all hands on the rooms after `after`, in the order of their names.
+func (f function) all(ctx context.Context, settings *rooms.Settings, after string) error {
+	var names []string
+	for _, r := range settings.Rooms {
+		if r.Name > after {
+			names = append(names, r.Name)
+		}
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		if i == perTurn {
+			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, nil)
+		}
+		if after != "" || i >= atOnce {
+			if err := sleep(ctx, jitter(pace)); err != nil {
+				return err
+			}
+		}
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+			return err
+		}
+	}
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
+}
+
+func (f function) one(ctx context.Context, room rooms.Room) error {
+	began := f.Now()
+	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
+		return err
+	}
+	msg, err := f.Calendar.Coming(ctx, room, began)
+	if err != nil {
+		return err
+	}
+	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "refresh"),
+		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
+	return nil
+}
+
+// jitter spreads d by a quarter both ways.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2) //nolint:gosec // jitter is no secret
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

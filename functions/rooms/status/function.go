@@ -1,0 +1,111 @@
+// Package status turns a room's events into what its Arduino Thing shows.
+//
+// Trigger: pushes of roomcalendar_events (a room's events), roomcalendar_tick
+// (each minute) and roomcalendar_due (a room whose time has come; or, with
+// kind=reconcile, compare all Things). It runs as one instance: one limiter, one
+// token, one lock per room; preconditions cover the moment when there are two.
+// Reads: config.json. Writes: rooms/<room_name>.json in the state bucket, alone; Things.
+// Publishes: roomcalendar_due. Caller: its invoker account only.
+// A repeat finds the Thing as it should be and publishes nothing.
+package status
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("RoomsStatus", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	StateBucket  string `env:"STATE_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+	ArduinoURL   string `env:"ARDUINO_URL,default=https://api2.arduino.cc"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.StateBucket)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: settings, State: buckets[1], ArduinoURL: env.ArduinoURL, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings   *config.Settings[rooms.Settings]
+	State      documents.Bucket
+	ArduinoURL string
+	Publisher  messages.Publisher
+	Now        func() time.Time
+}
+
+// budget is how long a request may take, and so a publisher: longer than any of its calls.
+const budget = 55 * time.Second
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := &function{Config: cfg, locks: newLocks(), things: &directory{url: cfg.ArduinoURL}}
+	mux := http.NewServeMux()
+	mux.Handle("POST /{$}", messages.Handle(f.handle))
+	return web.Timeout(mux, budget)
+}
+
+type function struct {
+	Config
+
+	locks  *locks
+	things *directory
+}
+
+// handle tells the three subscriptions' messages apart by what they carry.
+func (f *function) handle(ctx context.Context, d messages.Delivery) error {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	switch d.Message.Attributes["kind"] {
+	case "tick":
+		return f.tick(ctx, d.Message.PublishTime)
+	case rooms.KindReconcile:
+		return f.reconcile(ctx, settings)
+	case "due":
+		var msg rooms.RoomMessage
+		if err := d.Payload(&msg); err != nil {
+			return err
+		}
+		return f.due(ctx, settings, msg)
+	}
+	var msg rooms.EventsMessage
+	if err := d.Payload(&msg); err != nil {
+		return err
+	}
+	if msg.RoomName == "" {
+		return web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)
+	}
+	return f.events(ctx, settings, msg)
+}

@@ -1,0 +1,276 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
+)
+
+// events takes a room's newer facts over.
+func (f *function) events(ctx context.Context, settings *rooms.Settings, msg rooms.EventsMessage) error {
+	if _, ok := settings.Room(msg.RoomName); !ok {
+		return nil // taken out of the settings since
+	}
+	return f.update(ctx, settings, msg.RoomName, "events", time.Time{}, func(s *rooms.Snapshot, now time.Time) {
+		if !newer(msg.FetchedAt, s.FetchedAt, now) {
+			return
+		}
+		s.Version, s.RoomName, s.Removed = 1, msg.RoomName, false
+		s.Events, s.FetchedAt, s.TimeZone = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone
+	})
+}
+
+// future is how far ahead of our clock a fact may be; one farther ahead is of unknown age.
+const future = time.Minute
+
+// newer decides whether facts of time got replace those of time have.
+func newer(got, have, now time.Time) bool {
+	return got.After(have) || have.After(now.Add(future))
+}
+
+// due publishes a room whose time has come.
+func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.RoomMessage) error {
+	if _, ok := settings.Room(msg.RoomName); !ok {
+		return nil
+	}
+	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, func(*rooms.Snapshot, time.Time) {})
+}
+
+// publisherLife is how long a publisher can be at work: its request ends before.
+const publisherLife = budget + 5*time.Second
+
+// update changes a room's snapshot and brings its Thing to the new state. The
+// order makes a crash at any point harmless: the facts are stored with this
+// publisher's mark and the next transition now, so that a tick tries again;
+// then the Thing is told; then the mark goes. Who finds a mark, or loses a
+// write, cannot know what the Thing shows, and tells it everything.
+func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, change func(*rooms.Snapshot, time.Time)) error {
+	unlock, err := f.locks.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	began := f.Now()
+	everything := false
+	for range 4 {
+		told, err := f.attempt(ctx, settings, name, transition, change, everything)
+		if err == nil {
+			slog.InfoContext(ctx, "room updated", slog.String("room", name), slog.String("why", why), slog.String("changed", strings.Join(told, " ")),
+				slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
+			return nil
+		}
+		if !errors.Is(err, documents.ErrConflict) {
+			return fmt.Errorf("room %s: %w", name, err)
+		}
+		everything = everything || len(told) > 0
+	}
+	return fmt.Errorf("room %s: %w", name, documents.ErrConflict)
+}
+
+// attempt is one pass over the newest snapshot; it returns the variables that it published.
+func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name string, transition time.Time, change func(*rooms.Snapshot, time.Time), everything bool) ([]string, error) {
+	s, gen, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return nil, err
+	}
+	old := s
+	now := f.Now()
+	change(&s, now)
+	if s.FetchedAt.IsZero() || s.Removed {
+		return nil, nil // nothing is known of it yet, or no longer
+	}
+	if err := f.locate(ctx, settings, &s); err != nil {
+		return nil, err
+	}
+	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
+	at := instant(now, s.AsOf, transition)
+	s.AsOf = at
+	everything = everything || len(s.Pending) > 0
+	todo := differences(&s, room.FieldsAt(s.Events, at), everything)
+	s.Pending = living(s.Pending)
+	if len(todo) == 0 {
+		next := room.NextChange(s.Events, at)
+		if unchanged(&old, &s) && gen != 0 {
+			return nil, f.keepTransition(ctx, gen, &s, next)
+		}
+		_, err := f.store(ctx, gen, s, next)
+		return nil, err
+	}
+	return f.publish(ctx, room, settings, gen, s, todo)
+}
+
+// publish stores the facts with a mark, tells the Thing, and takes the mark away.
+func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, todo []assignment) ([]string, error) {
+	me := uuid.NewString()
+	if s.Pending == nil {
+		s.Pending = map[string]time.Time{}
+	}
+	s.Pending[me] = realNow().Add(publisherLife).UTC()
+	gen, err := f.store(ctx, gen, s, f.Now())
+	if err != nil {
+		return nil, err
+	}
+	client := f.things.connect(settings)
+	var told []string
+	s.Published = maps.Clone(s.Published)
+	if s.Published == nil {
+		s.Published = map[string]any{}
+	}
+	for _, a := range todo {
+		if err := client.Publish(ctx, s.Thing.ID, a.property, a.value); err != nil {
+			return told, f.unpublished(ctx, gen, s, err)
+		}
+		told = append(told, a.variable)
+		s.Published[a.variable] = a.value
+	}
+	delete(s.Pending, me)
+	next := room.NextChange(s.Events, s.AsOf)
+	if len(s.Pending) > 0 {
+		next = f.Now() // another publisher may yet write over us: look again
+	}
+	_, err = f.store(ctx, gen, s, next)
+	return told, err
+}
+
+// unpublished handles a refusal: a Thing or variable that is gone is looked up
+// again at the next attempt; the mark stays, so there will be one.
+func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot, cause error) error {
+	if errors.Is(cause, iotcloud.ErrNotFound) {
+		f.things.forget()
+		s.Thing, s.Published = rooms.Thing{TimeZone: s.Thing.TimeZone}, nil
+		if _, err := f.store(ctx, gen, s, f.Now()); err != nil {
+			return errors.Join(cause, err)
+		}
+	}
+	return cause
+}
+
+// locate finds the room's Thing where it is not known yet. What is missing
+// there is a fault for a person, kept in the snapshot; the next refresh looks again.
+func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *rooms.Snapshot) error {
+	if s.Thing.ID == "" || s.Fault != nil {
+		thing, err := f.things.find(ctx, settings, s.RoomName)
+		if err != nil {
+			return err
+		}
+		if thing == nil {
+			s.Thing, s.Fault = rooms.Thing{}, f.fault(s.Fault, "thing_missing", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud.", s.RoomName))
+			return nil
+		}
+		s.Thing = thing.Thing
+		s.Published = known(s.Published, shownBy(thing))
+	}
+	var missing []string
+	for _, v := range rooms.Variables {
+		if _, ok := property(s.Thing, v); !ok && !v.Optional {
+			missing = append(missing, v.Name)
+		}
+	}
+	if len(missing) == 0 {
+		s.Fault = nil
+		return nil
+	}
+	s.Fault = f.fault(s.Fault, "variable_missing", fmt.Sprintf("Create in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(missing, ", ")))
+	return nil
+}
+
+func (f *function) fault(old *rooms.Fault, code, detail string) *rooms.Fault {
+	if old != nil && old.Code == code && old.Detail == detail {
+		return old
+	}
+	return &rooms.Fault{Code: code, Detail: detail, Since: f.Now().UTC()}
+}
+
+// instant is the moment to compute for: now, or a transition that was found due a few seconds early, and never before what is shown already.
+func instant(now time.Time, others ...time.Time) time.Time {
+	at := now
+	for _, t := range others {
+		if t.After(at) && !t.After(now.Add(ahead)) {
+			at = t
+		}
+	}
+	return at.UTC()
+}
+
+type assignment struct {
+	variable, property string
+	value              any
+}
+
+// differences lists what the Thing must be told, most important first.
+func differences(s *rooms.Snapshot, want rooms.Fields, everything bool) []assignment {
+	var todo []assignment
+	for _, v := range rooms.Variables {
+		id, ok := property(s.Thing, v)
+		value := v.Value(want)
+		if have, known := s.Published[v.Name]; ok && (everything || !known || !equal(have, value)) {
+			todo = append(todo, assignment{v.Name, id, value})
+		}
+	}
+	return todo
+}
+
+func property(t rooms.Thing, v rooms.Variable) (string, bool) {
+	if id, ok := t.Properties[v.Name]; ok {
+		return id, true
+	}
+	id, ok := t.Properties[v.Alias]
+	return id, ok
+}
+
+// living drops the marks of publishers that have ended.
+func living(pending map[string]time.Time) map[string]time.Time {
+	left := map[string]time.Time{}
+	for id, until := range pending {
+		if until.After(realNow()) {
+			left[id] = until
+		}
+	}
+	return left
+}
+
+// unchanged reports whether only the moment differs.
+func unchanged(a, b *rooms.Snapshot) bool {
+	return a.FetchedAt.Equal(b.FetchedAt) && a.Fault == b.Fault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
+}
+
+// keepTransition writes only when the room's next transition has moved: a message delivered twice costs no write.
+func (f *function) keepTransition(ctx context.Context, gen int64, s *rooms.Snapshot, next time.Time) error {
+	doc, err := f.State.Get(ctx, rooms.SnapshotName(s.RoomName))
+	if err != nil {
+		return err
+	}
+	if doc.Generation == gen && doc.Metadata[rooms.MetaTransition] == transitionText(next) {
+		return nil
+	}
+	_, err = f.store(ctx, gen, *s, next)
+	return err
+}
+
+func transitionText(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func (f *function) store(ctx context.Context, gen int64, s rooms.Snapshot, next time.Time) (int64, error) {
+	if s.Events == nil {
+		s.Events = []calendar.Event{}
+	}
+	return documents.Store(ctx, f.State, rooms.SnapshotName(s.RoomName), gen, s, map[string]string{rooms.MetaTransition: transitionText(next)})
+}
+
+// realNow is the machine's clock: publishers are bounded by HTTP deadlines, which are real also where the rooms' time is simulated.
+func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above

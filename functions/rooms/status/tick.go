@@ -1,0 +1,150 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
+)
+
+const (
+	tickAge = 60 * time.Second // an older tick has a younger one behind it
+	// ahead is how early a transition may be shown, so that a tick a moment before the minute does not wait for the next.
+	ahead    = 5 * time.Second
+	parallel = 20
+)
+
+// tick hands on the rooms whose time has come. It makes no outside call.
+func (f *function) tick(ctx context.Context, published time.Time) error {
+	now := f.Now()
+	if now.Sub(published) > tickAge {
+		return nil
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	due := 0
+	for info, err := range f.State.List(ctx, rooms.SnapshotPrefix) {
+		if err != nil {
+			return err
+		}
+		at, err := time.Parse(time.RFC3339Nano, info.Metadata[rooms.MetaTransition])
+		if err != nil || at.After(now.Add(ahead)) {
+			continue
+		}
+		due++
+		room := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
+		group.Go(func() error { return f.handOn(groupCtx, room, at) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if due > 0 {
+		slog.InfoContext(ctx, "tick", slog.Int("due", due), slog.Int64("duration_ms", f.Now().Sub(now).Milliseconds()))
+	}
+	return nil
+}
+
+func (f *function) handOn(ctx context.Context, room string, at time.Time) error {
+	msg := rooms.RoomMessage{RoomName: room, Transition: at}
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, map[string]string{"kind": "due"})
+}
+
+// reconcile compares what every Thing shows with what we told it: one request.
+// Where they differ, the difference is recorded and the room handed on to be published.
+func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) error {
+	things, err := f.things.list(ctx, settings)
+	if err != nil {
+		return err
+	}
+	for info, err := range f.State.List(ctx, rooms.SnapshotPrefix) {
+		if err != nil {
+			return err
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
+		if err := f.compare(ctx, settings, name, things[name]); err != nil {
+			return fmt.Errorf("room %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// compare takes over what the cloud says of one Thing.
+func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, thing *iotcloud.Thing) error {
+	unlock, err := f.locks.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, gen, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
+	if err != nil || s.Removed {
+		return err
+	}
+	if _, configured := settings.Room(name); !configured {
+		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
+		return err
+	}
+	shown := shownBy(thing)
+	if s.Fault == nil && thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties) && same(s.Published, shown) {
+		return nil
+	}
+	s.Published = known(s.Published, shown)
+	if thing == nil {
+		s.Thing = rooms.Thing{}
+	} else {
+		s.Thing = thing.Thing
+	}
+	now := f.Now()
+	if _, err := f.store(ctx, gen, s, now); err != nil {
+		return err
+	}
+	return f.handOn(ctx, name, now)
+}
+
+// shownBy returns a Thing's values under the variables' own names.
+func shownBy(t *iotcloud.Thing) map[string]any {
+	shown := map[string]any{}
+	if t == nil {
+		return shown
+	}
+	for _, v := range rooms.Variables {
+		if value, ok := t.Values[v.Name]; ok {
+			shown[v.Name] = value
+		} else if value, ok := t.Values[v.Alias]; ok {
+			shown[v.Name] = value
+		}
+	}
+	return shown
+}
+
+// same reports whether the Thing shows every value that we published.
+func same(published, shown map[string]any) bool {
+	for name, value := range published {
+		if !equal(value, shown[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// known keeps of our values those that the Thing shows.
+func known(published, shown map[string]any) map[string]any {
+	kept := map[string]any{}
+	for name, value := range published {
+		if equal(value, shown[name]) {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
+// equal compares values that may have been through JSON, where every number is a float.
+func equal(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }

@@ -1,0 +1,257 @@
+// Package watch keeps one push channel open on every room's calendar.
+//
+// Trigger: push of roomcalendar_watch: without a room (every 6 hours), it hands
+// all rooms on to itself; with a room, it opens, renews or ends that room's channel.
+// Reads: config.json. Writes: <room_name>.json in the watch bucket, alone.
+// Publishes: roomcalendar_watch. Caller: its invoker account only.
+// A repeat finds a healthy channel and does nothing; of two runs at once one goes on.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/google/uuid"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("RoomsWatch", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	WatchBucket  string `env:"WATCH_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+	Key          string `env:"WEBHOOK_KEY,required"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.WatchBucket)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: settings, Watches: buckets[1], Calendar: cal, Publisher: pub, Key: env.Key, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[rooms.Settings]
+	Watches   documents.Bucket
+	Calendar  *googlecal.Client
+	Publisher messages.Publisher
+	Key       string // signs channel tokens
+	Now       func() time.Time
+}
+
+const (
+	budget = 55 * time.Second
+	// renewBefore is how long before its end a channel is replaced; they last 7 days by default.
+	renewBefore = 24 * time.Hour
+	// openingTime is longer than an opening takes, so that an older pending channel was left by a crash.
+	openingTime = 2 * time.Minute
+)
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := function{cfg}
+	return web.Timeout(messages.Handle(f.handle), budget)
+}
+
+type function struct{ Config }
+
+func (f function) handle(ctx context.Context, d messages.Delivery) error {
+	var msg rooms.RoomMessage
+	if err := d.Payload(&msg); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if msg.RoomName == "" {
+		return f.all(ctx, settings)
+	}
+	room, ok := settings.Room(msg.RoomName)
+	if !ok {
+		return f.remove(ctx, msg.RoomName)
+	}
+	return f.keep(ctx, room, settings.WebhookURL())
+}
+
+// all hands on each room, and each record of a room that is no longer configured: one room's failure is its own message's.
+func (f function) all(ctx context.Context, settings *rooms.Settings) error {
+	names := map[string]bool{}
+	for _, r := range settings.Rooms {
+		names[r.Name] = true
+	}
+	for info, err := range f.Watches.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if name, ok := strings.CutSuffix(info.Name, ".json"); ok && info.Metadata["removed"] == "" {
+			names[name] = true
+		}
+	}
+	for name := range names {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep sees to it that the room has a channel with enough life left.
+func (f function) keep(ctx context.Context, room rooms.Room, address string) error {
+	w, gen, err := f.load(ctx, room.Name)
+	if err != nil {
+		return err
+	}
+	if f.healthy(w, room, address) {
+		if len(w.Old) == 0 {
+			return nil
+		}
+		return f.stopOld(ctx, room.Name, w, gen)
+	}
+	if w.Pending != nil && f.Now().Sub(w.Pending.Since) < openingTime {
+		return fmt.Errorf("room %s: its channel is being opened by another run", room.Name)
+	}
+	return f.open(ctx, room, address, w, gen)
+}
+
+func (f function) load(ctx context.Context, room string) (rooms.Watch, int64, error) {
+	w, gen, err := documents.Load[rooms.Watch](ctx, f.Watches, rooms.WatchName(room))
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return w, 0, err
+	}
+	w.Upgrade()
+	return w, gen, nil
+}
+
+func (f function) healthy(w rooms.Watch, room rooms.Room, address string) bool {
+	c := w.Channel
+	return c != nil && c.CalendarID == room.CalendarID && c.Address == address && c.Expiration.Sub(f.Now()) >= renewBefore
+}
+
+// open makes a new channel: recorded before the call, because its first message
+// may come before the call returns; the old one is stopped when the new one stands.
+func (f function) open(ctx context.Context, room rooms.Room, address string, w rooms.Watch, gen int64) error {
+	began := f.Now()
+	c := rooms.Channel{ID: uuid.NewString(), CalendarID: room.CalendarID, Address: address, Since: began}
+	w.Pending, w.Removed = &c, false // a pending one of a crash is forgotten: its messages will end it
+	gen, err := f.store(ctx, room.Name, gen, w)
+	if err != nil {
+		return err
+	}
+	granted, err := f.Calendar.Watch(ctx, room.CalendarID, c.ID, rooms.ChannelToken(f.Key, c.ID, room.Name), address)
+	w.Pending = nil
+	if err != nil {
+		return f.failed(ctx, room.Name, w, gen, err)
+	}
+	if w.Channel != nil {
+		w.Old = append(w.Old, *w.Channel)
+	}
+	c.ResourceID, c.Expiration, c.Since = granted.ResourceID, granted.Expiration, time.Time{}
+	w.Channel, w.Fault = &c, nil
+	if gen, err = f.store(ctx, room.Name, gen, w); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "channel opened", slog.String("room", room.Name), slog.Time("expiration", c.Expiration),
+		slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
+	return f.stopOld(ctx, room.Name, w, gen)
+}
+
+// failed keeps why a room has no new channel. What a person must mend is
+// acknowledged: the next scheduled run tries again.
+func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen int64, cause error) error {
+	reason, permanent := googlecal.Permanent(cause)
+	if !permanent {
+		reason = "unavailable"
+	}
+	w.Fault = &rooms.Fault{Code: reason, Detail: advice(reason), Since: f.Now().UTC()}
+	if _, err := f.store(ctx, room, gen, w); err != nil {
+		return errors.Join(cause, err)
+	}
+	if !permanent {
+		return cause
+	}
+	slog.ErrorContext(ctx, "calendar cannot be watched", slog.String("room", room), slog.String("reason", reason))
+	return nil
+}
+
+func advice(reason string) string {
+	switch reason {
+	case "notFound", "forbidden", "notACalendarUser":
+		return "Share the room's calendar with the service account, with the right to make changes to events."
+	case "push.webhookUrlUnauthorized", "push.webhookUrlNotHttps", "webhookUrlNotHttps":
+		return "Set gcal_watch_function_url to a public https address with a valid certificate."
+	default:
+		return "Google refused to send messages for this calendar; the hourly refresh still lists it."
+	}
+}
+
+// stopOld stops the channels that were replaced; one that cannot be stopped now stays for the next run.
+func (f function) stopOld(ctx context.Context, room string, w rooms.Watch, gen int64) error {
+	var left []rooms.Channel
+	var faults []error
+	for _, c := range w.Old {
+		if err := f.Calendar.Stop(ctx, c.ID, c.ResourceID); err != nil {
+			left, faults = append(left, c), append(faults, err)
+		}
+	}
+	w.Old = left
+	if _, err := f.store(ctx, room, gen, w); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// remove ends the channels of a room that is no longer configured.
+func (f function) remove(ctx context.Context, room string) error {
+	w, gen, err := f.load(ctx, room)
+	if err != nil || gen == 0 || w.Removed && len(w.Old) == 0 {
+		return err
+	}
+	if w.Channel != nil {
+		w.Old = append(w.Old, *w.Channel)
+	}
+	w.Channel, w.Pending, w.Fault, w.Removed = nil, nil, nil, true
+	return f.stopOld(ctx, room, w, gen)
+}
+
+func (f function) store(ctx context.Context, room string, gen int64, w rooms.Watch) (int64, error) {
+	metadata := map[string]string{}
+	if w.Removed && len(w.Old) == 0 {
+		metadata["removed"] = "true"
+	}
+	return documents.Store(ctx, f.Watches, rooms.WatchName(room), gen, w, metadata)
+}

@@ -1,0 +1,80 @@
+package webhook
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A coalescer runs, for each key, at most one call at a time and lets at most
+// one more wait, whose result everybody shares who came meanwhile. So the last
+// run always began after the last request came.
+type coalescer struct {
+	mu   sync.Mutex
+	keys map[string]*slot
+}
+
+type slot struct {
+	running bool
+	waiting *run
+}
+
+type run struct {
+	done chan struct{}
+	err  error
+}
+
+func newCoalescer() *coalescer { return &coalescer{keys: map[string]*slot{}} }
+
+const runTimeout = 45 * time.Second
+
+// do returns the result of a run of f that began after do was called.
+func (c *coalescer) do(ctx context.Context, key string, f func(context.Context) error) error {
+	r := c.join(ctx, key, f)
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *coalescer) join(ctx context.Context, key string, f func(context.Context) error) *run {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.keys[key]
+	if s == nil {
+		s = &slot{}
+		c.keys[key] = s
+	}
+	if s.waiting != nil {
+		return s.waiting
+	}
+	r := &run{done: make(chan struct{})}
+	s.waiting = r
+	if !s.running {
+		s.running = true
+		// A run serves several requests and must not end with the one that started it.
+		go c.serve(context.WithoutCancel(ctx), key, s, f)
+	}
+	return r
+}
+
+// serve runs what waits until nothing does. Each waiter is answered before its own request ends, so this goroutine never outlasts the requests.
+func (c *coalescer) serve(ctx context.Context, key string, s *slot, f func(context.Context) error) {
+	for {
+		c.mu.Lock()
+		r := s.waiting
+		s.waiting = nil
+		if r == nil {
+			delete(c.keys, key)
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		runCtx, cancel := context.WithTimeout(ctx, runTimeout)
+		r.err = f(runCtx)
+		cancel()
+		close(r.done)
+	}
+}

@@ -1,0 +1,206 @@
+// Package webhook takes Google Calendar's push messages and tells rooms/status what changed.
+//
+// Trigger: POST /webhook, public, from Google; a message is genuine when its
+// channel token carries our signature. POST /start_watching, public, with the
+// Arduino client id and secret, as displays' installers of the old system called it.
+// Reads: config.json, the room's watch record, the room's calendar. Writes nothing.
+// Publishes: roomcalendar_events; roomcalendar_watch for /start_watching.
+// A repeat is harmless: it lists again, or is known by its number.
+package webhook
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("RoomsWebhook", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	WatchBucket  string `env:"WATCH_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+	Key          string `env:"WEBHOOK_KEY,required"`
+	PreviousKey  string `env:"WEBHOOK_KEY_PREVIOUS"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.WatchBucket)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{
+		Settings: settings, Watches: buckets[1], Calendar: cal, Publisher: pub,
+		Keys: []string{env.Key, env.PreviousKey}, Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[rooms.Settings]
+	Watches   documents.Bucket
+	Calendar  *googlecal.Client
+	Publisher messages.Publisher
+	Keys      []string // the key that signs channel tokens, then the one before
+	Now       func() time.Time
+}
+
+// budget is how long a request may take.
+const budget = 50 * time.Second
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := &function{Config: cfg, numbers: map[string]uint64{}, lists: newCoalescer()}
+	mux := http.NewServeMux()
+	mux.Handle("POST /webhook", web.HandlerFunc(f.push))
+	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
+	return web.Timeout(mux, budget)
+}
+
+type function struct {
+	Config
+
+	lists *coalescer
+
+	mu      sync.Mutex
+	numbers map[string]uint64 // highest message number done, by channel
+}
+
+// push answers a message of Google's (developers.google.com/workspace/calendar/api/guides/push).
+// 5xx makes Google send it again, so it is for our own failures only.
+func (f *function) push(w http.ResponseWriter, r *http.Request) error {
+	channel := r.Header.Get("X-Goog-Channel-Id")
+	name, genuine := rooms.CheckChannelToken(r.Header.Get("X-Goog-Channel-Token"), channel, f.Keys...)
+	number, _ := strconv.ParseUint(r.Header.Get("X-Goog-Message-Number"), 10, 64)
+	if !genuine || f.done(channel, number) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if err := f.take(r.Context(), name, channel, r.Header.Get("X-Goog-Resource-Id")); err != nil {
+		return web.Unavailable(err)
+	}
+	f.setDone(channel, number)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// take lists the room of a genuine message, or ends a channel that nobody wants any more.
+func (f *function) take(ctx context.Context, name, channel, resource string) error {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	watch, _, err := documents.Load[rooms.Watch](ctx, f.Watches, rooms.WatchName(name))
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return err
+	}
+	room, configured := settings.Room(name)
+	if !configured || !watch.Has(channel) {
+		err := f.Calendar.Stop(ctx, channel, resource)
+		slog.InfoContext(ctx, "stopped a channel without a record", slog.String("room", name), slog.Bool("stopped", err == nil))
+		return nil // its next message tries again
+	}
+	return f.lists.do(ctx, name, func(ctx context.Context) error { return f.tell(ctx, room) })
+}
+
+// tell lists the room and publishes what it found.
+func (f *function) tell(ctx context.Context, room rooms.Room) error {
+	began := f.Now()
+	msg, err := f.Calendar.Coming(ctx, room, began)
+	if err != nil {
+		return err
+	}
+	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "push"),
+		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
+	return nil
+}
+
+// done reports whether a message with this or a higher number has been dealt
+// with: numbers grow, so the listing then made showed this change too.
+func (f *function) done(channel string, number uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return number > 0 && number <= f.numbers[channel]
+}
+
+const maxNumbers = 20_000
+
+func (f *function) setDone(channel string, number uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.numbers) >= maxNumbers {
+		clear(f.numbers) // duplicates cost a listing, no more
+	}
+	f.numbers[channel] = max(f.numbers[channel], number)
+}
+
+// startWatching asks rooms/watch for a room's channel.
+func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
+	secret := web.Bearer(r)
+	if secret == "" {
+		return unauthorized()
+	}
+	var body struct {
+		ClientID string `json:"client_id"`
+		RoomName string `json:"room_name"`
+	}
+	if err := web.DecodeJSON(w, r, &body); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Get(r.Context())
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	if !settings.Authorized(body.ClientID, secret) {
+		return unauthorized()
+	}
+	if body.RoomName == "" {
+		return web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)
+	}
+	if _, ok := settings.Room(body.RoomName); !ok {
+		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
+	}
+	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, nil); err != nil {
+		return web.Unavailable(err)
+	}
+	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"room_name": body.RoomName, "status": "requested"})
+}
+
+func unauthorized() error {
+	return web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
+}
