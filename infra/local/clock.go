@@ -1,0 +1,115 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+)
+
+// A Clock runs speed times as fast as the machine's, and never goes back on one database.
+type Clock struct {
+	db    *DB
+	speed int
+
+	start, origin time.Time
+	mu            sync.Mutex
+	last          time.Time
+}
+
+const clockSetting = "clock"
+
+// OpenClock starts the clock at the machine's time, or where it was left if that is later.
+func OpenClock(ctx context.Context, db *DB, speed int) (*Clock, error) {
+	if speed < 1 {
+		return nil, fmt.Errorf("a speed of %d: it must be 1 or more", speed)
+	}
+	now := time.Now()
+	text, err := db.Setting(ctx, clockSetting, func() string { return now.UTC().Format(time.RFC3339Nano) })
+	if err != nil {
+		return nil, err
+	}
+	origin := now
+	if left, err := time.Parse(time.RFC3339Nano, text); err == nil && left.After(now) {
+		origin = left
+	}
+	return &Clock{db: db, speed: speed, start: now, origin: origin}, nil
+}
+
+// Now is the simulated time.
+func (c *Clock) Now() time.Time {
+	t := c.origin.Add(time.Since(c.start) * time.Duration(c.speed))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.After(c.last) {
+		c.last = t
+	}
+	return c.last
+}
+
+// Real turns a simulated span into the machine's.
+func (c *Clock) Real(d time.Duration) time.Duration { return d / time.Duration(c.speed) }
+
+// Save stores the time.
+func (c *Clock) Save(ctx context.Context) error {
+	return c.db.SetSetting(ctx, clockSetting, c.Now().UTC().Format(time.RFC3339Nano))
+}
+
+// Keep stores the time every second until ctx ends.
+func (c *Clock) Keep(ctx context.Context) {
+	for sleep(ctx, time.Second) {
+		if err := c.Save(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "clock not stored", slog.Any("error", err))
+		}
+	}
+}
+
+// A Job publishes a message on a schedule.
+type Job struct {
+	Schedule string // five cron fields, UTC
+	Topic    string
+	Message  messages.Message
+}
+
+// Schedule runs the jobs by the clock until ctx ends. A time that passed while a job was late is skipped, as Cloud Scheduler does.
+func Schedule(ctx context.Context, clock *Clock, pub messages.Publisher, jobs ...Job) error {
+	var wg sync.WaitGroup
+	for _, job := range jobs {
+		schedule, err := cron.ParseStandard(job.Schedule)
+		if err != nil {
+			return fmt.Errorf("schedule %q: %w", job.Schedule, err)
+		}
+		wg.Go(func() {
+			for {
+				next := schedule.Next(clock.Now().UTC())
+				for now := clock.Now(); now.Before(next); now = clock.Now() {
+					// In short steps, so that a changed machine clock is noticed.
+					if !sleep(ctx, min(time.Second, clock.Real(next.Sub(now))+time.Millisecond)) {
+						return
+					}
+				}
+				if err := pub.Publish(ctx, job.Topic, job.Message); err != nil && ctx.Err() == nil {
+					slog.ErrorContext(ctx, "scheduled message not published", slog.String("topic", job.Topic), slog.Any("error", err))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,134 @@
+// Package local is the cloud on one machine: documents, messages with their
+// dead letters, a pusher, a scheduler and a clock, all in one SQLite file.
+package local
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+const tables = `
+CREATE TABLE IF NOT EXISTS documents (
+	bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, metadata TEXT NOT NULL, data BLOB NOT NULL,
+	PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS generations (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);
+INSERT OR IGNORE INTO generations VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS deliveries (
+	id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, message_id TEXT NOT NULL, data BLOB, attributes TEXT NOT NULL,
+	ordering_key TEXT NOT NULL, published TEXT NOT NULL, expires INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (subscription, due);
+CREATE TABLE IF NOT EXISTS dead_letters (
+	id INTEGER PRIMARY KEY, subscription TEXT NOT NULL, message_id TEXT NOT NULL, data BLOB, attributes TEXT NOT NULL,
+	ordering_key TEXT NOT NULL, published TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT NOT NULL, died INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS records (owner TEXT NOT NULL, key TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`
+
+// DB is the file that holds everything.
+type DB struct {
+	write *sql.DB // one connection: SQLite has one writer
+	read  *sql.DB
+}
+
+// Open opens carillon.db in dir, and makes it if need be. What a call has
+// acknowledged survives kill -9 and a power cut: WAL with full sync.
+func Open(ctx context.Context, dir string) (*DB, error) {
+	dsn := "file:" + filepath.Join(dir, "carillon.db") +
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+	write, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
+	write.SetMaxOpenConns(1)
+	if _, err := write.ExecContext(ctx, tables); err != nil {
+		write.Close()
+		return nil, fmt.Errorf("opening the database in %s: %w", dir, err)
+	}
+	read, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		write.Close()
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
+	read.SetMaxOpenConns(2 * runtime.NumCPU())
+	return &DB{write, read}, nil
+}
+
+// Close closes the file.
+func (db *DB) Close() error {
+	err := db.read.Close()
+	if werr := db.write.Close(); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// Setting returns a value kept with the data; make is called for the first one.
+func (db *DB) Setting(ctx context.Context, name string, first func() string) (string, error) {
+	if _, err := db.write.ExecContext(ctx, "INSERT OR IGNORE INTO settings VALUES (?, ?)", name, first()); err != nil {
+		return "", fmt.Errorf("keeping setting %s: %w", name, err)
+	}
+	var value string
+	err := db.read.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", name).Scan(&value)
+	return value, err
+}
+
+// SetSetting replaces a value kept with the data.
+func (db *DB) SetSetting(ctx context.Context, name, value string) error {
+	_, err := db.write.ExecContext(ctx, "INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
+	return err
+}
+
+// inTx runs f in a write transaction.
+func (db *DB) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Records keeps a simulator's records by key.
+type Records struct {
+	db    *DB
+	owner string
+}
+
+// Records returns the records of one simulator.
+func (db *DB) Records(owner string) Records { return Records{db, owner} }
+
+// Save keeps a record.
+func (r Records) Save(key string, data []byte) error {
+	_, err := r.db.write.ExecContext(context.Background(), "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", r.owner, key, data)
+	return err
+}
+
+// Load reads all records.
+func (r Records) Load() (map[string][]byte, error) {
+	rows, err := r.db.read.QueryContext(context.Background(), "SELECT key, data FROM records WHERE owner = ?", r.owner)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string][]byte{}
+	for rows.Next() {
+		var key string
+		var data []byte
+		if err := rows.Scan(&key, &data); err != nil {
+			return nil, err
+		}
+		all[key] = data
+	}
+	return all, rows.Err()
+}
