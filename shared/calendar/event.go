@@ -134,9 +134,6 @@ func Midnight(year int, month time.Month, day int, loc *time.Location) time.Time
 	return t.UTC()
 }
 
-
-
-
 // NextMidnight is the first instant of the day after t in loc.
 func NextMidnight(t time.Time, loc *time.Location) time.Time {
 	y, m, d := t.In(loc).Date()

@@ -20,6 +20,8 @@ type Snapshot struct {
 	Thing Thing     `json:"thing"`
 	// Published are the values last acknowledged by the Arduino cloud, by variable.
 	Published map[string]any `json:"published,omitempty"`
+	// ToldAt is when Published last changed, on the machine's clock.
+	ToldAt time.Time `json:"told_at,omitzero"`
 	// Pending are the publishers at work, by their id, with the time after which they have ended or died.
 	Pending map[string]time.Time `json:"pending,omitempty"`
 	Fault   *Fault               `json:"fault,omitempty"`

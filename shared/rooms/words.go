@@ -21,7 +21,9 @@ var languages = map[string]words{
 	},
 	"fr": {
 		freeUntil: "Libre jusqu’à ", freeAllDay: "Libre toute la journée", private: "Réunion privée", allDay: "Toute la journée", booked: "Réservé à la porte",
-		day:  func(t time.Time) string { return fmt.Sprintf("%s %02d %s", frDays[t.Weekday()], t.Day(), frMonths[t.Month()-1]) },
+		day: func(t time.Time) string {
+			return fmt.Sprintf("%s %02d %s", frDays[t.Weekday()], t.Day(), frMonths[t.Month()-1])
+		},
 		date: func(t time.Time) string { return fmt.Sprintf("%02d %s", t.Day(), frMonths[t.Month()-1]) },
 	},
 }

@@ -135,6 +135,7 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 		s.Published[a.variable] = a.value
 	}
 	delete(s.Pending, me)
+	s.ToldAt = realNow().UTC()
 	next := room.NextChange(s.Events, s.AsOf)
 	if len(s.Pending) > 0 {
 		next = f.Now() // another publisher may yet write over us: look again

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -61,6 +62,7 @@ func (f *function) handOn(ctx context.Context, room string, at time.Time) error 
 // reconcile compares what every Thing shows with what we told it: one request.
 // Where they differ, the difference is recorded and the room handed on to be published.
 func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) error {
+	asked := realNow()
 	things, err := f.things.list(ctx, settings)
 	if err != nil {
 		return err
@@ -70,27 +72,33 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 			return err
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
-		if err := f.compare(ctx, settings, name, things[name]); err != nil {
+		if err := f.compare(ctx, settings, name, things[name], asked); err != nil {
 			return fmt.Errorf("room %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// compare takes over what the cloud says of one Thing.
-func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, thing *iotcloud.Thing) error {
+// compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
+func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, thing *iotcloud.Thing, asked time.Time) error {
 	unlock, err := f.locks.lock(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	s, gen, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
+	if errors.Is(err, documents.ErrNotFound) {
+		return nil
+	}
 	if err != nil || s.Removed {
 		return err
 	}
 	if _, configured := settings.Room(name); !configured {
 		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
 		return err
+	}
+	if s.ToldAt.After(asked) || len(s.Pending) > 0 {
+		return nil
 	}
 	shown := shownBy(thing)
 	if s.Fault == nil && thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties) && same(s.Published, shown) {

@@ -179,7 +179,7 @@ func (s *Server) event(r *http.Request) (*calendar, event, error) {
 	return c, e, nil
 }
 
-var idRule = regexp.MustCompile(`^[a-v0-9]{5,1024}$`)
+var idRule = regexp.MustCompile(`^[a-v0-9]+$`)
 
 // insert is events.insert with an id of the client's or ours.
 func (s *Server) insert(r *http.Request) (any, error) {
@@ -196,7 +196,7 @@ func (s *Server) insert(r *http.Request) (any, error) {
 	if e["id"] == nil {
 		e["id"] = newID()
 	}
-	if !idRule.MatchString(e.id()) {
+	if !idRule.MatchString(e.id()) || len(e.id()) < 5 || len(e.id()) > 1024 {
 		return nil, invalid("Invalid resource id value.")
 	}
 	if _, taken := c.events[e.id()]; taken {

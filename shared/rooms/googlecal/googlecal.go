@@ -188,7 +188,10 @@ func (c *Client) Stop(ctx context.Context, channelID, resourceID string) error {
 }
 
 // NotFound reports an answer 404 or 410.
-func NotFound(err error) bool { code := status(err); return code == http.StatusNotFound || code == http.StatusGone }
+func NotFound(err error) bool {
+	code := status(err)
+	return code == http.StatusNotFound || code == http.StatusGone
+}
 
 // Duplicate reports that an event with this id exists or once did.
 func Duplicate(err error) bool { return status(err) == http.StatusConflict }

@@ -134,18 +134,22 @@ func (c *Client) Publish(ctx context.Context, thingID, propertyID string, value 
 	return nil
 }
 
+// attempts bounds how often a call that met the account's limit is made.
+const attempts = 4
+
 // call makes one request within the limit; a token that has been revoked is replaced once.
 func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Response, error)) error {
 	for attempt := 1; ; attempt++ {
-		if err := c.limiter.wait(ctx); err != nil {
-			return err
-		}
 		c.mu.Lock()
 		source := c.token
 		c.mu.Unlock()
 		token, err := source.Token()
 		if err != nil {
 			return tokenError(err)
+		}
+		// Last, so that calls do not bunch up behind a token request.
+		if err := c.limiter.wait(ctx); err != nil {
+			return err
 		}
 		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token)))
 		switch {
@@ -164,6 +168,9 @@ func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Respo
 			return ErrNotFound
 		case resp.StatusCode == http.StatusTooManyRequests:
 			c.limiter.slower()
+			if attempt < attempts {
+				continue
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("the Arduino cloud answered %d", resp.StatusCode)

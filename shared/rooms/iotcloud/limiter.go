@@ -18,7 +18,7 @@ type limiter struct {
 
 const (
 	window   = time.Second + 20*time.Millisecond // the network may bring calls closer together
-	slowTime = time.Minute                       // how long the rate stays halved after a 429
+	slowTime = 10 * time.Second                  // how long the rate stays halved after a 429
 )
 
 func newLimiter(n int) *limiter { return &limiter{full: n} }

@@ -1,0 +1,5 @@
+package main
+
+import "net/http"
+
+func (s *system) dashboard(mux *http.ServeMux) {}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
+	simarduino "github.com/carillon-calendar/carillon/infra/sim/iotcloud"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// The sample office.
+const (
+	demoClient   = "demo-client"
+	demoSecret   = "demo-secret"
+	demoOrg      = "c0ffee00-0000-4000-8000-000000000001"
+	demoZone     = "Europe/Paris"
+	maxLimitedBy = 60 // above this speed the Arduino limit is off
+)
+
+var demoRooms = []string{"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room"}
+
+// A demo is the simulators, loaded with a working day.
+type demo struct {
+	google  *simgoogle.Server
+	arduino *simarduino.Server
+}
+
+func (d *demo) close() { d.google.Close() }
+
+func openDemo(s *system) (*demo, error) {
+	google, err := simgoogle.New(s.clock.Now, s.db.Records("sim/googlecal"))
+	if err != nil {
+		return nil, err
+	}
+	account := simarduino.Account{ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg, Unlimited: s.speed > maxLimitedBy}
+	arduino, err := simarduino.New(account, s.db.Records("sim/iotcloud"))
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{google, arduino}
+	seeded, err := s.db.Setting(s.ctx, "demo", func() string { return "" })
+	if err != nil {
+		return nil, err
+	}
+	if err := d.configure(s); err != nil {
+		return nil, err
+	}
+	if seeded == "" {
+		if err := d.seed(s.clock.Now()); err != nil {
+			return nil, err
+		}
+		if err := s.db.SetSetting(s.ctx, "demo", "seeded"); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// configure writes the sample config.json, at each start because the address may be another.
+func (d *demo) configure(s *system) error {
+	settings := rooms.Settings{ClientID: demoClient, ClientSecret: demoSecret, OrganizationID: demoOrg, WatchURL: s.url}
+	type room = map[string]string
+	var list []room
+	for _, name := range demoRooms {
+		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
+			return err
+		}
+		err := d.arduino.AddThing(name, demoZone, "busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm")
+		if err != nil {
+			return err
+		}
+		list = append(list, room{"room_name": name, "gcal_calendar_id": calendarID(name)})
+	}
+	list[2]["locale"] = "fr"
+	data, err := json.Marshal(map[string]any{
+		"iot_client_id": settings.ClientID, "iot_client_secret": settings.ClientSecret, "iot_organization_id": settings.OrganizationID,
+		"gcal_watch_function_url": settings.WatchURL, "rooms": list,
+	})
+	if err != nil {
+		return err
+	}
+	doc, err := s.config.Get(s.ctx, rooms.SettingsFile)
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return err
+	}
+	_, err = s.config.Put(s.ctx, rooms.SettingsFile, doc.Generation, data, nil)
+	return err
+}
+
+func calendarID(room string) string { return room + "@resource.calendar.google.com" }
+
+// seed puts meetings around now into every room but the quiet one.
+func (d *demo) seed(now time.Time) error {
+	hour := now.Truncate(30 * time.Minute)
+	titles := []string{"Stand-up", "Budget review", "Entretien", "Design critique", "Client call", "Point d’équipe", "Retrospective"}
+	for i, name := range demoRooms[:len(demoRooms)-1] {
+		first := hour.Add(time.Duration(i%4-1) * 30 * time.Minute)
+		for n := range 5 {
+			start := first.Add(time.Duration(n) * 90 * time.Minute)
+			event := map[string]any{
+				"summary":   titles[(i+n)%len(titles)],
+				"start":     map[string]string{"dateTime": start.UTC().Format(time.RFC3339)},
+				"end":       map[string]string{"dateTime": start.Add(time.Duration(30+15*((i+n)%3)) * time.Minute).UTC().Format(time.RFC3339)},
+				"organizer": map[string]string{"email": "office@example.com", "displayName": "Office"},
+			}
+			if n == 3 && i == 1 {
+				event["visibility"] = "private"
+			}
+			if err := d.insert(calendarID(name), event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *demo) insert(calendar string, event map[string]any) error {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	r := httptest.NewRequest(http.MethodPost, "/calendar/v3/calendars/"+calendar+"/events", bytes.NewReader(body))
+	r.Header.Set("Authorization", "Bearer sample")
+	w := httptest.NewRecorder()
+	d.google.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		return fmt.Errorf("sample event: the simulator answered %d", w.Code)
+	}
+	return nil
+}

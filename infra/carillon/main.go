@@ -1,0 +1,49 @@
+// Command carillon is Carillon's one command: up starts everything on this machine.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "carillon:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{Use: "carillon", Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(upCommand())
+	return root
+}
+
+func upCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use: "up", Short: "Start everything on this machine, with a sample office unless --config names a real one", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := start(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			s.announce(cmd.OutOrStdout())
+			return s.wait()
+		},
+	}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the public paths and, without --config, of the dashboard and the simulators")
+	cmd.Flags().StringVar(&o.operator, "operator-listen", "127.0.0.1:8081", "with --config: loopback address of the dashboard")
+	cmd.Flags().StringVar(&o.data, "data", "data", "folder of everything that is kept")
+	cmd.Flags().StringVar(&o.config, "config", "", "folder of config.json and calendar_credentials.json of a real office")
+	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second")
+	return cmd
+}
