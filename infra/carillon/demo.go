@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func (d *demo) insert(calendar string, event map[string]any) error {
 	if err != nil {
 		return err
 	}
-	r := httptest.NewRequest(http.MethodPost, "/calendar/v3/calendars/"+calendar+"/events", bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/calendar/v3/calendars/"+calendar+"/events", bytes.NewReader(body))
 	r.Header.Set("Authorization", "Bearer sample")
 	w := httptest.NewRecorder()
 	d.google.ServeHTTP(w, r)

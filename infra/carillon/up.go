@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,8 +63,8 @@ type system struct {
 func start(ctx context.Context, o options) (*system, error) {
 	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo))
 	s := &system{options: o, failed: make(chan error, 2), ctx: ctx}
-	if err := s.open(); err != nil {
-		s.close()
+	if err := s.open(); err != nil { //nolint:contextcheck // the system carries the context of its life
+		s.close() //nolint:contextcheck // as above
 		return nil, err
 	}
 	return s, nil
@@ -250,7 +251,7 @@ func (s *system) waiting(ctx context.Context) ([]string, error) {
 		if err != nil && !errors.Is(err, documents.ErrNotFound) {
 			return nil, err
 		}
-		if snapshot.Fault == nil && (len(snapshot.Published) == 0 || len(snapshot.Pending) > 0) {
+		if snapshot.Fault == nil && len(snapshot.Published) == 0 {
 			waiting = append(waiting, r.Name)
 		}
 	}
@@ -293,7 +294,7 @@ func (s *system) close() {
 		s.tasks.Wait()
 		_ = s.clock.Save(ctx)
 	}
-	for i := len(s.cleanup) - 1; i >= 0; i-- {
-		s.cleanup[i]()
+	for _, v := range slices.Backward(s.cleanup) {
+		v()
 	}
 }

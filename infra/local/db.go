@@ -49,12 +49,12 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	write.SetMaxOpenConns(1)
 	if _, err := write.ExecContext(ctx, tables); err != nil {
-		write.Close()
+		_ = write.Close()
 		return nil, fmt.Errorf("opening the database in %s: %w", dir, err)
 	}
 	read, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		write.Close()
+		_ = write.Close()
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	read.SetMaxOpenConns(2 * runtime.NumCPU())

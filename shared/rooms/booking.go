@@ -22,6 +22,13 @@ type Plan struct {
 // SlotFloor rounds down to the quarter hour; every zone's offset is a multiple of it.
 func SlotFloor(t time.Time) time.Time { return t.UTC().Truncate(Slot) }
 
+func slotCeil(d time.Duration) time.Duration {
+	if over := d % Slot; over > 0 {
+		d += Slot - over
+	}
+	return d
+}
+
 // PlanBooking places a meeting of d (rounded up to slots) at now: from the
 // running quarter hour, but not before the end of a meeting in it, and a slot
 // longer when less than half of the first one is left. With fit a meeting that
@@ -39,7 +46,7 @@ func (r Room) PlanBooking(events []calendar.Event, now time.Time, d time.Duratio
 	if floor.Add(Slot).Sub(now) < Slot/2 {
 		base = floor.Add(Slot)
 	}
-	p := Plan{Interval: calendar.Interval{Start: first, End: base.Add((d + Slot - 1) / Slot * Slot)}}
+	p := Plan{Interval: calendar.Interval{Start: first, End: base.Add(slotCeil(d))}}
 	s := statusAt(meetings, now)
 	if s.Current != nil {
 		return p

@@ -171,7 +171,7 @@ func (s Status) FreeUntil() time.Time {
 func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	meetings := r.Meetings(events)
 	before := r.fields(statusAt(meetings, after))
-	var times []time.Time
+	times := make([]time.Time, 0, 5*len(meetings)+1)
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
 			// a date is shortened on the day itself, and a free room is "free until" from the day's first instant

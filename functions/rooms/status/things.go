@@ -47,7 +47,7 @@ func (d *directory) list(ctx context.Context, s *rooms.Settings) (map[string]*io
 }
 
 func (d *directory) listLocked(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
-	list, err := d.connectLocked(s).Things(ctx)
+	list, err := d.connectLocked(s).Things(ctx) //nolint:contextcheck // a client outlives the request that made it
 	if err != nil {
 		return nil, err
 	}

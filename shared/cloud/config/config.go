@@ -168,7 +168,7 @@ func resolve(value string) (string, error) {
 		return found, nil
 	}
 	if path, ok := strings.CutPrefix(value, "file:"); ok {
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) //nolint:gosec // the installation names its own secret files
 		if err != nil {
 			return "", fmt.Errorf("reading a secret: %w", err)
 		}

@@ -27,7 +27,7 @@ type Info struct {
 	Name string
 	// Generation identifies this version of the contents; it is never used twice for one name. 0 means that the document does not exist.
 	Generation int64
-	Metadata   map[string]string
+	Metadata   map[string]string // keys in lower case
 }
 
 // A Document is a JSON document as it was at Generation.

@@ -9,6 +9,7 @@ package messages
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -64,7 +65,7 @@ func Decode(r *http.Request) (Delivery, error) {
 		return d, fmt.Errorf("reading push envelope: %w", err)
 	}
 	if d.Message.ID == "" {
-		return d, fmt.Errorf("reading push envelope: message.messageId is missing")
+		return d, errors.New("reading push envelope: message.messageId is missing")
 	}
 	return d, nil
 }

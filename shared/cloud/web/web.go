@@ -42,8 +42,7 @@ func NewProblem(status int, detail string, err error) *Problem {
 // Unavailable returns err if it is a problem already, else a 503 problem that
 // hides it: the caller may try again.
 func Unavailable(err error) error {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	return NewProblem(http.StatusServiceUnavailable, "Try again in a moment.", err)

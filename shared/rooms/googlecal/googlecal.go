@@ -48,19 +48,24 @@ type Config struct {
 
 // New returns a client.
 func New(ctx context.Context, cfg Config) (*Client, error) {
-	opts := []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope)}
-	switch {
-	case cfg.BaseURL != "":
-		token := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})
-		opts = []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}
-	case len(cfg.Credentials) > 0:
-		opts = append(opts, option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials))
-	}
-	api, err := gcal.NewService(ctx, opts...)
+	api, err := gcal.NewService(ctx, cfg.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("making the Calendar client: %w", err)
 	}
 	return &Client{api: api, now: cfg.Now}, nil
+}
+
+func (cfg Config) options() []option.ClientOption {
+	scopes := option.WithScopes(gcal.CalendarEventsScope)
+	switch {
+	case cfg.BaseURL != "":
+		token := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})
+		return []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}
+	case len(cfg.Credentials) > 0:
+		return []option.ClientOption{scopes, option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials)}
+	default:
+		return []option.ClientOption{scopes}
+	}
 }
 
 // A Listing is a calendar's coming events.
@@ -209,8 +214,7 @@ func Permanent(err error) (reason string, ok bool) {
 }
 
 func status(err error) int {
-	var api *googleapi.Error
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*googleapi.Error](err); ok {
 		return api.Code
 	}
 	return 0
@@ -253,8 +257,7 @@ func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 
 // hideURL drops a failed request's address, which names a calendar and so a person.
 func hideURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

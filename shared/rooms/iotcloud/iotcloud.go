@@ -151,7 +151,7 @@ func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Respo
 		if err := c.limiter.wait(ctx); err != nil {
 			return err
 		}
-		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token)))
+		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token))) //nolint:bodyclose // the generated client has read and closed it
 		switch {
 		case resp == nil:
 			return hideURL(err)
@@ -192,8 +192,7 @@ func tokenError(err error) error {
 }
 
 func hideURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
@@ -40,8 +41,17 @@ func (b Bucket) Get(ctx context.Context, name string) (documents.Document, error
 	if err != nil {
 		return documents.Document{}, fmt.Errorf("reading object %s: %w", name, err)
 	}
-	info := documents.Info{Name: name, Generation: r.Attrs.Generation, Metadata: r.Metadata()}
+	info := documents.Info{Name: name, Generation: r.Attrs.Generation, Metadata: lowerKeys(r.Metadata())}
 	return documents.Document{Info: info, Data: data}, nil
+}
+
+// lowerKeys undoes what HTTP does to the keys: they come as headers' names.
+func lowerKeys(m map[string]string) map[string]string {
+	lower := make(map[string]string, len(m))
+	for key, value := range m {
+		lower[strings.ToLower(key)] = value
+	}
+	return lower
 }
 
 // Put implements [documents.Bucket].

@@ -1,0 +1,137 @@
+'use strict';
+
+// What people read, by language.
+const TEXT = {
+  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', failed: 'That did not work: ', lost: 'Carillon does not answer.' },
+  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', failed: 'Échec : ', lost: 'Carillon ne répond pas.' },
+};
+const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
+const t = TEXT[lang];
+document.documentElement.lang = lang;
+
+const main = document.getElementById('rooms');
+const message = document.getElementById('message');
+const cards = new Map();
+let now = new Date();
+
+function say(text, error) {
+  message.textContent = text;
+  message.className = error ? 'error' : '';
+}
+
+async function send(method, path, body) {
+  const response = await fetch(path, { method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  const answer = text ? JSON.parse(text) : {};
+  if (!response.ok) {
+    throw new Error(answer.detail || (answer.error && answer.error.message) || String(response.status));
+  }
+  return answer;
+}
+
+async function act(run, done) {
+  try {
+    await run();
+    say(done || '', false);
+  } catch (error) {
+    say(t.failed + error.message, true);
+  }
+  await refresh();
+}
+
+const events = (room, id) => 'dashboard/calendar/calendar/v3/calendars/' + encodeURIComponent(room.calendar_id) + '/events' + (id ? '/' + encodeURIComponent(id) : '');
+const clock = (iso, zone) => new Date(iso).toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit', timeZone: zone });
+
+function card(room) {
+  const node = document.getElementById('room').content.firstElementChild.cloneNode(true);
+  node.dataset.room = room.name;
+  const find = (selector) => node.querySelector(selector);
+  find('h2').textContent = room.name;
+  for (const [selector, label] of [['.title', t.title], ['.in', t.inMins], ['.mins', t.mins]]) {
+    find(selector).setAttribute('aria-label', label);
+    find(selector).title = label;
+  }
+  find('.title').placeholder = t.title;
+  find('.add button').textContent = t.add;
+  find('.book').textContent = t.book;
+  find('.book').addEventListener('click', () => act(() => send('POST', 'dashboard/book', { room_name: room.name, duration_mins: 30 }), t.booked));
+  find('.add').addEventListener('submit', (submit) => {
+    submit.preventDefault();
+    const start = new Date(now.getTime() + find('.in').value * 60000);
+    const end = new Date(start.getTime() + find('.mins').value * 60000);
+    const body = { summary: find('.title').value, start: { dateTime: start.toISOString() }, end: { dateTime: end.toISOString() } };
+    find('.title').value = '';
+    act(() => send('POST', events(room), body));
+  });
+  main.append(node);
+  return node;
+}
+
+function meeting(room, m, editable) {
+  const item = document.createElement('li');
+  const time = document.createElement('time');
+  time.textContent = clock(m.start, room.time_zone) + '–' + clock(m.end, room.time_zone);
+  const title = document.createElement('span');
+  title.textContent = m.title;
+  item.append(time, title);
+  if (!editable) return item;
+  const button = (text, hint, run) => {
+    const b = document.createElement('button');
+    b.type = 'button';
+    b.textContent = text;
+    b.title = hint;
+    b.setAttribute('aria-label', hint + ' : ' + m.title);
+    b.addEventListener('click', run);
+    item.append(b);
+  };
+  const shift = (iso) => ({ dateTime: new Date(new Date(iso).getTime() + 15 * 60000).toISOString() });
+  button(t.later, t.laterHint, () => act(() => send('PATCH', events(room, m.id), { start: shift(m.start), end: shift(m.end) })));
+  button(t.del, t.delHint, () => act(() => send('DELETE', events(room, m.id))));
+  return item;
+}
+
+function show(room, editable) {
+  if (!cards.has(room.name)) cards.set(room.name, { node: card(room), last: '' });
+  const entry = cards.get(room.name);
+  const current = JSON.stringify(room);
+  if (entry.last === current) return; // leaves the focus where it is
+  entry.last = current;
+  const find = (selector) => entry.node.querySelector(selector);
+  const thing = room.thing || {};
+  find('.door').classList.toggle('busy', thing.busynow === 1);
+  find('.state').textContent = thing.busynow === 1 ? t.busy : t.free;
+  find('.current').textContent = thing.curevmtg || '…';
+  find('.time').textContent = thing.curevtm || '';
+  find('.next').textContent = thing.nextevmtg ? t.next + thing.nextevmtg + ' ' + thing.nextevtm : '';
+  const list = room.meetings.map((m) => meeting(room, m, editable));
+  if (list.length === 0) {
+    const empty = document.createElement('li');
+    empty.textContent = t.none;
+    list.push(empty);
+  }
+  find('.meetings').replaceChildren(...list);
+  find('.add').hidden = !editable;
+  find('.faults').textContent = room.faults.join(' ');
+  const parts = [];
+  if (room.fetched_at) parts.push(t.read + clock(room.fetched_at, room.time_zone));
+  if (room.channel_expires) parts.push(t.channel + new Date(room.channel_expires).toLocaleDateString(lang));
+  find('footer').textContent = parts.join(' · ');
+}
+
+async function refresh() {
+  try {
+    const view = await send('GET', 'dashboard/rooms');
+    now = new Date(view.now);
+    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium' });
+    view.rooms.forEach((room) => show(room, view.editable));
+    if (message.textContent === t.lost) say('', false);
+  } catch (error) {
+    say(t.lost, true);
+  }
+}
+
+async function loop() {
+  await refresh();
+  setTimeout(loop, 500);
+}
+loop();
