@@ -80,8 +80,15 @@ func (o *office) call(method, path, bearer string, body any, header ...string) (
 		o.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if !strings.HasPrefix(path, "/sim/") {
+		checkContract(o.t, r, resp, answer)
+	}
 	got := map[string]any{}
-	_ = json.NewDecoder(resp.Body).Decode(&got)
+	_ = json.Unmarshal(answer, &got)
 	got["etag"] = resp.Header.Get("ETag")
 	return resp.StatusCode, got
 }

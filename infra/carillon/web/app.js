@@ -40,7 +40,7 @@ async function act(run, done) {
 }
 
 const events = (room, id) => 'dashboard/calendar/calendar/v3/calendars/' + encodeURIComponent(room.calendar_id) + '/events' + (id ? '/' + encodeURIComponent(id) : '');
-const clock = (iso, zone) => new Date(iso).toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit', timeZone: zone });
+const clock = (iso, zone) => new Date(iso).toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
 
 function card(room) {
   const node = document.getElementById('room').content.firstElementChild.cloneNode(true);
@@ -122,7 +122,7 @@ async function refresh() {
   try {
     const view = await send('GET', 'dashboard/rooms');
     now = new Date(view.now);
-    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium' });
+    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23' });
     view.rooms.forEach((room) => show(room, view.editable));
     if (message.textContent === t.lost) say('', false);
   } catch (error) {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser opens Chromium; .ci/run installs it.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed; .ci/run shows how")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en"), chromedp.WindowSize(1280, 900))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, t.TempDir(), 1)
+	ctx := browser(t)
+	const room = `article[data-room="quiet_room"] `
+	run := func(what string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	text := func(selector string) string {
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector('`+room+selector+`')?.textContent ?? ''`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	shows := func(selector, want string) {
+		t.Helper()
+		o.eventually(10*time.Second, selector+" says "+want+", not "+text(selector), func() bool { return text(selector) == want })
+	}
+	run("opening", chromedp.Navigate(o.s.url+"/"))
+	shows(".current", "Free all day")
+	// A title is a text, whatever is in it.
+	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
+	shows(".current", `<b onclick="x">Tea</b>`)
+	shows(".meetings li span", `<b onclick="x">Tea</b>`)
+	run("deleting", chromedp.Click(chromedp.CSS(room+".meetings li button:last-of-type")))
+	shows(".current", "Free all day")
+	run("booking", chromedp.Click(chromedp.CSS(room+".book")))
+	shows(".state", "Busy")
+	shows(".current", "Booked at the door")
+	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
+	shows(".state", "Free")
+}
