@@ -12,7 +12,7 @@ import (
 // Dir returns a folder of recordings; where it is absent the test is skipped, and says so.
 func Dir(t testing.TB, name string) string {
 	t.Helper()
-	root := os.Getenv("CARILLON_DATA") //nolint:forbidigo // tests have no settings
+	root := os.Getenv("CARILLON_DATA")
 	if root == "" {
 		_, file, _, _ := runtime.Caller(0)
 		root = filepath.Join(filepath.Dir(file), "../../../shared/data")
