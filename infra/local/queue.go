@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -163,10 +164,9 @@ type ids struct {
 	set map[int64]bool
 }
 
-func (i *ids) add(id int64)      { i.mu.Lock(); i.set[id] = true; i.mu.Unlock() }
-func (i *ids) remove(id int64)   { i.mu.Lock(); delete(i.set, id); i.mu.Unlock() }
-func (i *ids) has(id int64) bool { i.mu.Lock(); defer i.mu.Unlock(); return i.set[id] }
-func (i *ids) len() int          { i.mu.Lock(); defer i.mu.Unlock(); return len(i.set) }
+func (i *ids) add(id int64)         { i.mu.Lock(); i.set[id] = true; i.mu.Unlock() }
+func (i *ids) remove(id int64)      { i.mu.Lock(); delete(i.set, id); i.mu.Unlock() }
+func (i *ids) copy() map[int64]bool { i.mu.Lock(); defer i.mu.Unlock(); return maps.Clone(i.set) }
 
 type delivery struct {
 	id, expires int64
@@ -175,8 +175,9 @@ type delivery struct {
 
 // due reads what is due and not in flight. What was in flight when the process died is still there.
 func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]delivery, error) {
+	busy := inFlight.copy() // before the read: what ends meanwhile is read as it was, due
 	rows, err := q.db.read.QueryContext(ctx, "SELECT id, message_id, data, attributes, ordering_key, published, expires, attempt FROM deliveries WHERE subscription = ? AND due <= ? ORDER BY due, id LIMIT ?",
-		s.Name, time.Now().UnixMilli(), batch+inFlight.len())
+		s.Name, time.Now().UnixMilli(), batch+len(busy))
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +197,7 @@ func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]deli
 		if m.PublishTime, err = time.Parse(time.RFC3339Nano, published); err != nil {
 			return nil, err
 		}
-		if !inFlight.has(d.id) && len(found) < batch {
+		if !busy[d.id] && len(found) < batch {
 			found = append(found, d)
 		}
 	}

@@ -1,0 +1,260 @@
+package status_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/rooms/status"
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/sim/iotcloud"
+	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+const settingsJSON = `{"iot_client_id":"id","iot_client_secret":"secret","iot_requests_per_second":1000,"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`
+
+var seedVariables = []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}
+
+type sent struct{ messages []messages.Message }
+
+func (s *sent) Publish(_ context.Context, _ string, m messages.Message) error {
+	s.messages = append(s.messages, m)
+	return nil
+}
+
+type fixture struct {
+	t        *testing.T
+	arduino  *iotcloud.Server
+	url      string
+	state    documents.Bucket
+	settings *config.Settings[rooms.Settings]
+	now      time.Time
+	sent     sent
+}
+
+func newFixture(t *testing.T, variables ...string) *fixture {
+	t.Helper()
+	arduino, err := iotcloud.New(iotcloud.Account{ClientID: "id", ClientSecret: "secret", Unlimited: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(variables) > 0 {
+		if err := arduino.AddThing("blue", "Europe/Paris", variables...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(arduino)
+	t.Cleanup(server.Close)
+	db, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(settingsJSON), nil); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(db.Bucket("config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{t: t, arduino: arduino, url: server.URL, state: db.Bucket("state"), settings: settings, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+}
+
+// instance is one instance of the function, whose calls to Arduino go to url.
+func (f *fixture) instance(url string) http.Handler {
+	return status.New(status.Config{Settings: f.settings, State: f.state, ArduinoURL: url, Publisher: &f.sent, Now: func() time.Time { return f.now }})
+}
+
+func post(ctx context.Context, h http.Handler, kind string, payload any) int {
+	data, _ := json.Marshal(payload)
+	body, _ := json.Marshal(messages.Delivery{Subscription: "s", Attempt: 1, Message: messages.Pushed{
+		ID: "1", PublishTime: time.Now(), Message: messages.Message{Data: data, Attributes: map[string]string{"kind": kind}},
+	}})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)).WithContext(ctx))
+	return w.Code
+}
+
+func (f *fixture) facts(fetched time.Time, titles ...string) rooms.EventsMessage {
+	msg := rooms.EventsMessage{RoomName: "blue", FetchedAt: fetched, TimeZone: "Europe/Paris"}
+	for i, title := range titles {
+		start := f.now.Add(time.Duration(i) * time.Hour)
+		msg.Events = append(msg.Events, calendar.Event{
+			ID: title, Summary: title,
+			Start: calendar.Date{DateTime: start.Format(time.RFC3339)}, End: calendar.Date{DateTime: start.Add(time.Hour).Format(time.RFC3339)},
+		})
+	}
+	return msg
+}
+
+func (f *fixture) shows(want string) {
+	f.t.Helper()
+	if got := f.arduino.Values("blue")["curevmtg"]; got != want {
+		f.t.Errorf("the Thing shows %v, want %q", got, want)
+	}
+}
+
+// slow is a way to Arduino on which a publish waits until it is let go.
+func (f *fixture) slow() (way string, reached, letGo chan struct{}) {
+	target, err := url.Parse(f.url)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	reached, letGo = make(chan struct{}, 100), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/publish") {
+			reached <- struct{}{}
+			<-letGo
+			r = r.WithContext(context.WithoutCancel(r.Context())) // what is on its way arrives, also after a crash
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	f.t.Cleanup(server.Close)
+	return server.URL, reached, letGo
+}
+
+func TestOlderPublishAfterTheNewer(t *testing.T) {
+	t.Parallel()
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprintf("crash_%v", crash), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, seedVariables...)
+			way, reached, letGo := f.slow()
+			older, newer := f.instance(way), f.instance(f.url)
+			old, recent := f.facts(f.now.Add(-2*time.Second), "Old"), f.facts(f.now.Add(-time.Second), "New")
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan int)
+			go func() { done <- post(ctx, older, "", old) }()
+			<-reached
+			if code := post(t.Context(), newer, "", recent); code != http.StatusNoContent {
+				t.Fatalf("the newer answered %d", code)
+			}
+			if crash {
+				cancel()
+				<-done
+			}
+			close(letGo)
+			if !crash {
+				<-done
+			}
+			time.Sleep(100 * time.Millisecond) // what is on its way arrives
+			if code := post(t.Context(), newer, "", old); code != http.StatusNoContent {
+				t.Fatalf("the older again answered %d", code)
+			}
+			cancel()
+			f.shows("New")
+		})
+	}
+}
+
+func TestRepeatsAndOldFactsPublishNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	old, recent := f.facts(f.now.Add(-2*time.Second), "Old"), f.facts(f.now.Add(-time.Second), "New")
+	post(t.Context(), h, "", recent)
+	f.shows("New")
+	calls := len(f.arduino.Calls())
+	for _, msg := range []rooms.EventsMessage{recent, old, recent, old} {
+		if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
+			t.Fatalf("answered %d", code)
+		}
+	}
+	if got := len(f.arduino.Calls()); got != calls {
+		t.Errorf("%d values published for repeats and old facts", got-calls)
+	}
+	f.shows("New")
+}
+
+func TestFactsFromTheFutureAreReplaced(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now.Add(time.Hour), "Future"))
+	post(t.Context(), h, "", f.facts(f.now, "Present"))
+	f.shows("Present")
+}
+
+func TestTickTurnsTheDisplay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now, "First", "Second"))
+	f.shows("First")
+	f.now = f.now.Add(time.Hour - 3*time.Second)
+	body := `{"message":{"messageId":"1","publishTime":"` + f.now.Format(time.RFC3339) + `","attributes":{"kind":"tick"}},"subscription":"s"}`
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
+	if len(f.sent.messages) != 1 {
+		t.Fatalf("%d rooms handed on, want 1", len(f.sent.messages))
+	}
+	post(t.Context(), h, "due", json.RawMessage(f.sent.messages[0].Data))
+	f.shows("Second") // a moment early rather than a minute late
+	post(t.Context(), h, "", f.facts(f.now.Add(time.Second), "First", "Second"))
+	if calls := f.arduino.Calls(); calls[0].Variable != "busynow" {
+		t.Errorf("the first value told was %s, want busynow", calls[0].Variable)
+	}
+}
+
+func TestMissingThingIsAFaultForAPerson(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	h := f.instance(f.url)
+	if code := post(t.Context(), h, "", f.facts(f.now, "A")); code != http.StatusNoContent {
+		t.Errorf("answered %d, want 204: trying again mends nothing", code)
+	}
+	s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	if err != nil || s.Fault == nil || s.Fault.Code != "thing_missing" {
+		t.Fatalf("fault = %+v, %v", s.Fault, err)
+	}
+	if err := f.arduino.AddThing("blue", "UTC", append([]string{"curevorganizer"}, seedVariables...)...); err != nil {
+		t.Fatal(err)
+	}
+	post(t.Context(), h, rooms.KindReconcile, struct{}{})
+	post(t.Context(), h, "due", rooms.RoomMessage{RoomName: "blue"})
+	f.shows("A")
+}
+
+func TestOtherNamesAreServed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "busynow", "curevmsg", "curevstart", "curevend", "curevtm", "nextevmsg", "nextevstart", "nextevend", "nextevtm", "curevid")
+	post(t.Context(), f.instance(f.url), "", f.facts(f.now, "A", "B"))
+	got := f.arduino.Values("blue")
+	if got["curevmsg"] != "A" || got["nextevmsg"] != "B" || got["curevid"] != "A" {
+		t.Errorf("values = %v", got)
+	}
+}
+
+func TestReconcileMendsAThing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now, "A"))
+	s, gen, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Published["curevmtg"], s.ToldAt = "Something else", time.Time{} // as if the Thing had been written over
+	if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), gen, s, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := len(f.arduino.Calls())
+	post(t.Context(), h, rooms.KindReconcile, struct{}{})
+	post(t.Context(), h, "due", rooms.RoomMessage{RoomName: "blue"})
+	f.shows("A")
+	if got := len(f.arduino.Calls()) - before; got != 1 {
+		t.Errorf("%d values published, want the one that differed", got)
+	}
+}
