@@ -1,0 +1,205 @@
+package watch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/rooms/watch"
+	"github.com/carillon-calendar/carillon/infra/local"
+	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+type sent struct{ messages []messages.Message }
+
+func (s *sent) Publish(_ context.Context, _ string, m messages.Message) error {
+	s.messages = append(s.messages, m)
+	return nil
+}
+
+type fixture struct {
+	t        *testing.T
+	handler  http.Handler
+	watches  documents.Bucket
+	now      time.Time
+	sent     sent
+	mu       sync.Mutex
+	requests []string // what Google was asked, in order
+}
+
+// newFixture has the rooms blue, whose calendar Google knows, and lost, whose calendar it does not.
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	google, err := simgoogle.New(func() time.Time { return f.now }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(google.Close)
+	if err := google.AddCalendar("blue@example.com", "Europe/Paris"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.requests = append(f.requests, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
+		f.mu.Unlock()
+		google.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(receiver.Close)
+	db, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	config := `{"iot_client_id":"i","iot_client_secret":"s","gcal_watch_function_url":"` + receiver.URL + `","rooms":[` +
+		`{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
+	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(db.Bucket("config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() time.Time { return f.now }
+	cal, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.watches = db.Bucket("watches")
+	f.handler = watch.New(watch.Config{Settings: settings, Watches: f.watches, Calendar: cal, Publisher: &f.sent, Key: "key", Now: now})
+	return f
+}
+
+func (f *fixture) run(room string) int {
+	f.t.Helper()
+	data, _ := json.Marshal(rooms.RoomMessage{RoomName: room})
+	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", Message: messages.Message{Data: data}}})
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	return w.Code
+}
+
+func (f *fixture) record(room string) rooms.Watch {
+	f.t.Helper()
+	w, _, err := documents.Load[rooms.Watch](f.t.Context(), f.watches, rooms.WatchName(room))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return w
+}
+
+func (f *fixture) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+func TestOpensOnceAndRenewsInTime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 2 {
+		if code := f.run("blue"); code != http.StatusNoContent {
+			t.Fatalf("answered %d", code)
+		}
+	}
+	first := f.record("blue").Channel
+	if got := f.asked(); len(got) != 1 || first == nil || first.ResourceID == "" || !first.Expiration.After(f.now) {
+		t.Fatalf("asked %v, channel %+v", got, first)
+	}
+	f.now = first.Expiration.Add(-23 * time.Hour)
+	f.run("blue")
+	second := f.record("blue")
+	if second.Channel.ID == first.ID || len(second.Old) != 0 || second.Pending != nil {
+		t.Errorf("record = %+v, want a new channel alone", second)
+	}
+	// The new one stands before the old one is stopped.
+	if got := f.asked(); !slices.Equal(got, []string{"watch", "watch", "stop"}) {
+		t.Errorf("asked %v", got)
+	}
+}
+
+func TestOldSystemsChannelIsStopped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	old := `{"response":{"kind":"api#channel","id":"gcalwatch_v5","resourceId":"r","expiration":"1"}}`
+	if _, err := f.watches.Put(t.Context(), "blue.json", 0, []byte(old), nil); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.run("blue"); code != http.StatusNoContent {
+		t.Errorf("answered %d", code)
+	}
+	if got := f.asked(); !slices.Equal(got, []string{"watch", "stop"}) {
+		t.Errorf("asked %v", got)
+	}
+	if w := f.record("blue"); w.Channel == nil || len(w.Old) != 0 || w.Response != nil {
+		t.Errorf("record = %+v", w)
+	}
+}
+
+func TestUnsharedCalendarIsAFaultForAPerson(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if code := f.run("lost"); code != http.StatusNoContent {
+		t.Errorf("answered %d, want 204: trying again mends nothing", code)
+	}
+	if w := f.record("lost"); w.Fault == nil || w.Fault.Code != "notFound" || !strings.Contains(w.Fault.Detail, "Share") || w.Pending != nil {
+		t.Errorf("record = %+v", w)
+	}
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel == nil {
+		t.Errorf("the other room: answered %d", code)
+	}
+}
+
+func TestRemovedRoomsChannelIsStopped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	record := rooms.Watch{Version: 1, Channel: &rooms.Channel{ID: "c", ResourceID: "r"}}
+	if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("gone"), 0, record, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.run("")
+	if len(f.sent.messages) != 3 { // blue, lost and gone
+		t.Errorf("%d rooms handed on, want 3", len(f.sent.messages))
+	}
+	f.run("gone")
+	if got := f.asked(); !slices.Equal(got, []string{"stop"}) {
+		t.Errorf("asked %v", got)
+	}
+	if w := f.record("gone"); !w.Removed || w.Channel != nil {
+		t.Errorf("record = %+v", w)
+	}
+	f.sent.messages = nil
+	f.run("")
+	if len(f.sent.messages) != 2 {
+		t.Errorf("%d rooms handed on, want 2: the removed one is done", len(f.sent.messages))
+	}
+}
+
+func TestPendingOfACrashIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	pending := rooms.Watch{Version: 1, Pending: &rooms.Channel{ID: "half", Since: f.now.Add(-time.Minute)}}
+	if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), 0, pending, nil); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.run("blue"); code != http.StatusServiceUnavailable {
+		t.Errorf("while it may be opening: answered %d, want 503 to come again", code)
+	}
+	f.now = f.now.Add(3 * time.Minute)
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel == nil {
+		t.Errorf("answered %d, record %+v", code, f.record("blue"))
+	}
+}
