@@ -104,7 +104,7 @@ func (s *system) view(ctx context.Context, settings *rooms.Settings, name string
 	if record.Channel != nil {
 		view.Channel = record.Channel.Expiration
 	}
-	for _, fault := range []*rooms.Fault{snapshot.Fault, record.Fault} {
+	for _, fault := range []*rooms.Fault{snapshot.Fault, snapshot.CalendarFault, record.Fault} {
 		if fault != nil {
 			view.Faults = append(view.Faults, fault.Detail)
 		}

@@ -227,6 +227,32 @@ func TestMissingThingIsAFaultForAPerson(t *testing.T) {
 	f.shows("A")
 }
 
+func TestUnreadableCalendarIsToldAndKeepsTheDisplay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	fault := func() *rooms.Fault {
+		s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CalendarFault
+	}
+	post(t.Context(), h, "", f.facts(f.now.Add(-3*time.Second), "A"))
+	unreadable := f.facts(f.now.Add(-2 * time.Second))
+	unreadable.Fault = &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now}
+	post(t.Context(), h, "", unreadable)
+	if got := fault(); got == nil || got.Code != "notFound" {
+		t.Errorf("fault = %+v", got)
+	}
+	f.shows("A")
+	post(t.Context(), h, "", f.facts(f.now.Add(-time.Second), "B"))
+	if got := fault(); got != nil {
+		t.Errorf("fault = %+v after a good listing", got)
+	}
+	f.shows("B")
+}
+
 func TestOtherNamesAreServed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "busynow", "curevmsg", "curevstart", "curevend", "curevtm", "nextevmsg", "nextevstart", "nextevend", "nextevtm", "curevid")

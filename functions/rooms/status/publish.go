@@ -26,7 +26,11 @@ func (f *function) events(ctx context.Context, settings *rooms.Settings, msg roo
 		if !newer(msg.FetchedAt, s.FetchedAt, now) {
 			return
 		}
-		s.Version, s.RoomName, s.Removed = 1, msg.RoomName, false
+		if msg.Fault != nil {
+			s.CalendarFault = msg.Fault
+			return
+		}
+		s.Version, s.RoomName, s.Removed, s.CalendarFault = 1, msg.RoomName, false, nil
 		s.Events, s.FetchedAt, s.TimeZone = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone
 	})
 }
@@ -243,7 +247,7 @@ func living(pending map[string]time.Time) map[string]time.Time {
 
 // unchanged reports whether only the moment differs.
 func unchanged(a, b *rooms.Snapshot) bool {
-	return a.FetchedAt.Equal(b.FetchedAt) && a.Fault == b.Fault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
+	return a.FetchedAt.Equal(b.FetchedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
 }
 
 // keepTransition writes only when the room's next transition has moved: a message delivered twice costs no write.
