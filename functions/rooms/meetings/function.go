@@ -16,10 +16,10 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/google"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
@@ -35,26 +35,15 @@ type Environment struct {
 
 func setup(ctx context.Context) (http.Handler, error) {
 	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.StateBucket)
+	cloud, err := deployed.Open(ctx, &env, func() (string, string, string) { return env.ConfigBucket, env.StateBucket, env.TopicPrefix })
 	if err != nil {
 		return nil, err
 	}
-	pub, err := google.Publisher(ctx, env.TopicPrefix)
+	cal, err := googlecal.FromBucket(ctx, cloud.Config, time.Now) //nolint:forbidigo // the real clock
 	if err != nil {
 		return nil, err
 	}
-	settings, err := rooms.LoadSettings(buckets[0])
-	if err != nil {
-		return nil, err
-	}
-	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
-	if err != nil {
-		return nil, err
-	}
-	return New(Config{Settings: settings, State: buckets[1], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, State: cloud.Documents, Calendar: cal, Publisher: cloud.Publisher, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

@@ -21,10 +21,10 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/google"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
@@ -42,27 +42,16 @@ type Environment struct {
 
 func setup(ctx context.Context) (http.Handler, error) {
 	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	buckets, err := google.Buckets(ctx, env.ConfigBucket, env.WatchBucket)
+	cloud, err := deployed.Open(ctx, &env, func() (string, string, string) { return env.ConfigBucket, env.WatchBucket, env.TopicPrefix })
 	if err != nil {
 		return nil, err
 	}
-	pub, err := google.Publisher(ctx, env.TopicPrefix)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := rooms.LoadSettings(buckets[0])
-	if err != nil {
-		return nil, err
-	}
-	cal, err := googlecal.FromBucket(ctx, buckets[0], time.Now) //nolint:forbidigo // the real clock
+	cal, err := googlecal.FromBucket(ctx, cloud.Config, time.Now) //nolint:forbidigo // the real clock
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
-		Settings: settings, Watches: buckets[1], Calendar: cal, Publisher: pub,
+		Settings: cloud.Settings, Watches: cloud.Documents, Calendar: cal, Publisher: cloud.Publisher,
 		Keys: []string{env.Key, env.PreviousKey}, Now: time.Now, //nolint:forbidigo // the real clock
 	}), nil
 }

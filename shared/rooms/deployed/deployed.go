@@ -1,0 +1,41 @@
+// Package deployed opens what every function of the rooms bridge works with in Google Cloud.
+package deployed
+
+import (
+	"context"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// A Cloud is a function's part of the installation.
+type Cloud struct {
+	Settings  *config.Settings[rooms.Settings]
+	Config    documents.Bucket
+	Documents documents.Bucket // the function's own: the watch or the state bucket
+	Publisher messages.Publisher
+}
+
+// Open reads env's fields from the environment and opens the buckets and topics that names then returns.
+func Open(ctx context.Context, env any, names func() (configBucket, bucket, topicPrefix string)) (Cloud, error) {
+	if err := config.Env(ctx, env); err != nil {
+		return Cloud{}, err
+	}
+	configBucket, bucket, topicPrefix := names()
+	buckets, err := google.Buckets(ctx, configBucket, bucket)
+	if err != nil {
+		return Cloud{}, err
+	}
+	pub, err := google.Publisher(ctx, topicPrefix)
+	if err != nil {
+		return Cloud{}, err
+	}
+	settings, err := rooms.LoadSettings(buckets[0])
+	if err != nil {
+		return Cloud{}, err
+	}
+	return Cloud{Settings: settings, Config: buckets[0], Documents: buckets[1], Publisher: pub}, nil
+}
