@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"time"
 
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
@@ -107,14 +102,14 @@ func (d *demo) seed(now time.Time) error {
 			start := first.Add(time.Duration(n) * 90 * time.Minute)
 			event := map[string]any{
 				"summary":   titles[(i+n)%len(titles)],
-				"start":     map[string]string{"dateTime": start.UTC().Format(time.RFC3339)},
-				"end":       map[string]string{"dateTime": start.Add(time.Duration(30+15*((i+n)%3)) * time.Minute).UTC().Format(time.RFC3339)},
-				"organizer": map[string]string{"email": "office@example.com", "displayName": "Office"},
+				"start":     dateTime(start),
+				"end":       dateTime(start.Add(time.Duration(30+15*((i+n)%3)) * time.Minute)),
+				"organizer": map[string]any{"email": "office@example.com", "displayName": "Office"},
 			}
 			if n == 3 && i == 1 {
 				event["visibility"] = "private"
 			}
-			if err := d.insert(calendarID(name), event); err != nil {
+			if _, err := d.google.Insert(calendarID(name), event); err != nil {
 				return err
 			}
 		}
@@ -122,17 +117,6 @@ func (d *demo) seed(now time.Time) error {
 	return nil
 }
 
-func (d *demo) insert(calendar string, event map[string]any) error {
-	body, err := json.Marshal(event)
-	if err != nil {
-		return err
-	}
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/calendar/v3/calendars/"+calendar+"/events", bytes.NewReader(body))
-	r.Header.Set("Authorization", "Bearer sample")
-	w := httptest.NewRecorder()
-	d.google.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		return fmt.Errorf("sample event: the simulator answered %d", w.Code)
-	}
-	return nil
+func dateTime(t time.Time) map[string]any {
+	return map[string]any{"dateTime": t.UTC().Format(time.RFC3339)}
 }

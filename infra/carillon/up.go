@@ -251,7 +251,7 @@ func (s *system) waiting(ctx context.Context) ([]string, error) {
 		if err != nil && !errors.Is(err, documents.ErrNotFound) {
 			return nil, err
 		}
-		if snapshot.Fault == nil && len(snapshot.Published) == 0 {
+		if snapshot.Fault == nil && snapshot.CalendarFault == nil && len(snapshot.Published) == 0 {
 			waiting = append(waiting, r.Name)
 		}
 	}

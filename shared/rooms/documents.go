@@ -15,6 +15,8 @@ type Snapshot struct {
 	Events    []calendar.Event `json:"events"`
 	FetchedAt time.Time        `json:"fetched_at"`
 	TimeZone  string           `json:"time_zone,omitempty"` // the calendar's
+	// Partial says that the calendar has more events in the window than these.
+	Partial bool `json:"partial,omitempty"`
 	// AsOf is the instant for which Published was computed; it may lie a few seconds ahead.
 	AsOf  time.Time `json:"as_of,omitzero"`
 	Thing Thing     `json:"thing"`

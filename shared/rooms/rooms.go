@@ -116,6 +116,8 @@ type EventsMessage struct {
 	Events    []calendar.Event `json:"events"`
 	FetchedAt time.Time        `json:"fetched_at"`
 	TimeZone  string           `json:"time_zone,omitempty"`
+	// Partial says that the calendar has more events in the window: the listing stopped when a display had enough.
+	Partial bool `json:"partial,omitempty"`
 	// Fault says why the calendar could not be read; there are no events then, and the last known ones stay.
 	Fault *Fault `json:"fault,omitempty"`
 }

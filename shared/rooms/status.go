@@ -30,6 +30,9 @@ type Meeting struct {
 	Booking   string
 }
 
+// Shown is how many meetings a display needs: the current and the next.
+const Shown = 2
+
 // Status is what a room's display tells at one instant.
 type Status struct {
 	At      time.Time

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/googleapis/gax-go/v2"
+
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -76,28 +78,41 @@ func (f *function) post(w http.ResponseWriter, r *http.Request) error {
 	}
 	m, err := f.book(r.Context(), room, r.Header.Get("Idempotency-Key"), body)
 	if err != nil {
-		return web.Unavailable(err)
+		return failed(err)
 	}
 	w.Header().Set("Location", "/meetings/"+m.ID)
 	return web.WriteJSON(w, http.StatusCreated, bookedMeeting{room.Name, m, int(m.End.Sub(m.Start).Minutes())})
 }
 
+// failed tells what a person must mend, else to try again.
+func failed(err error) error {
+	problem, told := errors.AsType[*web.Problem](err)
+	reason, permanent := googlecal.Permanent(err)
+	switch {
+	case told:
+		return problem
+	case permanent:
+		return web.NewProblem(http.StatusServiceUnavailable, googlecal.Advice(reason), err)
+	default:
+		return web.Unavailable(err)
+	}
+}
+
 // book makes the meeting under a claim, so that no other display gets as far.
 func (f *function) book(ctx context.Context, room rooms.Room, key string, body request) (meeting, error) {
 	id := eventID(room.Name, key)
-	if key != "" {
-		if m, found, err := f.earlier(ctx, room, id); found || err != nil {
+	switch err := f.claim(ctx, room, id); {
+	case errors.Is(err, bookings.ErrClaimed):
+		if m, found, err := f.earlier(ctx, room, key, id); found || err != nil {
 			return m, err
 		}
-	}
-	err := bookings.Take(ctx, f.State, f.Calendar, room, id, f.Now())
-	if errors.Is(err, bookings.ErrClaimed) {
 		return meeting{}, busy(0, "Somebody is booking this room at this moment.")
-	}
-	if err != nil {
+	case errors.Is(err, bookings.ErrRepeated):
+		return meeting{}, web.NewProblem(http.StatusServiceUnavailable, "The first request with this Idempotency-Key has not ended; try again in a minute.", nil)
+	case err != nil:
 		return meeting{}, err
 	}
-	m, settled, err := f.insert(ctx, room, id, body)
+	m, settled, err := f.underClaim(ctx, room, key, id, body)
 	if settled { // else nobody knows whether the event is there: the claim stays for the next to find out
 		if rerr := bookings.Release(context.WithoutCancel(ctx), f.State, room, id); rerr != nil {
 			slog.WarnContext(ctx, "claim not released, its lease will end it", slog.String("room", room.Name), slog.Any("error", rerr))
@@ -106,8 +121,38 @@ func (f *function) book(ctx context.Context, room rooms.Room, key string, body r
 	return m, err
 }
 
-// earlier returns the meeting that a request with the same key made.
-func (f *function) earlier(ctx context.Context, room rooms.Room, id string) (meeting, bool, error) {
+const (
+	repeatWait = 20 * time.Second // a display waits no longer
+	repeatPoll = 200 * time.Millisecond
+)
+
+// claim takes the room; a request whose twin with the same key is at work waits for it, to answer as it did.
+func (f *function) claim(ctx context.Context, room rooms.Room, id string) error {
+	for range repeatWait / repeatPoll {
+		err := bookings.Take(ctx, f.State, f.Calendar, room, id, f.Now())
+		if !errors.Is(err, bookings.ErrRepeated) {
+			return err
+		}
+		if err := gax.Sleep(ctx, repeatPoll); err != nil {
+			return err
+		}
+	}
+	return bookings.ErrRepeated
+}
+
+// underClaim answers the meeting that was booked with the key, else books one.
+func (f *function) underClaim(ctx context.Context, room rooms.Room, key, id string, body request) (meeting, bool, error) {
+	if m, found, err := f.earlier(ctx, room, key, id); found || err != nil {
+		return m, true, err
+	}
+	return f.insert(ctx, room, id, body)
+}
+
+// earlier returns the meeting that a request with the same key made, if a key was given.
+func (f *function) earlier(ctx context.Context, room rooms.Room, key, id string) (meeting, bool, error) {
+	if key == "" {
+		return meeting{}, false, nil
+	}
 	e, err := f.Calendar.Get(ctx, room.CalendarID, id)
 	if googlecal.NotFound(err) {
 		return meeting{}, false, nil
@@ -207,7 +252,7 @@ func (f *function) delete(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := f.remove(ctx, room, r.PathValue("id")); err != nil {
-		return web.Unavailable(err)
+		return failed(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -215,7 +260,7 @@ func (f *function) delete(w http.ResponseWriter, r *http.Request) error {
 
 func (f *function) remove(ctx context.Context, room rooms.Room, id string) error {
 	e, err := f.Calendar.Get(ctx, room.CalendarID, id)
-	if reason, permanent := googlecal.Permanent(err); googlecal.NotFound(err) || permanent && reason != "forbidden" || err == nil && e.Booking != room.Name {
+	if reason, permanent := googlecal.Permanent(err); googlecal.NotFound(err) || permanent && reason == "invalid" || err == nil && e.Booking != room.Name {
 		return web.NewProblem(http.StatusNotFound, "No meeting booked at this room's display has this id.", err)
 	}
 	if err != nil {

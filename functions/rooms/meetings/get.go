@@ -57,15 +57,24 @@ func (f *function) get(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	snapshot, err := f.snapshot(r.Context(), room.Name)
-	if errors.Is(err, documents.ErrNotFound) || err == nil && snapshot.Removed {
+	if errors.Is(err, documents.ErrNotFound) || err == nil && (snapshot.Removed || snapshot.FetchedAt.IsZero()) {
 		w.Header().Set("Retry-After", "5")
-		return web.NewProblem(http.StatusServiceUnavailable, "The room's calendar has not been read yet.", nil)
+		return unread(snapshot)
 	}
 	if err != nil {
 		return web.Unavailable(err)
 	}
 	room, _ = settings.Room(room.Name, snapshot.TimeZone, snapshot.Thing.TimeZone)
 	return f.tell(w, r, describe(room, snapshot, f.Now().UTC()))
+}
+
+// unread says why nothing is known of a room.
+func unread(s rooms.Snapshot) error {
+	detail := "The room's calendar has not been read yet."
+	if s.CalendarFault != nil {
+		detail = "The room's calendar cannot be read. " + s.CalendarFault.Detail
+	}
+	return web.NewProblem(http.StatusServiceUnavailable, detail, nil)
 }
 
 func describe(room rooms.Room, s rooms.Snapshot, now time.Time) answer {

@@ -146,7 +146,7 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 // unreadable tells rooms/status, and so a person, that trying again will not help.
 func unreadable(room rooms.Room, reason string, now time.Time) rooms.EventsMessage {
 	return rooms.EventsMessage{RoomName: room.Name, Events: []calendar.Event{}, FetchedAt: now.UTC(), Fault: &rooms.Fault{
-		Code: reason, Detail: "Share the room's calendar with the service account, with the right to make changes to events.", Since: now.UTC(),
+		Code: reason, Detail: googlecal.Advice(reason), Since: now.UTC(),
 	}}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
@@ -27,11 +28,14 @@ func (f *function) events(ctx context.Context, settings *rooms.Settings, msg roo
 			return
 		}
 		if msg.Fault != nil {
-			s.CalendarFault = msg.Fault
+			if s.Removed { // configured again: what was known is gone
+				*s = rooms.Snapshot{}
+			}
+			s.Version, s.RoomName, s.CalendarFault = 1, msg.RoomName, msg.Fault
 			return
 		}
 		s.Version, s.RoomName, s.Removed, s.CalendarFault = 1, msg.RoomName, false, nil
-		s.Events, s.FetchedAt, s.TimeZone = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone
+		s.Events, s.FetchedAt, s.TimeZone, s.Partial = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone, msg.Partial
 	})
 }
 
@@ -92,7 +96,7 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	now := f.Now()
 	change(&s, now)
 	if s.FetchedAt.IsZero() || s.Removed {
-		return nil, nil // nothing is known of it yet, or no longer
+		return nil, f.unread(ctx, gen, &old, s)
 	}
 	if err := f.locate(ctx, settings, &s); err != nil {
 		return nil, err
@@ -100,6 +104,11 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
 	at := instant(now, s.AsOf, transition)
 	s.AsOf = at
+	if s.Partial && len(room.StatusAt(s.Events, at).Coming) < rooms.Shown {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+			return nil, err
+		}
+	}
 	everything = everything || len(s.Pending) > 0
 	todo := differences(&s, room.FieldsAt(s.Events, at), everything)
 	s.Pending = living(s.Pending)
@@ -112,6 +121,15 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 		return nil, err
 	}
 	return f.publish(ctx, room, settings, gen, s, todo)
+}
+
+// unread keeps why nothing is known of a room; there is nothing to tell its Thing.
+func (f *function) unread(ctx context.Context, gen int64, old *rooms.Snapshot, s rooms.Snapshot) error {
+	if s.Removed || s.CalendarFault == old.CalendarFault {
+		return nil
+	}
+	_, err := f.store(ctx, gen, s, time.Time{})
+	return err
 }
 
 // publish stores the facts with a mark, tells the Thing, and takes the mark away.

@@ -97,7 +97,7 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
 		return err
 	}
-	if s.ToldAt.After(asked) || len(s.Pending) > 0 {
+	if s.FetchedAt.IsZero() || s.ToldAt.After(asked) || len(s.Pending) > 0 {
 		return nil
 	}
 	shown := shownBy(thing)

@@ -186,7 +186,7 @@ func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen in
 	if !permanent {
 		reason = "unavailable"
 	}
-	w.Fault = &rooms.Fault{Code: reason, Detail: advice(reason), Since: f.Now().UTC()}
+	w.Fault = &rooms.Fault{Code: reason, Detail: googlecal.Advice(reason), Since: f.Now().UTC()}
 	if _, err := f.store(ctx, room, gen, w); err != nil {
 		return errors.Join(cause, err)
 	}
@@ -195,17 +195,6 @@ func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen in
 	}
 	slog.ErrorContext(ctx, "calendar cannot be watched", slog.String("room", room), slog.String("reason", reason))
 	return nil
-}
-
-func advice(reason string) string {
-	switch reason {
-	case "notFound", "forbidden", "notACalendarUser":
-		return "Share the room's calendar with the service account, with the right to make changes to events."
-	case "push.webhookUrlUnauthorized", "push.webhookUrlNotHttps", "webhookUrlNotHttps":
-		return "Set gcal_watch_function_url to a public https address with a valid certificate."
-	default:
-		return "Google refused to send messages for this calendar; the hourly refresh still lists it."
-	}
 }
 
 // stopOld stops the channels that were replaced; one that cannot be stopped now stays for the next run.

@@ -113,7 +113,7 @@ func (e event) ruleSet(start time.Time, loc *time.Location) (*rrule.Set, error) 
 }
 
 func (e event) instance(at time.Time, length time.Duration, allDay bool, loc *time.Location) event {
-	i := e.public()
+	i := maps.Clone(e)
 	delete(i, "recurrence")
 	i["recurringEventId"] = e.id()
 	if allDay {
@@ -162,8 +162,8 @@ func (c *calendar) zone() *time.Location {
 	return loc
 }
 
-// window returns the events that end after from and start before to; series as their instances where single.
-func (c *calendar) window(from, to time.Time, single, deleted bool) []event {
+// window returns the events that end after from and start before to, deleted ones too; series as their instances where single.
+func (c *calendar) window(from, to time.Time, single bool) []event {
 	changed := map[string]bool{}
 	for id, e := range c.events {
 		if e.text("recurringEventId") != "" {
@@ -173,21 +173,32 @@ func (c *calendar) window(from, to time.Time, single, deleted bool) []event {
 	var found []event
 	for _, e := range c.events {
 		switch {
-		case e.cancelled() && !deleted:
-		case single && e.recurs():
-			if !e.cancelled() {
-				found = append(found, e.expand(c.zone(), from, to, changed)...)
-			}
+		case !c.inSeries(e): // an instance that its series no longer has
+		case single && e.recurs() && !e.cancelled():
+			found = append(found, e.expand(c.zone(), from, to, changed)...)
 		default:
 			s, t, ok := e.span(c.zone())
 			if e.recurs() && ok { // a series goes on
 				t = to
 			}
 			if !ok || t.After(from) && s.Before(to) {
-				found = append(found, e.public())
+				found = append(found, maps.Clone(e))
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b event) int { return strings.Compare(a.id(), b.id()) })
 	return found
+}
+
+// inSeries reports whether the series of a changed instance still has it; other events belong to none.
+func (c *calendar) inSeries(e event) bool {
+	id := e.text("recurringEventId")
+	if id == "" {
+		return true
+	}
+	master := c.events[id]
+	if !master.recurs() || master.cancelled() {
+		return false
+	}
+	at, _, ok := when(e["originalStartTime"], c.zone())
+	return ok && slices.ContainsFunc(master.expand(c.zone(), at.Add(-48*time.Hour), at.Add(48*time.Hour), nil), func(i event) bool { return i.id() == e.id() })
 }

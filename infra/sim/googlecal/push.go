@@ -28,7 +28,7 @@ func (s *Server) watch(r *http.Request) (any, error) {
 		Params                   struct{ TTL json.Number }
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, &apiError{400, "global", "parseError", "Parse Error", ""}
+		return nil, errParse
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,10 +49,14 @@ func (s *Server) watch(r *http.Request) (any, error) {
 	case s.channels[body.ID] != nil:
 		return nil, &apiError{400, "global", "channelIdNotUnique", "Channel id " + body.ID + " not unique", ""}
 	}
+	expiration, err := s.expiration(body.Expiration, body.Params.TTL)
+	if err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256([]byte(c.ID))
 	ch := &channel{
 		ID: body.ID, Token: body.Token, Address: body.Address, Calendar: c.ID,
-		ResourceID: base64.RawURLEncoding.EncodeToString(sum[:20]), Expiration: s.expiration(body.Expiration, body.Params.TTL),
+		ResourceID: base64.RawURLEncoding.EncodeToString(sum[:20]), Expiration: expiration,
 	}
 	s.channels[ch.ID] = ch
 	if err := s.send(ch, "sync"); err != nil {
@@ -70,14 +74,23 @@ func (s *Server) watch(r *http.Request) (any, error) {
 
 func loopback(host string) bool { return host == "127.0.0.1" || host == "localhost" || host == "::1" }
 
-func (s *Server) expiration(at, ttl json.Number) time.Time {
-	if ms, err := at.Int64(); err == nil && ms > s.now().UnixMilli() {
-		return time.UnixMilli(ms)
+// expiration is what was asked for (ms, or params.ttl in s), at most and by default seven days.
+func (s *Server) expiration(at, ttl json.Number) (time.Time, error) {
+	longest := s.now().Add(defaultTTL).Truncate(time.Second)
+	want := longest
+	if seconds, err := ttl.Int64(); err == nil {
+		want = s.now().Add(time.Duration(seconds) * time.Second)
 	}
-	if seconds, err := ttl.Int64(); err == nil && seconds > 0 {
-		return s.now().Add(time.Duration(seconds) * time.Second)
+	if ms, err := at.Int64(); err == nil {
+		want = time.UnixMilli(ms)
 	}
-	return s.now().Add(defaultTTL).Truncate(time.Second)
+	if !want.After(s.now()) {
+		return want, invalid("Invalid ttl value")
+	}
+	if want.After(longest) {
+		return longest, nil
+	}
+	return want, nil
 }
 
 func resourceURI(calendar string) string {
@@ -88,7 +101,7 @@ func resourceURI(calendar string) string {
 func (s *Server) stopChannel(r *http.Request) (any, error) {
 	var body struct{ ID, ResourceID string }
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, &apiError{400, "global", "parseError", "Parse Error", ""}
+		return nil, errParse
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -90,12 +91,28 @@ func (s *Server) handle(pattern string, f func(*http.Request) (any, error)) {
 		if e, ok := body.(event); ok {
 			w.Header().Set("ETag", e.text("etag"))
 		}
+		if body, err = partial(body, r.URL.Query()); err != nil {
+			writeError(w, err)
+			return
+		}
 		if body == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		_ = json.NewEncoder(w).Encode(body)
 	})
+}
+
+// partial leaves of an answer what the fields parameter asks for.
+func partial(body any, q url.Values) (any, error) {
+	if body == nil || !q.Has("fields") {
+		return body, nil
+	}
+	m, ok := parseMask(q.Get("fields"))
+	if !ok {
+		return nil, &apiError{400, "global", "invalidParameter", "Invalid field selection " + q.Get("fields"), "fields"}
+	}
+	return m.apply(body)
 }
 
 type apiError struct {
@@ -114,6 +131,8 @@ var (
 	errDeleted      = &apiError{410, "global", "deleted", "Resource has been deleted", ""}
 	errPrecondition = &apiError{412, "global", "conditionNotMet", "Precondition Failed", "If-Match"}
 	errTimeRange    = &apiError{400, "calendar", "timeRangeEmpty", "The specified time range is empty.", "timeMax"}
+	errParse        = &apiError{400, "global", "parseError", "Parse Error", ""}
+	errUpdatedMin   = &apiError{410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.", "updatedMin"}
 	errSyncToken    = &apiError{410, "calendar", "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", "syncToken"}
 )
 

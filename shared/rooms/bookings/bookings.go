@@ -12,19 +12,27 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
-// ErrClaimed says that another booking of the room is being made.
-var ErrClaimed = errors.New("the room is being booked")
+var (
+	// ErrClaimed says that another booking of the room is being made.
+	ErrClaimed = errors.New("the room is being booked")
+	// ErrRepeated says that this very booking is being made already.
+	ErrRepeated = errors.New("this booking is being made")
+)
 
 // lease is longer than a booking may take (rooms/meetings' deadline), so that an expired claim has nobody at work.
 const lease = 60 * time.Second
 
-// Take claims the room for the event, or returns [ErrClaimed]. An expired claim is resolved first.
+// Take claims the room for the event, or returns [ErrClaimed] or [ErrRepeated]. An expired claim is resolved first.
 func Take(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) error {
 	if err := Resolve(ctx, state, cal, room, now); err != nil {
 		return err
 	}
 	_, err := documents.Update(ctx, state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
-		if c.EventID != "" {
+		switch c.EventID {
+		case "":
+		case eventID:
+			return nil, ErrRepeated
+		default:
 			return nil, ErrClaimed
 		}
 		*c = rooms.Claim{Version: 1, EventID: eventID, Expires: realNow().Add(lease)}

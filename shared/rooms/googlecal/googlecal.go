@@ -74,6 +74,7 @@ type Listing struct {
 	TimeZone string           // the calendar's
 	// FetchedAt is when Google's answer was asked for, on Google's clock.
 	FetchedAt time.Time
+	Partial   bool // there are more events before the window ends
 }
 
 const listFields = "nextPageToken,timeZone,items(id,status,summary,start,end,transparency,visibility,eventType," +
@@ -97,7 +98,8 @@ func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time
 		for _, item := range page.Items {
 			l.Events = append(l.Events, event(calendarID, item).Masked())
 		}
-		if token = page.NextPageToken; token == "" || enough(l.Events) {
+		token = page.NextPageToken
+		if l.Partial = token != ""; !l.Partial || enough(l.Events) {
 			return l, nil
 		}
 	}
@@ -211,6 +213,26 @@ func Permanent(err error) (reason string, ok bool) {
 		return api.Errors[0].Reason, true
 	}
 	return http.StatusText(api.Code), true
+}
+
+// Advice tells a person in a sentence what to do about a [Permanent] reason.
+func Advice(reason string) string {
+	switch reason {
+	case "notFound", "forbidden", "notACalendarUser", "requiredAccessLevel":
+		return "Share the room's calendar with the service account, with the right to make changes to events."
+	case "push.webhookUrlUnauthorized", "push.webhookUrlNotHttps", "webhookUrlNotHttps":
+		return "Set gcal_watch_function_url to a public https address with a valid certificate."
+	case "pushNotSupportedForRequestedResource":
+		return "Google sends no messages for this calendar; the hourly refresh still lists it."
+	case "authError":
+		return "Give calendar_credentials.json the key of a service account that exists."
+	case "accessNotConfigured":
+		return "Enable the Google Calendar API in the service account's project."
+	case "quotaExceeded", "dailyLimitExceeded":
+		return "Google has limited the service account for some hours; ask for more quota if it comes again."
+	default:
+		return "Google refused with the reason " + reason + "."
+	}
 }
 
 func status(err error) int {
