@@ -57,6 +57,7 @@ type roomView struct {
 	FetchedAt  time.Time      `json:"fetched_at,omitzero"`
 	Channel    time.Time      `json:"channel_expires,omitzero"`
 	Faults     []string       `json:"faults"`
+	Messages   []viewMessage  `json:"messages"` // the last ones, newest first
 }
 
 type viewMeeting struct {
@@ -94,7 +95,7 @@ func (s *system) view(ctx context.Context, settings *rooms.Settings, name string
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: []string{}}
+	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: []string{}, Messages: s.recent.of(name)}
 	if s.demo != nil {
 		view.CalendarID, view.Thing = room.CalendarID, s.demo.arduino.Values(name)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,7 @@ func TestDashboard(t *testing.T) {
 	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
 	shows(".current", `<b onclick="x">Tea</b>`)
 	shows(".meetings li span", `<b onclick="x">Tea</b>`)
+	o.eventually(10*time.Second, "the message is shown", func() bool { return strings.HasSuffix(text(".log li"), "roomcalendar_events · 1 events") })
 	run("deleting", chromedp.Click(chromedp.CSS(room+".meetings li button:last-of-type")))
 	shows(".current", "Free all day")
 	run("booking", chromedp.Click(chromedp.CSS(room+".book")))

@@ -48,6 +48,7 @@ type system struct {
 	state    documents.Bucket
 	watches  documents.Bucket
 	demo     *demo // nil with --config
+	recent   recent
 	// The functions.
 	webhook, watch, status, refresh, meetings http.Handler
 
@@ -62,7 +63,7 @@ type system struct {
 // start brings the system up; it runs until ctx ends.
 func start(ctx context.Context, o options) (*system, error) {
 	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo))
-	s := &system{options: o, failed: make(chan error, 2), ctx: ctx}
+	s := &system{options: o, failed: make(chan error, 2), ctx: ctx, recent: recent{rooms: map[string][]viewMessage{}}}
 	if err := s.open(); err != nil { //nolint:contextcheck // the system carries the context of its life
 		s.close() //nolint:contextcheck // as above
 		return nil, err
@@ -115,13 +116,6 @@ func (s *system) buckets() (err error) {
 	}
 	_, err = s.settings.Get(s.ctx)
 	return err
-}
-
-// publisher breaks the circle between the functions, which publish, and the queue, which pushes to them.
-type publisher struct{ s *system }
-
-func (p publisher) Publish(ctx context.Context, topic string, m messages.Message) error {
-	return p.s.queue.Publish(ctx, topic, m)
 }
 
 func (s *system) functions() error {

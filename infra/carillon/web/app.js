@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', failed: 'That did not work: ', lost: 'Carillon does not answer.' },
-  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', failed: 'Échec : ', lost: 'Carillon ne répond pas.' },
+  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', messages: 'Last messages', events: ' events', failed: 'That did not work: ', lost: 'Carillon does not answer.' },
+  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', messages: 'Derniers messages', events: ' événements', failed: 'Échec : ', lost: 'Carillon ne répond pas.' },
 };
 const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
 const t = TEXT[lang];
@@ -54,6 +54,7 @@ function card(room) {
   find('.title').placeholder = t.title;
   find('.add button').textContent = t.add;
   find('.book').textContent = t.book;
+  find('.log summary').textContent = t.messages;
   find('.book').addEventListener('click', () => act(() => send('POST', 'dashboard/book', { room_name: room.name, duration_mins: 30 }), t.booked));
   find('.add').addEventListener('submit', (submit) => {
     submit.preventDefault();
@@ -112,6 +113,11 @@ function show(room, editable) {
   find('.meetings').replaceChildren(...list);
   find('.add').hidden = !editable;
   find('.faults').textContent = room.faults.join(' ');
+  find('.log ol').replaceChildren(...room.messages.map((m) => {
+    const line = document.createElement('li');
+    line.textContent = new Date(m.at).toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZone: room.time_zone }) + ' ' + m.topic + (m.events === undefined ? '' : ' · ' + m.events + t.events);
+    return line;
+  }));
   const parts = [];
   if (room.fetched_at) parts.push(t.read + clock(room.fetched_at, room.time_zone));
   if (room.channel_expires) parts.push(t.channel + new Date(room.channel_expires).toLocaleDateString(lang));

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// keptMessages is how many messages of a room the dashboard shows.
+const keptMessages = 5
+
+// A recent keeps each room's last messages, for the dashboard.
+type recent struct {
+	mu    sync.Mutex
+	rooms map[string][]viewMessage
+}
+
+type viewMessage struct {
+	At     time.Time `json:"at"`
+	Topic  string    `json:"topic"`
+	Events *int      `json:"events,omitempty"` // how many a roomcalendar_events message carries
+}
+
+func (r *recent) add(topic string, m messages.Message, now time.Time) {
+	var body rooms.EventsMessage // the other topics' messages name a room too
+	if json.Unmarshal(m.Data, &body) != nil || body.RoomName == "" {
+		return
+	}
+	view := viewMessage{At: now, Topic: topic}
+	if topic == rooms.TopicEvents {
+		n := len(body.Events)
+		view.Events = &n
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := append([]viewMessage{view}, r.rooms[body.RoomName]...)
+	r.rooms[body.RoomName] = list[:min(len(list), keptMessages)]
+}
+
+func (r *recent) of(room string) []viewMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]viewMessage{}, r.rooms[room]...)
+}
+
+// publisher breaks the circle between the functions, which publish, and the queue, which pushes to them.
+type publisher struct{ s *system }
+
+func (p publisher) Publish(ctx context.Context, topic string, m messages.Message) error {
+	err := p.s.queue.Publish(ctx, topic, m)
+	if err == nil {
+		p.s.recent.add(topic, m, p.s.clock.Now().UTC())
+	}
+	return err
+}
