@@ -1,0 +1,241 @@
+package refresh_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/rooms/refresh"
+	"github.com/carillon-calendar/carillon/infra/local"
+	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+type published struct {
+	topic string
+	at    time.Time
+	kind  string
+	data  []byte
+}
+
+type sent struct {
+	mu  sync.Mutex
+	all []published
+}
+
+func (s *sent) Publish(_ context.Context, topic string, m messages.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, published{topic, time.Now(), m.Attributes["kind"], m.Data})
+	return nil
+}
+
+func post(h http.Handler, msg rooms.RoomMessage) int {
+	data, _ := json.Marshal(msg)
+	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", Message: messages.Message{Data: data}}})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	return w.Code
+}
+
+// TestAllRoomsPaced: every room once, below half of Google's 600 requests a minute, then one comparison of all Things.
+func TestAllRoomsPaced(t *testing.T) {
+	t.Parallel()
+	const count = 300
+	var list []string
+	for i := range count {
+		list = append(list, fmt.Sprintf(`{"room_name":"room%03d","gcal_calendar_id":"r%d@example.com"}`, i, i))
+	}
+	dir := t.TempDir()
+	data := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[` + strings.Join(list, ",") + `]}`
+	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(local.Folder(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var s sent
+		h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
+		began := time.Now()
+		names, todo := []string{}, []rooms.RoomMessage{{}}
+		for len(todo) > 0 {
+			if code := post(h, todo[0]); code != http.StatusNoContent {
+				t.Fatalf("answered %d", code)
+			}
+			todo = todo[1:]
+			for _, p := range s.all {
+				var msg rooms.RoomMessage
+				if err := json.Unmarshal(p.data, &msg); err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case msg.RoomName != "":
+					names = append(names, msg.RoomName)
+				case msg.After != "":
+					todo = append(todo, msg)
+				case p.topic != rooms.TopicDue || p.kind != rooms.KindReconcile || len(names) != count:
+					t.Errorf("after %d rooms came %s %s", len(names), p.topic, p.kind)
+				}
+			}
+			s.all = nil
+		}
+		if slices.Sort(names); len(slices.Compact(names)) != count {
+			t.Errorf("%d rooms handed on, want each of %d once", len(names), count)
+		}
+		if rate := float64(count) / time.Since(began).Minutes(); rate > 300 {
+			t.Errorf("%.0f rooms a minute, want below half of the quota", rate)
+		}
+	})
+}
+
+type fixture struct {
+	handler http.Handler
+	google  *simgoogle.Server
+	state   documents.Bucket
+	sent    sent
+	failing bool
+}
+
+var now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// newFixture has the rooms blue, whose calendar Google knows, and lost, whose calendar it does not.
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{}
+	clock := func() time.Time { return now }
+	var err error
+	if f.google, err = simgoogle.New(clock, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.google.Close)
+	if err := f.google.AddCalendar("blue@example.com", "Europe/Paris"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.failing {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		f.google.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	db, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	config := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
+	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(db.Bucket("config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cal, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.state = db.Bucket("state")
+	f.handler = refresh.New(refresh.Config{Settings: settings, State: f.state, Calendar: cal, Publisher: &f.sent, Now: clock})
+	return f
+}
+
+func (f *fixture) last(t *testing.T) rooms.EventsMessage {
+	t.Helper()
+	if len(f.sent.all) != 1 || f.sent.all[0].topic != rooms.TopicEvents {
+		t.Fatalf("published %+v, want one message of events", f.sent.all)
+	}
+	var msg rooms.EventsMessage
+	if err := json.Unmarshal(f.sent.all[0].data, &msg); err != nil {
+		t.Fatal(err)
+	}
+	return msg
+}
+
+func insert(t *testing.T, g *simgoogle.Server, id string, start time.Time) {
+	t.Helper()
+	date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
+	if _, err := g.Insert("blue@example.com", map[string]any{"id": id, "summary": id, "start": date(start), "end": date(start.Add(time.Hour))}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneRoomIsListed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	insert(t, f.google, "abcde", now)
+	if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent {
+		t.Errorf("answered %d", code)
+	}
+	if msg := f.last(t); len(msg.Events) != 1 || msg.Events[0].ID != "abcde" || msg.TimeZone != "Europe/Paris" || msg.Partial {
+		t.Errorf("published %+v", msg)
+	}
+}
+
+func TestUnsharedCalendarIsAFaultForAPerson(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if code := post(f.handler, rooms.RoomMessage{RoomName: "lost"}); code != http.StatusNoContent {
+		t.Errorf("answered %d, want 204: trying again mends nothing", code)
+	}
+	if msg := f.last(t); msg.Fault == nil || msg.Fault.Code != "notFound" || !strings.Contains(msg.Fault.Detail, "Share") {
+		t.Errorf("published %+v", msg)
+	}
+	if code := post(f.handler, rooms.RoomMessage{RoomName: "gone"}); code != http.StatusNoContent || len(f.sent.all) != 1 {
+		t.Errorf("a room without settings: answered %d", code)
+	}
+}
+
+func TestOutageIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.failing = true
+	if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusServiceUnavailable || len(f.sent.all) != 0 {
+		t.Errorf("answered %d with %d messages, want 503 and none", code, len(f.sent.all))
+	}
+}
+
+// TestClaimOfACrash: a refresh ends what a crashed booking left, as the next booking would.
+func TestClaimOfACrash(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"alone", "beside_a_person"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			insert(t, f.google, "left0", now)
+			kept := "left0"
+			if name == "beside_a_person" {
+				insert(t, f.google, "board", now)
+				kept = "board"
+			}
+			claim := rooms.Claim{Version: 1, EventID: "left0", Expires: time.Now().Add(-time.Second)}
+			if _, err := documents.Store(t.Context(), f.state, rooms.ClaimName("blue"), 0, claim, nil); err != nil {
+				t.Fatal(err)
+			}
+			post(f.handler, rooms.RoomMessage{RoomName: "blue"})
+			if msg := f.last(t); len(msg.Events) != 1 || msg.Events[0].ID != kept {
+				t.Errorf("the room has %+v, want %s alone", msg.Events, kept)
+			}
+			if c, _, err := documents.Load[rooms.Claim](t.Context(), f.state, rooms.ClaimName("blue")); err != nil || c.EventID != "" {
+				t.Errorf("claim = %+v, %v; want none", c, err)
+			}
+		})
+	}
+}
