@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-const settingsJSON = `{"iot_client_id":"id","iot_client_secret":"secret","iot_requests_per_second":1000,"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`
+const settingsJSON = `{"iot_client_id":"id","iot_client_secret":"secret","iot_requests_per_second":1000,"rooms":[{"room_name":"blue","gcal_calendar_id":"room-1@resource.calendar.google.com"}]}`
 
 var seedVariables = []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}
 
@@ -124,6 +125,22 @@ func (f *fixture) slow() (way string, reached, letGo chan struct{}) {
 	}))
 	f.t.Cleanup(server.Close)
 	return server.URL, reached, letGo
+}
+
+// counted is a way to Arduino on which requests are counted.
+func (f *fixture) counted() (way string, requests *atomic.Int32) {
+	target, err := url.Parse(f.url)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	requests = &atomic.Int32{}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		proxy.ServeHTTP(w, r)
+	}))
+	f.t.Cleanup(server.Close)
+	return server.URL, requests
 }
 
 func TestOlderPublishAfterTheNewer(t *testing.T) {

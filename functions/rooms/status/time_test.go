@@ -1,0 +1,322 @@
+package status_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/recorded"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+)
+
+// minute delivers a tick as Scheduler does and every message that follows from it.
+func (f *fixture) minute(h http.Handler) {
+	f.t.Helper()
+	tick, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: f.now, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}}})
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(tick)))
+	due := f.sent.messages
+	f.sent.messages = nil
+	for _, m := range due {
+		if code := post(f.t.Context(), h, m.Attributes["kind"], json.RawMessage(m.Data)); code != http.StatusNoContent {
+			f.t.Fatalf("%s answered %d", m.Data, code)
+		}
+	}
+}
+
+// TestEveryMinute walks over days at which clocks and dates turn: with ticks
+// alone, and no other call, the Thing shows at each minute what is then true.
+func TestEveryMinute(t *testing.T) {
+	t.Parallel()
+	type moment struct{ at, curevmtg, curevtm, nextevtm string }
+	tests := []struct {
+		zone, from, to string // local
+		events         []calendar.Event
+		moments        []moment
+	}{
+		{"Europe/Paris", "2026-03-29T00:30", "2026-03-29T05:00", []calendar.Event{ // 02:00 becomes 03:00
+			timed("Night", "2026-03-29T01:30:00+01:00", "2026-03-29T03:30:00+02:00"),
+			timed("Early", "2026-03-29T02:15:00Z", "2026-03-29T02:45:30Z"),
+		}, []moment{
+			{"2026-03-29T00:31", "Free until 01:30", "", "01:30-03:30"},
+			{"2026-03-29T01:30", "Night", "01:30-03:30", "04:15-04:45"},
+			{"2026-03-29T03:29", "Night", "01:30-03:30", "04:15-04:45"},
+			{"2026-03-29T03:30", "Free until 04:15", "", "04:15-04:45"},
+			{"2026-03-29T04:46", "Free all day", "", ""}, // it ended between two ticks
+		}},
+		{"Europe/Paris", "2026-10-25T00:30", "2026-10-25T04:00", []calendar.Event{ // 03:00 becomes 02:00
+			timed("First", "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00"),
+			timed("Second", "2026-10-25T02:30:00+01:00", "2026-10-25T03:00:00+01:00"),
+		}, []moment{
+			{"2026-10-25T00:31", "Free until 02:30", "", "02:30-02:00"},
+			{"2026-10-25T03:00", "Free all day", "", ""},
+		}},
+		{"Europe/Paris", "2026-03-01T23:00", "2026-03-02T01:00", []calendar.Event{
+			timed("Morning", "2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z"),
+		}, []moment{
+			{"2026-03-01T23:59", "Free all day", "", "Mon 02 Mar 09:00-10:00"},
+			{"2026-03-02T00:00", "Free until 09:00", "", "09:00-10:00"},
+		}},
+		{"Pacific/Honolulu", "2026-03-01T23:00", "2026-03-02T01:00", []calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")}, []moment{
+			{"2026-03-01T23:59", "Free all day", "", "Mon 02 Mar All day"},
+			{"2026-03-02T00:00", "Retreat", "All day", ""},
+		}},
+		{"Pacific/Tongatapu", "2026-03-02T23:00", "2026-03-03T01:00", []calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")}, []moment{
+			{"2026-03-02T23:59", "Retreat", "All day", ""},
+			{"2026-03-03T00:00", "Free all day", "", ""},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(strings.ReplaceAll(tt.zone+"_"+tt.from, "/", "_"), func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(tt.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			local := func(text string) time.Time {
+				at, err := time.ParseInLocation("2006-01-02T15:04", text, zone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return at
+			}
+			f := newFixture(t, seedVariables...)
+			f.now = local(tt.from)
+			h := f.instance(f.url)
+			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", Events: tt.events, FetchedAt: f.now, TimeZone: tt.zone})
+			seen := 0
+			for ; f.now.Before(local(tt.to)); f.now = f.now.Add(time.Minute) {
+				f.minute(h)
+				got := f.arduino.Values("blue")
+				want := rooms.Room{Zone: zone, Locale: "en"}.FieldsAt(tt.events, f.now)
+				for _, v := range rooms.Variables {
+					if shown, has := got[v.Name]; has && fmt.Sprint(shown) != fmt.Sprint(v.Value(want)) {
+						t.Fatalf("at %s the Thing shows %s = %v, want %v", f.now, v.Name, shown, v.Value(want))
+					}
+				}
+				for _, m := range tt.moments {
+					if local(m.at).Equal(f.now) {
+						seen++
+						if got["curevmtg"] != m.curevmtg || got["curevtm"] != m.curevtm || got["nextevtm"] != m.nextevtm {
+							t.Errorf("at %s the Thing shows %v, want %+v", f.now, got, m)
+						}
+					}
+				}
+			}
+			if seen != len(tt.moments) {
+				t.Errorf("%d of %d moments were met", seen, len(tt.moments))
+			}
+		})
+	}
+}
+
+func timed(title, start, end string) calendar.Event {
+	return calendar.Event{ID: title, Summary: title, Start: calendar.Date{DateTime: start}, End: calendar.Date{DateTime: end}}
+}
+
+func allDay(title, start, end string) calendar.Event {
+	return calendar.Event{ID: title, Summary: title, Start: calendar.Date{Date: start}, End: calendar.Date{Date: end}}
+}
+
+// TestIdleHourMakesNoCall: ticks cost the Arduino account nothing when nothing changes.
+func TestIdleHourMakesNoCall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	way, requests := f.counted()
+	h := f.instance(way)
+	post(t.Context(), h, "", f.facts(f.now.Add(-time.Second), "Long"))
+	before := requests.Load()
+	for range 60 {
+		f.minute(h)
+		f.now = f.now.Add(time.Minute)
+	}
+	if got := requests.Load() - before; got != 0 {
+		t.Errorf("%d calls to Arduino in an idle hour, want none", got)
+	}
+	f.minute(h)
+	// The meeting has ended: its five values change, and nothing else is asked or told.
+	if got := requests.Load() - before; got != 5 {
+		t.Errorf("%d calls at the meeting's end, want 5", got)
+	}
+}
+
+// TestTwiceAndInAnyOrder delivers each of a morning's messages twice, shuffled:
+// the end is the same, and what the last facts do not change is not published again.
+func TestTwiceAndInAnyOrder(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprintf("seed_%d", seed), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, seedVariables...)
+			h := f.instance(f.url)
+			var deliveries []rooms.EventsMessage
+			for i, titles := range [][]string{{"A"}, {"A", "B"}, {}, {"C", "B"}, {"C"}, {"C", "D"}} {
+				msg := f.facts(f.now.Add(time.Duration(i-10)*time.Second), titles...)
+				deliveries = append(deliveries, msg, msg)
+			}
+			r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's order
+			r.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
+			for _, msg := range deliveries {
+				if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
+					t.Fatalf("answered %d", code)
+				}
+			}
+			f.shows("C")
+			if next := f.arduino.Values("blue")["nextevmtg"]; next != "D" {
+				t.Errorf("next = %v, want D", next)
+			}
+			last := map[string]any{}
+			for _, c := range f.arduino.Calls() {
+				if have, known := last[c.Variable]; known && have == c.Value {
+					t.Errorf("%s = %v was published again", c.Variable, c.Value)
+				}
+				last[c.Variable] = c.Value
+			}
+		})
+	}
+}
+
+// TestPartialListingRunsOut: when the meetings of a listing that stopped early have passed, the room is listed again.
+func TestPartialListingRunsOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	msg := f.facts(f.now, "First", "Second")
+	msg.Partial = true
+	post(t.Context(), h, "", msg)
+	if len(f.sent.messages) != 0 {
+		t.Fatalf("published %+v while both meetings are to come", f.sent.messages)
+	}
+	f.now = f.now.Add(time.Hour)
+	f.minute(h)
+	if len(f.sent.messages) != 1 || string(f.sent.messages[0].Data) != `{"room_name":"blue"}` {
+		t.Errorf("published %s, want a request to list the room", f.sent.messages)
+	}
+}
+
+// TestNeverReadable: a calendar that was never shared has a fault for a person, and a Thing that is left alone.
+func TestNeverReadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	msg := rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Fault: &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now}}
+	if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
+		t.Fatalf("answered %d", code)
+	}
+	post(t.Context(), h, rooms.KindReconcile, struct{}{})
+	s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	if err != nil || s.CalendarFault == nil || !s.FetchedAt.IsZero() || len(f.arduino.Calls()) != 0 || len(f.sent.messages) != 0 {
+		t.Errorf("snapshot = %+v, %v; %d values published", s, err, len(f.arduino.Calls()))
+	}
+	post(t.Context(), h, "", f.facts(f.now.Add(-time.Second), "A"))
+	f.shows("A")
+}
+
+// TestArduinoOutage: what could not be told stays with its message, and with the next tick.
+func TestArduinoOutage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	t.Cleanup(down.Close)
+	msg := f.facts(f.now, "A")
+	if code := post(t.Context(), f.instance(down.URL), "", msg); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d, want 503: the message must come again", code)
+	}
+	if code := post(t.Context(), f.instance(f.url), "", msg); code != http.StatusNoContent {
+		t.Errorf("when it comes again: answered %d", code)
+	}
+	f.shows("A")
+}
+
+// page makes a list answer of whatever form a recording has: a list, an array of events, or one event.
+func page(data []byte) []byte {
+	text := strings.TrimSpace(string(data))
+	switch {
+	case strings.HasPrefix(text, "["):
+		return []byte(`{"items":` + text + `}`)
+	case strings.Contains(text, `"items"`):
+		return data
+	default:
+		return []byte(`{"items":[` + text + `]}`)
+	}
+}
+
+// recordings tells for each recording an instant and what the display shows then.
+var recordings = map[string]struct {
+	at       string
+	busy     int
+	curevmtg string
+}{
+	"event_allday_transparent.json":                  {"2022-02-22T12:00:00Z", 0, "Free all day"},
+	"event_allday_zero_length.json":                  {"2022-11-24T12:00:00Z", 1, "Event #1"},
+	"event_cancelled_id_only.json":                   {"2021-11-23T17:30:00Z", 0, "Free all day"},
+	"event_cancelled_instance.json":                  {"2013-05-08T22:30:00Z", 0, "Free all day"},
+	"event_cancelled_instance_split_series.json":     {"2015-07-01T01:30:00Z", 0, "Free all day"},
+	"event_datetime_without_offset.json":             {"2022-04-12T22:45:00Z", 1, "Event summary"}, // 16:45 in Regina
+	"event_missing_date_malformed.json":              {"2008-09-24T17:45:00Z", 0, "Free all day"},
+	"event_unknown_timezone_name.json":               {"2022-11-12T10:30:00Z", 1, "Summary"}, // the room's zone, here UTC
+	"events_list_empty.json":                         {"2022-11-12T10:30:00Z", 0, "Free all day"},
+	"events_list_resource_allday_as_datetime.json":   {"2022-04-15T12:00:00Z", 1, "Event 2"},
+	"events_list_self_response_statuses.json":        {"2020-11-02T18:15:00Z", 1, "no attendees[].self"},
+	"events_incremental_mixed_cancelled_moved.json":  {"2021-10-27T16:30:00Z", 1, "(title removed)"},
+	"events_list_recurring_master.json":              {"2014-11-16T01:30:00Z", 1, "Test Repeating Events"},
+	"events_list_room_attendee_declined.json":        {"2020-11-02T18:15:00Z", 0, "Free all day"},
+	"events_list_room_attendee_accepted_reader.json": {"2019-05-20T14:00:00Z", 1, "Orientation"},
+	"events_recurring_master_and_instances.json":     {"2025-09-08T02:00:00Z", 1, "recurring event"},
+}
+
+// TestRecordedEvents takes every recorded event through listing, rules and display.
+func TestRecordedEvents(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(recorded.Dir(t, "googlecalendar"), "event*.json"))
+	if err != nil || len(files) != len(recordings) {
+		t.Fatalf("%d recordings, %v; this test tells of %d", len(files), err, len(recordings))
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page(data)) }))
+			t.Cleanup(google.Close)
+			want, ok := recordings[name]
+			if !ok {
+				t.Fatal("say in this test what the display shows by this recording")
+			}
+			f := newFixture(t, seedVariables...)
+			if f.now, err = time.Parse(time.RFC3339, want.at); err != nil {
+				t.Fatal(err)
+			}
+			cal, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: google.URL, Now: func() time.Time { return f.now }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg, err := cal.Coming(t.Context(), rooms.Room{Name: "blue", CalendarID: "room-1@resource.calendar.google.com", Zone: time.UTC}, f.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg.TimeZone = cmp.Or(msg.TimeZone, "UTC")
+			msg.FetchedAt = f.now // the recordings are older than the answer's Date
+			post(t.Context(), f.instance(f.url), "", msg)
+			got := f.arduino.Values("blue")
+			if fmt.Sprint(got["busynow"]) != fmt.Sprint(want.busy) || got["curevmtg"] != want.curevmtg {
+				t.Errorf("the Thing shows %v, want busynow %d, curevmtg %q", got, want.busy, want.curevmtg)
+			}
+		})
+	}
+}
