@@ -142,9 +142,9 @@ func (s *system) functions() error {
 	s.status = status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: arduino, Publisher: pub, Now: now})
 	s.meetings = meetings.New(meetings.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now})
 	s.queue = local.NewQueue(s.db, now,
-		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: 20},
+		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: 20, Concurrency: 80},
 		local.Subscription{Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: s.status, Retention: 10 * time.Minute},
-		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: 20, Concurrency: 50},
+		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: 20, Concurrency: 80},
 		local.Subscription{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: s.refresh, Attempts: 20},
 		local.Subscription{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: s.watch, Attempts: 20},
 	)

@@ -26,7 +26,9 @@ type Snapshot struct {
 	ToldAt time.Time `json:"told_at,omitzero"`
 	// Pending are the publishers at work, by their id, with the time after which they have ended or died.
 	Pending map[string]time.Time `json:"pending,omitempty"`
-	Fault   *Fault               `json:"fault,omitempty"` // of the Thing
+	// ToldAll is when a publisher last began to tell the Thing every value because of others' marks.
+	ToldAll time.Time `json:"told_all,omitzero"`
+	Fault   *Fault    `json:"fault,omitempty"` // of the Thing
 	// CalendarFault is why the last refresh could not read the calendar.
 	CalendarFault *Fault `json:"calendar_fault,omitempty"`
 }

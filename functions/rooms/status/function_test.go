@@ -168,6 +168,9 @@ func TestOlderPublishAfterTheNewer(t *testing.T) {
 				<-done
 			}
 			time.Sleep(100 * time.Millisecond) // what is on its way arrives
+			if crash {
+				time.Sleep(5 * time.Second) // the queue brings the message again later
+			}
 			if code := post(t.Context(), newer, "", old); code != http.StatusNoContent {
 				t.Fatalf("the older again answered %d", code)
 			}

@@ -3,9 +3,12 @@ package status
 import (
 	"context"
 	"sync"
+
+	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// locks are one lock per room.
+// locks are one lock per room. Who waits for one leaves its facts there, so
+// that whoever holds the lock tells the Thing the newest of them at once.
 type locks struct {
 	mu    sync.Mutex
 	rooms map[string]*lock
@@ -14,12 +17,13 @@ type locks struct {
 type lock struct {
 	free  chan struct{} // holds a token while nobody has the lock
 	users int
+	facts *rooms.EventsMessage // the newest of the users'
 }
 
 func newLocks() *locks { return &locks{rooms: map[string]*lock{}} }
 
-// lock waits for a room's lock; the returned function gives it back.
-func (l *locks) lock(ctx context.Context, room string) (func(), error) {
+// lock waits for a room's lock with facts, or none; the returned function gives it back.
+func (l *locks) lock(ctx context.Context, room string, facts *rooms.EventsMessage) (func(), error) {
 	l.mu.Lock()
 	k := l.rooms[room]
 	if k == nil {
@@ -28,6 +32,9 @@ func (l *locks) lock(ctx context.Context, room string) (func(), error) {
 		l.rooms[room] = k
 	}
 	k.users++
+	if facts != nil && (k.facts == nil || facts.FetchedAt.After(k.facts.FetchedAt)) {
+		k.facts = facts
+	}
 	l.mu.Unlock()
 	select {
 	case <-k.free:
@@ -36,6 +43,16 @@ func (l *locks) lock(ctx context.Context, room string) (func(), error) {
 		l.leave(room, k)
 		return nil, ctx.Err()
 	}
+}
+
+// newest returns the newest facts of those who hold or wait for the lock.
+func (l *locks) newest(room string) *rooms.EventsMessage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := l.rooms[room]; k != nil {
+		return k.facts
+	}
+	return nil
 }
 
 func (l *locks) leave(room string, k *lock) {

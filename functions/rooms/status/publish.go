@@ -23,20 +23,22 @@ func (f *function) events(ctx context.Context, settings *rooms.Settings, msg roo
 	if _, ok := settings.Room(msg.RoomName); !ok {
 		return nil // taken out of the settings since
 	}
-	return f.update(ctx, settings, msg.RoomName, "events", time.Time{}, func(s *rooms.Snapshot, now time.Time) {
-		if !newer(msg.FetchedAt, s.FetchedAt, now) {
-			return
+	return f.update(ctx, settings, msg.RoomName, "events", time.Time{}, &msg)
+}
+
+// take puts newer facts into a snapshot; older ones leave it as it is.
+func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
+	switch {
+	case msg == nil || !newer(msg.FetchedAt, s.FetchedAt, now):
+	case msg.Fault != nil:
+		if s.Removed { // configured again: what was known is gone
+			*s = rooms.Snapshot{}
 		}
-		if msg.Fault != nil {
-			if s.Removed { // configured again: what was known is gone
-				*s = rooms.Snapshot{}
-			}
-			s.Version, s.RoomName, s.CalendarFault = 1, msg.RoomName, msg.Fault
-			return
-		}
+		s.Version, s.RoomName, s.CalendarFault = 1, msg.RoomName, msg.Fault
+	default:
 		s.Version, s.RoomName, s.Removed, s.CalendarFault = 1, msg.RoomName, false, nil
 		s.Events, s.FetchedAt, s.TimeZone, s.Partial = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone, msg.Partial
-	})
+	}
 }
 
 // future is how far ahead of our clock a fact may be; one farther ahead is of unknown age.
@@ -52,19 +54,19 @@ func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.
 	if _, ok := settings.Room(msg.RoomName); !ok {
 		return nil
 	}
-	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, func(*rooms.Snapshot, time.Time) {})
+	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, nil)
 }
 
 // publisherLife is how long a publisher can be at work: its request ends before.
 const publisherLife = budget + 5*time.Second
 
-// update changes a room's snapshot and brings its Thing to the new state. The
+// update takes facts, if any, into a room's snapshot and brings its Thing to the new state. The
 // order makes a crash at any point harmless: the facts are stored with this
 // publisher's mark and the next transition now, so that a tick tries again;
 // then the Thing is told; then the mark goes. Who finds a mark, or loses a
-// write, cannot know what the Thing shows, and tells it everything.
-func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, change func(*rooms.Snapshot, time.Time)) error {
-	unlock, err := f.locks.lock(ctx, name)
+// write, cannot know what the Thing shows, and tells it everything; see [uncertain].
+func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage) error {
+	unlock, err := f.locks.lock(ctx, name, facts)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (f *function) update(ctx context.Context, settings *rooms.Settings, name, w
 	began := f.Now()
 	everything := false
 	for range 4 {
-		told, err := f.attempt(ctx, settings, name, transition, change, everything)
+		told, err := f.attempt(ctx, settings, name, transition, facts, everything)
 		if err == nil {
 			slog.InfoContext(ctx, "room updated", slog.String("room", name), slog.String("why", why), slog.String("changed", strings.Join(told, " ")),
 				slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
@@ -87,14 +89,17 @@ func (f *function) update(ctx context.Context, settings *rooms.Settings, name, w
 }
 
 // attempt is one pass over the newest snapshot; it returns the variables that it published.
-func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name string, transition time.Time, change func(*rooms.Snapshot, time.Time), everything bool) ([]string, error) {
+func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name string, transition time.Time, facts *rooms.EventsMessage, everything bool) ([]string, error) {
 	s, gen, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return nil, err
 	}
 	old := s
 	now := f.Now()
-	change(&s, now)
+	take(&s, facts, now)
+	if waiting := f.locks.newest(name); waiting != nil && !waiting.FetchedAt.After(now.Add(future)) {
+		take(&s, waiting, now)
+	}
 	if s.FetchedAt.IsZero() || s.Removed {
 		return nil, f.unread(ctx, gen, &old, s)
 	}
@@ -109,7 +114,9 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 			return nil, err
 		}
 	}
-	everything = everything || len(s.Pending) > 0
+	if everything = everything || uncertain(&s); everything {
+		s.ToldAll = realNow().UTC()
+	}
 	todo := differences(&s, room.FieldsAt(s.Events, at), everything)
 	s.Pending = living(s.Pending)
 	if len(todo) == 0 {
@@ -224,6 +231,23 @@ func instant(now time.Time, others ...time.Time) time.Time {
 		}
 	}
 	return at.UTC()
+}
+
+// retell is for how long values told beside others' marks are trusted: a crash
+// leaves several messages, and each telling all would fill the account's limit.
+const retell = 5 * time.Second
+
+// uncertain reports that another publisher may have written to the Thing since every value was last told: one
+// that began after that, one that has just ended, or any after a while.
+func uncertain(s *rooms.Snapshot) bool {
+	now := realNow()
+	for _, until := range s.Pending {
+		began := until.Add(-publisherLife)
+		if !until.After(now) || !began.Before(s.ToldAll) || now.Sub(s.ToldAll) > retell {
+			return true
+		}
+	}
+	return false
 }
 
 type assignment struct {

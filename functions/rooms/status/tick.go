@@ -81,7 +81,7 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 
 // compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
 func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, thing *iotcloud.Thing, asked time.Time) error {
-	unlock, err := f.locks.lock(ctx, name)
+	unlock, err := f.locks.lock(ctx, name, nil)
 	if err != nil {
 		return err
 	}

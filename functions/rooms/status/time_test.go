@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +187,40 @@ func TestTwiceAndInAnyOrder(t *testing.T) {
 				last[c.Variable] = c.Value
 			}
 		})
+	}
+}
+
+// TestBacklogIsToldOnce: of the facts that wait while a room is being told something, only the newest are told.
+func TestBacklogIsToldOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	way, reached, letGo := f.slow()
+	h := f.instance(way)
+	var wg sync.WaitGroup
+	send := func(age time.Duration, title string) {
+		msg := f.facts(f.now.Add(-age), title)
+		wg.Go(func() {
+			if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
+				t.Errorf("%s was answered %d", title, code)
+			}
+		})
+	}
+	send(time.Minute, "First")
+	<-reached
+	for i, title := range []string{"Second", "Last", "Third"} {
+		send([]time.Duration{50 * time.Second, 10 * time.Second, 40 * time.Second}[i], title)
+	}
+	time.Sleep(100 * time.Millisecond) // they wait
+	close(letGo)
+	wg.Wait()
+	var titles []any
+	for _, c := range f.arduino.Calls() {
+		if c.Variable == "curevmtg" {
+			titles = append(titles, c.Value)
+		}
+	}
+	if !slices.Equal(titles, []any{"First", "Last"}) {
+		t.Errorf("the Thing was told %v, want First, then Last", titles)
 	}
 }
 

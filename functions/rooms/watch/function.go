@@ -10,7 +10,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -67,7 +66,7 @@ const (
 	// renewBefore is how long before its end a channel is replaced; they last 7 days by default.
 	renewBefore = 24 * time.Hour
 	// openingTime is longer than an opening takes, so that an older pending channel was left by a crash.
-	openingTime = 2 * time.Minute
+	openingTime = budget + 5*time.Second
 )
 
 // New returns the function's handler. It does no I/O.
@@ -132,7 +131,7 @@ func (f function) keep(ctx context.Context, room rooms.Room, address string) err
 		return f.stopOld(ctx, room.Name, w, gen)
 	}
 	if w.Pending != nil && f.Now().Sub(w.Pending.Since) < openingTime {
-		return fmt.Errorf("room %s: its channel is being opened by another run", room.Name)
+		return web.NewProblem(http.StatusConflict, "The channel of room "+room.Name+" is being opened by another run.", nil) // it comes again
 	}
 	return f.open(ctx, room, address, w, gen)
 }

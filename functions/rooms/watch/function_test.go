@@ -191,12 +191,12 @@ func TestRemovedRoomsChannelIsStopped(t *testing.T) {
 func TestPendingOfACrashIsReplaced(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	pending := rooms.Watch{Version: 1, Pending: &rooms.Channel{ID: "half", Since: f.now.Add(-time.Minute)}}
+	pending := rooms.Watch{Version: 1, Pending: &rooms.Channel{ID: "half", Since: f.now.Add(-30 * time.Second)}}
 	if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), 0, pending, nil); err != nil {
 		t.Fatal(err)
 	}
-	if code := f.run("blue"); code != http.StatusServiceUnavailable {
-		t.Errorf("while it may be opening: answered %d, want 503 to come again", code)
+	if code := f.run("blue"); code != http.StatusConflict {
+		t.Errorf("while it may be opening: answered %d, want 409 to come again", code)
 	}
 	f.now = f.now.Add(3 * time.Minute)
 	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel == nil {
