@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type fixture struct {
 	now      time.Time
 	sent     sent
 	mu       sync.Mutex
+	failing  atomic.Bool
 	requests []string // what Google was asked, in order
 }
 
@@ -54,6 +56,10 @@ func newFixture(t *testing.T) *fixture {
 		f.mu.Lock()
 		f.requests = append(f.requests, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
 		f.mu.Unlock()
+		if f.failing.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		google.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
@@ -200,6 +206,26 @@ func TestPendingOfACrashIsReplaced(t *testing.T) {
 	}
 	f.now = f.now.Add(3 * time.Minute)
 	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel == nil {
+		t.Errorf("answered %d, record %+v", code, f.record("blue"))
+	}
+}
+
+// TestFailedRenewalKeepsTheOldChannel: the old channel serves until a new one stands.
+func TestFailedRenewalKeepsTheOldChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.run("blue")
+	first := f.record("blue").Channel
+	f.now = first.Expiration.Add(-time.Hour)
+	f.failing.Store(true)
+	if code := f.run("blue"); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d, want 503 to come again", code)
+	}
+	if w := f.record("blue"); w.Channel == nil || w.Channel.ID != first.ID || w.Fault == nil || slices.Contains(f.asked(), "stop") {
+		t.Errorf("record = %+v, asked %v; want the old channel and a fault", w, f.asked())
+	}
+	f.failing.Store(false)
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel.ID == first.ID || f.record("blue").Fault != nil {
 		t.Errorf("answered %d, record %+v", code, f.record("blue"))
 	}
 }
