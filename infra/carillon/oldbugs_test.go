@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ func TestOldBugsOfChannels(t *testing.T) {
 		for i, uri := range []string{"", "https://www.googleapis.com/calendar/v3/calendars/primary/events", "https://www.googleapis.com/calendar/v3/calendars/a%40b/events?maxResults=250&alt=json"} {
 			before := o.listings("white_room")
 			code, _ := o.call("POST", "/webhook", "", nil, "X-Goog-Channel-Id", c.ID, "X-Goog-Channel-Token", rooms.ChannelToken(key, c.ID, "white_room"),
-				"X-Goog-Message-Number", fmt.Sprint(1000+i), "X-Goog-Resource-Id", c.ResourceID, "X-Goog-Resource-Uri", uri)
+				"X-Goog-Message-Number", strconv.Itoa(1000+i), "X-Goog-Resource-Id", c.ResourceID, "X-Goog-Resource-Uri", uri)
 			if got := o.listings("white_room"); code != http.StatusNoContent || got != min(before+1, keptMessages) {
 				t.Errorf("with URI %q: answered %d, %d listings after %d", uri, code, got, before)
 			}
@@ -95,6 +96,7 @@ func TestOldBugsOfChannels(t *testing.T) {
 	})
 }
 
+//nolint:tparallel // the office before must end first
 func TestOldBug02ChannelsDieAfterAWeek(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -200,7 +202,7 @@ func TestOldBugsOfRules(t *testing.T) {
 	})
 	t.Run("10_events_that_do_not_block_and_ten_only", func(t *testing.T) {
 		t.Parallel()
-		var events []calendar.Event
+		events := make([]calendar.Event, 0, 14)
 		for i := range 12 {
 			e := meetingAt(fmt.Sprint("free ", i), at("2026-03-02 09:00"), at("2026-03-02 10:00"))
 			switch i % 3 {

@@ -64,7 +64,7 @@ type system struct {
 func start(ctx context.Context, o options) (*system, error) {
 	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo))
 	s := &system{options: o, failed: make(chan error, 2), ctx: ctx, recent: recent{rooms: map[string][]viewMessage{}}}
-	if err := s.open(); err != nil { //nolint:contextcheck // the system carries the context of its life
+	if err := s.open(); err != nil {
 		s.close() //nolint:contextcheck // as above
 		return nil, err
 	}

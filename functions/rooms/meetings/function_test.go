@@ -120,7 +120,7 @@ func (f *fixture) titles() []string {
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
 		f.t.Fatal(err)
 	}
-	var found []string
+	found := make([]string, 0, len(list.Items))
 	for _, item := range list.Items {
 		found = append(found, item.Summary)
 	}

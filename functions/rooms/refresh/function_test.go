@@ -56,7 +56,7 @@ func post(h http.Handler, msg rooms.RoomMessage) int {
 func TestAllRoomsPaced(t *testing.T) {
 	t.Parallel()
 	const count = 300
-	var list []string
+	list := make([]string, 0, count)
 	for i := range count {
 		list = append(list, fmt.Sprintf(`{"room_name":"room%03d","gcal_calendar_id":"r%d@example.com"}`, i, i))
 	}

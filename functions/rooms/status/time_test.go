@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -163,12 +164,12 @@ func TestTwiceAndInAnyOrder(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, seedVariables...)
 			h := f.instance(f.url)
-			var deliveries []rooms.EventsMessage
+			deliveries := make([]rooms.EventsMessage, 0, 12)
 			for i, titles := range [][]string{{"A"}, {"A", "B"}, {}, {"C", "B"}, {"C"}, {"C", "D"}} {
 				msg := f.facts(f.now.Add(time.Duration(i-10)*time.Second), titles...)
 				deliveries = append(deliveries, msg, msg)
 			}
-			r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's order
+			r := rand.New(rand.NewPCG(seed, 1))
 			r.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
 			for _, msg := range deliveries {
 				if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
@@ -350,7 +351,7 @@ func TestRecordedEvents(t *testing.T) {
 			msg.FetchedAt = f.now // the recordings are older than the answer's Date
 			post(t.Context(), f.instance(f.url), "", msg)
 			got := f.arduino.Values("blue")
-			if fmt.Sprint(got["busynow"]) != fmt.Sprint(want.busy) || got["curevmtg"] != want.curevmtg {
+			if fmt.Sprint(got["busynow"]) != strconv.Itoa(want.busy) || got["curevmtg"] != want.curevmtg {
 				t.Errorf("the Thing shows %v, want busynow %d, curevmtg %q", got, want.busy, want.curevmtg)
 			}
 		})
