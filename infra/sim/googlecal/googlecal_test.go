@@ -1,22 +1,29 @@
 package googlecal_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/oauth2"
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/googlecal"
+	"github.com/carillon-calendar/carillon/shared/recorded"
 )
 
 const room = "blue@resource.calendar.google.com"
@@ -377,5 +384,73 @@ func TestChannelExpires(t *testing.T) {
 		if _, err := f.api.Events.Watch(room, &gcal.Channel{Id: "c-" + name, Type: "web_hook", Address: address}).Do(); reason(err) != "400 push.webhookUrlNotHttps" {
 			t.Errorf("%s: %s", name, reason(err))
 		}
+	}
+}
+
+// TestErrorBodies: what the simulator answers in each documented case is what Google's documentation and recordings show.
+func TestErrorBodies(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := f.insert("event1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
+	f.insert("event2", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
+	if err := f.api.Events.Delete(room, "event2").Do(); err != nil {
+		t.Fatal(err)
+	}
+	const events = "/calendar/v3/calendars/" + room + "/events"
+	body, _ := json.Marshal(e)
+	natural := map[string]func() *http.Request{
+		"400_timeRangeEmpty":       request("GET", events+"?timeMin=2026-03-02T10:00:00Z&timeMax=2026-03-02T10:00:00Z", ""),
+		"401_authError":            func() *http.Request { return httptest.NewRequest(http.MethodGet, events, nil) },
+		"404_notFound":             request("GET", events+"/nothere", ""),
+		"409_duplicate":            request("POST", events, string(body)),
+		"410_deleted":              request("DELETE", events+"/event2", ""),
+		"410_fullSyncRequired":     request("GET", events+"?syncToken=x", ""),
+		"410_updatedMinTooLongAgo": request("GET", events+"?updatedMin=2020-01-01T00:00:00Z", ""),
+		"412_conditionNotMet": func() *http.Request {
+			r := request("PATCH", events+"/event1", "{}")()
+			r.Header.Set("If-Match", "x")
+			return r
+		},
+	}
+	files, err := filepath.Glob(filepath.Join(recorded.Dir(t, "googlecalendar"), "error_*.json"))
+	if err != nil || len(files) < len(natural) {
+		t.Fatalf("recordings = %v, %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "error_"), ".json")
+		code, reason, _ := strings.Cut(name, "_")
+		status, err := strconv.Atoi(code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request("GET", events, "")
+		if n, ok := natural[name]; ok {
+			r = n
+		} else {
+			if reason == "forbidden" {
+				reason = "ForbiddenError"
+			}
+			if _, err := f.sim.Faults.Add(faults.Fault{Status: status, Reason: reason, Times: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := httptest.NewRecorder()
+		f.sim.ServeHTTP(w, r())
+		var got, want any
+		data, err := os.ReadFile(file)
+		if err != nil || json.Unmarshal(data, &want) != nil || json.Unmarshal(w.Body.Bytes(), &got) != nil {
+			t.Fatalf("%s: %v, answered %q", name, err, w.Body)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || w.Code != status {
+			t.Errorf("%s: status %d, body (-recorded +simulator):\n%s", name, w.Code, diff)
+		}
+	}
+}
+
+func request(method, target, body string) func() *http.Request {
+	return func() *http.Request {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer x")
+		return r
 	}
 }

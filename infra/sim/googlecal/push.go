@@ -141,20 +141,25 @@ func (s *Server) send(ch *channel, state string) error {
 	if ch.Token != "" {
 		h.Set("X-Goog-Channel-Token", ch.Token)
 	}
-	address := ch.Address
-	s.pushes.Go(func() {
-		for try := range tries {
-			if s.post(address, h) {
-				return
-			}
-			select {
-			case <-s.stop:
-				return
-			case <-time.After(time.Second << try):
-			}
-		}
-	})
+	delay, copies := s.Faults.Pushes(ch.Calendar)
+	for range copies {
+		s.pushes.Go(func() { s.deliver(ch.Address, h, delay) })
+	}
 	return nil
+}
+
+func (s *Server) deliver(address string, h http.Header, delay time.Duration) {
+	for try := range tries {
+		select {
+		case <-s.stop:
+			return
+		case <-time.After(delay):
+		}
+		if s.post(address, h) {
+			return
+		}
+		delay = time.Second << try
+	}
 }
 
 // post makes one try; true ends them.

@@ -4,6 +4,7 @@
 package googlecal
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
 
 // Store keeps the simulator's records; a nil Store keeps nothing.
@@ -25,6 +28,9 @@ type Server struct {
 	store Store
 	mux   *http.ServeMux
 	push  *http.Client
+	// Faults are what the simulator is asked to do wrong; also under /_faults.
+	Faults faults.Set
+	served http.Handler
 
 	mu        sync.Mutex
 	seq       int64 // grows with every change
@@ -47,6 +53,7 @@ func New(now func() time.Time, store Store) (*Server, error) {
 		calendars: map[string]*calendar{}, channels: map[string]*channel{}, stop: make(chan struct{}),
 	}
 	s.routes()
+	s.served = s.Faults.Wrap(s.mux, refuse)
 	return s, s.load()
 }
 
@@ -72,12 +79,14 @@ func (s *Server) routes() {
 }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	s.served.ServeHTTP(w, r)
+}
 
 // handle registers a method of the API: it returns what to answer, or an *apiError.
 func (s *Server) handle(pattern string, f func(*http.Request) (any, error)) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		body, err := any(nil), error(errUnauthorized)
 		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
@@ -135,6 +144,32 @@ var (
 	errUpdatedMin   = &apiError{410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.", "updatedMin"}
 	errSyncToken    = &apiError{410, "calendar", "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", "syncToken"}
 )
+
+// documented are errors that only a fault gives: the usage limits, the calendar's access rules and Google's own failures.
+var documented = []*apiError{
+	{403, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded", ""},
+	{403, "usageLimits", "userRateLimitExceeded", "User Rate Limit Exceeded", ""},
+	{403, "usageLimits", "quotaExceeded", "Calendar usage limits exceeded.", ""},
+	{403, "usageLimits", "dailyLimitExceeded", "Daily Limit Exceeded", ""},
+	{403, "usageLimits", "ForbiddenError", "Forbidden", ""},
+	{403, "calendar", "forbiddenForNonOrganizer", "Shared properties can only be changed by the organizer of the event.", ""},
+	{429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded", ""},
+	{500, "global", "backendError", "Backend Error", ""},
+	errTimeRange, errUnauthorized, errNotFound, errDuplicate, errDeleted, errSyncToken, errUpdatedMin, errPrecondition,
+}
+
+// refuse answers a fault's status with the documented body of its reason, or of the status.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	e := &apiError{status, "global", cmp.Or(reason, "backendError"), cmp.Or(http.StatusText(status), "Error"), ""}
+	for _, d := range documented {
+		if d.code == status && (reason == "" || d.reason == reason) {
+			e = d
+			break
+		}
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	writeError(w, e)
+}
 
 func invalid(format string, args ...any) *apiError {
 	return &apiError{400, "global", "invalid", fmt.Sprintf(format, args...), ""}

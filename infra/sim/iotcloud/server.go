@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
 
 // Store keeps the simulator's records; a nil Store keeps nothing.
@@ -34,6 +36,9 @@ type Server struct {
 	account Account
 	store   Store
 	mux     *http.ServeMux
+	// Faults are what the simulator is asked to do wrong; also under /_faults.
+	Faults faults.Set
+	served http.Handler
 
 	mu     sync.Mutex
 	things map[string]*thing
@@ -97,11 +102,22 @@ func New(account Account, store Store) (*Server, error) {
 	s.handle("GET /iot/v2/things/{id}/properties/{pid}", prop, s.showProperty)
 	s.handle("PUT /iot/v2/things/{id}/properties/{pid}/publish", "", s.publish)
 	s.handle("PUT /iot/v2/things/{id}/publish", "", s.publishMulti)
+	s.served = s.Faults.Wrap(s.mux, refuse)
 	return s, s.load()
 }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
+
+// refuse answers a fault's status with the vendor's error body.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	if status == http.StatusTooManyRequests {
+		writeError(w, errLimit)
+		return
+	}
+	text := http.StatusText(status)
+	writeError(w, &apiError{status, cmp.Or(reason, strings.ReplaceAll(strings.ToLower(text), " ", "_")), text})
+}
 
 type apiError struct {
 	status       int
@@ -109,6 +125,8 @@ type apiError struct {
 }
 
 func (e *apiError) Error() string { return e.detail }
+
+var errLimit = &apiError{429, "too_many_requests", "You have reached maximum request limit."}
 
 func notFound(what string) *apiError { return &apiError{404, "not_found", what + " not found"} }
 
@@ -156,8 +174,8 @@ func (s *Server) admit(r *http.Request) *apiError {
 		return &apiError{403, "forbidden", "not a member of this organization"}
 	}
 	t.recent = slices.DeleteFunc(t.recent, func(at time.Time) bool { return now.Sub(at) >= time.Second })
-	if len(t.recent) >= t.rate && !s.account.Unlimited {
-		return &apiError{429, "too_many_requests", "You have reached maximum request limit."}
+	if len(t.recent) >= t.rate && !s.account.Unlimited && !s.Faults.LimitOff() {
+		return errLimit
 	}
 	t.recent = append(t.recent, now)
 	return nil
