@@ -176,6 +176,7 @@ func (s *system) serve(listener net.Listener) error {
 	mux.Handle("/meeting/", s.meetings)
 	mux.HandleFunc("GET /healthz", s.health)
 	if s.demo != nil {
+		mux.Handle("/calendar/v3/", s.demo.google) // Google's Node client drops a prefix from its rootUrl
 		mux.Handle("/sim/googlecal/", http.StripPrefix("/sim/googlecal", s.demo.google))
 		mux.Handle("/sim/iotcloud/", http.StripPrefix("/sim/iotcloud", s.demo.arduino))
 		s.dashboard(mux)

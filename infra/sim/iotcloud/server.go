@@ -5,15 +5,14 @@ package iotcloud
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
@@ -82,7 +81,7 @@ type property struct {
 	Permission     string     `json:"permission"`
 	UpdateStrategy string     `json:"update_strategy"`
 	Persist        bool       `json:"persist"`
-	LastValue      any        `json:"last_value"`
+	LastValue      any        `json:"last_value,omitempty"`
 	ValueUpdatedAt *time.Time `json:"value_updated_at,omitempty"`
 }
 
@@ -133,7 +132,7 @@ func notFound(what string) *apiError { return &apiError{404, "not_found", what +
 func writeError(w http.ResponseWriter, e *apiError) {
 	w.Header().Set("Content-Type", "application/vnd.goa.error+json")
 	w.WriteHeader(e.status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": newID()[:8], "code": e.code, "status": e.status, "detail": e.detail})
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": uuid.NewString()[:8], "code": e.code, "status": e.status, "detail": e.detail})
 }
 
 // handle registers an operation behind the token and the limit.
@@ -202,7 +201,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	if org := cmp.Or(r.Header.Get("X-Organization"), r.FormValue("organization_id")); org != "" && org == s.account.Organization {
 		t.rate = 10
 	}
-	name := newID() + newID()
+	name := uuid.NewString() + uuid.NewString()
 	s.mu.Lock()
 	for old, o := range s.tokens {
 		if time.Now().After(o.expires) {
@@ -213,15 +212,6 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": name, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"})
-}
-
-// newID makes a random UUID (RFC 9562, version 4).
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])
 }
 
 func (s *Server) save(t *thing) *apiError {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // AddThing makes a Thing with String variables and the Integer busynow, if there is none of the name.
@@ -33,14 +35,14 @@ func (s *Server) AddThing(name, zone string, variables ...string) error {
 }
 
 func (s *Server) newThing(name, zone string) *thing {
-	id := newID()
-	t := &thing{Href: "/iot/v2/things/" + id, ID: id, Name: name, Timezone: zone, UserID: newID(), OrganizationID: s.account.Organization}
+	id := uuid.NewString()
+	t := &thing{Href: "/iot/v2/things/" + id, ID: id, Name: name, Timezone: zone, UserID: uuid.NewString(), OrganizationID: s.account.Organization}
 	s.things[id] = t
 	return t
 }
 
 func (t *thing) add(name, kind string) *property {
-	id := newID()
+	id := uuid.NewString()
 	p := &property{
 		Href: t.Href + "/properties/" + id, ID: id, Name: name, VariableName: name, ThingID: t.ID, ThingName: t.Name,
 		Type: kind, Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE",
@@ -195,8 +197,13 @@ func (s *Server) publish(r *http.Request) (any, *apiError) {
 		return nil, e
 	}
 	body := map[string]any{}
-	if json.NewDecoder(r.Body).Decode(&body) != nil {
-		return nil, &apiError{400, "invalid_request", "the body is no JSON"}
+	if json.NewDecoder(r.Body).Decode(&body) != nil || body["value"] == nil {
+		return nil, &apiError{400, "invalid_request", "attribute \"value\" of body is missing and required"}
+	}
+	if device, given := body["device_id"]; given {
+		if text, ok := device.(string); !ok || uuid.Validate(text) != nil {
+			return nil, &apiError{400, "invalid_request", "body.device_id must be formatted as a uuid"}
+		}
 	}
 	if e := s.set(t, p, body["value"]); e != nil {
 		return nil, e
@@ -211,7 +218,7 @@ func (s *Server) publishMulti(r *http.Request) (any, *apiError) {
 	}
 	var body struct {
 		Properties []struct {
-			Property string
+			Property *string
 			Value    any
 		}
 	}
@@ -223,10 +230,15 @@ func (s *Server) publishMulti(r *http.Request) (any, *apiError) {
 		byName[p.Name] = p
 	}
 	for _, v := range body.Properties {
-		if byName[v.Property] == nil {
+		if v.Property == nil || v.Value == nil {
+			return nil, &apiError{400, "invalid_request", "property and value are required"}
+		}
+	}
+	for _, v := range body.Properties {
+		if byName[*v.Property] == nil {
 			return nil, notFound("property")
 		}
-		if e := s.set(t, byName[v.Property], v.Value); e != nil {
+		if e := s.set(t, byName[*v.Property], v.Value); e != nil {
 			return nil, e
 		}
 	}
