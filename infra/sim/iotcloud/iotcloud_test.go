@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -84,15 +85,13 @@ func checked(t *testing.T, base string, h http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		answer := httptest.NewRecorder()
 		h.ServeHTTP(answer, r)
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
 		if strings.HasPrefix(r.URL.Path, "/iot/v1/") || answer.Code == http.StatusTooManyRequests { // neither is in the document
 			return
 		}
-		again, _ := http.NewRequestWithContext(context.Background(), r.Method, base+r.URL.RequestURI(), bytes.NewReader(body))
+		again, _ := http.NewRequestWithContext(r.Context(), r.Method, base+r.URL.RequestURI(), bytes.NewReader(body))
 		again.Header = r.Header
 		route, params, err := router.FindRoute(again)
 		if err != nil {
@@ -102,14 +101,14 @@ func checked(t *testing.T, base string, h http.Handler) http.Handler {
 		input := &openapi3filter.RequestValidationInput{Request: again, PathParams: params, Route: route, Options: &openapi3filter.Options{
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true,
 		}}
-		invalid := openapi3filter.ValidateRequest(context.Background(), input)
+		invalid := openapi3filter.ValidateRequest(r.Context(), input)
 		if (invalid == nil) != (answer.Code != http.StatusBadRequest) {
 			t.Errorf("%s %s %s was answered %d; the vendor's document says: %v", r.Method, r.URL.Path, body, answer.Code, invalid)
 		}
 		if answer.Body.Len() == 0 {
 			return
 		}
-		err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
 			RequestValidationInput: input, Status: answer.Code, Header: answer.Header(), Body: io.NopCloser(answer.Body), Options: input.Options,
 		})
 		if err != nil {
