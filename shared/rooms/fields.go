@@ -31,24 +31,26 @@ type Variable struct {
 	Alias string
 	// Optional variables are served where a Thing has them.
 	Optional bool
-	Value    func(Fields) any
+	// Rank is its importance, 0 first: the colour of every door, then what is on, then what comes.
+	Rank  int
+	Value func(Fields) any
 }
 
 // Variables lists a display's variables in the order of their importance: the colour of the door, then the current texts, then the next.
 var Variables = []Variable{
-	{"busynow", "", false, func(f Fields) any { return f.BusyNow }},
-	{"curevmtg", "curevmsg", false, func(f Fields) any { return short(f.CurEvMtg) }},
-	{"curevstart", "", false, func(f Fields) any { return f.CurEvStart }},
-	{"curevend", "", false, func(f Fields) any { return f.CurEvEnd }},
-	{"curevtm", "", false, func(f Fields) any { return f.CurEvTm }},
-	{"curevorganizer", "", true, func(f Fields) any { return short(f.CurOrganizer) }},
-	{"curevid", "", true, func(f Fields) any { return f.CurEvID }},
-	{"nextevmtg", "nextevmsg", false, func(f Fields) any { return short(f.NextEvMtg) }},
-	{"nextevstart", "", false, func(f Fields) any { return f.NextEvStart }},
-	{"nextevend", "", false, func(f Fields) any { return f.NextEvEnd }},
-	{"nextevtm", "", false, func(f Fields) any { return f.NextEvTm }},
-	{"nextevorganizer", "", true, func(f Fields) any { return short(f.NextOrganizer) }},
-	{"nextevid", "", true, func(f Fields) any { return f.NextEvID }},
+	{"busynow", "", false, 0, func(f Fields) any { return f.BusyNow }},
+	{"curevmtg", "curevmsg", false, 1, func(f Fields) any { return short(f.CurEvMtg) }},
+	{"curevstart", "", false, 1, func(f Fields) any { return f.CurEvStart }},
+	{"curevend", "", false, 1, func(f Fields) any { return f.CurEvEnd }},
+	{"curevtm", "", false, 1, func(f Fields) any { return f.CurEvTm }},
+	{"curevorganizer", "", true, 1, func(f Fields) any { return short(f.CurOrganizer) }},
+	{"curevid", "", true, 1, func(f Fields) any { return f.CurEvID }},
+	{"nextevmtg", "nextevmsg", false, 2, func(f Fields) any { return short(f.NextEvMtg) }},
+	{"nextevstart", "", false, 2, func(f Fields) any { return f.NextEvStart }},
+	{"nextevend", "", false, 2, func(f Fields) any { return f.NextEvEnd }},
+	{"nextevtm", "", false, 2, func(f Fields) any { return f.NextEvTm }},
+	{"nextevorganizer", "", true, 2, func(f Fields) any { return short(f.NextOrganizer) }},
+	{"nextevid", "", true, 2, func(f Fields) any { return f.NextEvID }},
 }
 
 // maxText keeps a title well inside a device's receive buffer of 256 bytes

@@ -156,13 +156,23 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 	if s.Published == nil {
 		s.Published = map[string]any{}
 	}
+	var refused []string
 	for _, a := range todo {
-		if err := client.Publish(ctx, s.Thing.ID, a.property, a.value); err != nil {
-			return told, f.unpublished(ctx, gen, s, err)
+		err := client.Publish(ctx, a.rank, s.Thing.ID, a.property, a.value)
+		if err != nil {
+			delete(s.Published, a.variable)
 		}
-		told = append(told, a.variable)
-		s.Published[a.variable] = a.value
+		switch {
+		case errors.Is(err, iotcloud.ErrInvalid): // the others are told all the same
+			refused = append(refused, a.variable)
+		case err != nil:
+			return told, f.unpublished(ctx, gen, s, me, err)
+		default:
+			told = append(told, a.variable)
+			s.Published[a.variable] = a.value
+		}
 	}
+	f.noteRefused(&s, refused)
 	delete(s.Pending, me)
 	s.ToldAt = realNow().UTC()
 	next := room.NextChange(s.Events, s.AsOf)
@@ -173,15 +183,38 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 	return told, err
 }
 
-// unpublished handles a refusal: a Thing or variable that is gone is looked up
-// again at the next attempt; the mark stays, so there will be one.
-func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot, cause error) error {
+const variableRefused = "variable_refused"
+
+// noteRefused keeps for a person which variables take no values of ours; they are tried again with every change.
+func (f *function) noteRefused(s *rooms.Snapshot, refused []string) {
+	switch {
+	case len(refused) > 0:
+		s.Fault = f.fault(s.Fault, variableRefused, fmt.Sprintf("Make of the right type in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(refused, ", ")))
+	case s.Fault != nil && s.Fault.Code == variableRefused:
+		s.Fault = nil
+	}
+}
+
+// storeTime is what a publisher has left to keep how far it came.
+const storeTime = 4 * time.Second
+
+// unpublished keeps how far a publisher came that a call failed for, so that the
+// next attempt, of which a tick sees to it that there is one, goes on from there.
+// A Thing or variable that is gone is looked up again. Where nobody knows what
+// became of the call, the mark stays.
+func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot, me string, cause error) error {
+	if errors.Is(cause, iotcloud.ErrNoAnswer) {
+		return cause
+	}
 	if errors.Is(cause, iotcloud.ErrNotFound) {
 		f.things.forget()
 		s.Thing, s.Published = rooms.Thing{TimeZone: s.Thing.TimeZone}, nil
-		if _, err := f.store(ctx, gen, s, f.Now()); err != nil {
-			return errors.Join(cause, err)
-		}
+	}
+	delete(s.Pending, me)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	if _, err := f.store(ctx, gen, s, f.Now()); err != nil {
+		return errors.Join(cause, err)
 	}
 	return cause
 }
@@ -208,7 +241,9 @@ func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *room
 		}
 	}
 	if len(missing) == 0 {
-		s.Fault = nil
+		if s.Fault != nil && s.Fault.Code != variableRefused {
+			s.Fault = nil
+		}
 		return nil
 	}
 	s.Fault = f.fault(s.Fault, "variable_missing", fmt.Sprintf("Create in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(missing, ", ")))
@@ -252,6 +287,7 @@ func uncertain(s *rooms.Snapshot) bool {
 
 type assignment struct {
 	variable, property string
+	rank               int
 	value              any
 }
 
@@ -262,7 +298,7 @@ func differences(s *rooms.Snapshot, want rooms.Fields, everything bool) []assign
 		id, ok := property(s.Thing, v)
 		value := v.Value(want)
 		if have, known := s.Published[v.Name]; ok && (everything || !known || !equal(have, value)) {
-			todo = append(todo, assignment{v.Name, id, value})
+			todo = append(todo, assignment{v.Name, id, v.Rank, value})
 		}
 	}
 	return todo

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -273,6 +274,55 @@ func TestArduinoOutage(t *testing.T) {
 	}
 	if code := post(t.Context(), f.instance(f.url), "", msg); code != http.StatusNoContent {
 		t.Errorf("when it comes again: answered %d", code)
+	}
+	f.shows("A")
+}
+
+// TestVariableOfAnotherType: one variable that takes no value of ours does not keep the others from theirs.
+func TestVariableOfAnotherType(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	refuse, err := f.arduino.Faults.Add(faults.Fault{Status: 400, Path: "/publish$", Times: 1}) // busynow is the first
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := f.instance(f.url)
+	if code := post(t.Context(), h, "", f.facts(f.now.Add(-time.Second), "A")); code != http.StatusNoContent {
+		t.Errorf("answered %d, want 204: trying again mends nothing", code)
+	}
+	f.shows("A")
+	fault := func() *rooms.Fault {
+		s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Fault
+	}
+	if got := fault(); got == nil || !strings.Contains(got.Detail, "busynow") {
+		t.Errorf("fault = %+v, want one that names busynow", got)
+	}
+	f.arduino.Faults.Clear(refuse.ID)
+	post(t.Context(), h, "", f.facts(f.now, "B"))
+	if got := fault(); got != nil || f.arduino.Values("blue")["busynow"] != 1.0 {
+		t.Errorf("fault = %+v, busynow %v after it was mended", got, f.arduino.Values("blue")["busynow"])
+	}
+}
+
+// TestGoesOnFromWhereItCame: when Arduino fails in the middle, what was told is not told again.
+func TestGoesOnFromWhereItCame(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	msg := f.facts(f.now, "A")
+	h := f.instance(f.url)
+	if _, err := f.arduino.Faults.Add(faults.Fault{Status: 500, Path: "/publish$", PerMinute: 4, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if code := post(t.Context(), h, "", msg); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d, want 503 to come again", code)
+	}
+	post(t.Context(), h, "", msg)
+	if got := len(f.arduino.Calls()); got != len(seedVariables) {
+		t.Errorf("%d values told, want each of %d once", got, len(seedVariables))
 	}
 	f.shows("A")
 }

@@ -85,7 +85,7 @@ func TestArduinoClientAgainstPrism(t *testing.T) {
 	}
 	const id = "5b1e7c12-2f0b-4d4e-9a3f-7f3b3c2d1e0a"
 	for _, value := range []any{1, "Stand-up", ""} {
-		if err := client.Publish(ctx, id, id, value); err != nil {
+		if err := client.Publish(ctx, 0, id, id, value); err != nil {
 			t.Errorf("publishing %v: %v", value, err)
 		}
 	}

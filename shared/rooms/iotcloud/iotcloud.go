@@ -29,6 +29,10 @@ var (
 	ErrNotFound = errors.New("the Arduino cloud knows no such Thing or variable")
 	// ErrRefused says that the account's key, or its rights, are wrong.
 	ErrRefused = errors.New("the Arduino cloud refused the client id and secret")
+	// ErrInvalid says that the value is not of the variable's type.
+	ErrInvalid = errors.New("the Arduino cloud takes no such value for the variable")
+	// ErrNoAnswer says that nobody knows whether a value was taken.
+	ErrNoAnswer = errors.New("the Arduino cloud did not answer")
 )
 
 // A Client speaks for one account. It may be used by many goroutines.
@@ -93,7 +97,7 @@ type Thing struct {
 // Things lists the account's Things with their variables and values: one request.
 func (c *Client) Things(ctx context.Context) ([]Thing, error) {
 	var found []Thing
-	err := c.call(ctx, func(ctx context.Context) (*http.Response, error) {
+	err := c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
 		list, resp, err := c.api.ThingsV2API.ThingsV2List(ctx).ShowProperties(true).Execute()
 		found = found[:0]
 		for i := range list {
@@ -123,9 +127,9 @@ func thing(t *iot.ArduinoThing) Thing {
 	return out
 }
 
-// Publish sends one value to a Thing's property: one request.
-func (c *Client) Publish(ctx context.Context, thingID, propertyID string, value any) error {
-	err := c.call(ctx, func(ctx context.Context) (*http.Response, error) {
+// Publish sends one value to a Thing's property: one request. Of calls that wait for the account's limit, the lowest rank goes first.
+func (c *Client) Publish(ctx context.Context, rank int, thingID, propertyID string, value any) error {
+	err := c.call(ctx, rank, func(ctx context.Context) (*http.Response, error) {
 		return c.api.PropertiesV2API.PropertiesV2Publish(ctx, thingID, propertyID).PropertyValue(iot.PropertyValue{Value: value}).Execute()
 	})
 	if err != nil {
@@ -138,7 +142,7 @@ func (c *Client) Publish(ctx context.Context, thingID, propertyID string, value 
 const attempts = 4
 
 // call makes one request within the limit; a token that has been revoked is replaced once.
-func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Response, error)) error {
+func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*http.Response, error)) error {
 	for attempt := 1; ; attempt++ {
 		c.mu.Lock()
 		source := c.token
@@ -148,13 +152,13 @@ func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Respo
 			return tokenError(err)
 		}
 		// Last, so that calls do not bunch up behind a token request.
-		if err := c.limiter.wait(ctx); err != nil {
+		if err := c.limiter.wait(ctx, rank); err != nil {
 			return err
 		}
 		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token))) //nolint:bodyclose // the generated client has read and closed it
 		switch {
 		case resp == nil:
-			return hideURL(err)
+			return fmt.Errorf("%w: %w", ErrNoAnswer, hideURL(err))
 		case resp.StatusCode == http.StatusUnauthorized && attempt == 1:
 			c.mu.Lock()
 			if c.token == source {
@@ -166,6 +170,8 @@ func (c *Client) call(ctx context.Context, do func(context.Context) (*http.Respo
 			return ErrRefused
 		case resp.StatusCode == http.StatusNotFound:
 			return ErrNotFound
+		case resp.StatusCode == http.StatusBadRequest:
+			return ErrInvalid
 		case resp.StatusCode == http.StatusTooManyRequests:
 			c.limiter.slower()
 			if attempt < attempts {
