@@ -34,6 +34,7 @@ import (
 type options struct {
 	listen, operator, data, config string
 	speed                          int
+	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 }
 
 // A system is everything that up has started.
@@ -212,6 +213,9 @@ func (s *system) operatorPaths() error {
 }
 
 func (s *system) listenOn(listener net.Listener, h http.Handler) {
+	if s.wrap != nil {
+		h = s.wrap(h)
+	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	s.servers = append(s.servers, server)
 	s.tasks.Go(func() {

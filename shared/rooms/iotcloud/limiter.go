@@ -74,7 +74,7 @@ func (l *limiter) run() {
 		}
 		l.mu.Unlock()
 		if pause > 0 {
-			time.Sleep(pause)
+			time.Sleep(pause) //nolint:forbidigo // as above
 		}
 	}
 }

@@ -15,7 +15,7 @@ func TestLimiterNeverOversteps(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLimiter(n)
 			began := time.Now()
-			var granted []time.Time
+			granted := make([]time.Time, 0, 5*n)
 			for range 5 * n {
 				if err := l.wait(t.Context(), 0); err != nil {
 					t.Fatal(err)
