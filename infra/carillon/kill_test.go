@@ -1,13 +1,20 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
 
 // upDir names the data of a `carillon up` that a re-run of this test program is, until it is killed.
@@ -15,18 +22,60 @@ const upDir = "CARILLON_TEST_UP_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(upDir); dir != "" {
-		os.Args = []string{"carillon", "up", "--data", dir, "--listen", os.Getenv("CARILLON_TEST_UP_LISTEN")}
-		main()
-		os.Exit(0)
+		child(dir, os.Getenv("CARILLON_TEST_UP_LISTEN"), os.Getenv("CARILLON_TEST_UP_KILL"))
 	}
 	os.Exit(m.Run())
 }
 
+// child is `carillon up`. With kill, such as "3 before", it is without the Arduino account's limit and kills itself before, or after, the third call to Google or Arduino that comes after POST /sim/arm.
+func child(dir, listen, kill string) {
+	var at int64
+	var when string
+	_, _ = fmt.Sscan(kill, &at, &when)
+	var armed atomic.Bool
+	var calls atomic.Int64
+	die := func() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+	s, err := start(context.Background(), options{listen: listen, data: dir, speed: 1, wrap: func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/sim/arm" {
+				armed.Store(true)
+				return
+			}
+			// The test's own calls carry another bearer.
+			outside := armed.Load() && strings.HasPrefix(r.URL.Path, "/sim/") && r.Header.Get("Authorization") != "Bearer x"
+			n := int64(0)
+			if outside {
+				n = calls.Add(1)
+			}
+			if n == at && outside && when == "before" {
+				die()
+			}
+			h.ServeHTTP(w, r)
+			if n == at && outside && when == "after" {
+				die()
+			}
+		})
+	}})
+	if err == nil {
+		if kill != "" {
+			_, err = s.demo.arduino.Faults.Add(faults.Fault{LimitOff: true})
+		}
+		if err == nil {
+			err = s.wait()
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
 // process starts `carillon up` as a process of its own.
-func process(t *testing.T, dir, listen string) *exec.Cmd {
+func process(t *testing.T, dir, listen, kill string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), upDir+"="+dir, "CARILLON_TEST_UP_LISTEN="+listen)
+	cmd.Env = append(os.Environ(), upDir+"="+dir, "CARILLON_TEST_UP_LISTEN="+listen, "CARILLON_TEST_UP_KILL="+kill)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,17 +83,109 @@ func process(t *testing.T, dir, listen string) *exec.Cmd {
 	return cmd
 }
 
+// TestKillAtEveryCall kills the process before and after each call to Google or
+// Arduino that a change and a booking make: what was acknowledged is there, the
+// door is right, and a booking tried again with its key is one booking.
+func TestKillAtEveryCall(t *testing.T) {
+	t.Parallel()
+	template := t.TempDir()
+	stopped(t, template, func(*office) string { return "" })
+	// A change: list, token, then the values; a booking: get, list, insert, list before its answer.
+	for trigger, calls := range map[string]int{"change": 7, "booking": 4} {
+		for call := 1; call <= calls; call++ {
+			for _, when := range []string{"before", "after"} {
+				t.Run(fmt.Sprintf("%s_%d_%s", trigger, call, when), func(t *testing.T) {
+					t.Parallel()
+					limit <- struct{}{}
+					defer func() { <-limit }()
+					killAt(t, template, trigger, fmt.Sprint(call, " ", when))
+				})
+			}
+		}
+	}
+}
+
+// limit is how many such processes run at once.
+var limit = make(chan struct{}, 4)
+
+func killAt(t *testing.T, template, trigger, kill string) {
+	t.Helper()
+	dir, listen := t.TempDir(), freeAddress(t)
+	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t, &system{url: "http://" + listen}}
+	victim := process(t, dir, listen, kill)
+	o.eventually(soon, "the process is healthy", o.healthy)
+	o.call("POST", "/sim/arm", "x", nil)
+	book := func() (int, string) {
+		data := `{"client_id":"demo-client","room_name":"quiet_room","duration_mins":30}`
+		r, err := http.NewRequest(http.MethodPost, o.s.url+"/meetings", strings.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+demoSecret)
+		r.Header.Set("Idempotency-Key", "k")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, ""
+		}
+		defer resp.Body.Close()
+		var got struct{ ID string }
+		_ = json.NewDecoder(resp.Body).Decode(&got)
+		return resp.StatusCode, got.ID
+	}
+	want := "Booked at the door"
+	if trigger == "change" {
+		want = "Changed"
+		now := time.Now()
+		body := fmt.Sprintf(`{"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, want, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
+		r, err := http.NewRequest(http.MethodPost, o.s.url+o.events("quiet_room", ""), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer x")
+		if resp, err := http.DefaultClient.Do(r); err == nil { // it may die before it answers
+			_ = resp.Body.Close()
+		}
+	} else {
+		book()
+	}
+	died := make(chan struct{})
+	go func() { _ = victim.Wait(); close(died) }()
+	select {
+	case <-died:
+	case <-time.After(3 * time.Second): // it makes fewer calls than that
+		_ = victim.Process.Kill()
+		<-died
+	}
+	process(t, dir, listen, "0 never")
+	o.eventually(soon, "the process is healthy", o.healthy)
+	if trigger == "change" && o.count() == 0 { // the change itself was not acknowledged
+		o.add("quiet_room", want, time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
+	}
+	if trigger == "booking" {
+		o.eventually(90*time.Second, "the booking is made", func() bool { code, _ := book(); return code == http.StatusCreated })
+	}
+	o.eventually(soon, "the door is right", func() bool { return o.things()["quiet_room"]["curevmtg"] == want })
+	if got := o.count(); got != 1 {
+		t.Errorf("%d events in the calendar, want 1", got)
+	}
+}
+
+// count is how many events quiet_room has.
+func (o *office) count() int {
+	o.t.Helper()
+	_, list := o.call("GET", o.events("quiet_room", ""), "x", nil)
+	items, _ := list["items"].([]any)
+	return len(items)
+}
+
 // TestKill kills the whole process while a change is on its way: after the next start every door is right within seconds.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen := listener.Addr().String()
-	_ = listener.Close()
+	listen, dir := freeAddress(t), t.TempDir()
 	o := &office{t, &system{url: "http://" + listen}}
-	dir := t.TempDir()
 	answers := func() bool {
 		resp, err := http.Get(o.s.url + "/healthz")
 		if err == nil {
@@ -53,7 +194,7 @@ func TestKill(t *testing.T) {
 		return err == nil
 	}
 	for i := range 6 {
-		cmd := process(t, dir, listen)
+		cmd := process(t, dir, listen, "")
 		o.eventually(30*time.Second, "the process answers", answers)
 		now := time.Now()
 		o.add("quiet_room", fmt.Sprintf("Meeting %d", i), now.Add(-time.Duration(i+1)*time.Minute), now.Add(time.Hour)) // each began before the one before
@@ -63,24 +204,13 @@ func TestKill(t *testing.T) {
 		}
 		_ = cmd.Wait()
 	}
-	process(t, dir, listen)
+	process(t, dir, listen, "")
 	o.eventually(30*time.Second, "the process answers", answers)
-	things := func() map[string]map[string]any {
-		_, view := o.call("GET", "/dashboard/rooms", "", nil)
-		found := map[string]map[string]any{}
-		list, _ := view["rooms"].([]any)
-		for _, r := range list {
-			r, _ := r.(map[string]any)
-			thing, _ := r["thing"].(map[string]any)
-			found[fmt.Sprint(r["name"])] = thing
-		}
-		return found
-	}
-	o.eventually(15*time.Second, "the last meeting is shown", func() bool { return things()["quiet_room"]["curevmtg"] == "Meeting 5" })
+	o.eventually(15*time.Second, "the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
 	for _, room := range demoRooms {
 		o.eventually(15*time.Second, room+" is right", func() bool {
 			code, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
-			shown := things()[room]
+			shown := o.things()[room]
 			for _, name := range []string{"busynow", "curevmtg", "curevtm", "nextevmtg", "nextevtm"} {
 				if code != http.StatusOK || fmt.Sprint(shown[name]) != fmt.Sprint(want[name]) {
 					return false
@@ -89,4 +219,37 @@ func TestKill(t *testing.T) {
 			return true
 		})
 	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// things are what the dashboard says that each room's Thing shows.
+func (o *office) things() map[string]map[string]any {
+	o.t.Helper()
+	_, view := o.call("GET", "/dashboard/rooms", "", nil)
+	found := map[string]map[string]any{}
+	list, _ := view["rooms"].([]any)
+	for _, r := range list {
+		r, _ := r.(map[string]any)
+		thing, _ := r["thing"].(map[string]any)
+		found[fmt.Sprint(r["name"])] = thing
+	}
+	return found
+}
+
+func (o *office) healthy() bool {
+	resp, err := http.Get(o.s.url + "/healthz")
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }

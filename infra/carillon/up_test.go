@@ -35,14 +35,7 @@ func newOffice(t *testing.T, dir string, speed int) *office {
 		}
 	})
 	o := &office{t, s}
-	o.eventually(40*time.Second, "healthy", func() bool {
-		resp, err := http.Get(s.url + "/healthz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	o.eventually(40*time.Second, "healthy", o.healthy)
 	return o
 }
 

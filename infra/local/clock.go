@@ -12,7 +12,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
-// A Clock runs speed times as fast as the machine's, and never goes back on one database.
+// A Clock runs speed times as fast as the machine's, and never goes back on one
+// database: where it may be ahead of the machine's, it goes no farther than a bound that is on disk.
 type Clock struct {
 	db    *DB
 	speed int
@@ -20,6 +21,7 @@ type Clock struct {
 	start, origin time.Time
 	mu            sync.Mutex
 	last          time.Time
+	bound         time.Time // zero: the machine's own clock, which needs none
 }
 
 const clockSetting = "clock"
@@ -38,7 +40,31 @@ func OpenClock(ctx context.Context, db *DB, speed int) (*Clock, error) {
 	if left, err := time.Parse(time.RFC3339Nano, text); err == nil && left.After(now) {
 		origin = left
 	}
-	return &Clock{db: db, speed: speed, start: now, origin: origin}, nil
+	c := &Clock{db: db, speed: speed, start: now, origin: origin, last: origin}
+	if speed == 1 && !origin.After(now) {
+		return c, nil
+	}
+	c.bound = origin
+	return c, c.advance(ctx)
+}
+
+// lead is how far ahead of the clock its bound is stored, in real time.
+const lead = 3 * time.Second
+
+// advance moves the bound, on disk first.
+func (c *Clock) advance(ctx context.Context) error {
+	next := c.Now().Add(lead * time.Duration(c.speed))
+	if err := c.store(ctx, next); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound = next
+	return nil
+}
+
+func (c *Clock) store(ctx context.Context, t time.Time) error {
+	return c.db.SetSetting(ctx, clockSetting, t.UTC().Format(time.RFC3339Nano))
 }
 
 // Now is the simulated time.
@@ -46,6 +72,9 @@ func (c *Clock) Now() time.Time {
 	t := c.origin.Add(time.Since(c.start) * time.Duration(c.speed))
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.bound.IsZero() && t.After(c.bound) {
+		t = c.bound
+	}
 	if t.After(c.last) {
 		c.last = t
 	}
@@ -55,15 +84,17 @@ func (c *Clock) Now() time.Time {
 // Real turns a simulated span into the machine's.
 func (c *Clock) Real(d time.Duration) time.Duration { return d / time.Duration(c.speed) }
 
-// Save stores the time.
-func (c *Clock) Save(ctx context.Context) error {
-	return c.db.SetSetting(ctx, clockSetting, c.Now().UTC().Format(time.RFC3339Nano))
-}
+// Save stores the time, when nobody asks for it any more.
+func (c *Clock) Save(ctx context.Context) error { return c.store(ctx, c.Now()) }
 
-// Keep stores the time every second until ctx ends.
+// Keep stores the bound every second until ctx ends.
 func (c *Clock) Keep(ctx context.Context) {
 	for sleep(ctx, time.Second) {
-		if err := c.Save(ctx); err != nil && ctx.Err() == nil {
+		keep := c.Save
+		if !c.bound.IsZero() {
+			keep = c.advance
+		}
+		if err := keep(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "clock not stored", slog.Any("error", err))
 		}
 	}

@@ -134,6 +134,12 @@ func Midnight(year int, month time.Month, day int, loc *time.Location) time.Time
 	return t.UTC()
 }
 
+// DayStart is the first instant of t's day in loc.
+func DayStart(t time.Time, loc *time.Location) time.Time {
+	y, m, d := t.In(loc).Date()
+	return Midnight(y, m, d, loc)
+}
+
 // NextMidnight is the first instant of the day after t in loc.
 func NextMidnight(t time.Time, loc *time.Location) time.Time {
 	y, m, d := t.In(loc).Date()
@@ -141,6 +147,5 @@ func NextMidnight(t time.Time, loc *time.Location) time.Time {
 }
 
 func isMidnight(t time.Time, loc *time.Location) bool {
-	y, m, d := t.In(loc).Date()
-	return t.Equal(Midnight(y, m, d, loc))
+	return t.Equal(DayStart(t, loc))
 }

@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -64,6 +66,26 @@ type RoomSettings struct {
 	TransparentEvents string `json:"transparent_events"`
 }
 
+// Validate finds what the schema cannot: unknown zones, and two rooms of one name.
+func (s *Settings) Validate() error {
+	var faults []error
+	zone := func(at, name string) {
+		if name != "" && calendar.Zone(nil, name) == nil {
+			faults = append(faults, fmt.Errorf("at %q: found %q, expected an IANA time zone such as Europe/Paris", at, name))
+		}
+	}
+	zone("/time_zone", s.TimeZone)
+	seen := map[string]int{}
+	for i, r := range s.Rooms {
+		zone(fmt.Sprintf("/rooms/%d/time_zone", i), r.TimeZone)
+		if first, twice := seen[r.Name]; twice {
+			faults = append(faults, fmt.Errorf("at \"/rooms/%d/room_name\": %q is the name of /rooms/%d too", i, r.Name, first))
+		}
+		seen[r.Name] = i
+	}
+	return errors.Join(faults...)
+}
+
 // LoadSettings returns the bridge's settings in the config bucket.
 func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 	return config.NewSettings[Settings](bucket, SettingsFile, Schema)
@@ -90,13 +112,17 @@ func (s *Settings) WebhookURL() string {
 func (s *Settings) Room(name string, zones ...string) (Room, bool) {
 	for _, r := range s.Rooms {
 		if r.Name == name {
-			zones = append([]string{r.TimeZone, s.TimeZone}, zones...)
+			named := calendar.Zone(nil, r.TimeZone, s.TimeZone)
+			zone := calendar.Zone(time.UTC, zones...)
+			if named != nil {
+				zone = named
+			}
 			locale := r.Locale
 			if locale == "" {
 				locale = s.Locale
 			}
 			return Room{
-				Name: r.Name, CalendarID: r.CalendarID, Locale: locale, Zone: calendar.Zone(time.UTC, zones...),
+				Name: r.Name, CalendarID: r.CalendarID, Locale: locale, Zone: zone, ZoneGuessed: named == nil,
 				TransparentBusy: r.TransparentEvents == "busy",
 			}, true
 		}

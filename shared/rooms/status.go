@@ -15,8 +15,18 @@ type Room struct {
 	CalendarID string
 	Locale     string // en or fr
 	Zone       *time.Location
+	// ZoneGuessed says that Zone is not from the settings: the calendar's goes before it.
+	ZoneGuessed bool
 	// TransparentBusy lets events that show as "free" block the room too.
 	TransparentBusy bool
+}
+
+// In returns the room in its calendar's zone where the settings name none.
+func (r Room) In(calendarZone string) Room {
+	if r.ZoneGuessed {
+		r.Zone = calendar.Zone(r.Zone, calendarZone)
+	}
+	return r
 }
 
 // A Meeting is an event that blocks a room.
@@ -178,7 +188,7 @@ func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
 			// a date is shortened on the day itself, and a free room is "free until" from the day's first instant
-			calendar.NextMidnight(m.Start.AddDate(0, 0, -1), r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.NextMidnight(m.End.AddDate(0, 0, -1), r.Zone))
+			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone))
 	}
 	times = append(times, calendar.NextMidnight(after, r.Zone))
 	slices.SortFunc(times, time.Time.Compare)

@@ -1,6 +1,9 @@
 package rooms_test
 
 import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -267,6 +270,65 @@ func TestChannelToken(t *testing.T) {
 	} {
 		if _, ok := check(); ok {
 			t.Errorf("%s is taken for genuine", name)
+		}
+	}
+}
+
+// TestNextChangeIsTheFirst holds NextChange against a walk minute by minute, over both changes of the clocks.
+func TestNextChangeIsTheFirst(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 7))
+			room := rooms.Room{Name: "r", Locale: "en", Zone: zone(t, []string{"Europe/Paris", "Pacific/Honolulu", "Pacific/Tongatapu", "America/Asuncion"}[seed%4])}
+			from := time.Date(2026, []time.Month{3, 10}[seed%2], []int{27, 23}[seed%2], 12, 0, 0, 0, time.UTC)
+			var events []calendar.Event
+			for i := range 1 + r.IntN(4) {
+				start := from.Add(time.Duration(r.IntN(72*4)) * 15 * time.Minute)
+				e := timed(strconv.Itoa(i), "m", start.Format(time.RFC3339), start.Add(time.Duration(1+r.IntN(200))*15*time.Minute).Format(time.RFC3339))
+				if r.IntN(4) == 0 {
+					day := start.In(room.Zone)
+					e = dated(strconv.Itoa(i), day.Format(time.DateOnly), day.AddDate(0, 0, 1+r.IntN(2)).Format(time.DateOnly))
+				}
+				events = append(events, e)
+			}
+			next := from
+			for now := from; now.Before(from.Add(100 * time.Hour)); now = now.Add(5 * time.Minute) {
+				if room.FieldsAt(events, now) == room.FieldsAt(events, next) {
+					continue
+				}
+				if got := room.NextChange(events, next); !got.Equal(now) {
+					t.Fatalf("after %s the next change is told for %s; it is at %s (%+v)", next.In(room.Zone), got.In(room.Zone), now.In(room.Zone), events)
+				}
+				next = now
+			}
+		})
+	}
+}
+
+func TestSettingsThatTheSchemaCannotCheck(t *testing.T) {
+	t.Parallel()
+	s := rooms.Settings{TimeZone: "Mars/Olympus", Rooms: []rooms.RoomSettings{{Name: "blue"}, {Name: "blue", TimeZone: "Paris"}}}
+	err := s.Validate()
+	for _, part := range []string{"/time_zone", "Mars/Olympus", "/rooms/1/room_name", "/rooms/0", "/rooms/1/time_zone", "Paris"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("error %v does not name %q", err, part)
+		}
+	}
+}
+
+func TestZoneOfTheCalendar(t *testing.T) {
+	t.Parallel()
+	s := rooms.Settings{Rooms: []rooms.RoomSettings{{Name: "guessed"}, {Name: "set", TimeZone: "Europe/Paris"}}}
+	guessed, _ := s.Room("guessed", "", "Asia/Tokyo")
+	set, _ := s.Room("set", "Asia/Tokyo")
+	for _, tt := range []struct {
+		room rooms.Room
+		want string
+	}{{guessed, "Asia/Tokyo"}, {guessed.In("Pacific/Honolulu"), "Pacific/Honolulu"}, {guessed.In("nowhere"), "Asia/Tokyo"}, {set, "Europe/Paris"}, {set.In("Pacific/Honolulu"), "Europe/Paris"}} {
+		if got := tt.room.Zone.String(); got != tt.want {
+			t.Errorf("zone = %s, want %s", got, tt.want)
 		}
 	}
 }

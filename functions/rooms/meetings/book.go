@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/googleapis/gax-go/v2"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -122,7 +124,7 @@ func (f *function) book(ctx context.Context, room rooms.Room, key string, body r
 }
 
 const (
-	repeatWait = 20 * time.Second // a display waits no longer
+	repeatWait = 15 * time.Second // a display waits no longer
 	repeatPoll = 200 * time.Millisecond
 )
 
@@ -175,7 +177,7 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 	if err != nil {
 		return meeting{}, true, err
 	}
-	room = f.inZone(ctx, room, before.TimeZone)
+	room = room.In(before.TimeZone)
 	plan := room.PlanBooking(before.Events, began, body.Duration.time(), body.Fit)
 	if !plan.Fits {
 		return meeting{}, true, busy(plan.Available, "The room is not free for that long.")
@@ -190,11 +192,12 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 	if err != nil {
 		return meeting{}, false, err
 	}
-	if other, taken := room.Conflict(after.Events, id, plan.Interval); taken {
+	if _, taken := room.Conflict(after.Events, id, plan.Interval); taken {
 		if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {
 			return meeting{}, false, err
 		}
-		return meeting{}, true, busy(max(0, other.Start.Sub(plan.Start).Truncate(rooms.Slot)), "Somebody else took the room at this moment.")
+		others := slices.DeleteFunc(after.Events, func(e calendar.Event) bool { return e.ID == id })
+		return meeting{}, true, busy(room.PlanBooking(others, began, body.Duration.time(), false).Available, "Somebody else took the room at this moment.")
 	}
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, after, nil); err != nil {
 		// The booking stands, and Google's push will tell the display of it.
@@ -205,21 +208,10 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, true, nil
 }
 
-// inZone returns the room in the zone of its calendar where the settings name none.
-func (f *function) inZone(ctx context.Context, room rooms.Room, zone string) rooms.Room {
-	settings, err := f.Settings.Get(ctx)
-	if err != nil {
-		return room
-	}
-	if r, ok := settings.Room(room.Name, zone); ok {
-		return r
-	}
-	return room
-}
-
 func busy(available time.Duration, detail string) error {
 	mins := int(available.Minutes())
 	p := web.NewProblem(http.StatusConflict, detail, nil)
+	p.Type = web.ProblemType + "room-busy"
 	p.AvailableMins = &mins
 	return p
 }

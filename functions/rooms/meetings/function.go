@@ -56,7 +56,7 @@ type Config struct {
 }
 
 // budget is shorter than a claim's lease.
-const budget = 50 * time.Second
+const budget = 20 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
@@ -66,7 +66,7 @@ func New(cfg Config) http.Handler {
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
 	mux.Handle("DELETE /meetings/{id}", web.HandlerFunc(f.delete))
 	mux.Handle("DELETE /meeting/{id}", web.HandlerFunc(f.delete))
-	return web.Timeout(mux, budget)
+	return web.Timeout(web.Routes(mux), budget)
 }
 
 // room checks the caller and returns the settings of the room.

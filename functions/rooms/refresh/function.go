@@ -18,7 +18,6 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -127,11 +126,7 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
 		return err
 	}
-	msg, err := f.Calendar.Coming(ctx, room, began)
-	if reason, permanent := googlecal.Permanent(err); permanent {
-		slog.ErrorContext(ctx, "calendar cannot be read", slog.String("room", room.Name), slog.String("reason", reason))
-		msg, err = unreadable(room, reason, began), nil
-	}
+	msg, err := f.Calendar.Facts(ctx, room, began)
 	if err != nil {
 		return err
 	}
@@ -141,13 +136,6 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "refresh"),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return nil
-}
-
-// unreadable tells rooms/status, and so a person, that trying again will not help.
-func unreadable(room rooms.Room, reason string, now time.Time) rooms.EventsMessage {
-	return rooms.EventsMessage{RoomName: room.Name, Events: []calendar.Event{}, FetchedAt: now.UTC(), Fault: &rooms.Fault{
-		Code: reason, Detail: googlecal.Advice(reason), Since: now.UTC(),
-	}}
 }
 
 // jitter spreads d by a quarter both ways.

@@ -22,6 +22,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	iotclient "github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
 const settingsJSON = `{"iot_client_id":"id","iot_client_secret":"secret","iot_requests_per_second":1000,"rooms":[{"room_name":"blue","gcal_calendar_id":"room-1@resource.calendar.google.com"}]}`
@@ -288,14 +289,19 @@ func TestReconcileMendsAThing(t *testing.T) {
 	f := newFixture(t, seedVariables...)
 	h := f.instance(f.url)
 	post(t.Context(), h, "", f.facts(f.now, "A"))
-	s, gen, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Published["curevmtg"], s.ToldAt = "Something else", time.Time{} // as if the Thing had been written over
-	if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), gen, s, nil); err != nil {
+	settings, err := f.settings.Get(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	somebody := iotclient.New(f.url, settings)
+	if err := somebody.Publish(t.Context(), 0, s.Thing.ID, s.Thing.Properties["curevmtg"], "Something else"); err != nil {
+		t.Fatal(err)
+	}
+	f.shows("Something else")
 	before := len(f.arduino.Calls())
 	post(t.Context(), h, rooms.KindReconcile, struct{}{})
 	post(t.Context(), h, "due", rooms.RoomMessage{RoomName: "blue"})

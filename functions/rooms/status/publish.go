@@ -104,7 +104,7 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 		return nil, f.unread(ctx, gen, &old, s)
 	}
 	if err := f.locate(ctx, settings, &s); err != nil {
-		return nil, err
+		return nil, f.unlocated(ctx, gen, s, err)
 	}
 	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
 	at := instant(now, s.AsOf, transition)
@@ -128,6 +128,27 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 		return nil, err
 	}
 	return f.publish(ctx, room, settings, gen, s, todo)
+}
+
+// unlocated keeps the facts, and a time for the next tick, when Arduino's list of Things cannot be had.
+func (f *function) unlocated(ctx context.Context, gen int64, s rooms.Snapshot, cause error) error {
+	done := f.noteAccount(&s, cause)
+	if _, err := f.store(ctx, gen, s, f.Now()); err != nil {
+		return errors.Join(cause, err)
+	}
+	if done {
+		return nil
+	}
+	return cause
+}
+
+// noteAccount keeps for a person that Arduino refuses the account; each tick tries again, so the message is done.
+func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
+	if !errors.Is(cause, iotcloud.ErrRefused) {
+		return false
+	}
+	s.Fault = f.fault(s.Fault, "account_refused", "Give config.json the iot_client_id and iot_client_secret of an Arduino API key that exists, and its iot_organization_id.")
+	return true
 }
 
 // unread keeps why nothing is known of a room; there is nothing to tell its Thing.
@@ -210,11 +231,15 @@ func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot,
 		f.things.forget()
 		s.Thing, s.Published = rooms.Thing{TimeZone: s.Thing.TimeZone}, nil
 	}
+	done := f.noteAccount(&s, cause)
 	delete(s.Pending, me)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	if _, err := f.store(ctx, gen, s, f.Now()); err != nil {
 		return errors.Join(cause, err)
+	}
+	if done {
+		return nil
 	}
 	return cause
 }
@@ -278,11 +303,18 @@ func uncertain(s *rooms.Snapshot) bool {
 	now := realNow()
 	for _, until := range s.Pending {
 		began := until.Add(-publisherLife)
-		if !until.After(now) || !began.Before(s.ToldAll) || now.Sub(s.ToldAll) > retell {
+		if !until.After(now) || !began.Before(s.ToldAll) || now.Sub(later(s.ToldAll, s.ToldAt)) > retell {
 			return true
 		}
 	}
 	return false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 type assignment struct {

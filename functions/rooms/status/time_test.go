@@ -272,9 +272,34 @@ func TestArduinoOutage(t *testing.T) {
 	if code := post(t.Context(), f.instance(down.URL), "", msg); code != http.StatusServiceUnavailable {
 		t.Errorf("answered %d, want 503: the message must come again", code)
 	}
+	// What is known of the room is kept meanwhile: displays that ask have it at once.
+	if s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue")); err != nil || len(s.Events) != 1 {
+		t.Errorf("snapshot = %+v, %v", s, err)
+	}
 	if code := post(t.Context(), f.instance(f.url), "", msg); code != http.StatusNoContent {
 		t.Errorf("when it comes again: answered %d", code)
 	}
+	f.shows("A")
+}
+
+// TestAccountRefused: a wrong key is a fault for a person, and mended by itself once the key is right.
+func TestAccountRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	wrong, err := f.arduino.Faults.Add(faults.Fault{Status: 401, Path: "^/iot/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := post(t.Context(), h, "", f.facts(f.now, "A")); code != http.StatusNoContent {
+		t.Errorf("answered %d, want 204: trying again mends nothing", code)
+	}
+	s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	if err != nil || s.Fault == nil || s.Fault.Code != "account_refused" || len(s.Events) != 1 {
+		t.Errorf("snapshot = %+v, %v", s, err)
+	}
+	f.arduino.Faults.Clear(wrong.ID)
+	f.minute(h)
 	f.shows("A")
 }
 

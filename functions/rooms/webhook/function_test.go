@@ -32,6 +32,7 @@ type fixture struct {
 	listings  atomic.Int32
 	stops     atomic.Int32
 	broken    atomic.Bool
+	refused   atomic.Bool
 }
 
 // newFixture runs the function over a real store and a calendar that counts.
@@ -43,8 +44,10 @@ func newFixture(t testing.TB) *fixture {
 		case r.URL.Path == "/calendar/v3/channels/stop":
 			f.stops.Add(1)
 			w.WriteHeader(http.StatusNoContent)
+		case f.refused.Load():
+			w.WriteHeader(http.StatusNotFound)
 		case f.broken.Load():
-			w.WriteHeader(http.StatusBadRequest)
+			w.WriteHeader(http.StatusInternalServerError)
 		default:
 			f.listings.Add(1)
 			time.Sleep(20 * time.Millisecond)
@@ -159,6 +162,16 @@ func TestOurOwnFailureIsTriedAgain(t *testing.T) {
 	f.broken.Store(false)
 	if code := f.push("channel", token, "7"); code != http.StatusNoContent || f.published.n.Load() != 1 {
 		t.Errorf("the same message again: status %d, published %d", code, f.published.n.Load())
+	}
+}
+
+// TestUnreadableCalendarIsNoReasonToComeAgain: it is told as a fault, once a message.
+func TestUnreadableCalendarIsNoReasonToComeAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.refused.Store(true)
+	if code := f.push("channel", rooms.ChannelToken("key", "channel", "blue"), "7"); code != http.StatusNoContent || f.published.n.Load() != 1 {
+		t.Errorf("status = %d, published %d; want 204 and the fault", code, f.published.n.Load())
 	}
 }
 

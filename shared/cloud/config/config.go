@@ -49,7 +49,8 @@ type Settings[T any] struct {
 	checked time.Time
 }
 
-// NewSettings returns the settings document name of bucket, whose JSON Schema is schema.
+// NewSettings returns the settings document name of bucket, whose JSON Schema is
+// schema. A *T with a method Validate() error is asked too, for what a schema cannot say.
 func NewSettings[T any](bucket documents.Bucket, name string, schema []byte) (*Settings[T], error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -110,6 +111,11 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 	value := new(T)
 	if err := json.Unmarshal(data, value); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	if v, ok := any(value).(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
 	}
 	return value, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -42,11 +43,30 @@ func decodeProblem(err error) error {
 	case errors.As(err, &tooLarge):
 		return NewProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil)
 	case errors.As(err, &typ):
-		return NewProblem(http.StatusBadRequest, fmt.Sprintf("The field %q is a %s; it must be a %s.", typ.Field, typ.Value, typ.Type), nil)
+		if typ.Field == "" {
+			return NewProblem(http.StatusBadRequest, fmt.Sprintf("The body is a JSON %s; it must be an object.", typ.Value), nil)
+		}
+		return NewProblem(http.StatusBadRequest, fmt.Sprintf("The field %q is a %s; it must be a %s.", typ.Field, typ.Value, jsonType(typ.Type)), nil)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		return NewProblem(http.StatusBadRequest, "The body has an unknown field: "+strings.TrimPrefix(err.Error(), "json: unknown field ")+".", nil)
 	default:
 		return NewProblem(http.StatusBadRequest, "The body is no JSON object.", nil)
+	}
+}
+
+// jsonType is what JSON calls a Go type.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Map, reflect.Struct, reflect.Pointer:
+		return "object"
+	default:
+		return "number"
 	}
 }
 

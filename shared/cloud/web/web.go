@@ -8,13 +8,15 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 )
 
 // A Problem is an error that the client may see. Err, when set, is logged and
 // never sent.
 type Problem struct {
-	Type   string `json:"type,omitempty"`
+	// Type is stable, for programs: [ProblemType] and a name.
+	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
@@ -34,9 +36,13 @@ func (p *Problem) Error() string {
 
 func (p *Problem) Unwrap() error { return p.Err }
 
-// NewProblem returns a problem with the status's standard title.
+// ProblemType begins every problem's type.
+const ProblemType = "urn:carillon:problem:"
+
+// NewProblem returns a problem with the status's standard title and a type of the same name.
 func NewProblem(status int, detail string, err error) *Problem {
-	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Err: err}
+	title := http.StatusText(status)
+	return &Problem{Type: ProblemType + strings.ReplaceAll(strings.ToLower(title), " ", "-"), Title: title, Status: status, Detail: detail, Err: err}
 }
 
 // Unavailable returns err if it is a problem already, else a 503 problem that

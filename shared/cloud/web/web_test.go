@@ -21,8 +21,8 @@ func TestHandlerFunc(t *testing.T) {
 		wantCode int
 		wantBody string
 	}{
-		{"problem", web.NewProblem(404, "no room r1", nil), 404, `{"title":"Not Found","status":404,"detail":"no room r1"}`},
-		{"other_error_is_hidden", errors.New("dial tcp 10.0.0.1"), 500, `{"title":"Internal Server Error","status":500}`},
+		{"problem", web.NewProblem(404, "no room r1", nil), 404, `{"type":"urn:carillon:problem:not-found","title":"Not Found","status":404,"detail":"no room r1"}`},
+		{"other_error_is_hidden", errors.New("dial tcp 10.0.0.1"), 500, `{"type":"urn:carillon:problem:internal-server-error","title":"Internal Server Error","status":500}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ var (
 )
 
 // lease is longer than a booking may take (rooms/meetings' deadline), so that an expired claim has nobody at work.
-const lease = 60 * time.Second
+const lease = 25 * time.Second
 
 // Take claims the room for the event, or returns [ErrClaimed] or [ErrRepeated]. An expired claim is resolved first.
 func Take(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) error {
@@ -83,13 +83,14 @@ func settle(ctx context.Context, cal *googlecal.Client, room rooms.Room, eventID
 	if err != nil {
 		return err
 	}
-	span, ok := e.Interval(room.Zone)
-	if !ok || !span.End.After(now) {
-		return nil
-	}
 	coming, err := cal.Coming(ctx, room, now)
 	if err != nil {
 		return err
+	}
+	room = room.In(coming.TimeZone)
+	span, ok := e.Interval(room.Zone)
+	if !ok || !span.End.After(now) {
+		return nil
 	}
 	if _, taken := room.Conflict(coming.Events, eventID, span); taken {
 		return cal.Delete(ctx, room.CalendarID, eventID)

@@ -33,7 +33,8 @@ type Client struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	offset time.Duration // from our clock to Google's
+	offset time.Duration     // from our clock to Google's
+	zones  map[string]string // by calendar
 }
 
 // Config says how to reach the API.
@@ -52,7 +53,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the Calendar client: %w", err)
 	}
-	return &Client{api: api, now: cfg.Now}, nil
+	return &Client{api: api, now: cfg.Now, zones: map[string]string{}}, nil
 }
 
 func (cfg Config) options() []option.ClientOption {

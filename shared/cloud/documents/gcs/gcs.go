@@ -3,15 +3,19 @@
 package gcs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/storage"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 
@@ -54,8 +58,42 @@ func lowerKeys(m map[string]string) map[string]string {
 	return lower
 }
 
-// Put implements [documents.Bucket].
+// attempts bounds how often a write is made; the pauses add up to about 15 s.
+const attempts = 8
+
+// Put implements [documents.Bucket]. Cloud Storage takes about one write a
+// second on one object and answers 429 to more (cloud.google.com/storage/quotas): such a write, and one that failed there, is made again.
 func (b Bucket) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+	backoff := gax.Backoff{Initial: 300 * time.Millisecond, Max: 4 * time.Second, Multiplier: 1.7}
+	for attempt := 1; ; attempt++ {
+		next, err := b.put(ctx, name, gen, data, metadata)
+		if attempt > 1 && errors.Is(err, documents.ErrConflict) {
+			return b.ours(ctx, name, data, metadata, err)
+		}
+		if err == nil || attempt == attempts || !storage.ShouldRetry(err) && !tooMany(err) {
+			return next, err
+		}
+		if serr := gax.Sleep(ctx, backoff.Pause()); serr != nil {
+			return 0, err
+		}
+	}
+}
+
+func tooMany(err error) bool {
+	var api *googleapi.Error
+	return errors.As(err, &api) && api.Code == http.StatusTooManyRequests
+}
+
+// ours tells whether a conflict is with our own write, made by an attempt whose answer was lost.
+func (b Bucket) ours(ctx context.Context, name string, data []byte, metadata map[string]string, conflict error) (int64, error) {
+	doc, err := b.Get(ctx, name)
+	if err == nil && bytes.Equal(doc.Data, data) && maps.Equal(doc.Metadata, metadata) {
+		return doc.Generation, nil
+	}
+	return 0, conflict
+}
+
+func (b Bucket) put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
 	cond := storage.Conditions{GenerationMatch: gen}
 	if gen == 0 {
 		cond = storage.Conditions{DoesNotExist: true}
