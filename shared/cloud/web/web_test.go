@@ -65,3 +65,41 @@ func TestLazyRetriesAFailedSetup(t *testing.T) {
 		t.Errorf("setup calls = %d, want 2", got)
 	}
 }
+
+func TestRoutesAnswersProblems(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /a/{id}", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.PathValue("id"))) })
+	for _, tt := range []struct {
+		method, path string
+		code         int
+		body         string
+	}{
+		{"GET", "/a/7", 200, "7"},
+		{"GET", "/b", 404, `{"type":"urn:carillon:problem:not-found"`},
+		{"PUT", "/a/7", 405, `{"type":"urn:carillon:problem:method-not-allowed"`},
+	} {
+		w := httptest.NewRecorder()
+		web.Routes(mux).ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
+		if w.Code != tt.code || !strings.HasPrefix(w.Body.String(), tt.body) || tt.code == 405 && w.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s %s was answered %d %v %s", tt.method, tt.path, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
+func TestDecodeJSONNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`[]`: "an object", `{"name":1}`: `"name" is a number; it must be a string`, `{"x":1}`: `"x"`, `{`: "no JSON object", `{} {}`: "nothing after it",
+		`{"name":"` + strings.Repeat("x", web.MaxBody) + `"}`: "larger than",
+	} {
+		var v struct {
+			Name string `json:"name"`
+		}
+		err := web.DecodeJSON(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)), &v)
+		p, ok := errors.AsType[*web.Problem](err)
+		if !ok || p.Status/100 != 4 || !strings.Contains(p.Detail, want) {
+			t.Errorf("%.20s: %v, want a problem that says %q", body, err, want)
+		}
+	}
+}
