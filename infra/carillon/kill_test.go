@@ -206,9 +206,9 @@ func TestKill(t *testing.T) {
 	}
 	process(t, dir, listen, "")
 	o.eventually(30*time.Second, "the process answers", answers)
-	o.eventually(15*time.Second, "the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
+	o.eventually(30*time.Second, "the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
 	for _, room := range demoRooms {
-		o.eventually(15*time.Second, room+" is right", func() bool {
+		o.eventually(30*time.Second, room+" is right", func() bool {
 			code, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
 			shown := o.things()[room]
 			for _, name := range []string{"busynow", "curevmtg", "curevtm", "nextevmtg", "nextevtm"} {

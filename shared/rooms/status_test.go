@@ -283,7 +283,7 @@ func TestNextChangeIsTheFirst(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			room := rooms.Room{Name: "r", Locale: "en", Zone: zone(t, []string{"Europe/Paris", "Pacific/Honolulu", "Pacific/Tongatapu", "America/Asuncion"}[seed%4])}
 			from := time.Date(2026, []time.Month{3, 10}[seed%2], []int{27, 23}[seed%2], 12, 0, 0, 0, time.UTC)
-			var events []calendar.Event
+			events := make([]calendar.Event, 0, 4)
 			for i := range 1 + r.IntN(4) {
 				start := from.Add(time.Duration(r.IntN(72*4)) * 15 * time.Minute)
 				e := timed(strconv.Itoa(i), "m", start.Format(time.RFC3339), start.Add(time.Duration(1+r.IntN(200))*15*time.Minute).Format(time.RFC3339))
