@@ -5,14 +5,12 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
 
-	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -86,16 +84,12 @@ func (s *system) overview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *system) view(ctx context.Context, settings *rooms.Settings, name string) (roomView, error) {
-	snapshot, _, err := documents.Load[rooms.Snapshot](ctx, s.state, rooms.SnapshotName(name))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
-		return roomView{}, err
-	}
-	record, _, err := documents.Load[rooms.Watch](ctx, s.watches, rooms.WatchName(name))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+	snapshot, record, err := s.documents(ctx, name)
+	if err != nil {
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: []string{}, Messages: s.recent.of(name)}
+	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record), Messages: s.recent.of(name)}
 	if s.demo != nil {
 		view.CalendarID, view.Thing = room.CalendarID, s.demo.arduino.Values(name)
 	}
@@ -104,11 +98,6 @@ func (s *system) view(ctx context.Context, settings *rooms.Settings, name string
 	}
 	if record.Channel != nil {
 		view.Channel = record.Channel.Expiration
-	}
-	for _, fault := range []*rooms.Fault{snapshot.Fault, snapshot.CalendarFault, record.Fault} {
-		if fault != nil {
-			view.Faults = append(view.Faults, fault.Detail)
-		}
 	}
 	return view, nil
 }

@@ -23,7 +23,7 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand())
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), deadCommand())
 	return root
 }
 
@@ -44,6 +44,7 @@ func upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.operator, "operator-listen", "127.0.0.1:8081", "with --config: loopback address of the dashboard")
 	cmd.Flags().StringVar(&o.data, "data", "data", "folder of everything that is kept")
 	cmd.Flags().StringVar(&o.config, "config", "", "folder of config.json and calendar_credentials.json of a real office")
+	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
 	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second")
 	return cmd
 }

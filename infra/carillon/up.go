@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -34,6 +35,7 @@ import (
 type options struct {
 	listen, operator, data, config string
 	speed                          int
+	attempts                       int                             // pushes before a message is a dead letter; default 20
 	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 }
 
@@ -63,7 +65,7 @@ type system struct {
 
 // start brings the system up; it runs until ctx ends.
 func start(ctx context.Context, o options) (*system, error) {
-	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo))
+	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo, ""))
 	s := &system{options: o, failed: make(chan error, 2), ctx: ctx, recent: recent{rooms: map[string][]viewMessage{}}}
 	if err := s.open(); err != nil {
 		s.close() //nolint:contextcheck // as above
@@ -128,28 +130,31 @@ func (s *system) functions() error {
 	if err != nil {
 		return err
 	}
-	now, pub := s.clock.Now, publisher{s}
+	now, pub, attempts := s.clock.Now, publisher{s}, cmp.Or(s.attempts, 20)
 	cal, err := s.calendar()
 	if err != nil {
 		return err
 	}
-	arduino := iotcloud.DefaultURL
-	if s.demo != nil {
-		arduino = s.url + "/sim/iotcloud"
-	}
 	s.webhook = webhook.New(webhook.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now})
 	s.watch = watch.New(watch.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Key: key, Now: now})
 	s.refresh = refresh.New(refresh.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now})
-	s.status = status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: arduino, Publisher: pub, Now: now})
+	s.status = status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: s.arduinoURL(), Publisher: pub, Now: now})
 	s.meetings = meetings.New(meetings.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now})
 	s.queue = local.NewQueue(s.db, now,
-		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: 20, Concurrency: 80},
+		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: attempts, Concurrency: 80},
 		local.Subscription{Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: s.status, Retention: 10 * time.Minute},
-		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: 20, Concurrency: 80},
-		local.Subscription{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: s.refresh, Attempts: 20},
-		local.Subscription{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: s.watch, Attempts: 20},
+		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: attempts, Concurrency: 80},
+		local.Subscription{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: s.refresh, Attempts: attempts},
+		local.Subscription{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: s.watch, Attempts: attempts},
 	)
 	return nil
+}
+
+func (s *system) arduinoURL() string {
+	if s.demo != nil {
+		return s.url + "/sim/iotcloud"
+	}
+	return iotcloud.DefaultURL
 }
 
 func (s *system) calendar() (*googlecal.Client, error) {
@@ -180,8 +185,10 @@ func (s *system) serve(listener net.Listener) error {
 		mux.Handle("/calendar/v3/", s.demo.google) // Google's Node client drops a prefix from its rootUrl
 		mux.Handle("/sim/googlecal/", http.StripPrefix("/sim/googlecal", s.demo.google))
 		mux.Handle("/sim/iotcloud/", http.StripPrefix("/sim/iotcloud", s.demo.arduino))
-		s.dashboard(mux)
-	} else if err := s.operatorPaths(); err != nil {
+		if err := s.operatorPaths(mux, s.url); err != nil {
+			return err
+		}
+	} else if err := s.operatorListener(); err != nil {
 		return err
 	}
 	s.listenOn(listener, mux)
@@ -201,13 +208,22 @@ func (s *system) serve(listener net.Listener) error {
 	return nil
 }
 
-func (s *system) operatorPaths() error {
+// operatorPaths serves the dashboard and the operators' commands.
+func (s *system) operatorPaths(mux *http.ServeMux, base string) error {
+	s.dashboard(mux)
+	return s.operate(mux, base)
+}
+
+// operatorListener keeps them on an address of their own, so that only the public paths can be put behind a proxy.
+func (s *system) operatorListener() error {
 	listener, err := net.Listen("tcp", s.operator) //nolint:noctx // listening does not wait
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	mux := http.NewServeMux()
-	s.dashboard(mux)
+	if err := s.operatorPaths(mux, "http://"+listener.Addr().String()); err != nil {
+		return err
+	}
 	s.listenOn(listener, mux)
 	return nil
 }

@@ -22,8 +22,14 @@ type office struct {
 
 func newOffice(t *testing.T, dir string, speed int) *office {
 	t.Helper()
+	return newOfficeWith(t, options{data: dir, speed: speed})
+}
+
+func newOfficeWith(t *testing.T, opts options) *office {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := start(ctx, options{listen: "127.0.0.1:0", data: dir, speed: speed})
+	opts.listen = "127.0.0.1:0"
+	s, err := start(ctx, opts)
 	if err != nil {
 		cancel()
 		t.Fatal(err)

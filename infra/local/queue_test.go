@@ -2,7 +2,9 @@ package local_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,5 +77,56 @@ func TestQueueSurvivesAPanic(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the message did not come again")
 		}
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	broken.Store(true)
+	taken := make(chan string, 10)
+	q, stop := startQueue(t, open(t, t.TempDir()), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, err := messages.Decode(r)
+		if err != nil || broken.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		taken <- string(d.Message.Data) + " " + d.Message.Attributes["a"]
+	}))
+	t.Cleanup(stop)
+	ctx := t.Context()
+	for _, data := range []string{"x", "y"} {
+		if err := q.Publish(ctx, messagestest.Topic, messages.Message{Data: []byte(data), Attributes: map[string]string{"a": "b"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var dead []local.DeadLetter
+	for deadline := time.Now().Add(20 * time.Second); len(dead) < 2; time.Sleep(10 * time.Millisecond) {
+		var err error
+		if dead, err = q.DeadLetters(ctx); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d dead letters, %v; want 2", len(dead), err)
+		}
+	}
+	one, err := q.DeadLetter(ctx, dead[0].ID)
+	if err != nil || one.Data == "" || one.Attempts != messagestest.Attempts || one.Reason != "answered 503" || dead[0].Data != "" {
+		t.Errorf("dead letter = %+v, %v", one, err)
+	}
+	broken.Store(false)
+	if err := q.SendAgain(ctx, one.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-taken; got != one.Data+" b" {
+		t.Errorf("sent again: %q, want %q", got, one.Data+" b")
+	}
+	if err := q.Drop(ctx, dead[1].ID); err != nil {
+		t.Error(err)
+	}
+	for _, err := range []error{q.SendAgain(ctx, one.ID), q.Drop(ctx, dead[1].ID)} {
+		if !errors.Is(err, local.ErrNoDeadLetter) {
+			t.Errorf("of one that is gone: %v", err)
+		}
+	}
+	if left, err := q.DeadLetters(ctx); err != nil || len(left) != 0 {
+		t.Errorf("left = %v, %v", left, err)
 	}
 }

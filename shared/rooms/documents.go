@@ -15,6 +15,8 @@ type Snapshot struct {
 	Events    []calendar.Event `json:"events"`
 	FetchedAt time.Time        `json:"fetched_at"`
 	TimeZone  string           `json:"time_zone,omitempty"` // the calendar's
+	// PushedAt is the FetchedAt of the last facts that a push message of Google brought.
+	PushedAt time.Time `json:"pushed_at,omitzero"`
 	// Partial says that the calendar has more events in the window than these.
 	Partial bool `json:"partial,omitempty"`
 	// AsOf is the instant for which Published was computed; it may lie a few seconds ahead.

@@ -144,9 +144,18 @@ type EventsMessage struct {
 	TimeZone  string           `json:"time_zone,omitempty"`
 	// Partial says that the calendar has more events in the window: the listing stopped when a display had enough.
 	Partial bool `json:"partial,omitempty"`
+	// Why tells what made somebody list the room: WhyPush, WhyRefresh or WhyBooking.
+	Why string `json:"why,omitempty"`
 	// Fault says why the calendar could not be read; there are no events then, and the last known ones stay.
 	Fault *Fault `json:"fault,omitempty"`
 }
+
+// Reasons for listing a room.
+const (
+	WhyPush    = "push"
+	WhyRefresh = "refresh"
+	WhyBooking = "booking"
+)
 
 // RoomMessage names a room; [TopicDue], [TopicRefresh] and [TopicWatch] carry it.
 type RoomMessage struct {

@@ -199,6 +199,7 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 		others := slices.DeleteFunc(after.Events, func(e calendar.Event) bool { return e.ID == id })
 		return meeting{}, true, busy(room.PlanBooking(others, began, body.Duration.time(), false).Available, "Somebody else took the room at this moment.")
 	}
+	after.Why = rooms.WhyBooking
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, after, nil); err != nil {
 		// The booking stands, and Google's push will tell the display of it.
 		slog.WarnContext(ctx, "booked, but not published", slog.String("room", room.Name), slog.Any("error", err))
@@ -266,6 +267,7 @@ func (f *function) remove(ctx context.Context, room rooms.Room, id string) error
 	}
 	coming, err := f.Calendar.Coming(ctx, room, f.Now())
 	if err == nil {
+		coming.Why = rooms.WhyBooking
 		err = messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, coming, nil)
 	}
 	if err != nil { // the meeting is gone, and Google's push will tell the display

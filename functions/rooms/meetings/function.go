@@ -66,7 +66,7 @@ func New(cfg Config) http.Handler {
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
 	mux.Handle("DELETE /meetings/{id}", web.HandlerFunc(f.delete))
 	mux.Handle("DELETE /meeting/{id}", web.HandlerFunc(f.delete))
-	return web.Timeout(web.Routes(mux), budget)
+	return web.Function(web.Routes(mux), budget)
 }
 
 // room checks the caller and returns the settings of the room.

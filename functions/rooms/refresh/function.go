@@ -72,7 +72,7 @@ const (
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
 	f := function{cfg}
-	return web.Timeout(messages.Handle(f.handle), budget)
+	return web.Function(messages.Handle(f.handle), budget)
 }
 
 type function struct{ Config }
@@ -126,7 +126,7 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
 		return err
 	}
-	msg, err := f.Calendar.Facts(ctx, room, began)
+	msg, err := f.Calendar.Facts(ctx, room, began, rooms.WhyRefresh)
 	if err != nil {
 		return err
 	}

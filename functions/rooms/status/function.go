@@ -61,7 +61,7 @@ func New(cfg Config) http.Handler {
 	f := &function{Config: cfg, locks: newLocks(), things: &directory{url: cfg.ArduinoURL}}
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", messages.Handle(f.handle))
-	return web.Timeout(mux, budget)
+	return web.Function(mux, budget)
 }
 
 type function struct {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,14 @@ func (f *function) events(ctx context.Context, settings *rooms.Settings, msg roo
 	if _, ok := settings.Room(msg.RoomName); !ok {
 		return nil // taken out of the settings since
 	}
-	return f.update(ctx, settings, msg.RoomName, "events", time.Time{}, &msg)
+	return f.update(ctx, settings, msg.RoomName, cmp.Or(msg.Why, "events"), time.Time{}, &msg)
 }
 
 // take puts newer facts into a snapshot; older ones leave it as it is.
 func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
+	if msg != nil && msg.Why == rooms.WhyPush && msg.Fault == nil && msg.FetchedAt.After(s.PushedAt) {
+		s.PushedAt = msg.FetchedAt.UTC()
+	}
 	switch {
 	case msg == nil || !newer(msg.FetchedAt, s.FetchedAt, now):
 	case msg.Fault != nil:
@@ -357,7 +361,7 @@ func living(pending map[string]time.Time) map[string]time.Time {
 
 // unchanged reports whether only the moment differs.
 func unchanged(a, b *rooms.Snapshot) bool {
-	return a.FetchedAt.Equal(b.FetchedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
+	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
 }
 
 // keepTransition writes only when the room's next transition has moved: a message delivered twice costs no write.

@@ -72,7 +72,7 @@ const (
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
 	f := function{cfg}
-	return web.Timeout(messages.Handle(f.handle), budget)
+	return web.Function(messages.Handle(f.handle), budget)
 }
 
 type function struct{ Config }

@@ -75,7 +75,7 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhook", web.HandlerFunc(f.push))
 	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
-	return web.Timeout(web.Routes(mux), budget)
+	return web.Function(web.Routes(mux), budget)
 }
 
 type function struct {
@@ -127,7 +127,7 @@ func (f *function) take(ctx context.Context, name, channel, resource string) err
 // tell lists the room and publishes what it found.
 func (f *function) tell(ctx context.Context, room rooms.Room) error {
 	began := f.Now()
-	msg, err := f.Calendar.Facts(ctx, room, began)
+	msg, err := f.Calendar.Facts(ctx, room, began, rooms.WhyPush)
 	if err != nil {
 		return err
 	}

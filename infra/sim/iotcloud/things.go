@@ -34,6 +34,23 @@ func (s *Server) AddThing(name, zone string, variables ...string) error {
 	return nil
 }
 
+// RemoveThing deletes a Thing.
+func (s *Server) RemoveThing(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, t := range s.things {
+		if t.Name != name {
+			continue
+		}
+		delete(s.things, id)
+		if s.store != nil {
+			return s.store.Save(id, []byte("{}"))
+		}
+		return nil
+	}
+	return notFound("thing")
+}
+
 // Replace deletes a Thing and makes it again: the same names, other ids, no values.
 func (s *Server) Replace(name string) error {
 	s.mu.Lock()

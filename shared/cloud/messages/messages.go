@@ -11,9 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -29,14 +31,24 @@ type Publisher interface {
 	Publish(ctx context.Context, topic string, m Message) error
 }
 
-// PublishJSON publishes v as JSON.
+// PublishJSON publishes v as JSON, with the trace of ctx.
 func PublishJSON(ctx context.Context, p Publisher, topic string, v any, attributes map[string]string) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encoding message for %s: %w", topic, err)
 	}
+	if parent := logging.TraceparentOf(ctx); parent != "" {
+		attributes = maps.Clone(attributes)
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		attributes[traceparent] = parent
+	}
 	return p.Publish(ctx, topic, Message{Data: data, Attributes: attributes})
 }
+
+// traceparent is the attribute that carries the trace from who published to who takes the message.
+const traceparent = "traceparent"
 
 // A Delivery is one push of a message.
 type Delivery struct {
@@ -79,7 +91,11 @@ func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
 		if err != nil {
 			return web.NewProblem(http.StatusBadRequest, "The body is no Pub/Sub push envelope.", err)
 		}
-		if err := f(r.Context(), d); err != nil {
+		ctx := r.Context()
+		if id, ok := logging.ParseTraceparent(d.Message.Attributes[traceparent]); ok {
+			ctx = logging.SetTrace(ctx, id)
+		}
+		if err := f(ctx, d); err != nil {
 			return web.Unavailable(err)
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 )
 
 // MaxBody is the size that a request's body may have, in bytes.
@@ -85,10 +87,10 @@ func SameSecret(got, want string) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && want != ""
 }
 
-// Timeout bounds the context of every request to h.
-func Timeout(h http.Handler, d time.Duration) http.Handler {
+// Function returns the handler of a function: each request has a trace and at most the time d.
+func Function(h http.Handler, d time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), d)
+		ctx, cancel := context.WithTimeout(logging.WithTrace(r.Context(), r.Header), d)
 		defer cancel()
 		h.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -3,10 +3,13 @@ package deployed
 
 import (
 	"context"
+	"log/slog"
+	"os"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -33,6 +36,7 @@ func Open(ctx context.Context, env any, names func() (configBucket, bucket, topi
 	if err != nil {
 		return Cloud{}, err
 	}
+	slog.SetDefault(logging.New(os.Stdout, slog.LevelInfo, pub.Project()))
 	settings, err := rooms.LoadSettings(buckets[0])
 	if err != nil {
 		return Cloud{}, err

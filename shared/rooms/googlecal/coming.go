@@ -10,10 +10,11 @@ import (
 )
 
 // Facts are a room's coming events or, where trying again will not help, why a person must mend something first.
-func (c *Client) Facts(ctx context.Context, room rooms.Room, from time.Time) (rooms.EventsMessage, error) {
+func (c *Client) Facts(ctx context.Context, room rooms.Room, from time.Time, why string) (rooms.EventsMessage, error) {
 	msg, err := c.Coming(ctx, room, from)
 	reason, permanent := Permanent(err)
 	if !permanent {
+		msg.Why = why
 		return msg, err
 	}
 	slog.ErrorContext(ctx, "calendar cannot be read", slog.String("room", room.Name), slog.String("reason", reason))

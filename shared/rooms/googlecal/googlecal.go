@@ -126,6 +126,17 @@ func (c *Client) googleTime(t time.Time, h http.Header) time.Time {
 	return t.Add(c.offset).UTC()
 }
 
+// Access tells the rights that the caller has on a calendar (owner, writer, reader, freeBusyReader): one request.
+func (c *Client) Access(ctx context.Context, calendarID string) (role string, err error) {
+	got, err := retry(ctx, func(ctx context.Context) (*gcal.Events, error) {
+		return c.api.Events.List(calendarID).MaxResults(1).Fields("accessRole").Context(ctx).Do()
+	})
+	if err != nil {
+		return "", fmt.Errorf("asking for access: %w", err)
+	}
+	return got.AccessRole, nil
+}
+
 // Get returns an event; a deleted one has status cancelled. See [NotFound].
 func (c *Client) Get(ctx context.Context, calendarID, id string) (calendar.Event, error) {
 	e, err := retry(ctx, func(ctx context.Context) (*gcal.Event, error) {

@@ -91,7 +91,8 @@ type Thing struct {
 	rooms.Thing
 
 	Name   string
-	Values map[string]any // by variable; absent when never written
+	Values map[string]any    // by variable; absent when never written
+	Types  map[string]string // by variable, such as INT and CHARSTRING
 }
 
 // Things lists the account's Things with their variables and values: one request.
@@ -112,14 +113,14 @@ func (c *Client) Things(ctx context.Context) ([]Thing, error) {
 }
 
 func thing(t *iot.ArduinoThing) Thing {
-	out := Thing{Name: t.Name, Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}}
+	out := Thing{Name: t.Name, Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}, Types: map[string]string{}}
 	for i := range t.Properties {
 		p := &t.Properties[i]
 		name := p.GetVariableName()
 		if name == "" {
 			name = p.Name
 		}
-		out.Properties[name] = p.Id
+		out.Properties[name], out.Types[name] = p.Id, p.Type
 		if p.LastValue != nil {
 			out.Values[name] = p.LastValue
 		}

@@ -25,6 +25,9 @@ func New(client *pubsub.Client, prefix string) *Publisher {
 	return &Publisher{client: client, prefix: prefix}
 }
 
+// Project is the id of the topics' project.
+func (p *Publisher) Project() string { return p.client.Project() }
+
 // Publish implements [messages.Publisher]: it returns when Pub/Sub has the message, because after the answer an instance may be frozen.
 func (p *Publisher) Publish(ctx context.Context, topic string, m messages.Message) error {
 	msg := &pubsub.Message{Data: m.Data, Attributes: m.Attributes, OrderingKey: m.OrderingKey}

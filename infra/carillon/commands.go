@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// A remote is the running system that an operator's command speaks to.
+type remote struct {
+	url, key, data string
+	json           bool
+}
+
+func (o *remote) flags(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&o.url, "url", "", "address of the running system; default from the data folder")
+	cmd.PersistentFlags().StringVar(&o.key, "key", "env:CARILLON_OPERATOR_KEY", "operator key, or env:NAME; default from the data folder")
+	cmd.PersistentFlags().StringVar(&o.data, "data", "data", "data folder of the running system")
+	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")
+}
+
+// call asks the running system; an answer of an error becomes an error that says what to do.
+func (o *remote) call(ctx context.Context, method, path string, into any) error {
+	info := runInfo{URL: o.url, Key: o.key}
+	if name, ok := strings.CutPrefix(info.Key, "env:"); ok {
+		info.Key = os.Getenv(name)
+	}
+	if info.URL == "" || info.Key == "" {
+		var kept runInfo
+		data, err := os.ReadFile(filepath.Join(o.data, runFile))
+		if err != nil {
+			return fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
+		}
+		if err := json.Unmarshal(data, &kept); err != nil {
+			return fmt.Errorf("%s: %w", runFile, err)
+		}
+		info = runInfo{cmp.Or(info.URL, kept.URL), cmp.Or(info.Key, kept.Key)}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(info.URL, "/")+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+info.Key)
+	resp, err := (&http.Client{Timeout: examineTime}).Do(r)
+	if err != nil {
+		return fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		var p web.Problem
+		if json.Unmarshal(body, &p) == nil && p.Title != "" {
+			return errors.New(cmp.Or(p.Detail, p.Title))
+		}
+		return fmt.Errorf("the system answered %d", resp.StatusCode)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(bytes.NewReader(body)).Decode(into)
+}
+
+// show prints v as JSON, or as a table.
+func (o *remote) show(w io.Writer, v any, table func(*tabwriter.Writer)) error {
+	if o.json {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table(t)
+	return t.Flush()
+}
+
+func row(t *tabwriter.Writer, cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(t, "\t")
+		}
+		fmt.Fprint(t, plain(fmt.Sprint(cell)))
+	}
+	fmt.Fprintln(t)
+}
+
+// plain keeps control characters, which a terminal would obey, out of a table.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Local().Format(time.DateTime) //nolint:gosmopolitan // for the person at this terminal
+}
+
+func roomsCommand() *cobra.Command {
+	var o remote
+	parent := &cobra.Command{Use: "rooms", Short: "The rooms of the running system"}
+	o.flags(parent)
+	parent.AddCommand(&cobra.Command{
+		Use: "status", Short: "Per room: age of the data, end of the watch, last push and publish, faults", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := []roomStatus{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/rooms", &list); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
+				row(t, "ROOM", "DATA AGE", "WATCH UNTIL", "LAST PUSH", "LAST PUBLISH", "FAULT")
+				for _, r := range list {
+					row(t, r.Room, cmp.Or(r.DataAge, "unread"), when(r.WatchExpires), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+				}
+			})
+		},
+	})
+	return parent
+}
+
+// errMissing makes the exit status 1; the findings have said why.
+var errMissing = errors.New("something is missing")
+
+func doctorCommand() *cobra.Command {
+	var o remote
+	var folder string
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check every setting, credential, calendar, Thing and variable, and say what to do", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var found []finding
+			if folder != "" {
+				found = examineFolder(cmd.Context(), folder)
+			} else if err := o.call(cmd.Context(), http.MethodGet, "/operator/doctor", &found); err != nil {
+				return err
+			}
+			missing := false
+			err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) {
+				row(t, "STATE", "CHECK", "FOUND", "WHAT TO DO")
+				for _, f := range found {
+					row(t, f.State, f.Check, f.Found, cmp.Or(f.Do, "-"))
+				}
+			})
+			for _, f := range found {
+				missing = missing || f.State == stateMissing
+			}
+			if err == nil && missing {
+				return errMissing
+			}
+			return err
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&folder, "config", "", "folder of a real office's settings, checked without a running system")
+	_ = cmd.MarkFlagDirname("config")
+	return cmd
+}
+
+func deadCommand() *cobra.Command {
+	var o remote
+	parent := &cobra.Command{Use: "dead", Short: "Messages that a function could not take after all attempts"}
+	o.flags(parent)
+	parent.AddCommand(deadList(&o), deadShow(&o),
+		deadDo(&o, "send", "Send messages again", http.MethodPost, "/send"), deadDo(&o, "drop", "Drop messages for good", http.MethodDelete, ""))
+	return parent
+}
+
+func deadList(o *remote) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List them", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := []local.DeadLetter{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/dead", &list); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
+				row(t, "ID", "SUBSCRIPTION", "PUBLISHED", "DIED", "ATTEMPTS", "REASON")
+				for _, d := range list {
+					row(t, d.ID, d.Subscription, when(d.Published), when(d.Died), d.Attempts, d.Reason)
+				}
+			})
+		},
+	}
+}
+
+func deadShow(o *remote) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show one with its attributes and data", Args: cobra.ExactArgs(1), ValidArgsFunction: o.deadIDs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var d local.DeadLetter
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/dead/"+args[0], &d); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), d, func(t *tabwriter.Writer) {
+				row(t, "id", d.ID)
+				row(t, "subscription", d.Subscription)
+				row(t, "message", d.MessageID)
+				row(t, "published", when(d.Published))
+				row(t, "died", when(d.Died))
+				row(t, "attempts", d.Attempts)
+				row(t, "reason", d.Reason)
+				for name, value := range d.Attributes {
+					row(t, "attribute "+name, value)
+				}
+				row(t, "data", d.Data)
+			})
+		},
+	}
+}
+
+func deadDo(o *remote, use, short, method, suffix string) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " ID...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.deadIDs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var faults []error
+			for _, id := range args {
+				if err := o.call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil); err != nil {
+					faults = append(faults, fmt.Errorf("%s: %w", id, err))
+				}
+			}
+			return errors.Join(faults...)
+		},
+	}
+}
+
+// deadIDs completes ids.
+func (o *remote) deadIDs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var list []local.DeadLetter
+	if o.call(cmd.Context(), http.MethodGet, "/operator/dead", &list) != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ids := make([]string, 0, len(list))
+	for _, d := range list {
+		ids = append(ids, strconv.FormatInt(d.ID, 10)+"\t"+d.Subscription)
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}

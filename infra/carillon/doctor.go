@@ -1,0 +1,198 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
+)
+
+// A finding is one thing that doctor looked at. Missing ones keep the office from working; warnings do not.
+type finding struct {
+	Check string `json:"check"`
+	State string `json:"state"` // ok, warning or missing
+	Found string `json:"found"`
+	Do    string `json:"do,omitempty"` // what to do about it, in one sentence
+}
+
+const (
+	stateOK      = "ok"
+	stateWarning = "warning"
+	stateMissing = "missing"
+)
+
+// An examination is what doctor looks at.
+type examination struct {
+	settings    *rooms.Settings
+	credentials []byte // calendar_credentials.json, if there is one
+	calendar    *googlecal.Client
+	arduinoURL  string
+	simulated   bool
+
+	found []finding
+}
+
+// examineFolder looks at a real office before it is started.
+func examineFolder(ctx context.Context, dir string) []finding {
+	bucket := local.Folder(dir)
+	loader, err := rooms.LoadSettings(bucket)
+	if err != nil {
+		return []finding{{Check: "settings", State: stateMissing, Found: err.Error(), Do: "Report this: the program's own schema is not readable."}}
+	}
+	settings, err := loader.Get(ctx)
+	if err != nil {
+		return []finding{{Check: "settings", State: stateMissing, Found: err.Error(), Do: "Write config.json as docs/rooms.md shows, into " + dir + "."}}
+	}
+	e := examination{settings: settings, arduinoURL: iotcloud.DefaultURL}
+	if doc, err := bucket.Get(ctx, rooms.CredentialsFile); err == nil {
+		e.credentials = doc.Data
+	}
+	e.calendar, err = googlecal.FromBucket(ctx, bucket, time.Now)
+	if err != nil {
+		e.add("credentials", stateMissing, "not usable", "Put a service account's JSON key as "+rooms.CredentialsFile+" into "+dir+".")
+	}
+	return e.examine(ctx)
+}
+
+// examineTime bounds the whole examination.
+const examineTime = 2 * time.Minute
+
+func (e *examination) add(check, state, found, do string) {
+	e.found = append(e.found, finding{check, state, found, do})
+}
+
+func (e *examination) examine(ctx context.Context) []finding {
+	ctx, cancel := context.WithTimeout(ctx, examineTime)
+	defer cancel()
+	e.addSettings()
+	account := e.addCredentials()
+	e.addAddress()
+	if e.calendar != nil {
+		for _, r := range e.settings.Rooms {
+			e.addCalendar(ctx, r, account)
+		}
+	}
+	e.addThings(ctx)
+	return e.found
+}
+
+func (e *examination) addSettings() {
+	state, do := stateOK, ""
+	if len(e.settings.Rooms) == 0 {
+		state, do = stateMissing, "Add the rooms to config.json."
+	}
+	e.add("settings", state, fmt.Sprintf("%d rooms", len(e.settings.Rooms)), do)
+}
+
+// addCredentials returns the e-mail that calendars must be shared with.
+func (e *examination) addCredentials() (account string) {
+	var key struct {
+		Type        string `json:"type"`
+		ClientEmail string `json:"client_email"`
+		PrivateKey  string `json:"private_key"`
+	}
+	switch err := json.Unmarshal(e.credentials, &key); {
+	case e.simulated:
+		e.add("credentials", stateOK, "simulated Google: any bearer", "")
+		return "anybody"
+	case len(e.credentials) == 0:
+		e.add("credentials", stateWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used", "Put a service account's JSON key there unless this machine has an account of its own.")
+		return "the machine's own account"
+	case err != nil || key.Type != "service_account" || key.ClientEmail == "" || key.PrivateKey == "":
+		e.add("credentials", stateMissing, rooms.CredentialsFile+" is no service account's key", "Make a key of type JSON for a service account in the Google Cloud console.")
+		return "the service account"
+	}
+	e.add("credentials", stateOK, "service account "+key.ClientEmail, "")
+	return key.ClientEmail
+}
+
+func (e *examination) addAddress() {
+	const check, do = "gcal_watch_function_url", "Set the public https address of the webhook; without it changes come with the hourly refresh only."
+	u, err := url.Parse(e.settings.WatchURL)
+	switch {
+	case e.settings.WatchURL == "":
+		e.add(check, stateWarning, "not set", do)
+	case e.simulated:
+		e.add(check, stateOK, e.settings.WebhookURL(), "")
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		e.add(check, stateMissing, "no https address", do)
+	default:
+		e.add(check, stateOK, e.settings.WebhookURL(), "")
+	}
+}
+
+func (e *examination) addCalendar(ctx context.Context, r rooms.RoomSettings, account string) {
+	check := "calendar of " + r.Name
+	role, err := e.calendar.Access(ctx, r.CalendarID)
+	reason, permanent := googlecal.Permanent(err)
+	share := fmt.Sprintf("Share the calendar with %s, with the right to make changes to events.", account)
+	switch {
+	case permanent && googlecal.NotFound(err):
+		e.add(check, stateMissing, "not shared, or no calendar has this id", share)
+	case permanent:
+		e.add(check, stateMissing, reason, googlecal.Advice(reason))
+	case err != nil:
+		e.add(check, stateMissing, "Google cannot be reached or refuses the credentials", "Check this machine's way to www.googleapis.com, its clock and the key.")
+	case role == "owner" || role == "writer":
+		e.add(check, stateOK, "shared, "+role, "")
+	default:
+		e.add(check, stateWarning, "shared as "+role+": displays cannot book", share)
+	}
+}
+
+func (e *examination) addThings(ctx context.Context) {
+	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx) //nolint:contextcheck // a client outlives what made it
+	switch {
+	case errors.Is(err, iotcloud.ErrRefused):
+		e.add("Arduino account", stateMissing, "client id, secret or organisation refused", "Make an API key in the Arduino Cloud and write its id and secret, and the organisation's id, into config.json.")
+		return
+	case err != nil:
+		e.add("Arduino account", stateMissing, "cannot be reached", "Check this machine's way to api2.arduino.cc.")
+		return
+	}
+	e.add("Arduino account", stateOK, fmt.Sprintf("%d Things, %d requests a second", len(things), e.settings.Limit()), "")
+	for _, r := range e.settings.Rooms {
+		e.addThing(r.Name, things)
+	}
+}
+
+func (e *examination) addThing(room string, things []iotcloud.Thing) {
+	check := "Thing of " + room
+	i := slices.IndexFunc(things, func(t iotcloud.Thing) bool { return t.Name == room })
+	if i < 0 {
+		e.add(check, stateMissing, "no Thing of this name", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud.", room))
+		return
+	}
+	var missing, wrong []string
+	for _, v := range rooms.Variables {
+		kind := cmp.Or(things[i].Types[v.Name], things[i].Types[v.Alias])
+		want := "CHARSTRING"
+		if v.Name == "busynow" {
+			want = "INT"
+		}
+		switch {
+		case kind == "" && !v.Optional:
+			missing = append(missing, v.Name)
+		case kind != "" && kind != want:
+			wrong = append(wrong, v.Name)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		e.add(check, stateMissing, "no "+strings.Join(missing, ", "), "Create these variables: busynow an Integer, the others Character Strings.")
+	case len(wrong) > 0:
+		e.add(check, stateMissing, "of another type: "+strings.Join(wrong, ", "), "Make busynow an Integer and the others Character Strings.")
+	default:
+		e.add(check, stateOK, fmt.Sprintf("%d variables", len(things[i].Types)), "")
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// runFile, in the data folder, tells the operators' commands how to reach the running system.
+const runFile = "run.json"
+
+type runInfo struct {
+	URL string `json:"url"`
+	Key string `json:"key"`
+}
+
+// operatorKey is the bearer of the operators' commands, kept with the data.
+func (s *system) operatorKey() (string, error) {
+	return s.db.Setting(s.ctx, "operator_key", func() string {
+		b := make([]byte, 24)
+		_, _ = rand.Read(b) // never fails
+		return hex.EncodeToString(b)
+	})
+}
+
+// operate serves the operators' commands at base, for whoever can read the data folder.
+func (s *system) operate(mux *http.ServeMux, base string) error {
+	key, err := s.operatorKey()
+	if err != nil {
+		return err
+	}
+	for pattern, h := range map[string]web.HandlerFunc{
+		"GET /operator/rooms":           s.roomsStatus,
+		"GET /operator/doctor":          s.doctor,
+		"GET /operator/dead":            s.deadLetters,
+		"GET /operator/dead/{id}":       s.deadLetter,
+		"POST /operator/dead/{id}/send": s.sendAgain,
+		"DELETE /operator/dead/{id}":    s.drop,
+	} {
+		mux.Handle(pattern, web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if !web.SameSecret(web.Bearer(r), key) {
+				return web.NewProblem(http.StatusUnauthorized, "Give the operator key of run.json in the data folder as the bearer token.", nil)
+			}
+			return h(w, r)
+		}))
+	}
+	data, err := json.Marshal(runInfo{base, key})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.data, runFile), data, 0o600)
+}
+
+// roomStatus is a line of `carillon rooms status`. Times are zero where nothing is known.
+type roomStatus struct {
+	Room         string    `json:"room"`
+	FetchedAt    time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
+	DataAge      string    `json:"data_age,omitempty"`
+	LastPush     time.Time `json:"last_push,omitzero"`
+	LastPublish  time.Time `json:"last_publish,omitzero"`
+	WatchExpires time.Time `json:"watch_expires,omitzero"`
+	NextChange   string    `json:"next_change,omitempty"`
+	Faults       []string  `json:"faults"`
+}
+
+func (s *system) roomsStatus(w http.ResponseWriter, r *http.Request) error {
+	settings, err := s.settings.Get(r.Context())
+	if err != nil {
+		return err
+	}
+	list := []roomStatus{}
+	for _, room := range settings.Rooms {
+		status, err := s.roomStatus(r.Context(), room.Name)
+		if err != nil {
+			return err
+		}
+		list = append(list, status)
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+func (s *system) roomStatus(ctx context.Context, name string) (roomStatus, error) {
+	snapshot, record, err := s.documents(ctx, name)
+	if err != nil {
+		return roomStatus{}, err
+	}
+	status := roomStatus{Room: name, FetchedAt: snapshot.FetchedAt, LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record)}
+	if !snapshot.FetchedAt.IsZero() {
+		status.DataAge = max(0, s.clock.Now().Sub(snapshot.FetchedAt)).Round(time.Second).String()
+	}
+	if record.Channel != nil {
+		status.WatchExpires = record.Channel.Expiration
+	}
+	if doc, err := s.state.Get(ctx, rooms.SnapshotName(name)); err == nil {
+		status.NextChange = doc.Metadata[rooms.MetaTransition]
+	}
+	return status, nil
+}
+
+// documents are what is kept of a room; the zero values where nothing is yet.
+func (s *system) documents(ctx context.Context, room string) (rooms.Snapshot, rooms.Watch, error) {
+	snapshot, _, err := documents.Load[rooms.Snapshot](ctx, s.state, rooms.SnapshotName(room))
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return snapshot, rooms.Watch{}, err
+	}
+	record, _, err := documents.Load[rooms.Watch](ctx, s.watches, rooms.WatchName(room))
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return snapshot, record, err
+	}
+	return snapshot, record, nil
+}
+
+// faultsOf are the sentences that tell a person what to mend.
+func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
+	found := []string{}
+	for _, fault := range []*rooms.Fault{snapshot.Fault, snapshot.CalendarFault, record.Fault} {
+		if fault != nil {
+			found = append(found, fault.Detail)
+		}
+	}
+	return found
+}
+
+func (s *system) doctor(w http.ResponseWriter, r *http.Request) error {
+	settings, err := s.settings.Get(r.Context())
+	if err != nil {
+		return err
+	}
+	cal, err := s.calendar()
+	if err != nil {
+		return err
+	}
+	d := examination{settings: settings, calendar: cal, arduinoURL: s.arduinoURL(), simulated: s.demo != nil}
+	if doc, err := s.config.Get(r.Context(), rooms.CredentialsFile); err == nil {
+		d.credentials = doc.Data
+	}
+	return web.WriteJSON(w, http.StatusOK, d.examine(r.Context()))
+}
+
+func (s *system) deadLetters(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.queue.DeadLetters(r.Context())
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+// deadID reads the id in the path.
+func deadID(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, web.NewProblem(http.StatusBadRequest, "A dead letter's id is a number.", nil)
+	}
+	return id, nil
+}
+
+func deadProblem(err error) error {
+	if errors.Is(err, local.ErrNoDeadLetter) {
+		return web.NewProblem(http.StatusNotFound, "No dead letter has this id.", nil)
+	}
+	return err
+}
+
+func (s *system) deadLetter(w http.ResponseWriter, r *http.Request) error {
+	id, err := deadID(r)
+	if err != nil {
+		return err
+	}
+	d, err := s.queue.DeadLetter(r.Context(), id)
+	if err != nil {
+		return deadProblem(err)
+	}
+	return web.WriteJSON(w, http.StatusOK, d)
+}
+
+func (s *system) sendAgain(w http.ResponseWriter, r *http.Request) error {
+	return s.withDead(w, r, s.queue.SendAgain)
+}
+
+func (s *system) drop(w http.ResponseWriter, r *http.Request) error {
+	return s.withDead(w, r, s.queue.Drop)
+}
+
+func (s *system) withDead(w http.ResponseWriter, r *http.Request, do func(context.Context, int64) error) error {
+	id, err := deadID(r)
+	if err != nil {
+		return err
+	}
+	if err := do(r.Context(), id); err != nil {
+		return deadProblem(err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// run executes a command line of carillon.
+func run(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	cmd := command()
+	var buf bytes.Buffer
+	cmd.SetOut(&buf)
+	cmd.SetErr(&buf)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(context.Background())
+	return buf.String(), err
+}
+
+//nolint:tparallel // the cases share one office, in order
+func TestOperatorsCommands(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := newOfficeWith(t, options{data: dir, speed: 1, attempts: 3})
+	t.Run("rooms_status", func(t *testing.T) {
+		out, err := run(t, "rooms", "status", "--data", dir)
+		if lines := strings.Split(strings.TrimSpace(out), "\n"); err != nil || len(lines) != 1+len(demoRooms) || !strings.HasPrefix(lines[0], "ROOM") || !strings.HasPrefix(lines[1], "blue_room") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		var list []roomStatus
+		out, err = run(t, "rooms", "status", "--data", dir, "--json")
+		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || list[0].FetchedAt.IsZero() || list[0].WatchExpires.Before(time.Now()) || list[0].LastPublish.IsZero() {
+			t.Errorf("%v, %v: %+v", err, uerr, list)
+		}
+	})
+	t.Run("doctor", func(t *testing.T) {
+		out, err := run(t, "doctor", "--data", dir)
+		if err != nil || strings.Contains(out, stateMissing) || strings.Contains(out, demoSecret) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		o.fault(simGoogle, faults.Fault{Status: 404, Path: "calendars/blue_room@"})
+		if err := o.s.demo.arduino.RemoveThing("green_room"); err != nil {
+			t.Fatal(err)
+		}
+		out, err = run(t, "doctor", "--data", dir, "--json")
+		var found []finding
+		if uerr := json.Unmarshal([]byte(out), &found); uerr != nil || err == nil {
+			t.Fatalf("%v, %v\n%s", err, uerr, out)
+		}
+		missing := map[string]string{}
+		for _, f := range found {
+			if f.State == stateMissing {
+				missing[f.Check] = f.Do
+			}
+		}
+		if len(missing) != 2 || !strings.HasPrefix(missing["calendar of blue_room"], "Share the calendar with") || !strings.HasPrefix(missing["Thing of green_room"], "Create a Thing named") {
+			t.Errorf("missing = %v", missing)
+		}
+		o.s.demo.google.Faults.Clear("")
+	})
+	t.Run("dead", func(t *testing.T) {
+		if err := o.s.queue.Publish(t.Context(), rooms.TopicWatch, messages.Message{Data: []byte(`{"room_name":7}`), Attributes: map[string]string{"a": "\x1b[31mred"}}); err != nil {
+			t.Fatal(err)
+		}
+		var fields []string
+		o.eventually(20*time.Second, "the message is dead", func() bool {
+			out, err := run(t, "dead", "list", "--data", dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rows, _ := strings.Cut(out, "\n")
+			fields = strings.Fields(rows)
+			return len(fields) > 1 && fields[1] == "rooms-watch"
+		})
+		out, err := run(t, "dead", "show", fields[0], "--data", dir)
+		if err != nil || !strings.Contains(out, `{"room_name":7}`) || strings.Contains(out, "\x1b") {
+			t.Errorf("%v\n%q", err, out)
+		}
+		if out, err := run(t, "__complete", "dead", "send", "--data", dir, ""); err != nil || !strings.HasPrefix(out, fields[0]+"\trooms-watch") {
+			t.Errorf("completion: %v\n%s", err, out)
+		}
+		if out, err := run(t, "dead", "send", fields[0], "--data", dir); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if _, err := run(t, "dead", "drop", fields[0], "--data", dir); err == nil || !strings.Contains(err.Error(), "No dead letter") {
+			t.Errorf("dropping what was sent again: %v", err)
+		}
+		if _, err := run(t, "dead", "show", "x", "--data", dir); err == nil {
+			t.Error("an id that is no number is taken")
+		}
+	})
+	t.Run("wrong_key", func(t *testing.T) {
+		if _, err := run(t, "rooms", "status", "--data", dir, "--key", "guess"); err == nil || !strings.Contains(err.Error(), "operator key") {
+			t.Errorf("error = %v", err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, runFile)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("run.json: %v, %v", info, err)
+		}
+	})
+}
+
+func TestDoctorOfAFolder(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ config, key, want string }{
+		"no_settings":   {"", "", "config.json"},
+		"bad_settings":  {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[{"room_name":1}]}`, "", "/rooms/0"},
+		"no_rooms":      {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, "", "Add the rooms"},
+		"bad_key":       {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, `{"type":"service_account"}`, "key"},
+		"no_https":      {`{"iot_client_id":"a","iot_client_secret":"hidden","gcal_watch_function_url":"http://x","rooms":[]}`, "", "no https address"},
+		"missing_value": {`{"iot_client_id":"a","iot_client_secret":"env:CARILLON_TEST_NOT_SET","rooms":[]}`, "", "CARILLON_TEST_NOT_SET"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, text := range map[string]string{"config.json": tt.config, "calendar_credentials.json": tt.key} {
+				if text != "" {
+					if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			var text strings.Builder
+			missing := false
+			for _, f := range examineFolder(ctx, dir) {
+				text.WriteString(f.State + " " + f.Check + " " + f.Found + " " + f.Do + "\n")
+				missing = missing || f.State == stateMissing
+			}
+			if !missing || !strings.Contains(text.String(), tt.want) || strings.Contains(text.String(), "hidden") {
+				t.Errorf("found:\n%s", &text)
+			}
+		})
+	}
+}
+
+func TestOperatorPathsNeedTheKey(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, t.TempDir(), 1)
+	for _, path := range []string{"/operator/rooms", "/operator/doctor", "/operator/dead", "/operator/dead/1"} {
+		resp, err := http.Get(o.s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s was answered %d without a key", path, resp.StatusCode)
+		}
+	}
+}
