@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
@@ -64,7 +66,7 @@ func (d *demo) configure(s *system) error {
 	settings := rooms.Settings{ClientID: demoClient, ClientSecret: demoSecret, OrganizationID: demoOrg, WatchURL: s.url}
 	type room = map[string]string
 	var list []room
-	for _, name := range demoRooms {
+	for _, name := range roomNames(s.rooms) {
 		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
 			return err
 		}
@@ -74,7 +76,9 @@ func (d *demo) configure(s *system) error {
 		}
 		list = append(list, room{"room_name": name, "gcal_calendar_id": calendarID(name)})
 	}
-	list[2]["locale"] = "fr"
+	if len(list) > 2 {
+		list[2]["locale"] = "fr"
+	}
 	data, err := json.Marshal(map[string]any{
 		"iot_client_id": settings.ClientID, "iot_client_secret": settings.ClientSecret, "iot_organization_id": settings.OrganizationID,
 		"gcal_watch_function_url": settings.WatchURL, "rooms": list,
@@ -91,6 +95,18 @@ func (d *demo) configure(s *system) error {
 }
 
 func calendarID(room string) string { return room + "@resource.calendar.google.com" }
+
+// roomNames are the sample office's rooms: the eight, or as many as asked for.
+func roomNames(n int) []string {
+	if n == 0 {
+		n = len(demoRooms)
+	}
+	names := slices.Clone(demoRooms[:min(n, len(demoRooms))])
+	for i := len(names); i < n; i++ {
+		names = append(names, fmt.Sprintf("room_%05d", i+1))
+	}
+	return names
+}
 
 // seed puts meetings around now into every room but the quiet one.
 func (d *demo) seed(now time.Time) error {

@@ -56,6 +56,7 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 			return h(w, r)
 		}))
 	}
+	mux.Handle("GET /metrics", s.metrics.handler()) // where the dashboard is
 	data, err := json.Marshal(runInfo{base, key})
 	if err != nil {
 		return err

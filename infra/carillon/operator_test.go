@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -157,5 +160,33 @@ func TestOperatorPathsNeedTheKey(t *testing.T) {
 		if resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s was answered %d without a key", path, resp.StatusCode)
 		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, t.TempDir(), 1)
+	resp, err := http.Get(o.s.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"carillon_room_data_age_seconds", "carillon_room_watch_seconds", "carillon_room_faults"} {
+		if f := families[name]; f == nil || len(f.GetMetric()) != len(demoRooms) {
+			t.Errorf("%s = %v, want one for each room", name, f)
+		}
+	}
+	for _, name := range []string{"carillon_messages_waiting", "carillon_messages_dead"} {
+		if f := families[name]; f == nil || len(f.GetMetric()) != 5 {
+			t.Errorf("%s = %v, want one for each subscription", name, f)
+		}
+	}
+	if f := families["carillon_request_duration_seconds"]; f == nil || f.GetMetric()[0].GetHistogram().GetSampleCount() == 0 {
+		t.Errorf("durations = %v", f)
 	}
 }

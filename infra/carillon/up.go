@@ -34,7 +34,7 @@ import (
 
 type options struct {
 	listen, operator, data, config string
-	speed                          int
+	speed, rooms                   int
 	attempts                       int                             // pushes before a message is a dead letter; default 20
 	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 }
@@ -52,6 +52,7 @@ type system struct {
 	watches  documents.Bucket
 	demo     *demo // nil with --config
 	recent   recent
+	metrics  *metrics
 	// The functions.
 	webhook, watch, status, refresh, meetings http.Handler
 
@@ -130,16 +131,17 @@ func (s *system) functions() error {
 	if err != nil {
 		return err
 	}
+	s.metrics = newMetrics(s)
 	now, pub, attempts := s.clock.Now, publisher{s}, cmp.Or(s.attempts, 20)
 	cal, err := s.calendar()
 	if err != nil {
 		return err
 	}
-	s.webhook = webhook.New(webhook.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now})
-	s.watch = watch.New(watch.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Key: key, Now: now})
-	s.refresh = refresh.New(refresh.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now})
-	s.status = status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: s.arduinoURL(), Publisher: pub, Now: now})
-	s.meetings = meetings.New(meetings.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now})
+	s.webhook = s.metrics.function("rooms-webhook", webhook.New(webhook.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now}))
+	s.watch = s.metrics.function("rooms-watch", watch.New(watch.Config{Settings: s.settings, Watches: s.watches, Calendar: cal, Publisher: pub, Key: key, Now: now}))
+	s.refresh = s.metrics.function("rooms-refresh", refresh.New(refresh.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now}))
+	s.status = s.metrics.function("rooms-status", status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: s.arduinoURL(), Publisher: pub, Now: now}))
+	s.meetings = s.metrics.function("rooms-meetings", meetings.New(meetings.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now}))
 	s.queue = local.NewQueue(s.db, now,
 		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: attempts, Concurrency: 80},
 		local.Subscription{Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: s.status, Retention: 10 * time.Minute},
@@ -183,8 +185,8 @@ func (s *system) serve(listener net.Listener) error {
 	mux.HandleFunc("GET /healthz", s.health)
 	if s.demo != nil {
 		mux.Handle("/calendar/v3/", s.demo.google) // Google's Node client drops a prefix from its rootUrl
-		mux.Handle("/sim/googlecal/", http.StripPrefix("/sim/googlecal", s.demo.google))
-		mux.Handle("/sim/iotcloud/", http.StripPrefix("/sim/iotcloud", s.demo.arduino))
+		mux.Handle("/sim/googlecal/", s.metrics.function("sim-googlecal", http.StripPrefix("/sim/googlecal", s.demo.google)))
+		mux.Handle("/sim/iotcloud/", s.metrics.function("sim-iotcloud", http.StripPrefix("/sim/iotcloud", s.demo.arduino)))
 		if err := s.operatorPaths(mux, s.url); err != nil {
 			return err
 		}

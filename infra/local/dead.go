@@ -112,3 +112,17 @@ func (q *Queue) Drop(ctx context.Context, id int64) error {
 	}
 	return nil
 }
+
+// A Count is how many messages of a subscription wait, and how many lie dead.
+type Count struct{ Waiting, Dead int }
+
+// Counts counts each subscription's messages; what cannot be read counts as none.
+func (q *Queue) Counts(ctx context.Context) map[string]Count {
+	counts := map[string]Count{}
+	for name := range q.subs {
+		var c Count
+		_ = q.db.read.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM deliveries WHERE subscription = ?1), (SELECT count(*) FROM dead_letters WHERE subscription = ?1)", name).Scan(&c.Waiting, &c.Dead)
+		counts[name] = c
+	}
+	return counts
+}

@@ -60,7 +60,7 @@ const budget = 20 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := &function{Config: cfg, snapshots: map[string]cached{}}
+	f := &function{Config: cfg, pages: map[string]page{}}
 	mux := http.NewServeMux()
 	mux.Handle("GET /meetings", web.HandlerFunc(f.get))
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))

@@ -16,15 +16,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// An answer is what GET /meetings returns.
-type answer struct {
-	facts
-
-	Now       time.Time `json:"now"`
-	FetchedAt time.Time `json:"fetched_at"` // when the calendar was last read
-}
-
-// facts are what the ETag is over.
+// facts are what GET /meetings returns, and what its ETag is over. Beside them
+// the answer has now, and fetched_at: when the calendar was last read.
 type facts struct {
 	RoomName string `json:"room_name"`
 	rooms.Fields
@@ -56,16 +49,87 @@ func (f *function) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := f.snapshot(r.Context(), room.Name)
-	if errors.Is(err, documents.ErrNotFound) || err == nil && (snapshot.Removed || snapshot.FetchedAt.IsZero()) {
-		w.Header().Set("Retry-After", "5")
-		return unread(snapshot)
-	}
+	now := f.Now().UTC()
+	p, err := f.page(r.Context(), settings, room.Name, now)
 	if err != nil {
+		if p.unread {
+			w.Header().Set("Retry-After", "5")
+		}
 		return web.Unavailable(err)
 	}
-	room, _ = settings.Room(room.Name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	return f.tell(w, r, describe(room, snapshot, f.Now().UTC()))
+	w.Header().Set("ETag", p.etag)
+	w.Header().Set("Cache-Control", "private, no-cache") // the ETag tells whether it is still right
+	if matches(r.Header.Get("If-None-Match"), p.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(p.body(now)) // an error means that the client is gone
+	return nil
+}
+
+// pageAge is how old a page in memory may be: many displays poll at once.
+const pageAge = time.Second
+
+// A page is the answer for a room, written once for all who ask while it is right.
+type page struct {
+	facts     []byte // the JSON of facts
+	fetchedAt []byte // the JSON of the time
+	etag      string
+	read      time.Time // on the machine's clock
+	until     time.Time // the next change, on the rooms' clock; zero for none
+	unread    bool
+}
+
+// body is the answer at the moment now.
+func (p page) body(now time.Time) []byte {
+	b := make([]byte, 0, len(p.facts)+100)
+	b = append(b, p.facts[:len(p.facts)-1]...)
+	b = append(b, `,"now":"`...)
+	b = now.AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","fetched_at":`...)
+	b = append(b, p.fetchedAt...)
+	return append(b, "}\n"...)
+}
+
+// page returns a room's answer from memory, else from its snapshot.
+func (f *function) page(ctx context.Context, settings *rooms.Settings, name string, now time.Time) (page, error) {
+	real := time.Now() //nolint:forbidigo // the age of a cache is real time
+	f.mu.Lock()
+	p, ok := f.pages[name]
+	f.mu.Unlock()
+	if ok && real.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
+		return p, nil
+	}
+	s, _, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
+	if errors.Is(err, documents.ErrNotFound) || err == nil && (s.Removed || s.FetchedAt.IsZero()) {
+		return page{unread: true}, unread(s)
+	}
+	if err != nil {
+		return page{}, err
+	}
+	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
+	if p, err = write(describe(room, s, now), s.FetchedAt); err != nil {
+		return p, err
+	}
+	p.read = real
+	f.mu.Lock()
+	f.pages[name] = p
+	f.mu.Unlock()
+	return p, nil
+}
+
+// write makes the page of facts.
+func write(what facts, fetchedAt time.Time) (p page, err error) {
+	if p.facts, err = json.Marshal(what); err != nil {
+		return p, err
+	}
+	if p.fetchedAt, err = json.Marshal(fetchedAt); err != nil {
+		return p, err
+	}
+	sum := sha256.Sum256(p.facts)
+	p.etag, p.until = `"`+hex.EncodeToString(sum[:12])+`"`, what.NextChangeAt
+	return p, nil
 }
 
 // unread says why nothing is known of a room.
@@ -77,32 +141,16 @@ func unread(s rooms.Snapshot) error {
 	return web.NewProblem(http.StatusServiceUnavailable, detail, nil)
 }
 
-func describe(room rooms.Room, s rooms.Snapshot, now time.Time) answer {
+func describe(room rooms.Room, s rooms.Snapshot, now time.Time) facts {
 	status := room.StatusAt(s.Events, now)
-	a := answer{Now: now, FetchedAt: s.FetchedAt, facts: facts{
+	f := facts{
 		RoomName: room.Name, Fields: room.Fields(status), TimeZone: room.Zone.String(), Meetings: []meeting{},
 		BusyUntil: status.BusyUntil, NextChangeAt: room.NextChange(s.Events, now),
-	}}
+	}
 	for _, m := range status.Coming[:min(2, len(status.Coming))] {
-		a.Meetings = append(a.Meetings, meetingOf(m, room))
+		f.Meetings = append(f.Meetings, meetingOf(m, room))
 	}
-	return a
-}
-
-func (f *function) tell(w http.ResponseWriter, r *http.Request, a answer) error {
-	data, err := json.Marshal(a.facts)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(data)
-	etag := `"` + hex.EncodeToString(sum[:12]) + `"`
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	return web.WriteJSON(w, http.StatusOK, a)
+	return f
 }
 
 // matches compares weakly, as RFC 9110, section 13.1.2 says of If-None-Match.
@@ -116,38 +164,10 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// snapshotAge is how old a snapshot in memory may be: many displays poll at once.
-const snapshotAge = time.Second
-
-type cached struct {
-	snapshot rooms.Snapshot
-	err      error
-	read     time.Time
-}
-
-func (f *function) snapshot(ctx context.Context, room string) (rooms.Snapshot, error) {
-	now := time.Now() //nolint:forbidigo // the age of a cache is real time
-	f.mu.Lock()
-	c, ok := f.snapshots[room]
-	f.mu.Unlock()
-	if ok && now.Sub(c.read) < snapshotAge {
-		return c.snapshot, c.err
-	}
-	c.snapshot, _, c.err = documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(room))
-	if c.err != nil {
-		return c.snapshot, c.err
-	}
-	c.read = now
-	f.mu.Lock()
-	f.snapshots[room] = c
-	f.mu.Unlock()
-	return c.snapshot, nil
-}
-
-// function is the handler's state: what it was given, and snapshots read within the last second.
+// function is the handler's state: what it was given, and answers written within the last second.
 type function struct {
 	Config
 
-	mu        sync.Mutex
-	snapshots map[string]cached
+	mu    sync.Mutex
+	pages map[string]page
 }

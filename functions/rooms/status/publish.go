@@ -146,13 +146,16 @@ func (f *function) unlocated(ctx context.Context, gen int64, s rooms.Snapshot, c
 	return cause
 }
 
-// noteAccount keeps for a person that Arduino refuses the account; each tick tries again, so the message is done.
+// refusedTime is for how long a refused account may be a passing fault of Arduino's: the queue tries again.
+const refusedTime = time.Minute
+
+// noteAccount keeps for a person that Arduino refuses the account. After a while the message is done: each tick tries again.
 func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
 	if !errors.Is(cause, iotcloud.ErrRefused) {
 		return false
 	}
 	s.Fault = f.fault(s.Fault, "account_refused", "Give config.json the iot_client_id and iot_client_secret of an Arduino API key that exists, and its iot_organization_id.")
-	return true
+	return f.Now().Sub(s.Fault.Since) > refusedTime
 }
 
 // unread keeps why nothing is known of a room; there is nothing to tell its Thing.

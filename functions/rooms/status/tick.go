@@ -97,11 +97,10 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
 		return err
 	}
-	if s.FetchedAt.IsZero() || s.ToldAt.After(asked) || len(s.Pending) > 0 {
-		return nil
-	}
+	sameThing := thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties)
+	beingTold := s.ToldAt.After(asked) || len(s.Pending) > 0
 	shown := shownBy(thing)
-	if s.Fault == nil && thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties) && same(s.Published, shown) {
+	if s.FetchedAt.IsZero() || sameThing && (beingTold || s.Fault == nil && same(s.Published, shown)) {
 		return nil
 	}
 	s.Published = known(s.Published, shown)

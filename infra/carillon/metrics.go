@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what GET /metrics tells, in Prometheus's text form.
+type metrics struct {
+	registry *prometheus.Registry
+	duration *prometheus.HistogramVec
+}
+
+func newMetrics(s *system) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "carillon_request_duration_seconds", Help: "Time that a function took for a request, outside calls included.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"function", "code", "method"})}
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), state{s})
+	return m
+}
+
+// function measures a function's requests.
+func (m *metrics) function(name string, h http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerDuration(m.duration.MustCurryWith(prometheus.Labels{"function": name}), h)
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// state reads, when asked, what is kept of rooms and messages.
+type state struct{ s *system }
+
+var (
+	descAge     = prometheus.NewDesc("carillon_room_data_age_seconds", "Time since the room's calendar was read.", []string{"room"}, nil)
+	descWatch   = prometheus.NewDesc("carillon_room_watch_seconds", "Time until the room's push channel ends.", []string{"room"}, nil)
+	descFaults  = prometheus.NewDesc("carillon_room_faults", "Faults that a person must mend.", []string{"room"}, nil)
+	descWaiting = prometheus.NewDesc("carillon_messages_waiting", "Messages that are not taken yet.", []string{"subscription"}, nil)
+	descDead    = prometheus.NewDesc("carillon_messages_dead", "Messages that could not be taken after all attempts.", []string{"subscription"}, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (c state) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{descAge, descWatch, descFaults, descWaiting, descDead} {
+		ch <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c state) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(c.s.ctx, 10*time.Second)
+	defer cancel()
+	gauge := func(desc *prometheus.Desc, value float64, label string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
+	}
+	for name, n := range c.s.queue.Counts(ctx) {
+		gauge(descWaiting, float64(n.Waiting), name)
+		gauge(descDead, float64(n.Dead), name)
+	}
+	settings, err := c.s.settings.Get(ctx)
+	if err != nil {
+		return
+	}
+	now := c.s.clock.Now()
+	for _, r := range settings.Rooms {
+		status, err := c.s.roomStatus(ctx, r.Name)
+		if err != nil {
+			continue
+		}
+		gauge(descFaults, float64(len(status.Faults)), r.Name)
+		if !status.FetchedAt.IsZero() {
+			gauge(descAge, now.Sub(status.FetchedAt).Seconds(), r.Name)
+		}
+		if !status.WatchExpires.IsZero() {
+			gauge(descWatch, status.WatchExpires.Sub(now).Seconds(), r.Name)
+		}
+	}
+}
