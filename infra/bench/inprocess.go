@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -86,7 +87,7 @@ func openDB(ctx context.Context) (db *local.DB, remove func(), err error) {
 }
 
 func settings(ctx context.Context, db *local.DB, names ...string) (*config.Settings[rooms.Settings], error) {
-	list := []map[string]string{}
+	list := make([]map[string]string, 0, len(names))
 	for _, name := range names {
 		list = append(list, map[string]string{"room_name": name, "gcal_calendar_id": name + "@example.com"})
 	}
@@ -221,7 +222,7 @@ var perSec = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
 // get measures GET /meetings against a plain handler that serves the same bytes, in turns, with wrk.
 func get(ctx context.Context) error {
 	if _, err := exec.LookPath("wrk"); err != nil {
-		return fmt.Errorf("wrk is not installed (Debian's package wrk)")
+		return errors.New("wrk is not installed (Debian's package wrk)")
 	}
 	db, remove, err := openDB(ctx)
 	if err != nil {

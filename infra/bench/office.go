@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ func startOffice(ctx context.Context, n int) (*office, error) {
 	}
 	listen := listener.Addr().String()
 	_ = listener.Close()
-	cmd := exec.CommandContext(ctx, binary, "up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--rooms", fmt.Sprint(n))
+	cmd := exec.CommandContext(ctx, binary, "up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--rooms", strconv.Itoa(n))
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -62,7 +64,7 @@ func startOffice(ctx context.Context, n int) (*office, error) {
 func (o *office) ready(ctx context.Context) error {
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("the office is not ready")
+			return errors.New("the office is not ready")
 		}
 		if o.token == "" && o.call(ctx, http.MethodPost, "/sim/iotcloud/_faults", limitOff, nil) == nil {
 			if err := o.login(ctx); err != nil {

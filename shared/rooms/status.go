@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 )
@@ -131,11 +132,15 @@ func (r Room) organizer(e calendar.Event) string {
 	return cmp.Or(clean(e.Organizer.DisplayName), e.Organizer.Email)
 }
 
-// clean puts a text from a calendar on one line without control characters.
+// clean puts a text from a calendar on one line, without control characters and
+// without those that turn the direction of what stands beside them.
 func clean(s string) string {
 	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == '\u2028' || c == '\u2029' {
+		switch {
+		case unicode.IsControl(c) || c == '\u2028' || c == '\u2029':
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, c):
+			return -1
 		}
 		return c
 	}, strings.ToValidUTF8(s, ""))

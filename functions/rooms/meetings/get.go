@@ -94,11 +94,11 @@ func (p page) body(now time.Time) []byte {
 
 // page returns a room's answer from memory, else from its snapshot.
 func (f *function) page(ctx context.Context, settings *rooms.Settings, name string, now time.Time) (page, error) {
-	real := time.Now() //nolint:forbidigo // the age of a cache is real time
+	read := time.Now() //nolint:forbidigo // the age of a cache is real time
 	f.mu.Lock()
 	p, ok := f.pages[name]
 	f.mu.Unlock()
-	if ok && real.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
+	if ok && read.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
 		return p, nil
 	}
 	s, _, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
@@ -112,7 +112,7 @@ func (f *function) page(ctx context.Context, settings *rooms.Settings, name stri
 	if p, err = write(describe(room, s, now), s.FetchedAt); err != nil {
 		return p, err
 	}
-	p.read = real
+	p.read = read
 	f.mu.Lock()
 	f.pages[name] = p
 	f.mu.Unlock()

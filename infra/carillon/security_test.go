@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/shared/rooms"
+)
+
+// TestHostileRequests sends what somebody without a key, or with bad intent, would.
+//
+//nolint:tparallel // the cases share one office, in order
+func TestHostileRequests(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, t.TempDir(), 1)
+	channel := o.watch("quiet_room").Channel
+	before := o.listed("quiet_room")
+	for name, tt := range map[string]struct {
+		token string
+		body  string
+		want  int
+	}{
+		"forged_with_another_key": {rooms.ChannelToken("guess", channel.ID, "quiet_room"), "", 204},
+		"oversized":               {"room=quiet_room&sig=x", strings.Repeat("x", 8<<20), 204},
+		"huge_token":              {"room=" + strings.Repeat("a", 60_000), "", 204},
+		"path_in_room":            {url.Values{"room": {"../../roomcal-config/config"}, "sig": {"x"}}.Encode(), "", 204},
+	} {
+		t.Run("webhook_"+name, func(t *testing.T) {
+			r, err := http.NewRequest(http.MethodPost, o.s.url+"/webhook", strings.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Goog-Channel-Id", channel.ID)
+			r.Header.Set("X-Goog-Channel-Token", tt.token)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != tt.want || !o.listed("quiet_room").Equal(before) {
+				t.Errorf("answered %d; listed %v", resp.StatusCode, !o.listed("quiet_room").Equal(before))
+			}
+		})
+	}
+	t.Run("webhook_replayed", func(t *testing.T) {
+		other := o.watch("yellow_room").Channel // numbers grow: after this one its real messages count as replayed
+		key, err := o.s.db.Setting(t.Context(), "webhook_key", func() string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := []string{"X-Goog-Channel-Id", other.ID, "X-Goog-Channel-Token", rooms.ChannelToken(key, other.ID, "yellow_room"), "X-Goog-Message-Number", "5000", "X-Goog-Resource-Id", other.ResourceID}
+		o.call("POST", "/webhook", "", nil, header...)
+		listed := o.listed("yellow_room")
+		for range 3 {
+			if code, _ := o.call("POST", "/webhook", "", nil, header...); code != http.StatusNoContent {
+				t.Errorf("answered %d", code)
+			}
+		}
+		if !o.listed("yellow_room").Equal(listed) {
+			t.Error("a replayed message made a listing")
+		}
+	})
+	for name, room := range map[string]string{"path": "../roomcal-config/config", "header": "a\r\nX-Evil: 1", "null": "a\x00b", "long": strings.Repeat("x", 10_000), "sql": "' OR 1=1 --"} {
+		t.Run("room_name_"+name, func(t *testing.T) {
+			code, _ := o.call("GET", "/meetings?client_id=demo-client&room_name="+url.QueryEscape(room), demoSecret, nil)
+			if code != http.StatusNotFound {
+				t.Errorf("GET answered %d, want 404", code)
+			}
+			code, _ = o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": room})
+			if code != http.StatusNotFound {
+				t.Errorf("POST answered %d, want 404", code)
+			}
+		})
+	}
+	t.Run("event_id_with_a_path", func(t *testing.T) {
+		for _, id := range []string{"..%2F..%2F..%2Fcalendars%2Fblue_room", "a%0d%0ab", strings.Repeat("v", 5000)} {
+			if code, _ := o.call("DELETE", "/meetings/"+id+"?client_id=demo-client&room_name=quiet_room", demoSecret, nil); code != http.StatusNotFound {
+				t.Errorf("%.20s was answered %d, want 404", id, code)
+			}
+		}
+	})
+	t.Run("title_with_headers_and_controls", func(t *testing.T) {
+		o := &office{t, o.s}
+		now := time.Now()
+		o.add("quiet_room", "Evil\r\nX-Evil: 1\x1b[31m\u202etitle", now.Add(-time.Minute), now.Add(time.Hour))
+		o.shows(5*time.Second, "quiet_room", "busynow", 1)
+		o.eventually(5*time.Second, "the title", func() bool { return strings.HasPrefix(fmt.Sprint(o.value("quiet_room", "curevmtg")), "Evil") })
+		if got := fmt.Sprint(o.value("quiet_room", "curevmtg")); strings.ContainsAny(got, "\r\n\x1b\u202e") {
+			t.Errorf("the Thing shows %q", got)
+		}
+	})
+	t.Run("idempotency_key", func(t *testing.T) {
+		code, got := o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "white_room", "fit": true}, "Idempotency-Key", strings.Repeat("../", 2000))
+		if id, _ := got["id"].(string); code == http.StatusCreated && len(id) > 64 || code != http.StatusCreated && code != http.StatusConflict {
+			t.Errorf("answered %d %v", code, got)
+		}
+	})
+}
+
+func TestDashboardIsLockedDown(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, t.TempDir(), 1)
+	resp, err := http.Get(o.s.url + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	csp := resp.Header.Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		if !strings.Contains(csp, part) {
+			t.Errorf("policy %q lacks %s", csp, part)
+		}
+	}
+	if strings.Contains(csp, "unsafe") || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers = %v", resp.Header)
+	}
+	// Another site's page may not book, add an event or switch a fault on.
+	for path, body := range map[string]string{
+		"/dashboard/book": `{"room_name":"quiet_room","duration_mins":30}`, "/sim/googlecal/_faults": `{"drop":true}`,
+		"/dashboard/calendar/calendar/v3/calendars/x/events": `{}`,
+	} {
+		r := httptest.NewRequest(http.MethodPost, o.s.url+path, strings.NewReader(body))
+		r.RequestURI = ""
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Origin", "https://evil.example")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s from another site was answered %d, want 403", path, resp.StatusCode)
+		}
+	}
+}
+
+// TestNothingSecretIsLogged runs an office through faults of its neighbours in a
+// process of its own and looks through all that it wrote.
+func TestNothingSecretIsLogged(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CARILLON_TEST_LOGS") == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNothingSecretIsLogged$", "-test.v")
+		cmd.Env = append(os.Environ(), "CARILLON_TEST_LOGS=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if lines := bytes.Count(out, []byte(`"severity":"ERROR"`)); lines == 0 {
+			t.Error("nothing failed: nothing was shown")
+		}
+		for _, secret := range []string{demoSecret, "Bearer ", "Secret title", "boss@example.com", "@resource.calendar.google.com", "sig=", "access_token", "http://127.0.0.1"} {
+			if i := bytes.Index(out, []byte(secret)); i >= 0 {
+				t.Errorf("%q was written: %s", secret, out[max(0, i-200):min(len(out), i+100)])
+			}
+		}
+		return
+	}
+	o := newOffice(t, t.TempDir(), 1)
+	slog.InfoContext(context.Background(), "the log is on")
+	for _, f := range []faults.Fault{{Status: 500, Times: 3}, {Status: 404, Times: 1}, {Drop: true, Times: 2}, {Truncate: true, Times: 1}, {Status: 401, Times: 1}} {
+		f.Path = "/(calendar|iot)/"
+		o.fault(simGoogle, f)
+		o.fault(simArduino, f)
+		now := time.Now()
+		event := map[string]any{
+			"summary": "Secret title", "organizer": map[string]any{"email": "boss@example.com"}, "attendees": []any{map[string]any{"email": "boss@example.com"}},
+			"start": dateTime(now), "end": dateTime(now.Add(time.Hour)),
+		}
+		if _, err := o.s.demo.google.Insert(calendarID("quiet_room"), event); err != nil {
+			t.Fatal(err)
+		}
+		o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "white_room"})
+		o.call("GET", "/meetings?client_id=demo-client&room_name=quiet_room", "wrong-secret", nil)
+		o.refresh()
+		time.Sleep(time.Second)
+	}
+	_, _ = io.WriteString(os.Stderr, "done\n")
+}
