@@ -63,6 +63,22 @@ func TestDashboard(t *testing.T) {
 	run("booking", chromedp.Click(chromedp.CSS(room+".book")))
 	shows(".state", "Busy")
 	shows(".current", "Booked at the door")
+	fault := func() string {
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector('#faults li')?.textContent ?? ''`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	run("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
+	o.eventually(10*time.Second, "the fault is listed", func() bool {
+		return strings.Contains(fault(), `"status":429`) && len(o.s.demo.google.Faults.List()) == 1
+	})
+	run("ending it", chromedp.Click(chromedp.CSS("#faults li button")))
+	o.eventually(10*time.Second, "the fault has ended", func() bool { return fault() == "" && len(o.s.demo.google.Faults.List()) == 0 })
+	was := text(".meetings time")
 	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
+	o.eventually(10*time.Second, "the meeting has moved", func() bool { return text(".meetings time") != was })
+	run("moving on", chromedp.Click(chromedp.CSS(room+".meetings li button"))) // twice: it began up to a quarter of an hour ago
 	shows(".state", "Free")
 }

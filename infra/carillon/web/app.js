@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', messages: 'Last messages', events: ' events', failed: 'That did not work: ', lost: 'Carillon does not answer.' },
-  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', messages: 'Derniers messages', events: ' événements', failed: 'Échec : ', lost: 'Carillon ne répond pas.' },
+  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', messages: 'Last messages', events: ' events', failed: 'That did not work: ', lost: 'Carillon does not answer.', faults: 'Let a neighbour fail', faultsHint: 'A fault holds for its seconds or times, else until you end it. The fields are in docs/rooms.md.', start: 'Start', end: 'End', hits: ' times met' },
+  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', messages: 'Derniers messages', events: ' événements', failed: 'Échec : ', lost: 'Carillon ne répond pas.', faults: 'Faire échouer un voisin', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans docs/rooms.md.', start: 'Démarrer', end: 'Terminer', hits: ' fois rencontrée' },
 };
 const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
 const t = TEXT[lang];
@@ -24,7 +24,7 @@ async function send(method, path, body) {
   const text = await response.text();
   const answer = text ? JSON.parse(text) : {};
   if (!response.ok) {
-    throw new Error(answer.detail || (answer.error && answer.error.message) || String(response.status));
+    throw new Error(answer.detail || (answer.error && (answer.error.message || answer.error)) || String(response.status));
   }
   return answer;
 }
@@ -124,12 +124,72 @@ function show(room, editable) {
   find('footer').textContent = parts.join(' · ');
 }
 
+// Faults that are often wanted: name, target, JSON.
+const PRESETS = [
+  ['Google 429, 60 s', 'sim/googlecal', { status: 429, reason: 'rateLimitExceeded', seconds: 60 }],
+  ['Google 500, 60 s', 'sim/googlecal', { status: 500, seconds: 60 }],
+  ['Google: next push lost', 'sim/googlecal', { pushes: 'drop', times: 1 }],
+  ['Google: pushes 5 s late', 'sim/googlecal', { pushes: 'delay', latency_ms: 5000, seconds: 60 }],
+  ['Google: blue_room unshared', 'sim/googlecal', { status: 404, path: 'calendars/blue_room@' }],
+  ['Arduino 429, 60 s', 'sim/iotcloud', { status: 429, seconds: 60 }],
+  ['Arduino 500, 60 s', 'sim/iotcloud', { status: 500, seconds: 60 }],
+  ['Arduino 2 s slow', 'sim/iotcloud', { latency_ms: 2000, seconds: 60 }],
+  ['Arduino: no limit', 'sim/iotcloud', { limit_off: true }],
+];
+const faults = document.getElementById('faults');
+
+function setUpFaults() {
+  const find = (selector) => faults.querySelector(selector);
+  faults.hidden = false;
+  find('summary').textContent = t.faults;
+  find('.hint').textContent = t.faultsHint;
+  find('button').textContent = t.start;
+  for (const [selector, label] of [['.preset', t.faults], ['.target', 'Google / Arduino'], ['.json', 'JSON']]) find(selector).setAttribute('aria-label', label);
+  PRESETS.forEach(([name], i) => find('.preset').add(new Option(name, i)));
+  const choose = () => {
+    const [, target, fault] = PRESETS[find('.preset').value];
+    find('.target').value = target;
+    find('.json').value = JSON.stringify(fault);
+  };
+  find('.preset').addEventListener('change', choose);
+  choose();
+  find('form').addEventListener('submit', (submit) => {
+    submit.preventDefault();
+    act(async () => send('POST', find('.target').value + '/_faults', JSON.parse(find('.json').value)));
+  });
+}
+
+async function showFaults() {
+  const lines = [];
+  for (const target of ['sim/googlecal', 'sim/iotcloud']) {
+    for (const { id, hits, ...fault } of await send('GET', target + '/_faults')) {
+      const line = document.createElement('li');
+      const text = document.createElement('span');
+      text.textContent = target + ' ' + JSON.stringify(fault) + ' · ' + hits + t.hits;
+      const end = document.createElement('button');
+      end.type = 'button';
+      end.textContent = t.end;
+      end.addEventListener('click', () => act(() => send('DELETE', target + '/_faults/' + id)));
+      line.append(text, end);
+      lines.push([target + id + hits, line]);
+    }
+  }
+  const key = lines.map(([name]) => name).join();
+  if (faults.dataset.key === key) return; // leaves the focus where it is
+  faults.dataset.key = key;
+  faults.querySelector('ul').replaceChildren(...lines.map(([, line]) => line));
+}
+
 async function refresh() {
   try {
     const view = await send('GET', 'dashboard/rooms');
     now = new Date(view.now);
     document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23' });
     view.rooms.forEach((room) => show(room, view.editable));
+    if (view.editable) {
+      if (faults.hidden) setUpFaults();
+      await showFaults();
+    }
     if (message.textContent === t.lost) say('', false);
   } catch (error) {
     say(t.lost, true);
