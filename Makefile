@@ -14,5 +14,5 @@ infra/sim/peers/node_modules/.package-lock.json: infra/sim/peers/package-lock.js
 lint: ## formatting and static checks
 	golangci-lint run ./...
 
-bench: ## benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## the figures of docs/performance.md
+	go run ./infra/bench

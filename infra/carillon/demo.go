@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func openDemo(s *system) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	account := simarduino.Account{ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg, Unlimited: s.speed > maxLimitedBy}
+	account := simarduino.Account{ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg, Unlimited: s.speed > maxLimitedBy || s.limit > 0}
 	arduino, err := simarduino.New(account, s.db.Records("sim/iotcloud"))
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (d *demo) configure(s *system) error {
 	}
 	data, err := json.Marshal(map[string]any{
 		"iot_client_id": settings.ClientID, "iot_client_secret": settings.ClientSecret, "iot_organization_id": settings.OrganizationID,
-		"gcal_watch_function_url": settings.WatchURL, "rooms": list,
+		"iot_requests_per_second": cmp.Or(s.limit, settings.Limit()), "gcal_watch_function_url": settings.WatchURL, "rooms": list,
 	})
 	if err != nil {
 		return err

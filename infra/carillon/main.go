@@ -45,6 +45,7 @@ func upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.data, "data", "data", "folder of everything that is kept")
 	cmd.Flags().StringVar(&o.config, "config", "", "folder of config.json and calendar_credentials.json of a real office")
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
+	cmd.Flags().IntVar(&o.limit, "arduino-limit", 0, "requests a second that the sample Arduino account takes; default 10")
 	cmd.Flags().IntVar(&o.rooms, "rooms", 0, "rooms of the sample office; default eight")
 	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second")
 	return cmd

@@ -34,7 +34,7 @@ import (
 
 type options struct {
 	listen, operator, data, config string
-	speed, rooms                   int
+	speed, rooms, limit            int
 	attempts                       int                             // pushes before a message is a dead letter; default 20
 	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 }
@@ -122,6 +122,10 @@ func (s *system) buckets() (err error) {
 	return err
 }
 
+// waiting is how many rooms may wait for the Arduino account's limit at once: only
+// among those that wait do the colours go before the texts.
+const waiting = 500
+
 func (s *system) functions() error {
 	key, err := s.db.Setting(s.ctx, "webhook_key", func() string {
 		b := make([]byte, 32)
@@ -143,9 +147,9 @@ func (s *system) functions() error {
 	s.status = s.metrics.function("rooms-status", status.New(status.Config{Settings: s.settings, State: s.state, ArduinoURL: s.arduinoURL(), Publisher: pub, Now: now}))
 	s.meetings = s.metrics.function("rooms-meetings", meetings.New(meetings.Config{Settings: s.settings, State: s.state, Calendar: cal, Publisher: pub, Now: now}))
 	s.queue = local.NewQueue(s.db, now,
-		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: attempts, Concurrency: 80},
+		local.Subscription{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: s.status, Attempts: attempts, Concurrency: waiting},
 		local.Subscription{Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: s.status, Retention: 10 * time.Minute},
-		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: attempts, Concurrency: 80},
+		local.Subscription{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: s.status, Attempts: attempts, Concurrency: waiting},
 		local.Subscription{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: s.refresh, Attempts: attempts},
 		local.Subscription{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: s.watch, Attempts: attempts},
 	)

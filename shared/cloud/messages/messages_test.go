@@ -1,12 +1,15 @@
 package messages_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
@@ -26,4 +29,38 @@ func FuzzHandle(f *testing.F) {
 			t.Errorf("status = %d, handler reached: %v", w.Code, reached)
 		}
 	})
+}
+
+// keeper keeps the last message.
+type keeper struct{ last messages.Message }
+
+func (k *keeper) Publish(_ context.Context, _ string, m messages.Message) error {
+	k.last = m
+	return nil
+}
+
+// TestTraceGoesWithTheMessage: who takes a message logs under the trace of who published it.
+func TestTraceGoesWithTheMessage(t *testing.T) {
+	t.Parallel()
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	var k keeper
+	attributes := map[string]string{"kind": "due"}
+	if err := messages.PublishJSON(logging.SetTrace(t.Context(), trace), &k, "topic", struct{}{}, attributes); err != nil {
+		t.Fatal(err)
+	}
+	if len(attributes) != 1 || k.last.Attributes["kind"] != "due" {
+		t.Errorf("attributes = %v, from %v", k.last.Attributes, attributes)
+	}
+	body, err := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", Message: k.last}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	messages.Handle(func(ctx context.Context, _ messages.Delivery) error {
+		got, _ = logging.ParseTraceparent(logging.TraceparentOf(ctx))
+		return nil
+	}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	if got != trace {
+		t.Errorf("trace = %q, want %q", got, trace)
+	}
 }
