@@ -57,7 +57,7 @@ func (o *remote) call(ctx context.Context, method, path string, into any) error 
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+info.Key)
-	resp, err := (&http.Client{Timeout: examineTime}).Do(r)
+	resp, err := (&http.Client{Timeout: examineTime + checkTime + 10*time.Second}).Do(r)
 	if err != nil {
 		return fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
 	}

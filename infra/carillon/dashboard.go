@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -37,11 +39,24 @@ func (s *system) dashboard(mux *http.ServeMux) {
 // secured forbids everything that the page does not need, so that a title with HTML in it stays a text.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !unnamed(r.Host) {
+			http.Error(w, "Ask for the dashboard by its IP address or as localhost.", http.StatusForbidden)
+			return
+		}
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		h.ServeHTTP(w, r)
 	})
+}
+
+// unnamed reports whether a Host is an IP address or localhost: under another
+// name, a page elsewhere could have its own name point here (DNS rebinding).
+func unnamed(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 // roomView is a room on the dashboard.

@@ -52,7 +52,7 @@ func openDemo(s *system) (*demo, error) {
 		return nil, err
 	}
 	if seeded == "" {
-		if err := d.seed(s.clock.Now()); err != nil {
+		if err := d.seed(s.clock.Now(), roomNames(s.rooms)); err != nil {
 			return nil, err
 		}
 		if err := s.db.SetSetting(s.ctx, "demo", "seeded"); err != nil {
@@ -110,10 +110,10 @@ func roomNames(n int) []string {
 }
 
 // seed puts meetings around now into every room but the quiet one.
-func (d *demo) seed(now time.Time) error {
+func (d *demo) seed(now time.Time, names []string) error {
 	hour := now.Truncate(30 * time.Minute)
 	titles := []string{"Stand-up", "Budget review", "Entretien", "Design critique", "Client call", "Point d’équipe", "Retrospective"}
-	for i, name := range demoRooms[:len(demoRooms)-1] {
+	for i, name := range names[:min(len(names), len(demoRooms)-1)] {
 		first := hour.Add(time.Duration(i%4-1) * 30 * time.Minute)
 		for n := range 5 {
 			start := first.Add(time.Duration(n) * 90 * time.Minute)

@@ -11,7 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
@@ -45,23 +48,32 @@ type examination struct {
 // examineFolder looks at a real office before it is started.
 func examineFolder(ctx context.Context, dir string) []finding {
 	bucket := local.Folder(dir)
-	loader, err := rooms.LoadSettings(bucket)
-	if err != nil {
-		return []finding{{Check: "settings", State: stateMissing, Found: err.Error(), Do: "Report this: the program's own schema is not readable."}}
-	}
-	settings, err := loader.Get(ctx)
-	if err != nil {
-		return []finding{{Check: "settings", State: stateMissing, Found: err.Error(), Do: "Write config.json as docs/rooms.md shows, into " + dir + "."}}
+	settings, fault := readSettings(ctx, bucket)
+	if fault != nil {
+		return []finding{*fault}
 	}
 	e := examination{settings: settings, arduinoURL: iotcloud.DefaultURL}
 	if doc, err := bucket.Get(ctx, rooms.CredentialsFile); err == nil {
 		e.credentials = doc.Data
 	}
-	e.calendar, err = googlecal.FromBucket(ctx, bucket, time.Now)
-	if err != nil {
+	var err error
+	if e.calendar, err = googlecal.FromBucket(ctx, bucket, time.Now); err != nil {
 		e.add("credentials", stateMissing, "not usable", "Put a service account's JSON key as "+rooms.CredentialsFile+" into "+dir+".")
 	}
 	return e.examine(ctx)
+}
+
+// readSettings reads them anew: a running system goes on with the last good ones.
+func readSettings(ctx context.Context, bucket documents.Bucket) (*rooms.Settings, *finding) {
+	loader, err := rooms.LoadSettings(bucket)
+	if err != nil {
+		return nil, &finding{"settings", stateMissing, err.Error(), "Report this: the program's own schema is not readable."}
+	}
+	settings, err := loader.Get(ctx)
+	if err != nil {
+		return nil, &finding{"settings", stateMissing, err.Error(), "Write config.json as docs/rooms.md shows."}
+	}
+	return settings, nil
 }
 
 // examineTime bounds the whole examination.
@@ -78,12 +90,32 @@ func (e *examination) examine(ctx context.Context) []finding {
 	account := e.addCredentials()
 	e.addAddress()
 	if e.calendar != nil {
-		for _, r := range e.settings.Rooms {
-			e.addCalendar(ctx, r, account)
-		}
+		e.addCalendars(ctx, account)
 	}
 	e.addThings(ctx)
 	return e.found
+}
+
+// atOnce is how many calendars are asked at the same time, each for checkTime at most.
+const (
+	atOnce    = 8
+	checkTime = 20 * time.Second
+)
+
+func (e *examination) addCalendars(ctx context.Context, account string) {
+	found := make([]finding, len(e.settings.Rooms))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, r := range e.settings.Rooms {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, checkTime)
+			defer cancel()
+			found[i] = e.examineCalendar(ctx, r, account)
+			return nil
+		})
+	}
+	_ = group.Wait() // none fails
+	e.found = append(e.found, found...)
 }
 
 func (e *examination) addSettings() {
@@ -131,26 +163,28 @@ func (e *examination) addAddress() {
 	}
 }
 
-func (e *examination) addCalendar(ctx context.Context, r rooms.RoomSettings, account string) {
+func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings, account string) finding {
 	check := "calendar of " + r.Name
 	role, err := e.calendar.Access(ctx, r.CalendarID)
 	reason, permanent := googlecal.Permanent(err)
 	share := fmt.Sprintf("Share the calendar with %s, with the right to make changes to events.", account)
 	switch {
 	case permanent && googlecal.NotFound(err):
-		e.add(check, stateMissing, "not shared, or no calendar has this id", share)
+		return finding{check, stateMissing, "not shared, or no calendar has this id", share}
 	case permanent:
-		e.add(check, stateMissing, reason, googlecal.Advice(reason))
+		return finding{check, stateMissing, reason, googlecal.Advice(reason)}
 	case err != nil:
-		e.add(check, stateMissing, "Google cannot be reached or refuses the credentials", "Check this machine's way to www.googleapis.com, its clock and the key.")
+		return finding{check, stateMissing, "Google cannot be reached or refuses the credentials", "Check this machine's way to www.googleapis.com, its clock and the key."}
 	case role == "owner" || role == "writer":
-		e.add(check, stateOK, "shared, "+role, "")
+		return finding{check, stateOK, "shared, " + role, ""}
 	default:
-		e.add(check, stateWarning, "shared as "+role+": displays cannot book", share)
+		return finding{check, stateWarning, "shared as " + role + ": displays cannot book", share}
 	}
 }
 
 func (e *examination) addThings(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime) // its own: Google may have used up the rest
+	defer cancel()
 	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx) //nolint:contextcheck // a client outlives what made it
 	switch {
 	case errors.Is(err, iotcloud.ErrRefused):

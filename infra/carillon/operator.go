@@ -135,9 +135,9 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 }
 
 func (s *system) doctor(w http.ResponseWriter, r *http.Request) error {
-	settings, err := s.settings.Get(r.Context())
-	if err != nil {
-		return err
+	settings, fault := readSettings(r.Context(), s.config)
+	if fault != nil {
+		return web.WriteJSON(w, http.StatusOK, []finding{*fault})
 	}
 	cal, err := s.calendar()
 	if err != nil {

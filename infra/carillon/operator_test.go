@@ -190,3 +190,34 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("durations = %v", f)
 	}
 }
+
+func TestOfficesKeepApart(t *testing.T) {
+	t.Parallel()
+	dir, folder := t.TempDir(), t.TempDir()
+	stopped(t, dir, func(*office) string { return "" })
+	config := `{"iot_client_id":"a","iot_client_secret":"b","rooms":[]}`
+	if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[string]options{
+		"sample office":   {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: dir, config: folder, speed: 1},
+		"--speed is for":  {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: t.TempDir(), config: folder, speed: 60},
+		"it must be 1 or": {listen: "127.0.0.1:0", data: t.TempDir(), speed: 0},
+	} {
+		if _, err := start(t.Context(), opts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %v, want one that says %q", err, want)
+		}
+	}
+}
+
+func TestSmallOffices(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 10} {
+		o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, rooms: n, limit: 1000})
+		var list []roomStatus
+		out, err := run(t, "rooms", "status", "--data", o.s.data, "--json")
+		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || len(list) != n {
+			t.Errorf("%d rooms: %v, %v, %d", n, err, uerr, len(list))
+		}
+	}
+}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +126,19 @@ func TestDashboardIsLockedDown(t *testing.T) {
 	if strings.Contains(csp, "unsafe") || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("headers = %v", resp.Header)
 	}
+	// A name that points here must not make a page of another site one of ours.
+	for host, want := range map[string]int{"evil.example:8080": 403, "localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200} {
+		r := httptest.NewRequest(http.MethodGet, o.s.url+"/dashboard/rooms", nil)
+		r.RequestURI, r.Host = "", host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("asked as %s: %d, want %d", host, resp.StatusCode, want)
+		}
+	}
 	// Another site's page may not book, add an event or switch a fault on.
 	for path, body := range map[string]string{
 		"/dashboard/book": `{"room_name":"quiet_room","duration_mins":30}`, "/sim/googlecal/_faults": `{"drop":true}`,
@@ -152,7 +165,8 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("CARILLON_TEST_LOGS") == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestNothingSecretIsLogged$", "-test.v")
-		cmd.Env = append(os.Environ(), "CARILLON_TEST_LOGS=1")
+		keys := filepath.Join(t.TempDir(), "keys")
+		cmd.Env = append(os.Environ(), "CARILLON_TEST_LOGS="+keys)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -160,7 +174,11 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		if lines := bytes.Count(out, []byte(`"severity":"ERROR"`)); lines == 0 {
 			t.Error("nothing failed: nothing was shown")
 		}
-		for _, secret := range []string{demoSecret, "Bearer ", "Secret title", "boss@example.com", "@resource.calendar.google.com", "sig=", "access_token", "http://127.0.0.1"} {
+		made, err := os.ReadFile(keys)
+		if err != nil || len(strings.Fields(string(made))) != 2 {
+			t.Fatalf("the office's own keys: %q, %v", made, err)
+		}
+		for _, secret := range append(strings.Fields(string(made)), demoSecret, "Bearer ", "Secret title", "boss@example.com", "@resource.calendar.google.com", "sig=", "access_token", "http://127.0.0.1") {
 			if i := bytes.Index(out, []byte(secret)); i >= 0 {
 				t.Errorf("%q was written: %s", secret, out[max(0, i-200):min(len(out), i+100)])
 			}
@@ -186,5 +204,15 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		o.refresh()
 		time.Sleep(time.Second)
 	}
-	_, _ = io.WriteString(os.Stderr, "done\n")
+	var keys []string
+	for _, name := range []string{"webhook_key", "operator_key"} {
+		key, err := o.s.db.Setting(t.Context(), name, func() string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	if err := os.WriteFile(os.Getenv("CARILLON_TEST_LOGS"), []byte(strings.Join(keys, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -84,7 +84,7 @@ func (s *system) open() error {
 		return err
 	}
 	s.cleanup = append(s.cleanup, func() { _ = s.db.Close() })
-	if s.clock, err = local.OpenClock(s.ctx, s.db, s.speed); err != nil {
+	if err := s.openClock(); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", s.listen) //nolint:noctx // listening does not wait
@@ -100,6 +100,30 @@ func (s *system) open() error {
 		return err
 	}
 	return s.serve(listener)
+}
+
+// openClock keeps a sample office's time, which may run ahead, and its documents away from a real one.
+func (s *system) openClock() (err error) {
+	kind := "sample"
+	if s.options.config != "" {
+		kind = "real"
+		if s.speed != 1 {
+			return errors.New("--speed is for the sample office: with --config time is the machine's")
+		}
+	}
+	kept, err := s.db.Setting(s.ctx, "office", func() string { return kind })
+	if err != nil {
+		return err
+	}
+	if kept != kind {
+		return fmt.Errorf("the data folder %s is a %s office's: name another one with --data", s.data, kept)
+	}
+	if kind == "real" {
+		s.clock = local.WallClock()
+		return nil
+	}
+	s.clock, err = local.OpenClock(s.ctx, s.db, s.speed)
+	return err
 }
 
 // buckets opens the documents: of a folder's real office, or of the sample one.

@@ -22,7 +22,11 @@ type Clock struct {
 	mu            sync.Mutex
 	last          time.Time
 	bound         time.Time // zero: the machine's own clock, which needs none
+	wall          bool      // nothing else than the machine's clock
 }
+
+// WallClock is the machine's clock, with its corrections: a real office's time.
+func WallClock() *Clock { return &Clock{speed: 1, wall: true} }
 
 const clockSetting = "clock"
 
@@ -69,6 +73,9 @@ func (c *Clock) store(ctx context.Context, t time.Time) error {
 
 // Now is the simulated time.
 func (c *Clock) Now() time.Time {
+	if c.wall {
+		return time.Now()
+	}
 	t := c.origin.Add(time.Since(c.start) * time.Duration(c.speed))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +92,12 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) Real(d time.Duration) time.Duration { return d / time.Duration(c.speed) }
 
 // Save stores the time, when nobody asks for it any more.
-func (c *Clock) Save(ctx context.Context) error { return c.store(ctx, c.Now()) }
+func (c *Clock) Save(ctx context.Context) error {
+	if c.wall {
+		return nil
+	}
+	return c.store(ctx, c.Now())
+}
 
 // Keep stores the bound every second until ctx ends.
 func (c *Clock) Keep(ctx context.Context) {

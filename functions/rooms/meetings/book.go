@@ -265,6 +265,7 @@ func (f *function) remove(ctx context.Context, room rooms.Room, id string) error
 	if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {
 		return err
 	}
+	slog.InfoContext(ctx, "booking deleted", slog.String("room", room.Name), slog.String("why", "display"))
 	coming, err := f.Calendar.Coming(ctx, room, f.Now())
 	if err == nil {
 		coming.Why = rooms.WhyBooking

@@ -11,6 +11,7 @@ package status
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -64,6 +65,10 @@ func New(cfg Config) http.Handler {
 	return web.Function(mux, budget)
 }
 
+// dueAttempts is how often a room that a tick handed on is tried before the next
+// tick hands it on again; were it more, an outage would multiply them.
+const dueAttempts = 4
+
 type function struct {
 	Config
 
@@ -87,7 +92,12 @@ func (f *function) handle(ctx context.Context, d messages.Delivery) error {
 		if err := d.Payload(&msg); err != nil {
 			return err
 		}
-		return f.due(ctx, settings, msg)
+		err := f.due(ctx, settings, msg)
+		if err != nil && d.Attempt >= dueAttempts {
+			slog.WarnContext(ctx, "given back to the next tick", slog.String("room", msg.RoomName), slog.Any("error", err))
+			return nil
+		}
+		return err
 	}
 	var msg rooms.EventsMessage
 	if err := d.Payload(&msg); err != nil {

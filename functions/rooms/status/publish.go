@@ -120,8 +120,9 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	}
 	if everything = everything || uncertain(&s); everything {
 		s.ToldAll = realNow().UTC()
+		s.Published = nil // what the Thing shows is not known, also if we do not come to the end
 	}
-	todo := differences(&s, room.FieldsAt(s.Events, at), everything)
+	todo := differences(&s, room.FieldsAt(s.Events, at))
 	s.Pending = living(s.Pending)
 	if len(todo) == 0 {
 		next := room.NextChange(s.Events, at)
@@ -331,12 +332,12 @@ type assignment struct {
 }
 
 // differences lists what the Thing must be told, most important first.
-func differences(s *rooms.Snapshot, want rooms.Fields, everything bool) []assignment {
+func differences(s *rooms.Snapshot, want rooms.Fields) []assignment {
 	var todo []assignment
 	for _, v := range rooms.Variables {
 		id, ok := property(s.Thing, v)
 		value := v.Value(want)
-		if have, known := s.Published[v.Name]; ok && (everything || !known || !equal(have, value)) {
+		if have, known := s.Published[v.Name]; ok && (!known || !equal(have, value)) {
 			todo = append(todo, assignment{v.Name, id, v.Rank, value})
 		}
 	}

@@ -13,6 +13,8 @@ import (
 type directory struct {
 	url string
 
+	listing sync.Mutex // held by who asks for the Things; the others then find them known
+
 	mu      sync.Mutex
 	client  *iotcloud.Client
 	account rooms.Settings // of the client, without rooms
@@ -27,10 +29,6 @@ const listAge = 30 * time.Second
 func (d *directory) connect(s *rooms.Settings) *iotcloud.Client {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.connectLocked(s)
-}
-
-func (d *directory) connectLocked(s *rooms.Settings) *iotcloud.Client {
 	a := rooms.Settings{ClientID: s.ClientID, ClientSecret: s.ClientSecret, OrganizationID: s.OrganizationID, RequestsPerSecond: s.RequestsPerSecond}
 	b := d.account
 	if d.client == nil || a.ClientID != b.ClientID || a.ClientSecret != b.ClientSecret || a.OrganizationID != b.OrganizationID || a.RequestsPerSecond != b.RequestsPerSecond {
@@ -41,33 +39,48 @@ func (d *directory) connectLocked(s *rooms.Settings) *iotcloud.Client {
 
 // list asks for the Things.
 func (d *directory) list(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.listLocked(ctx, s)
+	d.listing.Lock()
+	defer d.listing.Unlock()
+	return d.ask(ctx, s)
 }
 
-func (d *directory) listLocked(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
-	list, err := d.connectLocked(s).Things(ctx) //nolint:contextcheck // a client outlives the request that made it
+func (d *directory) ask(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
+	list, err := d.connect(s).Things(ctx) //nolint:contextcheck // a client outlives the request that made it
 	if err != nil {
 		return nil, err
 	}
-	d.things, d.listed = map[string]*iotcloud.Thing{}, time.Now() //nolint:forbidigo // the age of a cache is real time
+	things := make(map[string]*iotcloud.Thing, len(list))
 	for i := range list {
-		d.things[list[i].Name] = &list[i]
+		things[list[i].Name] = &list[i]
 	}
-	return d.things, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.things, d.listed = things, time.Now() //nolint:forbidigo // the age of a cache is real time
+	return things, nil
 }
 
 // find returns a room's Thing, or nil; many rooms that ask at once share one request.
 func (d *directory) find(ctx context.Context, s *rooms.Settings, room string) (*iotcloud.Thing, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.things == nil || time.Since(d.listed) > listAge {
-		if _, err := d.listLocked(ctx, s); err != nil {
+	d.listing.Lock()
+	defer d.listing.Unlock()
+	things := d.known()
+	if things == nil {
+		var err error
+		if things, err = d.ask(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	return d.things[room], nil
+	return things[room], nil
+}
+
+// known returns the Things of the last list, or nil when it is too old.
+func (d *directory) known() map[string]*iotcloud.Thing {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.listed) > listAge {
+		return nil
+	}
+	return d.things
 }
 
 // forget drops the list, because it named a Thing or variable that is gone.

@@ -67,16 +67,21 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 	if err != nil {
 		return err
 	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
 	for info, err := range f.State.List(ctx, rooms.SnapshotPrefix) {
 		if err != nil {
 			return err
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
-		if err := f.compare(ctx, settings, name, things[name], asked); err != nil {
-			return fmt.Errorf("room %s: %w", name, err)
-		}
+		group.Go(func() error {
+			if err := f.compare(groupCtx, settings, name, things[name], asked); err != nil {
+				return fmt.Errorf("room %s: %w", name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
@@ -113,6 +118,7 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 	if _, err := f.store(ctx, gen, s, now); err != nil {
 		return err
 	}
+	slog.InfoContext(ctx, "room's Thing differs", slog.String("room", name), slog.String("why", rooms.KindReconcile))
 	return f.handOn(ctx, name, now)
 }
 

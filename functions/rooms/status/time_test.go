@@ -24,6 +24,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/recorded"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
+	iotclient "github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
 // minute delivers a tick as Scheduler does and every message that follows from it.
@@ -354,6 +355,66 @@ func TestGoesOnFromWhereItCame(t *testing.T) {
 		t.Errorf("%d values told, want each of %d once", got, len(seedVariables))
 	}
 	f.shows("A")
+}
+
+// TestForeignValueBesideACrash: a publisher that died left a mark and, who knows,
+// values; telling everything fails in the middle, and still every value is told in the end.
+func TestForeignValueBesideACrash(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	msg := f.facts(f.now.Add(-time.Second), "A", "B")
+	post(t.Context(), h, "", msg)
+	s, gen, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := f.settings.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := iotclient.New(f.url, settings).Publish(t.Context(), 0, s.Thing.ID, s.Thing.Properties["nextevmtg"], "WRONG"); err != nil {
+		t.Fatal(err)
+	}
+	s.Pending = map[string]time.Time{"died": time.Now().Add(-time.Second)}
+	if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), gen, s, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.arduino.Faults.Add(faults.Fault{Status: 500, Path: "/publish$", PerMinute: 3, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	post(t.Context(), h, "due", rooms.RoomMessage{RoomName: "blue"})
+	post(t.Context(), h, "due", rooms.RoomMessage{RoomName: "blue"})
+	if got := f.arduino.Values("blue")["nextevmtg"]; got != "B" {
+		t.Errorf("the Thing shows %v as next, want B", got)
+	}
+}
+
+// TestOutageDoesNotMultiplyMessages: a due room is given back to the next tick after some attempts.
+func TestOutageDoesNotMultiplyMessages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now, "A"))
+	f.now = f.now.Add(time.Hour)
+	if _, err := f.arduino.Faults.Add(faults.Fault{Status: 500, Path: "^/iot/"}); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := json.Marshal(rooms.RoomMessage{RoomName: "blue"})
+	for attempt, want := range []int{1: 503, 2: 503, 3: 503, 4: 204} {
+		if attempt == 0 {
+			continue
+		}
+		body, _ := json.Marshal(messages.Delivery{Attempt: attempt, Message: messages.Pushed{ID: "1", Message: messages.Message{Data: data, Attributes: map[string]string{"kind": "due"}}}})
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+		if w.Code != want {
+			t.Errorf("attempt %d was answered %d, want %d", attempt, w.Code, want)
+		}
+	}
+	f.arduino.Faults.Clear("")
+	f.minute(h)
+	f.shows("Free all day")
 }
 
 // page makes a list answer of whatever form a recording has: a list, an array of events, or one event.

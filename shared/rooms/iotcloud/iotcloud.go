@@ -35,6 +35,9 @@ var (
 	ErrNoAnswer = errors.New("the Arduino cloud did not answer")
 )
 
+// errNoTime says that a call was not made because it might have been cut off, and then nobody knows what became of it.
+var errNoTime = errors.New("no time left for a call to the Arduino cloud")
+
 // A Client speaks for one account. It may be used by many goroutines.
 type Client struct {
 	api     *iot.APIClient
@@ -144,6 +147,7 @@ const attempts = 4
 
 // call makes one request within the limit; a token that has been revoked is replaced once.
 func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*http.Response, error)) error {
+	renewed := false
 	for attempt := 1; ; attempt++ {
 		c.mu.Lock()
 		source := c.token
@@ -156,11 +160,15 @@ func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*
 		if err := c.limiter.wait(ctx, rank); err != nil {
 			return err
 		}
+		if end, bounded := ctx.Deadline(); bounded && time.Until(end) < callTimeout {
+			return errNoTime
+		}
 		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token))) //nolint:bodyclose // the generated client has read and closed it
 		switch {
 		case resp == nil:
 			return fmt.Errorf("%w: %w", ErrNoAnswer, hideURL(err))
-		case resp.StatusCode == http.StatusUnauthorized && attempt == 1:
+		case resp.StatusCode == http.StatusUnauthorized && !renewed:
+			renewed = true
 			c.mu.Lock()
 			if c.token == source {
 				c.token = c.source()
