@@ -191,6 +191,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+//nolint:tparallel // the office before must end first
 func TestOfficesKeepApart(t *testing.T) {
 	t.Parallel()
 	dir, folder := t.TempDir(), t.TempDir()
