@@ -36,8 +36,15 @@ func TestDashboard(t *testing.T) {
 	const room = `article[data-room="quiet_room"] `
 	run := func(what string, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
-		if err := chromedp.Do(ctx, actions...); err != nil {
-			t.Fatalf("%s: %v", what, err)
+		for try := 1; ; try++ {
+			err := chromedp.Do(ctx, actions...)
+			if err == nil {
+				return
+			}
+			// The list may be drawn anew between finding a button and clicking it.
+			if try == 3 || !strings.Contains(err.Error(), "Could not find node") {
+				t.Fatalf("%s: %v", what, err)
+			}
 		}
 	}
 	text := func(selector string) string {

@@ -169,3 +169,24 @@ func TestNeighboursFail(t *testing.T) {
 		o.shows(soon, "green_room", "curevmtg", "Free all day")
 	})
 }
+
+// TestAMinuteWithoutGoogle: three rooms whose listings fail for a whole minute, each in its way; after it one refresh is enough.
+func TestAMinuteWithoutGoogle(t *testing.T) {
+	t.Parallel()
+	long(t)
+	o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, limit: 1000})
+	cases := map[string]faults.Fault{"blue_room": {Status: 429}, "green_room": {Status: 403, Reason: "rateLimitExceeded"}, "white_room": {Status: 500}}
+	for room, f := range cases {
+		o.empty(room)
+		f.Method, f.Path, f.Seconds = http.MethodGet, "calendars/"+room+"@.*/events$", 60
+		o.fault(simGoogle, f)
+		o.meet(room, "Meanwhile")
+	}
+	o.meet("quiet_room", "Elsewhere")
+	o.shows(2*time.Second, "quiet_room", "curevmtg", "Elsewhere")
+	time.Sleep(time.Minute)
+	o.refresh()
+	for room := range cases {
+		o.shows(soon, room, "curevmtg", "Meanwhile")
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 )
 
 // upDir names the data of a `carillon up` that a re-run of this test program is, until it is killed.
@@ -24,7 +26,16 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(upDir); dir != "" {
 		child(dir, os.Getenv("CARILLON_TEST_UP_LISTEN"), os.Getenv("CARILLON_TEST_UP_KILL"))
 	}
+	_ = flag.Set("test.parallel", "5") // they wait for each other's clocks and limits more than they compute
 	os.Exit(m.Run())
+}
+
+// long skips what takes minutes, unless make test asks for everything.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv(peers.Required) == "" {
+		t.Skip("it takes minutes; make test runs it")
+	}
 }
 
 // child is `carillon up`. With kill, such as "3 before", it is without the Arduino account's limit and kills itself before, or after, the third call to Google or Arduino that comes after POST /sim/arm.
@@ -33,6 +44,7 @@ func child(dir, listen, kill string) {
 	var when string
 	_, _ = fmt.Sscan(kill, &at, &when)
 	var armed atomic.Bool
+	armed.Store(strings.HasSuffix(kill, "armed"))
 	var calls atomic.Int64
 	die := func() {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -88,11 +100,16 @@ func process(t *testing.T, dir, listen, kill string) *exec.Cmd {
 // door is right, and a booking tried again with its key is one booking.
 func TestKillAtEveryCall(t *testing.T) {
 	t.Parallel()
+	long(t)
 	template := t.TempDir()
 	stopped(t, template, func(*office) string { return "" })
-	// A change: list, token, then the values; a booking: get, list, insert, list before its answer.
-	for trigger, calls := range map[string]int{"change": 7, "booking": 4} {
-		for call := 1; call <= calls; call++ {
+	for trigger, calls := range map[string][]int{
+		"change":   {1, 2, 3, 4, 5, 6},        // list, then five values
+		"booking":  {1, 2, 3, 4},              // get, list, insert, list; then its answer
+		"deletion": {1, 2, 3},                 // get, delete, list
+		"start":    {1, 5, 9, 14, 17, 18, 30}, // eight times watch and list, token, Things, then the values
+	} {
+		for _, call := range calls {
 			for _, when := range []string{"before", "after"} {
 				t.Run(fmt.Sprintf("%s_%d_%s", trigger, call, when), func(t *testing.T) {
 					t.Parallel()
@@ -115,9 +132,14 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		t.Fatal(err)
 	}
 	o := &office{t, &system{url: "http://" + listen}}
+	if trigger == "start" {
+		killAtStart(t, o, listen, kill)
+		return
+	}
 	victim := process(t, dir, listen, kill)
 	o.eventually(soon, "the process is healthy", o.healthy)
-	o.call("POST", "/sim/arm", "x", nil)
+	booked := ""
+	arm := func() { o.call("POST", "/sim/arm", "x", nil) }
 	book := func() (int, string) {
 		data := `{"client_id":"demo-client","room_name":"quiet_room","duration_mins":30}`
 		r, err := http.NewRequest(http.MethodPost, o.s.url+"/meetings", strings.NewReader(data))
@@ -135,8 +157,32 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		_ = json.NewDecoder(resp.Body).Decode(&got)
 		return resp.StatusCode, got.ID
 	}
-	want := "Booked at the door"
-	if trigger == "change" {
+	remove := func() int {
+		r, err := http.NewRequest(http.MethodDelete, o.s.url+"/meetings/"+booked+"?client_id=demo-client&room_name=quiet_room", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+demoSecret)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	want, events := "Booked at the door", 1
+	switch trigger {
+	case "deletion":
+		want, events = "Free all day", 0
+		_, booked = book()
+		o.eventually(soon, "the booking is shown", func() bool {
+			return o.things()["quiet_room"]["nextevtm"] != nil && o.things()["quiet_room"]["curevmtg"] == "Booked at the door"
+		})
+		time.Sleep(500 * time.Millisecond) // and all that belongs to it is done
+		arm()
+		remove()
+	case "change":
+		arm()
 		want = "Changed"
 		now := time.Now()
 		body := fmt.Sprintf(`{"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, want, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
@@ -148,16 +194,16 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		if resp, err := http.DefaultClient.Do(r); err == nil { // it may die before it answers
 			_ = resp.Body.Close()
 		}
-	} else {
+	default:
+		arm()
 		book()
 	}
 	died := make(chan struct{})
 	go func() { _ = victim.Wait(); close(died) }()
 	select {
 	case <-died:
-	case <-time.After(3 * time.Second): // it makes fewer calls than that
-		_ = victim.Process.Kill()
-		<-died
+	case <-time.After(10 * time.Second):
+		t.Fatal("the call never came")
 	}
 	process(t, dir, listen, "0 never")
 	o.eventually(soon, "the process is healthy", o.healthy)
@@ -167,10 +213,41 @@ func killAt(t *testing.T, template, trigger, kill string) {
 	if trigger == "booking" {
 		o.eventually(90*time.Second, "the booking is made", func() bool { code, _ := book(); return code == http.StatusCreated })
 	}
-	o.eventually(soon, "the door is right", func() bool { return o.things()["quiet_room"]["curevmtg"] == want })
-	if got := o.count(); got != 1 {
-		t.Errorf("%d events in the calendar, want 1", got)
+	if trigger == "deletion" {
+		o.eventually(soon, "the booking is deleted", func() bool { return remove() == http.StatusNoContent })
 	}
+	o.eventually(soon, "the door is right", func() bool { return o.things()["quiet_room"]["curevmtg"] == want })
+	if got := o.count(); got != events {
+		t.Errorf("%d events in the calendar, want %d", got, events)
+	}
+}
+
+// killAtStart kills an office's very first start and starts it again: every room is watched once and right.
+func killAtStart(t *testing.T, o *office, listen, kill string) {
+	t.Helper()
+	dir := t.TempDir()
+	victim := process(t, dir, listen, kill+" armed")
+	died := make(chan struct{})
+	go func() { _ = victim.Wait(); close(died) }()
+	select {
+	case <-died:
+	case <-time.After(soon):
+		t.Fatal("the call never came")
+	}
+	process(t, dir, listen, "0 never")
+	o.eventually(soon, "the process is healthy", o.healthy)
+	o.eventually(2*soon, "every door is right", func() bool {
+		things := o.things()
+		for _, room := range demoRooms {
+			_, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
+			for _, name := range []string{"busynow", "curevmtg", "curevtm", "nextevmtg", "nextevtm"} {
+				if fmt.Sprint(things[room][name]) != fmt.Sprint(want[name]) {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 // count is how many events quiet_room has.

@@ -100,17 +100,21 @@ func TestOldBugsOfChannels(t *testing.T) {
 //nolint:tparallel // the office before must end first
 func TestOldBug02ChannelsDieAfterAWeek(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	first := stopped(t, dir, func(o *office) string { return o.watch("quiet_room").Channel.ID })
-	later(t, dir, 6*24*time.Hour+time.Hour)
-	o := newOffice(t, dir, 1)
-	o.eventually(10*time.Second, "the channel is replaced before its end, and the old one stopped", func() bool {
-		w := o.watch("quiet_room")
-		return w.Channel.ID != first && len(w.Old) == 0 && w.Channel.Expiration.After(o.s.clock.Now().Add(6*24*time.Hour))
-	})
-	o.shows(10*time.Second, "quiet_room", "curevmtg", "Free all day")
-	o.add("quiet_room", "After a week", o.s.clock.Now().Add(-time.Minute), o.s.clock.Now().Add(time.Hour))
-	o.shows(5*time.Second, "quiet_room", "curevmtg", "After a week")
+	for name, away := range map[string]time.Duration{"before_its_end": 6*24*time.Hour + time.Hour, "expired": 8 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			first := stopped(t, dir, func(o *office) string { return o.watch("quiet_room").Channel.ID })
+			later(t, dir, away)
+			o := newOffice(t, dir, 1)
+			o.eventually(10*time.Second, "the channel is replaced, and the old one stopped", func() bool {
+				w := o.watch("quiet_room")
+				return w.Channel.ID != first && len(w.Old) == 0 && w.Channel.Expiration.After(o.s.clock.Now().Add(6*24*time.Hour))
+			})
+			o.shows(10*time.Second, "quiet_room", "curevmtg", "Free all day")
+			o.add("quiet_room", "After a week", o.s.clock.Now().Add(-time.Minute), o.s.clock.Now().Add(time.Hour))
+			o.shows(5*time.Second, "quiet_room", "curevmtg", "After a week")
+		})
+	}
 }
 
 //nolint:tparallel // the cases share one office, in order
