@@ -23,6 +23,8 @@ const (
 	maxLimitedBy = 60 // above this speed the Arduino limit is off
 )
 
+var demoVariables = []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}
+
 var demoRooms = []string{"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room"}
 
 // A demo is the simulators, loaded with a working day.
@@ -71,8 +73,7 @@ func (d *demo) configure(s *system) error {
 		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
 			return err
 		}
-		err := d.arduino.AddThing(name, demoZone, "busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm")
-		if err != nil {
+		if err := d.arduino.AddThing(name, demoZone, demoVariables...); err != nil {
 			return err
 		}
 		list = append(list, room{"room_name": name, "gcal_calendar_id": calendarID(name)})

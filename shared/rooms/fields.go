@@ -70,13 +70,11 @@ func short(s string) string {
 
 // FieldsAt returns the display's texts at an instant.
 func (r Room) FieldsAt(events []calendar.Event, at time.Time) Fields {
-	return r.fields(r.StatusAt(events, at))
+	return r.Fields(r.StatusAt(events, at))
 }
 
 // Fields returns the texts of a status.
-func (r Room) Fields(s Status) Fields { return r.fields(s) }
-
-func (r Room) fields(s Status) Fields {
+func (r Room) Fields(s Status) Fields {
 	w := wordsOf(r.Locale)
 	midnight := calendar.NextMidnight(s.At, r.Zone)
 	f := Fields{CurEvMtg: w.freeAllDay}

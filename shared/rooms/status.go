@@ -188,7 +188,7 @@ func (s Status) FreeUntil() time.Time {
 // "today" turns. It is zero when the known events bring no change.
 func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	meetings := r.Meetings(events)
-	before := r.fields(statusAt(meetings, after))
+	before := r.Fields(statusAt(meetings, after))
 	times := make([]time.Time, 0, 5*len(meetings)+1)
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
@@ -198,7 +198,7 @@ func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	times = append(times, calendar.NextMidnight(after, r.Zone))
 	slices.SortFunc(times, time.Time.Compare)
 	for _, t := range times {
-		if t.After(after) && r.fields(statusAt(meetings, t)) != before {
+		if t.After(after) && r.Fields(statusAt(meetings, t)) != before {
 			return t
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/googleapis/gax-go/v2"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -40,7 +41,10 @@ type Environment struct {
 
 func setup(ctx context.Context) (http.Handler, error) {
 	var env Environment
-	cloud, err := deployed.Open(ctx, &env, func() (string, string, string) { return env.ConfigBucket, env.StateBucket, env.TopicPrefix })
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +114,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after strin
 			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, nil)
 		}
 		if after != "" || i >= atOnce {
-			if err := sleep(ctx, jitter(pace)); err != nil {
+			if err := gax.Sleep(ctx, jitter(pace)); err != nil {
 				return err
 			}
 		}
@@ -141,15 +145,4 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 // jitter spreads d by a quarter both ways.
 func jitter(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2) //nolint:gosec // jitter is no secret
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

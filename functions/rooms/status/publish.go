@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -94,11 +95,11 @@ func (f *function) update(ctx context.Context, settings *rooms.Settings, name, w
 
 // attempt is one pass over the newest snapshot; it returns the variables that it published.
 func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name string, transition time.Time, facts *rooms.EventsMessage, everything bool) ([]string, error) {
-	s, gen, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+	s, info, err := f.load(ctx, name)
+	if err != nil {
 		return nil, err
 	}
-	old := s
+	old, gen := s, info.Generation
 	now := f.Now()
 	take(&s, facts, now)
 	if waiting := f.locks.newest(name); waiting != nil && !waiting.FetchedAt.After(now.Add(future)) {
@@ -126,8 +127,8 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	s.Pending = living(s.Pending)
 	if len(todo) == 0 {
 		next := room.NextChange(s.Events, at)
-		if unchanged(&old, &s) && gen != 0 {
-			return nil, f.keepTransition(ctx, gen, &s, next)
+		if unchanged(&old, &s) && gen != 0 && info.Metadata[rooms.MetaTransition] == transitionText(next) {
+			return nil, nil // a message delivered twice costs no write
 		}
 		_, err := f.store(ctx, gen, s, next)
 		return nil, err
@@ -166,6 +167,18 @@ func (f *function) unread(ctx context.Context, gen int64, old *rooms.Snapshot, s
 	}
 	_, err := f.store(ctx, gen, s, time.Time{})
 	return err
+}
+
+// load returns a room's snapshot, the zero one where there is none yet.
+func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, info documents.Info, err error) {
+	doc, err := f.State.Get(ctx, rooms.SnapshotName(name))
+	if errors.Is(err, documents.ErrNotFound) {
+		return s, documents.Info{}, nil
+	}
+	if err != nil {
+		return s, info, err
+	}
+	return s, doc.Info, json.Unmarshal(doc.Data, &s)
 }
 
 // publish stores the facts with a mark, tells the Thing, and takes the mark away.
@@ -366,19 +379,6 @@ func living(pending map[string]time.Time) map[string]time.Time {
 // unchanged reports whether only the moment differs.
 func unchanged(a, b *rooms.Snapshot) bool {
 	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
-}
-
-// keepTransition writes only when the room's next transition has moved: a message delivered twice costs no write.
-func (f *function) keepTransition(ctx context.Context, gen int64, s *rooms.Snapshot, next time.Time) error {
-	doc, err := f.State.Get(ctx, rooms.SnapshotName(s.RoomName))
-	if err != nil {
-		return err
-	}
-	if doc.Generation == gen && doc.Metadata[rooms.MetaTransition] == transitionText(next) {
-		return nil
-	}
-	_, err = f.store(ctx, gen, *s, next)
-	return err
 }
 
 func transitionText(t time.Time) string {

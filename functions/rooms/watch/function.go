@@ -40,7 +40,10 @@ type Environment struct {
 
 func setup(ctx context.Context) (http.Handler, error) {
 	var env Environment
-	cloud, err := deployed.Open(ctx, &env, func() (string, string, string) { return env.ConfigBucket, env.WatchBucket, env.TopicPrefix })
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.WatchBucket, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -184,7 +184,8 @@ async function refresh() {
   try {
     const view = await send('GET', 'dashboard/rooms');
     now = new Date(view.now);
-    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23' });
+    const zone = view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'; // the rooms', not this browser's
+    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23', timeZone: zone }) + ' · ' + zone;
     view.rooms.forEach((room) => show(room, view.editable));
     if (view.editable) {
       if (faults.hidden) setUpFaults();

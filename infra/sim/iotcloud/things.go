@@ -51,32 +51,6 @@ func (s *Server) RemoveThing(name string) error {
 	return notFound("thing")
 }
 
-// Replace deletes a Thing and makes it again: the same names, other ids, no values.
-func (s *Server) Replace(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, old := range s.things {
-		if old.Name != name {
-			continue
-		}
-		delete(s.things, id)
-		t := s.newThing(name, old.Timezone)
-		for _, p := range old.Properties {
-			t.add(p.VariableName, p.Type)
-		}
-		if s.store != nil {
-			if err := s.store.Save(id, []byte("{}")); err != nil {
-				return err
-			}
-		}
-		if e := s.save(t); e != nil {
-			return e
-		}
-		return nil
-	}
-	return notFound("thing")
-}
-
 func (s *Server) newThing(name, zone string) *thing {
 	id := uuid.NewString()
 	t := &thing{Href: "/iot/v2/things/" + id, ID: id, Name: name, Timezone: zone, UserID: uuid.NewString(), OrganizationID: s.account.Organization}

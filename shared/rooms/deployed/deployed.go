@@ -22,12 +22,8 @@ type Cloud struct {
 	Publisher messages.Publisher
 }
 
-// Open reads env's fields from the environment and opens the buckets and topics that names then returns.
-func Open(ctx context.Context, env any, names func() (configBucket, bucket, topicPrefix string)) (Cloud, error) {
-	if err := config.Env(ctx, env); err != nil {
-		return Cloud{}, err
-	}
-	configBucket, bucket, topicPrefix := names()
+// Open opens a function's buckets and topics.
+func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud, error) {
 	buckets, err := google.Buckets(ctx, configBucket, bucket)
 	if err != nil {
 		return Cloud{}, err
