@@ -39,6 +39,9 @@ type Fault struct {
 	Truncate   bool `json:"truncate,omitempty"`
 	// Pushes is for push messages in place of requests: drop, duplicate or delay (by latency_ms).
 	Pushes string `json:"pushes,omitempty"`
+	// Kind is a misbehaviour of this vendor's own, which the simulator names; Items says how much of it.
+	Kind  string `json:"kind,omitempty"`
+	Items int    `json:"items,omitempty"`
 	// LimitOff switches the simulator's own request limit off.
 	LimitOff bool `json:"limit_off,omitempty"`
 
@@ -133,14 +136,14 @@ func (f *Fault) strikes(now time.Time, method, path string) bool {
 	return true
 }
 
-// met returns the faults of a kind that strike.
-func (s *Set) met(method, path string, pushes bool) []Fault {
+// met returns the wanted faults that strike.
+func (s *Set) met(method, path string, wanted func(*Fault) bool) []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []Fault
 	for _, id := range slices.Sorted(maps.Keys(s.faults)) {
 		f := s.faults[id]
-		if !f.LimitOff && (f.Pushes != "") == pushes && f.strikes(time.Now(), method, path) {
+		if !f.LimitOff && wanted(f) && f.strikes(time.Now(), method, path) {
 			found = append(found, *f)
 		}
 	}
@@ -163,7 +166,7 @@ func (s *Set) LimitOff() bool {
 // long it is delayed, and how often it is sent.
 func (s *Set) Pushes(path string) (delay time.Duration, copies int) {
 	copies = 1
-	for _, f := range s.met("", path, true) {
+	for _, f := range s.met("", path, func(f *Fault) bool { return f.Pushes != "" }) {
 		switch f.Pushes {
 		case "drop":
 			copies = 0
@@ -176,6 +179,11 @@ func (s *Set) Pushes(path string) (delay time.Duration, copies int) {
 	return delay, copies
 }
 
+// Own returns the faults of the vendor's own kinds that strike.
+func (s *Set) Own(method, path string) []Fault {
+	return s.met(method, path, func(f *Fault) bool { return f.Kind != "" })
+}
+
 // Wrap serves a simulator with its faults; refuse writes the vendor's error body.
 func (s *Set) Wrap(h http.Handler, refuse func(w http.ResponseWriter, status int, reason string)) http.Handler {
 	mux := http.NewServeMux()
@@ -186,7 +194,7 @@ func (s *Set) Wrap(h http.Handler, refuse func(w http.ResponseWriter, status int
 		mux.Handle(pattern, guard.Handler(f))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		serve(w, r, h, s.met(r.Method, r.URL.Path, false), refuse)
+		serve(w, r, h, s.met(r.Method, r.URL.Path, func(f *Fault) bool { return f.Pushes == "" && f.Kind == "" }), refuse)
 	})
 	return mux
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -75,21 +76,46 @@ func (s *Settings[T]) Get(ctx context.Context) (*T, error) {
 	if s.value != nil && time.Since(s.checked) < maxAge {
 		return s.value, nil
 	}
-	doc, err := s.bucket.Get(ctx, s.name)
-	if err == nil && (s.value == nil || doc.Generation != s.gen) {
-		var value *T
-		if value, err = s.parse(doc.Data); err == nil {
-			s.value, s.gen = value, doc.Generation
-		}
-	}
+	err := s.read(ctx)
 	if err != nil && s.value == nil {
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, err
 	}
 	if err != nil {
 		slog.ErrorContext(ctx, "settings are not usable, the last good ones stay", slog.Any("error", err))
 	}
 	s.checked = time.Now() //nolint:forbidigo // the age of a cache is real time
 	return s.value, nil
+}
+
+// Fresh returns the settings as they are now, for a person who has just changed them, or says why they cannot be used.
+func (s *Settings[T]) Fresh(ctx context.Context) (*T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.read(ctx); err != nil {
+		return nil, err
+	}
+	s.checked = time.Now() //nolint:forbidigo // the age of a cache is real time
+	return s.value, nil
+}
+
+// read takes the document over if it changed. One with secrets in files is read each time: a secret changes without it.
+func (s *Settings[T]) read(ctx context.Context) error {
+	doc, err := s.bucket.Get(ctx, s.name)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if s.value != nil && doc.Generation == s.gen && !bytes.Contains(doc.Data, []byte(`"file:`)) {
+		return nil
+	}
+	value, err := s.parse(doc.Data)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if s.value == nil || !reflect.DeepEqual(value, s.value) {
+		s.value = value
+	}
+	s.gen = doc.Generation
+	return nil
 }
 
 func (s *Settings[T]) parse(data []byte) (*T, error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -109,4 +110,15 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 		return nil //nolint:nilerr // the client is gone, and the header is written
 	}
 	return nil
+}
+
+// WithoutURL returns an error of an HTTP client without the address, which may hold a key or a signature.
+func WithoutURL(err error) error {
+	for {
+		u, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
+		err = u.Err
+	}
 }

@@ -3,14 +3,13 @@ package deployed
 
 import (
 	"context"
-	"log/slog"
-	"os"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/google"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
 	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
@@ -24,15 +23,15 @@ type Cloud struct {
 
 // Open opens a function's buckets and topics.
 func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud, error) {
-	buckets, err := google.Buckets(ctx, configBucket, bucket)
+	logging.Setup(ctx)
+	buckets, err := gcs.Open(ctx, configBucket, bucket)
 	if err != nil {
 		return Cloud{}, err
 	}
-	pub, err := google.Publisher(ctx, topicPrefix)
+	pub, err := pubsub.Open(ctx, topicPrefix)
 	if err != nil {
 		return Cloud{}, err
 	}
-	slog.SetDefault(logging.New(os.Stdout, slog.LevelInfo, pub.Project()))
 	settings, err := rooms.LoadSettings(buckets[0])
 	if err != nil {
 		return Cloud{}, err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
 // marker is the private extended property of events that were booked at a display; its value is the room's name.
@@ -190,7 +190,7 @@ func (c *Client) Watch(ctx context.Context, calendarID, channelID, token, addres
 	defer cancel()
 	got, err := c.api.Events.Watch(calendarID, &gcal.Channel{Id: channelID, Type: "web_hook", Address: address, Token: token}).Context(ctx).Do()
 	if err != nil {
-		return Watched{}, fmt.Errorf("watching a calendar: %w", hideURL(err))
+		return Watched{}, fmt.Errorf("watching a calendar: %w", web.WithoutURL(err))
 	}
 	return Watched{got.ResourceId, time.UnixMilli(got.Expiration).UTC()}, nil
 }
@@ -281,20 +281,12 @@ func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 		got, err := call(callCtx)
 		cancel()
 		if err == nil || attempt == attempts || !transient(err) || ctx.Err() != nil {
-			return got, hideURL(err)
+			return got, web.WithoutURL(err)
 		}
 		if gax.Sleep(ctx, backoff.Pause()) != nil {
-			return got, hideURL(err)
+			return got, web.WithoutURL(err)
 		}
 	}
-}
-
-// hideURL drops a failed request's address, which names a calendar and so a person.
-func hideURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }
 
 func event(calendarID string, e *gcal.Event) calendar.Event {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
@@ -166,7 +167,7 @@ func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*
 		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token))) //nolint:bodyclose // the generated client has read and closed it
 		switch {
 		case resp == nil:
-			return fmt.Errorf("%w: %w", ErrNoAnswer, hideURL(err))
+			return fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
 		case resp.StatusCode == http.StatusUnauthorized && !renewed:
 			renewed = true
 			c.mu.Lock()
@@ -203,12 +204,5 @@ func tokenError(err error) error {
 		}
 		return ErrRefused
 	}
-	return hideURL(err)
-}
-
-func hideURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
+	return web.WithoutURL(err)
 }

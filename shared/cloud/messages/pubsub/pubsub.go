@@ -20,13 +20,19 @@ type Publisher struct {
 
 var _ messages.Publisher = (*Publisher)(nil)
 
+// Open returns a publisher to the topics of this project that begin with prefix.
+func Open(ctx context.Context, prefix string) (*Publisher, error) {
+	client, err := pubsub.NewClient(ctx, pubsub.DetectProjectID)
+	if err != nil {
+		return nil, fmt.Errorf("making the Pub/Sub client: %w", err)
+	}
+	return New(client, prefix), nil
+}
+
 // New returns a publisher; prefix is put before every topic's name.
 func New(client *pubsub.Client, prefix string) *Publisher {
 	return &Publisher{client: client, prefix: prefix}
 }
-
-// Project is the id of the topics' project.
-func (p *Publisher) Project() string { return p.client.Project() }
 
 // Publish implements [messages.Publisher]: it returns when Pub/Sub has the message, because after the answer an instance may be frozen.
 func (p *Publisher) Publish(ctx context.Context, topic string, m messages.Message) error {

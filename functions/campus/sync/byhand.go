@@ -1,0 +1,173 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/googleapis/gax-go/v2"
+	"github.com/robfig/cron/v3"
+
+	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// A Request is the body of POST /sync.
+type Request struct {
+	Instance     string `json:"instance"` // "": all
+	DryRun       bool   `json:"dry_run"`
+	AllowDeletes *int   `json:"allow_deletes"`
+}
+
+// A Line is a line of the answer to POST /sync, which is a stream of JSON
+// objects (application/x-ndjson): progress, and a run at each instance's end.
+type Line struct {
+	Progress *Progress   `json:"progress,omitempty"`
+	Run      *campus.Run `json:"run,omitempty"`
+}
+
+// Progress is how far an instance's run is.
+type Progress struct {
+	Instance string `json:"instance"`
+	Step     string `json:"step"` // wait, fetch, compare, write
+	Done     int    `json:"done"`
+	Total    int    `json:"total"`
+}
+
+// byHand runs instances for a person who waits.
+func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
+	var req Request
+	if err := web.DecodeJSON(w, r, &req); err != nil {
+		return err
+	}
+	if req.AllowDeletes != nil && *req.AllowDeletes < 0 {
+		return web.NewProblem(http.StatusBadRequest, "allow_deletes must be 0 or more.", nil)
+	}
+	settings, err := f.Settings.Fresh(r.Context())
+	if err != nil {
+		return web.NewProblem(http.StatusServiceUnavailable, err.Error(), err)
+	}
+	chosen := settings.Instances
+	if req.Instance != "" {
+		inst, err := instance(settings, req.Instance)
+		if err != nil {
+			return err
+		}
+		chosen = []campus.Instance{inst}
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	stream := http.NewResponseController(w)
+	send := func(l Line) {
+		_ = json.NewEncoder(w).Encode(l) //nolint:errchkjson // the person is gone if this fails; the run goes on
+		_ = stream.Flush()
+	}
+	for _, c := range chosen {
+		inst, _ := settings.Instance(c.Name)
+		run := f.runByHand(r.Context(), settings, inst, req, send)
+		send(Line{Run: &run})
+	}
+	return nil
+}
+
+// A run by hand waits for another one so long: a crashed one's lease ends within it.
+const (
+	waitForOther = 45 * time.Second
+	lookAgain    = time.Second
+)
+
+// runByHand runs one instance; a person who leaves does not stop it half-way.
+func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst campus.Instance, req Request, send func(Line)) campus.Run {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
+		defer cancel()
+	}
+	o := options{byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, progress: func(step string, done, total int) {
+		send(Line{Progress: &Progress{inst.Name, step, done, total}})
+	}}
+	began := realNow()
+	for {
+		run, err := f.run(ctx, settings, inst, o)
+		if errors.Is(err, errBusy) && realNow().Sub(began) < waitForOther {
+			o.progress("wait", int(realNow().Sub(began).Seconds()), int(waitForOther.Seconds()))
+			if gax.Sleep(ctx, lookAgain) == nil {
+				continue
+			}
+		}
+		if err != nil {
+			run.Instance, run.Verified = inst.Name, false
+			run.Fault = &campus.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
+		}
+		return run
+	}
+}
+
+func instance(settings *campus.Settings, name string) (campus.Instance, error) {
+	inst, ok := settings.Instance(name)
+	if !ok {
+		return inst, web.NewProblem(http.StatusNotFound, fmt.Sprintf("No instance is named %q in campus.json.", name), nil)
+	}
+	return inst, nil
+}
+
+func (f function) state(ctx context.Context, name string) (campus.State, error) {
+	state, _, err := documents.Load[campus.State](ctx, f.State, campus.StateName(name))
+	if errors.Is(err, documents.ErrNotFound) {
+		err = nil
+	}
+	return state, err
+}
+
+// A Status is an instance's line of GET /status.
+type Status struct {
+	Instance string        `json:"instance"`
+	Run      *campus.Run   `json:"last_run,omitempty"`
+	NextRun  time.Time     `json:"next_run"`
+	ReadAt   time.Time     `json:"read_at,omitzero"` // when MonCampus was last read whole
+	Failures int           `json:"failures"`         // in a row
+	Held     []campus.Held `json:"held"`
+	Feeds    int           `json:"feeds"` // keys
+	Busy     bool          `json:"busy"`
+}
+
+// status tells how each instance does.
+func (f function) status(w http.ResponseWriter, r *http.Request) error {
+	settings, err := f.Settings.Get(r.Context())
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	next, err := f.next()
+	if err != nil {
+		return err
+	}
+	list := []Status{}
+	for _, inst := range settings.Instances {
+		state, err := f.state(r.Context(), inst.Name)
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		feeds, err := f.feeds(r.Context(), inst.Name)
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		list = append(list, Status{
+			Instance: inst.Name, Run: state.Run, NextRun: next, ReadAt: state.ReadAt, Failures: state.Alert.Failures,
+			Held: append([]campus.Held{}, state.Held...), Feeds: len(feeds.Keys), Busy: realNow().Before(state.Lease.Expires),
+		})
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+// next is when the schedule's next run begins.
+func (f function) next() (time.Time, error) {
+	schedule, err := cron.ParseStandard("CRON_TZ=" + campus.ScheduleZone + " " + campus.Schedule)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return schedule.Next(f.Now()).UTC(), nil
+}

@@ -1,0 +1,130 @@
+// Package sync brings each instance's ECAL calendar to the state of its MonCampus timetable.
+//
+// Trigger: push of campus_sync: without an instance (hourly), it hands all
+// instances on to itself; with one, it runs that one. By hand: POST /sync, GET /status, and /feeds for the feeds' keys.
+// Reads: campus.json, MonCampus. Writes: instances/<instance_name>.json and feeds/<instance_name>.json in the state bucket; ECAL; e-mails.
+// Publishes: campus_sync.
+// Caller: its invoker account only. A repeat finds nothing to change; of two runs at once the second waits for the first.
+package sync
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("CampusSync", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	StateBucket  string `env:"STATE_BUCKET,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	logging.Setup(ctx)
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	buckets, err := gcs.Open(ctx, env.ConfigBucket, env.StateBucket)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := campus.LoadSettings(buckets[0])
+	if err != nil {
+		return nil, err
+	}
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: settings, State: buckets[1], Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[campus.Settings]
+	State     documents.Bucket
+	Publisher messages.Publisher
+	Now       func() time.Time
+}
+
+// budget is how long a request may take: 30 s less than the longest acknowledgement deadline of a push.
+const budget = 570 * time.Second
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := function{cfg}
+	mux := http.NewServeMux()
+	mux.Handle("POST /{$}", messages.Handle(f.push))
+	mux.Handle("POST /sync", web.HandlerFunc(f.byHand))
+	mux.Handle("GET /status", web.HandlerFunc(f.status))
+	mux.Handle("GET /feeds", web.HandlerFunc(f.listFeeds))
+	mux.Handle("POST /feeds", web.HandlerFunc(f.createFeed))
+	mux.Handle("DELETE /feeds/{id}", web.HandlerFunc(f.revokeFeed))
+	return web.Function(web.Routes(mux), budget)
+}
+
+type function struct{ Config }
+
+// push runs one instance, or hands all on: one that fails or is slow touches no other. A run that
+// failed is recorded and acknowledged, for the next scheduled one; only what kept it from being recorded is tried again.
+func (f function) push(ctx context.Context, d messages.Delivery) error {
+	var msg campus.SyncMessage
+	if err := d.Payload(&msg); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if msg.Instance == "" {
+		var faults []error
+		for _, inst := range settings.Instances {
+			faults = append(faults, messages.PublishJSON(ctx, f.Publisher, campus.TopicSync, campus.SyncMessage{Instance: inst.Name}, nil))
+		}
+		return errors.Join(faults...)
+	}
+	inst, ok := settings.Instance(msg.Instance)
+	if !ok {
+		return nil // taken out of the settings since
+	}
+	run, err := f.run(ctx, settings, inst, options{asked: d.Message.PublishTime, progress: func(string, int, int) {}})
+	if errors.Is(err, errDone) {
+		return nil
+	}
+	if err == nil && run.Fault != nil && run.Fault.Code == codeOutOfTime {
+		return messages.PublishJSON(ctx, f.Publisher, campus.TopicSync, msg, nil)
+	}
+	return err
+}
+
+// log writes the one line of a run. Titles and names stay out of it.
+func log(ctx context.Context, run campus.Run) {
+	attrs := []slog.Attr{
+		slog.String("instance", run.Instance), slog.Bool("dry_run", run.DryRun), slog.Int("classes", run.Classes), slog.Int("created", run.Created), slog.Int("updated", run.Updated),
+		slog.Int("deleted", run.Deleted), slog.Int("unchanged", run.Unchanged), slog.Int("held_back", run.HeldBack), slog.Int("unreadable", len(run.Unreadable)),
+		slog.Bool("verified", run.Verified), slog.Int64("duration_ms", run.Ended.Sub(run.Began).Milliseconds()),
+	}
+	if run.Fault != nil {
+		slog.LogAttrs(ctx, slog.LevelError, "campus run failed", append(attrs, slog.String("fault", run.Fault.Code), slog.String("detail", run.Fault.Detail))...)
+		return
+	}
+	slog.LogAttrs(ctx, slog.LevelInfo, "campus run done", attrs...)
+}

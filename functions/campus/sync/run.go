@@ -1,0 +1,374 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/campus/ecal"
+	"github.com/carillon-calendar/carillon/shared/campus/wigor"
+)
+
+// options are what a run is asked to do besides.
+type options struct {
+	asked        time.Time // when a message asked for the run; zero: by hand
+	byHand       bool
+	dryRun       bool
+	allowDeletes *int
+	progress     func(step string, done, total int)
+}
+
+// run is one run of an instance. What went wrong outside is the run's Fault, recorded with the state and
+// mailed; an error means that nothing could be recorded.
+func (f function) run(ctx context.Context, settings *campus.Settings, inst campus.Instance, o options) (campus.Run, error) {
+	if o.dryRun {
+		return f.dry(ctx, inst, o)
+	}
+	s, ctx, err := f.open(ctx, inst.Name, o.asked)
+	if err != nil {
+		return campus.Run{}, err
+	}
+	w := f.newWork(s, inst, o)
+	w.do(ctx)
+	s.change(func(state *campus.State) {
+		state.Run = &w.run
+		if w.run.Fault == nil || w.run.Fault.Code != codeOutOfTime {
+			state.Alert.Count(w.run.Fault != nil, w.run.Ended)
+		}
+	})
+	f.tell(ctx, settings, inst, s)
+	log(ctx, w.run)
+	if err := s.close(ctx); err != nil {
+		return w.run, fmt.Errorf("storing the state of %s: %w", inst.Name, err)
+	}
+	return w.run, nil
+}
+
+// dry works on a copy of the state and writes nothing, but that credentials were refused.
+func (f function) dry(ctx context.Context, inst campus.Instance, o options) (campus.Run, error) {
+	state, err := f.state(ctx, inst.Name)
+	if err != nil {
+		return campus.Run{}, err
+	}
+	was := state.Refusal
+	w := f.newWork(&session{state: state}, inst, o)
+	w.do(ctx)
+	if refusal := w.s.state.Refusal; refusal != nil && refusal != was {
+		s, _, err := f.open(ctx, inst.Name, time.Time{})
+		if err != nil {
+			return w.run, err
+		}
+		s.change(func(state *campus.State) { state.Refusal = refusal })
+		if err := s.close(ctx); err != nil {
+			return w.run, err
+		}
+	}
+	log(ctx, w.run)
+	return w.run, nil
+}
+
+// A work is a run in progress.
+type work struct {
+	f    function
+	s    *session
+	inst campus.Instance
+	o    options
+	run  campus.Run
+
+	step   campus.Step
+	target campus.Target
+	school *wigor.Client
+	ecal   *ecal.Client
+
+	mu     sync.Mutex // of run, listed and plan while actions are at work
+	listed []campus.Event
+	plan   campus.Plan
+	failed int
+}
+
+func (f function) newWork(s *session, inst campus.Instance, o options) *work {
+	return &work{f: f, s: s, inst: inst, o: o, run: campus.Run{Instance: inst.Name, DryRun: o.dryRun, Began: f.Now().UTC()}}
+}
+
+// do fetches, formats, synchronises, removes duplicates and verifies.
+func (w *work) do(ctx context.Context) {
+	err := w.timetable(ctx)
+	if err == nil && w.inst.ECALCalendar != "" {
+		err = w.calendar(ctx)
+	} else if err == nil {
+		w.run.Verified = true // there is nothing else than the feed, which shows the timetable itself
+	}
+	held := campus.NeedConsent(w.s.state.Held)
+	if err == nil && held > 0 {
+		err = coded{codeHeld, fill(meanings[codeHeld].what["en"], w.inst.Name, held)}
+	}
+	w.run.Fault, w.run.Ended = fault(err, w.inst, held), w.f.Now().UTC()
+}
+
+// timetable reads MonCampus and takes over what the rules let it.
+func (w *work) timetable(ctx context.Context) error {
+	if w.s.state.Refusal.Matches(w.inst) {
+		return errKnownRefused
+	}
+	window, err := w.inst.Window(w.run.Began)
+	if err != nil {
+		return err
+	}
+	w.step = campus.Step{
+		Window: window, Zone: w.inst.Zone(), Now: w.run.Began, AllowDeletes: w.o.allowDeletes,
+		ByHand: w.o.byHand, ClockSet: w.inst.Clock != "",
+	}
+	w.target = campus.Target{CalendarID: w.inst.ECALCalendar, Zone: w.inst.Zone()}
+	if w.school, err = wigor.New(w.inst); err != nil {
+		return err
+	}
+	w.o.progress("fetch", 0, 1)
+	reading, err := w.read(ctx)
+	if err != nil {
+		return err
+	}
+	w.o.progress("fetch", 1, 1)
+	known, listErr := w.known(ctx, reading)
+	accepted, err := w.step.Accept(known, reading)
+	if err != nil {
+		return err
+	}
+	if w.o.byHand && accepted.Unconfirmed() {
+		accepted = w.again(ctx, accepted)
+	}
+	w.takeOver(reading, accepted)
+	if err := w.save(ctx); err != nil {
+		return err
+	}
+	return listErr
+}
+
+// read asks MonCampus once, and remembers when it refused the password.
+func (w *work) read(ctx context.Context) (campus.Reading, error) {
+	items, err := w.school.Timetable(ctx, w.step.Window)
+	if errors.Is(err, wigor.ErrRefused) {
+		refusal, rerr := w.inst.Refused(w.run.Began)
+		w.s.change(func(state *campus.State) { state.Refusal = refusal })
+		return campus.Reading{}, errors.Join(err, rerr)
+	}
+	if err != nil {
+		return campus.Reading{}, err
+	}
+	w.s.change(func(state *campus.State) { state.Refusal = nil })
+	return campus.Read(items, w.inst), nil
+}
+
+// known is the timetable so far, with the events in ECAL that are ours though we do not know them. ECAL's
+// failure does not keep the timetable, which feeds show, from being taken over.
+func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Class, error) {
+	state := &w.s.state
+	if state.CalendarID != w.inst.ECALCalendar { // another calendar has none of our events yet
+		w.s.change(func(state *campus.State) { state.CalendarID, state.Sent = w.inst.ECALCalendar, nil })
+	}
+	if w.inst.ECALCalendar == "" {
+		return state.Timetable, nil
+	}
+	w.o.progress("compare", 0, 1)
+	w.ecal = ecal.New(w.inst)
+	listed, err := w.ecal.List(ctx, w.inst.ECALCalendar, w.inst.Zone().String())
+	if err != nil {
+		return state.Timetable, err
+	}
+	w.listed = listed
+	strays, sent := w.target.Strays(w.step, listed, state.Timetable, reading.Classes, state.Sent)
+	w.s.change(func(state *campus.State) { state.Sent = sent })
+	w.o.progress("compare", 1, 1)
+	return append(slices.Clone(state.Timetable), strays...), nil
+}
+
+// again reads a second time, for a person who waits: what is still missing is gone. A second reading that fails decides nothing.
+func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted {
+	reading, err := w.read(ctx)
+	if err != nil {
+		return first
+	}
+	second, err := w.step.Accept(first.Timetable, reading)
+	if err != nil {
+		return first
+	}
+	second.Removed = append(second.Removed, first.Removed...)
+	return second
+}
+
+func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
+	w.s.change(func(state *campus.State) {
+		state.Timetable, state.Held, state.ReadAt, state.TimeZone = a.Timetable, a.Held, w.run.Began, w.inst.TimeZone
+		for _, c := range a.Removed {
+			if sent, ok := state.Sent[c.ID]; ok {
+				sent.Removed = &c
+				state.Sent[c.ID] = sent
+			}
+		}
+	})
+	w.run.Classes, w.run.HeldBack = len(reading.Classes), len(a.Held)
+	for _, u := range reading.Unreadable {
+		w.run.Unreadable = append(w.run.Unreadable, fmt.Sprintf("NoCours %d: %s", u.Course, u.Why))
+	}
+	for _, h := range a.Held {
+		w.run.Changes = append(w.run.Changes, w.change(campus.Action{Kind: "held back", Class: h.Class, Why: []string{h.Reason}}))
+	}
+	if w.inst.ECALCalendar == "" {
+		w.run.Unchanged, w.run.Deleted = len(a.Timetable), len(a.Removed)
+	}
+}
+
+func (w *work) change(a campus.Action) campus.Change {
+	return campus.Change{What: a.Kind, When: a.When(w.step.Zone), Title: a.Class.Title, Why: strings.Join(a.Why, ", ")}
+}
+
+// calendar brings ECAL to the timetable, and compares both again with what ECAL answered.
+func (w *work) calendar(ctx context.Context) error {
+	state := &w.s.state
+	w.plan = w.target.Plan(w.step, state.Timetable, state.Sent, w.listed, w.inst.KeepRemoved)
+	w.run.Unchanged = w.plan.Unchanged
+	if w.o.dryRun {
+		w.count()
+		return nil
+	}
+	w.s.change(func(state *campus.State) { state.Sent = maps.Clone(w.plan.Sent) })
+	if err := w.apply(ctx); err != nil {
+		return err
+	}
+	after := w.target.Plan(w.step, state.Timetable, state.Sent, w.listed, w.inst.KeepRemoved)
+	w.run.Verified = len(after.Actions) == 0
+	switch {
+	case w.failed > 0:
+		return coded{codeWrites, fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions))}
+	case !w.run.Verified:
+		return coded{codeNotVerified, fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions))}
+	}
+	w.s.change(func(state *campus.State) { state.Sent = after.Sent })
+	return nil
+}
+
+// count is what a dry run would do.
+func (w *work) count() {
+	for _, a := range w.plan.Actions {
+		w.counted(a.Kind)
+		w.run.Changes = append(w.run.Changes, w.change(a))
+	}
+}
+
+func (w *work) counted(kind string) {
+	switch kind {
+	case campus.Create:
+		w.run.Created++
+	case campus.Update:
+		w.run.Updated++
+	case campus.Delete:
+		w.run.Deleted++
+	}
+}
+
+const (
+	// writers is how many writes are on their way to ECAL at once.
+	writers = 4
+	// reserve is what is kept of the run's time for recording it.
+	reserve = 30 * time.Second
+	// checkpoint is how often the state is stored between writes; without it a crash is mended by reading the references.
+	checkpoint = 2 * time.Second
+)
+
+// apply does the plan's actions, creations first and deletions last. One that fails does not stop the others, unless the key is refused.
+func (w *work) apply(ctx context.Context) error {
+	done, saved := 0, realNow()
+	for _, kind := range []string{campus.Create, campus.Update, campus.Delete} {
+		group, gctx := errgroup.WithContext(ctx)
+		group.SetLimit(writers)
+		for _, a := range w.plan.Actions {
+			if a.Kind != kind {
+				continue
+			}
+			if end, ok := ctx.Deadline(); ok && end.Sub(realNow()) < reserve || gctx.Err() != nil {
+				break
+			}
+			group.Go(func() error {
+				err := w.write(gctx, a)
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				done++
+				w.o.progress("write", done, len(w.plan.Actions))
+				if errors.Is(err, ecal.ErrRefused) {
+					return err
+				}
+				return nil
+			})
+			if realNow().Sub(saved) >= checkpoint {
+				if err := w.save(ctx); err != nil {
+					return errors.Join(err, group.Wait())
+				}
+				saved = realNow()
+			}
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	if done < len(w.plan.Actions) {
+		return coded{codeOutOfTime, fmt.Sprintf("%d of %d changes are made", done, len(w.plan.Actions))}
+	}
+	return nil
+}
+
+// write does one action and records what ECAL made of it.
+func (w *work) write(ctx context.Context, a campus.Action) error {
+	var got campus.Event
+	var err error
+	switch a.Kind {
+	case campus.Create:
+		got, err = w.ecal.Create(ctx, a.Event)
+	case campus.Update:
+		if got, err = w.ecal.Update(ctx, a.EventID, a.Event); errors.Is(err, ecal.ErrNotFound) {
+			got, err = w.ecal.Create(ctx, a.Event) // somebody has just removed it
+		}
+	case campus.Delete:
+		err = w.ecal.Delete(ctx, a.EventID)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change := w.change(a)
+	if err != nil {
+		w.failed++
+		change.Error = err.Error()
+		w.run.Changes = append(w.run.Changes, change)
+		return err
+	}
+	w.run.Changes = append(w.run.Changes, change)
+	w.counted(a.Kind)
+	w.listed = slices.DeleteFunc(w.listed, func(e campus.Event) bool { return e.ID == a.EventID || e.ID == got.ID })
+	if a.Kind != campus.Delete {
+		w.listed = append(w.listed, got)
+	}
+	w.s.change(func(state *campus.State) {
+		switch {
+		case a.Kind != campus.Delete:
+			state.Sent[a.ClassID] = a.Written(got)
+		case a.ClassID != "": // else it was a duplicate
+			delete(state.Sent, a.ClassID)
+		}
+	})
+	return nil
+}
+
+func (w *work) save(ctx context.Context) error {
+	if w.o.dryRun {
+		return nil
+	}
+	if err := w.s.save(ctx); err != nil {
+		return fmt.Errorf("storing the state of %s: %w", w.inst.Name, err)
+	}
+	return nil
+}

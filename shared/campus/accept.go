@@ -1,0 +1,240 @@
+package campus
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
+)
+
+// Limits of what a run may delete.
+const (
+	// fewDeletes may always be deleted; above, it is one in deleteShare of the coming classes.
+	fewDeletes  = 5
+	deleteShare = 5
+	// neededReadings is how many complete readings in a row a class must be missing from. Those of the schedule
+	// lie confirmAfter apart at least: a run that is tried again reads the same half-made timetable.
+	neededReadings = 2
+	confirmAfter   = 10 * time.Minute
+)
+
+// Suspicious readings change nothing at all.
+var (
+	ErrOddHours = errors.New("more than one class in five begins before 07:00 or after 20:00")
+	ErrShifted  = errors.New("most classes have moved by exactly the zone's offset")
+)
+
+// A Step is a run's view of a timetable.
+type Step struct {
+	Window calendar.Interval
+	Zone   *time.Location
+	Now    time.Time
+	// AllowDeletes is how many classes a person lets this run delete; nil: the limits hold.
+	AllowDeletes *int
+	// ByHand says that a person waits for the result: two readings may lie close together then.
+	ByHand bool
+	// ClockSet says that the settings choose the clock, so that it need not be guarded.
+	ClockSet bool
+}
+
+// An Accepted is what a reading makes of a timetable.
+type Accepted struct {
+	Timetable []Class // sorted by start
+	Removed   []Class // gone for good: to be deleted where they are shown
+	Held      []Held  // missing from the reading, and kept
+}
+
+// A Held is a deletion that waits.
+type Held struct {
+	Class  Class  `json:"class"`
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
+
+// Why a deletion waits.
+const (
+	HeldUnconfirmed = "unconfirmed" // for a second complete reading
+	HeldUnreadable  = "unreadable"  // for a reading without a lesson that may be the class
+	HeldEmpty       = "empty"       // for a person, or for a reading that has any class
+	HeldTooMany     = "too_many"    // for a person
+)
+
+// Accept works out the timetable after a reading: what is new or different is
+// taken over at once, what is missing goes only by the rules of [Step.absent].
+func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
+	if !s.ClockSet && oddHours(r.Classes, s.Zone) {
+		return Accepted{}, ErrOddHours
+	}
+	read := identify(known, r.Classes)
+	if !s.ClockSet && shifted(known, read, s.Zone, s.Now) {
+		return Accepted{}, ErrShifted
+	}
+	var a Accepted
+	byID := map[string]Class{}
+	for _, c := range known {
+		byID[c.ID] = c
+	}
+	for i, c := range read {
+		read[i] = s.merge(c, byID)
+		delete(byID, c.ID)
+	}
+	a.Timetable = read
+	s.absent(&a, known, byID, r)
+	slices.SortFunc(a.Timetable, byStart)
+	slices.SortFunc(a.Removed, byStart)
+	slices.SortFunc(a.Held, func(x, y Held) int { return byStart(x.Class, y.Class) })
+	return a, nil
+}
+
+// merge carries the history of a class over to what was read of it.
+func (s Step) merge(c Class, known map[string]Class) Class {
+	old, ok := known[c.ID]
+	if !ok {
+		c.Changed = s.Now
+		return c
+	}
+	// Links appear half an hour before a class; long before, a change of links alone is noise.
+	if c.same(old) && c.Start.Sub(s.Now) > linksMatter {
+		c.Links = old.Links
+	}
+	c.Sequence, c.Changed = old.Sequence, old.Changed
+	if !c.same(old) || !slices.Equal(c.Links, old.Links) {
+		c.Sequence, c.Changed = old.Sequence+1, s.Now
+	}
+	return c
+}
+
+// linksMatter is how long before a class a change of its links alone is taken over.
+const linksMatter = 24 * time.Hour
+
+// absent decides on the classes that were known and not read. Past ones are
+// frozen; those outside the window are not the reading's business. The others
+// are deleted when they were missing from two complete readings, none of them
+// empty, and are not too many; else they are held.
+func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading) {
+	coming := 0
+	for _, c := range known {
+		if s.mayDelete(c) {
+			coming++
+		}
+	}
+	var candidates []Class
+	for _, c := range gone {
+		switch {
+		case !c.End.After(s.Window.Start): // long past: forgotten, and left where it is shown
+		case !s.mayDelete(c):
+			a.Timetable = append(a.Timetable, c)
+		case unreadable(r, c.Course):
+			a.Timetable = append(a.Timetable, c)
+			a.Held = append(a.Held, Held{c, HeldUnreadable, "a lesson of this reading could not be read: it may be this one"})
+		case len(r.Classes) == 0 && s.AllowDeletes == nil:
+			a.Timetable = append(a.Timetable, c)
+			a.Held = append(a.Held, Held{c, HeldEmpty, "the reading is empty"})
+		default:
+			candidates = append(candidates, s.missed(c))
+		}
+	}
+	allowed := max(fewDeletes, coming/deleteShare)
+	if s.AllowDeletes != nil {
+		allowed = *s.AllowDeletes
+	}
+	for _, c := range candidates {
+		switch {
+		case !s.confirmed(c):
+			a.Held = append(a.Held, Held{c, HeldUnconfirmed, "it waits for a second complete reading without the class"})
+		case len(candidates) > allowed:
+			a.Held = append(a.Held, Held{c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be", len(candidates), coming, allowed)})
+		default:
+			a.Removed = append(a.Removed, c)
+			continue
+		}
+		a.Timetable = append(a.Timetable, c)
+	}
+}
+
+// mayDelete reports whether a class lies in the future and in the window.
+func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
+
+// unreadable reports whether a lesson that could not be read may be the class of this number.
+func unreadable(r Reading, course int64) bool {
+	return slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return u.Course == 0 || u.Course == course })
+}
+
+func (s Step) missed(c Class) Class {
+	if c.Missing == 0 {
+		c.MissingSince = s.Now
+	}
+	c.Missing++
+	return c
+}
+
+func (s Step) confirmed(c Class) bool {
+	return c.Missing >= neededReadings && (s.ByHand || s.Now.Sub(c.MissingSince) >= confirmAfter)
+}
+
+// Unconfirmed reports whether a second reading would decide on something.
+func (a Accepted) Unconfirmed() bool {
+	return slices.ContainsFunc(a.Held, func(h Held) bool { return h.Code == HeldUnconfirmed })
+}
+
+// NeedConsent counts the deletions that wait for a person.
+func NeedConsent(held []Held) int {
+	n := 0
+	for _, h := range held {
+		if h.Code == HeldTooMany || h.Code == HeldEmpty {
+			n++
+		}
+	}
+	return n
+}
+
+// identify gives each class that was read the ID under which it is known. The
+// course's number identifies it; where MonCampus gives one number to several
+// lessons, the start does too. A class under a new number that stands where a
+// vanished one stood, with its title and group, is that one.
+func identify(known, read []Class) []Class {
+	byCourse, used := map[int64][]Class{}, map[string]bool{}
+	for _, c := range known {
+		byCourse[c.Course] = append(byCourse[c.Course], c)
+	}
+	count := map[int64]int{}
+	for _, c := range read {
+		count[c.Course]++
+	}
+	out := slices.Clone(read)
+	take := func(i int, ids []Class, fits func(Class) bool) {
+		for _, k := range ids {
+			if out[i].ID == "" && !used[k.ID] && fits(k) {
+				out[i].ID, used[k.ID] = k.ID, true
+			}
+		}
+	}
+	for i := range out {
+		take(i, byCourse[out[i].Course], func(k Class) bool { return k.Start.Equal(out[i].Start) })
+	}
+	for i := range out {
+		take(i, byCourse[out[i].Course], func(Class) bool { return true })
+	}
+	for i := range out {
+		take(i, known, func(k Class) bool {
+			return count[k.Course] == 0 && k.Start.Equal(out[i].Start) && k.Title == out[i].Title && k.Group == out[i].Group
+		})
+	}
+	for i, c := range out {
+		if c.ID != "" {
+			continue
+		}
+		id := "wigor-" + strconv.FormatInt(c.Course, 10)
+		if count[c.Course] > 1 || used[id] {
+			id += "-" + c.Start.UTC().Format("20060102T1504")
+		}
+		for n := 2; used[id]; n++ {
+			id = fmt.Sprintf("wigor-%d-%s-%d", c.Course, c.Start.UTC().Format("20060102T1504"), n)
+		}
+		out[i].ID, used[id] = id, true
+	}
+	return out
+}

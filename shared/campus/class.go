@@ -1,0 +1,93 @@
+package campus
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Class is a lesson of a timetable. Its texts are in French, as people read them.
+type Class struct {
+	// ID is stable: it stays when the class moves. It is made of the course's number.
+	ID string `json:"id"`
+	// Course is MonCampus's number of the lesson (NoCours) as last read.
+	Course  int64     `json:"course"`
+	Start   time.Time `json:"start"` // UTC
+	End     time.Time `json:"end"`
+	AllDay  bool      `json:"all_day,omitempty"` // the dates of Start and End in the campus's zone, both included
+	Title   string    `json:"title"`
+	Room    string    `json:"room,omitempty"`
+	Teacher string    `json:"teacher,omitempty"`
+	Group   string    `json:"group,omitempty"`
+	Subject string    `json:"subject,omitempty"` // where the title is another text
+	Mode    string    `json:"mode,omitempty"`
+	Links   []Link    `json:"links,omitempty"` // Teams, sorted by URL
+
+	// Sequence counts the changes since the class was first seen (RFC 5545, 3.8.7.4), Changed is the last one.
+	Sequence int       `json:"sequence,omitempty"`
+	Changed  time.Time `json:"changed,omitzero"`
+	// Missing counts the complete readings in a row that did not have the class, since MissingSince.
+	Missing      int       `json:"missing,omitempty"`
+	MissingSince time.Time `json:"missing_since,omitzero"`
+}
+
+// A Link is a meeting that a class can be followed in.
+type Link struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+// Details is the text below a class's title: a line each for what is known.
+func (c Class) Details() string {
+	var lines []string
+	for _, line := range [][2]string{{"Intervenant", c.Teacher}, {"Matière", c.Subject}, {"Groupe", c.Group}, {"Modalité", c.Mode}} {
+		if line[1] != "" {
+			lines = append(lines, line[0]+" : "+line[1])
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// same reports whether both say the same to a person; links are compared apart.
+func (c Class) same(o Class) bool {
+	return c.Start.Equal(o.Start) && c.End.Equal(o.End) && c.AllDay == o.AllDay && c.Title == o.Title &&
+		c.Room == o.Room && c.Teacher == o.Teacher && c.Group == o.Group && c.Subject == o.Subject && c.Mode == o.Mode
+}
+
+// differences names what a person would see change from c to o.
+func (c Class) differences(o Class) []string {
+	var names []string
+	for _, d := range []struct {
+		name string
+		same bool
+	}{
+		{"time", c.Start.Equal(o.Start) && c.End.Equal(o.End) && c.AllDay == o.AllDay},
+		{"title", c.Title == o.Title},
+		{"room", c.Room == o.Room},
+		{"teacher", c.Teacher == o.Teacher},
+		{"group", c.Group == o.Group && c.Subject == o.Subject},
+		{"mode", c.Mode == o.Mode},
+		{"links", slices.Equal(c.Links, o.Links)},
+	} {
+		if !d.same {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
+
+// byStart sorts classes as a timetable shows them.
+func byStart(a, b Class) int {
+	if d := a.Start.Compare(b.Start); d != 0 {
+		return d
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+// digest is a short name of a text's contents.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,91 @@
+package campus
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// How MonCampus's times are read.
+const (
+	// ClockWallInUTC: the UTC clock of the time that MonCampus writes is the campus's wall
+	// clock. "2026-04-07T12:00:00+02:00" is a class at 10:00 in Paris. The page itself reads
+	// the times so (its Kendo data source is set to Etc/UTC), and so do other clients.
+	ClockWallInUTC = "wall_clock_in_utc"
+	// ClockOffset: the time means what it says, as it would if the school repaired it.
+	ClockOffset = "offset"
+)
+
+// WallClockInUTC returns the instant of a class that MonCampus says begins or ends at t.
+func WallClockInUTC(t time.Time, zone *time.Location) time.Time {
+	u := t.UTC()
+	return time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), 0, zone).UTC()
+}
+
+// kendoDate is a date of Kendo's older form, milliseconds since 1970 in UTC.
+var kendoDate = regexp.MustCompile(`^/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/$`)
+
+// instant reads a time of MonCampus's. One without an offset is refused: nobody knows which clock it would be of.
+func instant(text, clock string, zone *time.Location) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if m := kendoDate.FindStringSubmatch(text); m != nil {
+		var ms int64
+		ms, err = strconv.ParseInt(m[1], 10, 64)
+		t = time.UnixMilli(ms)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%.40q is no time with an offset", text)
+	}
+	if clock == ClockOffset {
+		return t.UTC(), nil
+	}
+	return WallClockInUTC(t, zone), nil
+}
+
+// The hours between which classes begin, and the share of others that is too many to be true.
+const (
+	firstHour = 7
+	lastHour  = 20
+	oddShare  = 5 // one in five
+	oddLeast  = 5 // below that a share says nothing
+)
+
+// oddHours reports whether so many classes begin at night that the clock must be another one.
+func oddHours(classes []Class, zone *time.Location) bool {
+	odd, all := 0, 0
+	for _, c := range classes {
+		if c.AllDay {
+			continue
+		}
+		all++
+		if t := c.Start.In(zone); t.Hour() < firstHour || t.Hour() > lastHour || t.Hour() == lastHour && t.Minute() > 0 {
+			odd++
+		}
+	}
+	return all >= oddLeast && odd*oddShare > all
+}
+
+// shifted reports whether most classes that were known have moved by exactly the zone's offset: then the clock changed, not the school.
+func shifted(known, read []Class, zone *time.Location, now time.Time) bool {
+	was := map[string]Class{}
+	for _, c := range known {
+		if c.Start.After(now) {
+			was[c.ID] = c
+		}
+	}
+	both, moved := 0, 0
+	for _, c := range read {
+		old, ok := was[c.ID]
+		if !ok || c.AllDay {
+			continue
+		}
+		both++
+		_, offset := c.Start.In(zone).Zone()
+		by := c.Start.Sub(old.Start).Abs()
+		if offset != 0 && by == time.Duration(offset)*time.Second {
+			moved++
+		}
+	}
+	return moved >= oddLeast && 2*moved > both
+}

@@ -1,0 +1,199 @@
+package campus
+
+import (
+	"cmp"
+	"encoding/json"
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Event is an ECAL event as the API has it (docs.ecal.com/reference/apiv2/event.html).
+// Dates are YYYY-MM-DD, times HH:MM of the time zone.
+type Event struct {
+	ID            string     `json:"id,omitempty"`
+	CalendarID    string     `json:"calendarId,omitempty"`
+	Name          string     `json:"name,omitempty"`
+	Location      string     `json:"location,omitempty"`
+	StartDate     string     `json:"startDate,omitempty"`
+	StartTime     string     `json:"startTime,omitempty"`
+	EndDate       string     `json:"endDate,omitempty"`
+	EndTime       string     `json:"endTime,omitempty"`
+	AllDay        YesNo      `json:"allDay,omitempty"`
+	TimeZone      string     `json:"timezone,omitempty"`
+	Details       string     `json:"details"`
+	Alert         string     `json:"alert,omitempty"`
+	Draft         *int       `json:"draft,omitempty"`
+	Reference     string     `json:"reference,omitempty"`
+	ReferenceType string     `json:"referenceType,omitempty"`
+	QuickLink     QuickLinks `json:"quickLink,omitempty"`
+}
+
+// YesNo is "yes" or "no"; newer answers have a boolean in its place.
+type YesNo string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (y *YesNo) UnmarshalJSON(data []byte) error {
+	switch strings.ToLower(strings.Trim(string(data), `"`)) {
+	case "yes", "true", "1":
+		*y = "yes"
+	default:
+		*y = "no"
+	}
+	return nil
+}
+
+// A QuickLink is a link of an event. A server that shortens links gives the one it was sent as OriginalURL.
+type QuickLink struct {
+	Name        string `json:"name"`
+	URL         string `json:"url"`
+	OriginalURL string `json:"original_url,omitempty"`
+}
+
+// QuickLinks are an event's links, by their number from 1.
+type QuickLinks map[string]QuickLink
+
+// UnmarshalJSON implements [json.Unmarshaler]: what is no object of links, such as an empty list, is none.
+func (q *QuickLinks) UnmarshalJSON(data []byte) error {
+	var links map[string]QuickLink
+	_ = json.Unmarshal(data, &links)
+	*q = links
+	return nil
+}
+
+// What our events carry besides the class.
+const (
+	referenceType = "wigor"
+	reminder      = "15M"
+	// nowhere is the location of a class without a room: ECAL wants one.
+	nowhere = "Salle non précisée"
+)
+
+// A Target is the calendar that a timetable is brought to.
+type Target struct {
+	CalendarID string
+	Zone       *time.Location
+}
+
+// Reference is what an event of ours is known by in ECAL: the class, and the calendar, because
+// nobody says whether references are unique within a calendar or within the account.
+func (t Target) Reference(classID string) string { return classID + "-" + t.suffix() }
+
+func (t Target) suffix() string { return digest(t.CalendarID)[:8] }
+
+// classID is the class of a reference of ours.
+func (t Target) classID(reference string) (string, bool) {
+	id, ok := strings.CutSuffix(reference, "-"+t.suffix())
+	return id, ok && strings.HasPrefix(id, "wigor-")
+}
+
+// event is what ECAL should have of a class: the fields that are ours.
+func (t Target) event(c Class) Event {
+	start, end := c.Start.In(t.Zone), c.End.In(t.Zone)
+	e := Event{
+		CalendarID: t.CalendarID, Name: c.Title, Location: c.Room, Details: c.Details(), TimeZone: t.Zone.String(),
+		StartDate: start.Format(time.DateOnly), EndDate: end.Format(time.DateOnly), AllDay: "no",
+		Reference: t.Reference(c.ID), ReferenceType: referenceType,
+	}
+	if e.Location == "" {
+		e.Location = nowhere
+	}
+	if c.AllDay {
+		e.AllDay, e.EndDate = "yes", c.LastDay(t.Zone).Format(time.DateOnly)
+		return e
+	}
+	e.StartTime, e.EndTime = start.Format("15:04"), end.Format("15:04")
+	return e
+}
+
+// LastDay is the last day of an all-day class.
+func (c Class) LastDay(zone *time.Location) time.Time {
+	end := c.End.In(zone)
+	if h, m, s := end.Clock(); end.After(c.Start) && h+m+s == 0 {
+		return end.Add(-time.Second)
+	}
+	return end
+}
+
+// first is the event of a class that ECAL does not have yet: with a reminder, which is the person's afterwards.
+func (t Target) first(c Class) Event {
+	e := t.event(c)
+	published := 0
+	e.Alert, e.Draft = reminder, &published
+	e.QuickLink = quickLinks(c.Links, nil)
+	return e
+}
+
+// quickLinks numbers links; numbers that were in use before and are no longer are emptied.
+func quickLinks(links, before []Link) QuickLinks {
+	q := QuickLinks{}
+	for i := range before {
+		q[strconv.Itoa(i+1)] = QuickLink{}
+	}
+	for i, l := range links {
+		q[strconv.Itoa(i+1)] = QuickLink{Name: l.Name, URL: l.URL}
+	}
+	if len(q) == 0 {
+		return nil
+	}
+	return q
+}
+
+// sameLinks reports whether an event has these links and no other.
+func (q QuickLinks) sameLinks(links []Link) bool {
+	var has, want []string
+	for _, l := range q {
+		if address := cmp.Or(l.OriginalURL, l.URL); address != "" {
+			has = append(has, address)
+		}
+	}
+	for _, l := range links {
+		want = append(want, l.URL)
+	}
+	slices.Sort(has)
+	slices.Sort(want)
+	return slices.Equal(has, want)
+}
+
+// instants are an event's start and end; ok is false where they cannot be read.
+func (e Event) instants(zone *time.Location) (start, end time.Time, ok bool) {
+	if z, err := time.LoadLocation(e.TimeZone); err == nil && e.TimeZone != "" {
+		zone = z
+	}
+	at := func(date, clock string) (time.Time, error) {
+		if e.AllDay == "yes" || clock == "" {
+			return time.ParseInLocation(time.DateOnly, date, zone)
+		}
+		return time.ParseInLocation("2006-01-02 15:04", date+" "+clock[:min(len(clock), 5)], zone)
+	}
+	start, errStart := at(e.StartDate, e.StartTime)
+	end, errEnd := at(e.EndDate, e.EndTime)
+	return start.UTC(), end.UTC(), errStart == nil && errEnd == nil
+}
+
+// plainText is a text without what a server may change of it: spaces, line ends, HTML entities.
+func plainText(text string) string { return tidy(html.UnescapeString(text)) }
+
+// differences names the fields of ours in which ECAL's event is not as wanted.
+func (e Event) differences(got Event, zone *time.Location) []string {
+	var names []string
+	start, end, ok := e.instants(zone)
+	gotStart, gotEnd, gotOK := got.instants(zone)
+	if !ok || !gotOK || !start.Equal(gotStart) || !end.Equal(gotEnd) || (e.AllDay == "yes") != (got.AllDay == "yes") {
+		names = append(names, "time")
+	}
+	for name, pair := range map[string][2]string{"title": {e.Name, got.Name}, "room": {e.Location, got.Location}, "details": {e.Details, got.Details}} {
+		if plainText(pair[0]) != plainText(pair[1]) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fingerprint is a digest of the fields of ours, without the links.
+func (e Event) fingerprint() string {
+	return digest(strings.Join([]string{e.Name, e.Location, e.StartDate, e.StartTime, e.EndDate, e.EndTime, string(e.AllDay), e.Details}, "\x00"))
+}
