@@ -47,7 +47,7 @@ func startOffice(ctx context.Context, n, limit int) (*office, error) {
 	}
 	listen := listener.Addr().String()
 	_ = listener.Close()
-	cmd := exec.CommandContext(ctx, binary, "up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--rooms", strconv.Itoa(n), "--arduino-limit", strconv.Itoa(limit))
+	cmd := exec.CommandContext(ctx, binary, "up", "--bridges", "rooms", "--data", filepath.Join(dir, "data"), "--listen", listen, "--rooms", strconv.Itoa(n), "--arduino-limit", strconv.Itoa(limit))
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	if err := cmd.Start(); err != nil {
 		return nil, err

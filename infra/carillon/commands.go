@@ -37,6 +37,24 @@ func (o *remote) flags(cmd *cobra.Command) {
 
 // call asks the running system; an answer of an error becomes an error that says what to do.
 func (o *remote) call(ctx context.Context, method, path string, into any) error {
+	return o.send(ctx, method, path, nil, into)
+}
+
+// send is call with a JSON body.
+func (o *remote) send(ctx context.Context, method, path string, body, into any) error {
+	resp, err := o.request(ctx, method, path, body, examineTime+checkTime+10*time.Second)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// request returns an answer of success; limit 0 is for one that streams.
+func (o *remote) request(ctx context.Context, method, path string, body any, limit time.Duration) (*http.Response, error) {
 	info := runInfo{URL: o.url, Key: o.key}
 	if name, ok := strings.CutPrefix(info.Key, "env:"); ok {
 		info.Key = os.Getenv(name)
@@ -45,38 +63,35 @@ func (o *remote) call(ctx context.Context, method, path string, into any) error 
 		var kept runInfo
 		data, err := os.ReadFile(filepath.Join(o.data, runFile))
 		if err != nil {
-			return fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
+			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
 		}
 		if err := json.Unmarshal(data, &kept); err != nil {
-			return fmt.Errorf("%s: %w", runFile, err)
+			return nil, fmt.Errorf("%s: %w", runFile, err)
 		}
 		info = runInfo{cmp.Or(info.URL, kept.URL), cmp.Or(info.Key, kept.Key)}
 	}
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(info.URL, "/")+path, http.NoBody)
+	data, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(info.URL, "/")+path, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+info.Key)
-	resp, err := (&http.Client{Timeout: examineTime + checkTime + 10*time.Second}).Do(r)
+	resp, err := (&http.Client{Timeout: limit}).Do(r)
 	if err != nil {
-		return fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
+		return nil, fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
+	var p web.Problem
+	if json.NewDecoder(resp.Body).Decode(&p) == nil && p.Title != "" {
+		return nil, errors.New(cmp.Or(p.Detail, p.Title))
 	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		var p web.Problem
-		if json.Unmarshal(body, &p) == nil && p.Title != "" {
-			return errors.New(cmp.Or(p.Detail, p.Title))
-		}
-		return fmt.Errorf("the system answered %d", resp.StatusCode)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.NewDecoder(bytes.NewReader(body)).Decode(into)
+	return nil, fmt.Errorf("the system answered %d", resp.StatusCode)
 }
 
 // show prints v as JSON, or as a table.

@@ -27,12 +27,23 @@ func (s *system) dashboard(mux *http.ServeMux) {
 		panic(err) // the folder is part of the program
 	}
 	guard := http.NewCrossOriginProtection()
-	page := http.FileServerFS(files)
-	mux.Handle("/", secured(page))
-	mux.Handle("GET /dashboard/rooms", secured(web.HandlerFunc(s.overview)))
-	mux.Handle("POST /dashboard/book", secured(guard.Handler(web.HandlerFunc(s.bookFromDashboard))))
-	if s.demo != nil {
-		mux.Handle("/dashboard/calendar/", secured(guard.Handler(http.StripPrefix("/dashboard/calendar", web.HandlerFunc(s.editCalendar)))))
+	mux.Handle("/", secured(http.FileServerFS(files)))
+	mux.Handle("GET /dashboard/bridges", secured(web.HandlerFunc(s.listBridges)))
+	for _, b := range s.bridges {
+		b.pages(func(pattern string, h http.Handler) { mux.Handle(pattern, secured(guard.Handler(h))) })
+	}
+}
+
+// listBridges tells the page which bridges run here.
+func (s *system) listBridges(w http.ResponseWriter, _ *http.Request) error {
+	return web.WriteJSON(w, http.StatusOK, map[string]bool{"rooms": s.rooms != nil, "campus": s.campus != nil})
+}
+
+func (b *officeBridge) pages(handle func(pattern string, h http.Handler)) {
+	handle("GET /dashboard/rooms", web.HandlerFunc(b.overview))
+	handle("POST /dashboard/book", web.HandlerFunc(b.bookFromDashboard))
+	if b.demo != nil {
+		handle("/dashboard/calendar/", http.StripPrefix("/dashboard/calendar", web.HandlerFunc(b.editCalendar)))
 	}
 }
 
@@ -81,34 +92,34 @@ type viewMeeting struct {
 	Booked bool      `json:"booked"`
 }
 
-func (s *system) overview(w http.ResponseWriter, r *http.Request) error {
-	settings, err := s.settings.Get(r.Context())
+func (b *officeBridge) overview(w http.ResponseWriter, r *http.Request) error {
+	settings, err := b.settings.Get(r.Context())
 	if err != nil {
 		return err
 	}
 	views := []roomView{}
 	for _, configured := range settings.Rooms {
-		view, err := s.view(r.Context(), settings, configured.Name)
+		view, err := b.view(r.Context(), settings, configured.Name)
 		if err != nil {
 			return err
 		}
 		views = append(views, view)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": s.clock.Now().UTC(), "editable": s.demo != nil, "rooms": views})
+	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.clock.Now().UTC(), "editable": b.demo != nil, "rooms": views})
 }
 
-func (s *system) view(ctx context.Context, settings *rooms.Settings, name string) (roomView, error) {
-	snapshot, record, err := s.documents(ctx, name)
+func (b *officeBridge) view(ctx context.Context, settings *rooms.Settings, name string) (roomView, error) {
+	snapshot, record, err := b.documents(ctx, name)
 	if err != nil {
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record), Messages: s.recent.of(name)}
-	if s.demo != nil {
-		view.CalendarID, view.Thing = room.CalendarID, s.demo.arduino.Values(name)
+	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record), Messages: b.recent.of(name)}
+	if b.demo != nil {
+		view.CalendarID, view.Thing = room.CalendarID, b.demo.arduino.Values(name)
 	}
-	for _, m := range room.StatusAt(snapshot.Events, s.clock.Now()).Coming {
+	for _, m := range room.StatusAt(snapshot.Events, b.clock.Now()).Coming {
 		view.Meetings = append(view.Meetings, viewMeeting{m.ID, m.Title, m.Start, m.End, m.Booking == name})
 	}
 	if record.Channel != nil {
@@ -118,7 +129,7 @@ func (s *system) view(ctx context.Context, settings *rooms.Settings, name string
 }
 
 // bookFromDashboard books as a display does; the page does not know the secret.
-func (s *system) bookFromDashboard(w http.ResponseWriter, r *http.Request) error {
+func (b *officeBridge) bookFromDashboard(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		RoomName string `json:"room_name"`
 		Duration int    `json:"duration_mins"`
@@ -126,7 +137,7 @@ func (s *system) bookFromDashboard(w http.ResponseWriter, r *http.Request) error
 	if err := web.DecodeJSON(w, r, &body); err != nil {
 		return err
 	}
-	settings, err := s.settings.Get(r.Context())
+	settings, err := b.settings.Get(r.Context())
 	if err != nil {
 		return err
 	}
@@ -138,14 +149,14 @@ func (s *system) bookFromDashboard(w http.ResponseWriter, r *http.Request) error
 	inner.URL = &url.URL{Path: "/meetings"}
 	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 	inner.Header.Set("Authorization", "Bearer "+settings.ClientSecret)
-	s.meetings.ServeHTTP(w, inner)
+	b.meetings.ServeHTTP(w, inner)
 	return nil
 }
 
 // editCalendar passes a change to the simulated Google Calendar.
-func (s *system) editCalendar(w http.ResponseWriter, r *http.Request) error {
+func (b *officeBridge) editCalendar(w http.ResponseWriter, r *http.Request) error {
 	inner := r.Clone(r.Context())
 	inner.Header.Set("Authorization", "Bearer dashboard")
-	s.demo.google.ServeHTTP(w, inner)
+	b.demo.google.ServeHTTP(w, inner)
 	return nil
 }

@@ -79,10 +79,10 @@ func TestDashboard(t *testing.T) {
 	}
 	run("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
 	o.eventually(10*time.Second, "the fault is listed", func() bool {
-		return strings.Contains(fault(), `"status":429`) && len(o.s.demo.google.Faults.List()) == 1
+		return strings.Contains(fault(), `"status":429`) && len(o.s.rooms.demo.google.Faults.List()) == 1
 	})
 	run("ending it", chromedp.Click(chromedp.CSS("#faults li button")))
-	o.eventually(10*time.Second, "the fault has ended", func() bool { return fault() == "" && len(o.s.demo.google.Faults.List()) == 0 })
+	o.eventually(10*time.Second, "the fault has ended", func() bool { return fault() == "" && len(o.s.rooms.demo.google.Faults.List()) == 0 })
 	was := text(".meetings time")
 	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
 	o.eventually(10*time.Second, "the meeting has moved", func() bool { return text(".meetings time") != was })

@@ -35,7 +35,7 @@ type demo struct {
 
 func (d *demo) close() { d.google.Close() }
 
-func openDemo(s *system) (*demo, error) {
+func openDemo(s *officeBridge) (*demo, error) {
 	google, err := simgoogle.New(s.clock.Now, s.db.Records("sim/googlecal"))
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func openDemo(s *system) (*demo, error) {
 		return nil, err
 	}
 	if seeded == "" {
-		if err := d.seed(s.clock.Now(), roomNames(s.rooms)); err != nil {
+		if err := d.seed(s.clock.Now(), roomNames(s.size)); err != nil {
 			return nil, err
 		}
 		if err := s.db.SetSetting(s.ctx, "demo", "seeded"); err != nil {
@@ -65,11 +65,11 @@ func openDemo(s *system) (*demo, error) {
 }
 
 // configure writes the sample config.json, at each start because the address may be another.
-func (d *demo) configure(s *system) error {
+func (d *demo) configure(s *officeBridge) error {
 	settings := rooms.Settings{ClientID: demoClient, ClientSecret: demoSecret, OrganizationID: demoOrg, WatchURL: s.url}
 	type room = map[string]string
 	var list []room
-	for _, name := range roomNames(s.rooms) {
+	for _, name := range roomNames(s.size) {
 		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
 			return err
 		}
@@ -88,11 +88,16 @@ func (d *demo) configure(s *system) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.config.Get(s.ctx, rooms.SettingsFile)
+	return s.writeSample(rooms.SettingsFile, data)
+}
+
+// writeSample replaces a document of the sample's settings.
+func (s *system) writeSample(name string, data []byte) error {
+	doc, err := s.config.Get(s.ctx, name)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
-	_, err = s.config.Put(s.ctx, rooms.SettingsFile, doc.Generation, data, nil)
+	_, err = s.config.Put(s.ctx, name, doc.Generation, data, nil)
 	return err
 }
 

@@ -45,9 +45,24 @@ type examination struct {
 	found []finding
 }
 
-// examineFolder looks at a real office before it is started.
+// examineFolder looks at real systems before they are started.
 func examineFolder(ctx context.Context, dir string) []finding {
 	bucket := local.Folder(dir)
+	names, err := chosen(ctx, nil, dir)
+	if err != nil {
+		return []finding{{"settings", stateMissing, err.Error(), "Write config.json as docs/rooms.md shows, or campus.json as docs/campus.md does."}}
+	}
+	var found []finding
+	if slices.Contains(names, "rooms") {
+		found = append(found, examineOffice(ctx, dir, bucket)...)
+	}
+	if slices.Contains(names, "campus") {
+		found = append(found, examineCampus(ctx, bucket)...)
+	}
+	return found
+}
+
+func examineOffice(ctx context.Context, dir string, bucket documents.Bucket) []finding {
 	settings, fault := readSettings(ctx, bucket)
 	if fault != nil {
 		return []finding{*fault}

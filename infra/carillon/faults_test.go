@@ -55,10 +55,10 @@ func (o *office) empty(room string) {
 // makeAgain deletes a room's Thing and makes it again: the same names, other ids, no values.
 func (o *office) makeAgain(room string) {
 	o.t.Helper()
-	if err := o.s.demo.arduino.RemoveThing(room); err != nil {
+	if err := o.s.rooms.demo.arduino.RemoveThing(room); err != nil {
 		o.t.Fatal(err)
 	}
-	if err := o.s.demo.arduino.AddThing(room, demoZone, demoVariables...); err != nil {
+	if err := o.s.rooms.demo.arduino.AddThing(room, demoZone, demoVariables...); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -157,7 +157,7 @@ func TestNeighboursFail(t *testing.T) {
 		if got := faultsOf("green_room"); got != "[]" {
 			t.Errorf("another room has %s", got)
 		}
-		o.s.demo.google.Faults.Clear("")
+		o.s.rooms.demo.google.Faults.Clear("")
 		o.refresh()
 		o.eventually(soon, "the fault is gone", func() bool { return faultsOf("blue_room") == "[]" })
 	})

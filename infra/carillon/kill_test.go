@@ -50,7 +50,7 @@ func child(dir, listen, kill string) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
-	s, err := start(context.Background(), options{listen: listen, data: dir, speed: 1, wrap: func(h http.Handler) http.Handler {
+	s, err := start(context.Background(), options{listen: listen, data: dir, speed: 1, only: []string{"rooms"}, wrap: func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/sim/arm" {
 				armed.Store(true)
@@ -73,7 +73,7 @@ func child(dir, listen, kill string) {
 	}})
 	if err == nil {
 		if kill != "" {
-			_, err = s.demo.arduino.Faults.Add(faults.Fault{LimitOff: true})
+			_, err = s.rooms.demo.arduino.Faults.Add(faults.Fault{LimitOff: true})
 		}
 		if err == nil {
 			err = s.wait()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,14 +24,14 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), deadCommand())
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), deadCommand())
 	return root
 }
 
 func upCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
-		Use: "up", Short: "Start everything on this machine, with a sample office unless --config names a real one", Args: cobra.NoArgs,
+		Use: "up", Short: "Start everything on this machine, with sample systems unless --config names real ones", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := start(cmd.Context(), o)
 			if err != nil {
@@ -43,10 +44,11 @@ func upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the public paths and, without --config, of the dashboard and the simulators")
 	cmd.Flags().StringVar(&o.operator, "operator-listen", "127.0.0.1:8081", "with --config: loopback address of the dashboard")
 	cmd.Flags().StringVar(&o.data, "data", "data", "folder of everything that is kept")
-	cmd.Flags().StringVar(&o.config, "config", "", "folder of config.json and calendar_credentials.json of a real office")
+	cmd.Flags().StringVar(&o.folder, "config", "", "folder of the settings of real systems: config.json and calendar_credentials.json, campus.json")
+	cmd.Flags().StringSliceVar(&o.only, "bridges", nil, "run these bridges only: "+strings.Join(bridgeNames(), ", ")+"; default all, with --config those that it has settings of")
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
 	cmd.Flags().IntVar(&o.limit, "arduino-limit", 0, "requests a second that the sample Arduino account takes; default 10")
-	cmd.Flags().IntVar(&o.rooms, "rooms", 0, "rooms of the sample office; default eight")
+	cmd.Flags().IntVar(&o.size, "rooms", 0, "rooms of the sample office; default eight")
 	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second")
 	return cmd
 }

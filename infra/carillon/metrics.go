@@ -21,7 +21,7 @@ func newMetrics(s *system) *metrics {
 		Name: "carillon_request_duration_seconds", Help: "Time that a function took for a request, outside calls included.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	}, []string{"function", "code", "method"})}
-	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), state{s})
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), messageCounts{s})
 	return m
 }
 
@@ -34,9 +34,6 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// state reads, when asked, what is kept of rooms and messages.
-type state struct{ s *system }
-
 var (
 	descAge     = prometheus.NewDesc("carillon_room_data_age_seconds", "Time since the room's calendar was read.", []string{"room"}, nil)
 	descWatch   = prometheus.NewDesc("carillon_room_watch_seconds", "Time until the room's push channel ends.", []string{"room"}, nil)
@@ -45,40 +42,56 @@ var (
 	descDead    = prometheus.NewDesc("carillon_messages_dead", "Messages that could not be taken after all attempts.", []string{"subscription"}, nil)
 )
 
+// collectTime bounds the reading of what is kept, when metrics are asked for.
+const collectTime = 10 * time.Second
+
+func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, label string) {
+	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
+}
+
+// messageCounts reads, when asked, which messages wait.
+type messageCounts struct{ s *system }
+
 // Describe implements [prometheus.Collector].
-func (c state) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descAge, descWatch, descFaults, descWaiting, descDead} {
-		ch <- desc
+func (c messageCounts) Describe(ch chan<- *prometheus.Desc) { ch <- descWaiting; ch <- descDead }
+
+// Collect implements [prometheus.Collector].
+func (c messageCounts) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(c.s.ctx, collectTime)
+	defer cancel()
+	for name, n := range c.s.queue.Counts(ctx) {
+		gauge(ch, descWaiting, float64(n.Waiting), name)
+		gauge(ch, descDead, float64(n.Dead), name)
 	}
 }
 
-// Collect implements [prometheus.Collector].
-func (c state) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(c.s.ctx, 10*time.Second)
+// Describe implements [prometheus.Collector].
+func (b *officeBridge) Describe(ch chan<- *prometheus.Desc) {
+	ch <- descAge
+	ch <- descWatch
+	ch <- descFaults
+}
+
+// Collect implements [prometheus.Collector]: it reads what is kept of rooms.
+func (b *officeBridge) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(b.ctx, collectTime)
 	defer cancel()
-	gauge := func(desc *prometheus.Desc, value float64, label string) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
-	}
-	for name, n := range c.s.queue.Counts(ctx) {
-		gauge(descWaiting, float64(n.Waiting), name)
-		gauge(descDead, float64(n.Dead), name)
-	}
-	settings, err := c.s.settings.Get(ctx)
+	settings, err := b.settings.Get(ctx)
 	if err != nil {
 		return
 	}
-	now := c.s.clock.Now()
+	now := b.clock.Now()
 	for _, r := range settings.Rooms {
-		status, err := c.s.roomStatus(ctx, r.Name)
+		status, err := b.roomStatus(ctx, r.Name)
 		if err != nil {
 			continue
 		}
-		gauge(descFaults, float64(len(status.Faults)), r.Name)
+		gauge(ch, descFaults, float64(len(status.Faults)), r.Name)
 		if !status.FetchedAt.IsZero() {
-			gauge(descAge, now.Sub(status.FetchedAt).Seconds(), r.Name)
+			gauge(ch, descAge, now.Sub(status.FetchedAt).Seconds(), r.Name)
 		}
 		if !status.WatchExpires.IsZero() {
-			gauge(descWatch, status.WatchExpires.Sub(now).Seconds(), r.Name)
+			gauge(ch, descWatch, status.WatchExpires.Sub(now).Seconds(), r.Name)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 func (o *office) watch(room string) rooms.Watch {
 	o.t.Helper()
-	w, _, err := documents.Load[rooms.Watch](o.t.Context(), o.s.watches, rooms.WatchName(room))
+	w, _, err := documents.Load[rooms.Watch](o.t.Context(), o.s.rooms.watches, rooms.WatchName(room))
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func (o *office) watch(room string) rooms.Watch {
 
 // listed is when a room was last listed.
 func (o *office) listed(room string) time.Time {
-	for _, m := range o.s.recent.of(room) {
+	for _, m := range o.s.rooms.recent.of(room) {
 		if m.Topic == rooms.TopicEvents {
 			return m.At
 		}
@@ -162,7 +162,7 @@ func TestOldBugsOfBookings(t *testing.T) {
 	t.Run("14_everything_asked_and_told_for_each_change", func(*testing.T) {
 		time.Sleep(time.Second)
 		told := func() (n int) {
-			for _, c := range o.s.demo.arduino.Calls() {
+			for _, c := range o.s.rooms.demo.arduino.Calls() {
 				if c.Thing == "quiet_room" {
 					n++
 				}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -41,14 +42,17 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 	if err != nil {
 		return err
 	}
-	for pattern, h := range map[string]web.HandlerFunc{
-		"GET /operator/rooms":           s.roomsStatus,
+	operations := map[string]web.HandlerFunc{
 		"GET /operator/doctor":          s.doctor,
 		"GET /operator/dead":            s.deadLetters,
 		"GET /operator/dead/{id}":       s.deadLetter,
 		"POST /operator/dead/{id}/send": s.sendAgain,
 		"DELETE /operator/dead/{id}":    s.drop,
-	} {
+	}
+	for _, b := range s.bridges {
+		maps.Copy(operations, b.operations())
+	}
+	for pattern, h := range operations {
 		mux.Handle(pattern, web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			if !web.SameSecret(web.Bearer(r), key) {
 				return web.NewProblem(http.StatusUnauthorized, "Give the operator key of run.json in the data folder as the bearer token.", nil)
@@ -76,14 +80,18 @@ type roomStatus struct {
 	Faults       []string  `json:"faults"`
 }
 
-func (s *system) roomsStatus(w http.ResponseWriter, r *http.Request) error {
-	settings, err := s.settings.Get(r.Context())
+func (b *officeBridge) operations() map[string]web.HandlerFunc {
+	return map[string]web.HandlerFunc{"GET /operator/rooms": b.roomsStatus}
+}
+
+func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error {
+	settings, err := b.settings.Get(r.Context())
 	if err != nil {
 		return err
 	}
 	list := []roomStatus{}
 	for _, room := range settings.Rooms {
-		status, err := s.roomStatus(r.Context(), room.Name)
+		status, err := b.roomStatus(r.Context(), room.Name)
 		if err != nil {
 			return err
 		}
@@ -92,35 +100,32 @@ func (s *system) roomsStatus(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-func (s *system) roomStatus(ctx context.Context, name string) (roomStatus, error) {
-	snapshot, record, err := s.documents(ctx, name)
+func (b *officeBridge) roomStatus(ctx context.Context, name string) (roomStatus, error) {
+	snapshot, record, err := b.documents(ctx, name)
 	if err != nil {
 		return roomStatus{}, err
 	}
 	status := roomStatus{Room: name, FetchedAt: snapshot.FetchedAt, LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record)}
 	if !snapshot.FetchedAt.IsZero() {
-		status.DataAge = max(0, s.clock.Now().Sub(snapshot.FetchedAt)).Round(time.Second).String()
+		status.DataAge = max(0, b.clock.Now().Sub(snapshot.FetchedAt)).Round(time.Second).String()
 	}
 	if record.Channel != nil {
 		status.WatchExpires = record.Channel.Expiration
 	}
-	if doc, err := s.state.Get(ctx, rooms.SnapshotName(name)); err == nil {
+	if doc, err := b.state.Get(ctx, rooms.SnapshotName(name)); err == nil {
 		status.NextChange = doc.Metadata[rooms.MetaTransition]
 	}
 	return status, nil
 }
 
 // documents are what is kept of a room; the zero values where nothing is yet.
-func (s *system) documents(ctx context.Context, room string) (rooms.Snapshot, rooms.Watch, error) {
-	snapshot, _, err := documents.Load[rooms.Snapshot](ctx, s.state, rooms.SnapshotName(room))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+func (b *officeBridge) documents(ctx context.Context, room string) (rooms.Snapshot, rooms.Watch, error) {
+	snapshot, err := documents.LoadIfAny[rooms.Snapshot](ctx, b.state, rooms.SnapshotName(room))
+	if err != nil {
 		return snapshot, rooms.Watch{}, err
 	}
-	record, _, err := documents.Load[rooms.Watch](ctx, s.watches, rooms.WatchName(room))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
-		return snapshot, record, err
-	}
-	return snapshot, record, nil
+	record, err := documents.LoadIfAny[rooms.Watch](ctx, b.watches, rooms.WatchName(room))
+	return snapshot, record, err
 }
 
 // faultsOf are the sentences that tell a person what to mend.
@@ -135,19 +140,27 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 }
 
 func (s *system) doctor(w http.ResponseWriter, r *http.Request) error {
-	settings, fault := readSettings(r.Context(), s.config)
+	found := []finding{}
+	for _, b := range s.bridges {
+		found = append(found, b.examine(r.Context())...)
+	}
+	return web.WriteJSON(w, http.StatusOK, found)
+}
+
+func (b *officeBridge) examine(ctx context.Context) []finding {
+	settings, fault := readSettings(ctx, b.config)
 	if fault != nil {
-		return web.WriteJSON(w, http.StatusOK, []finding{*fault})
+		return []finding{*fault}
 	}
-	cal, err := s.calendar()
-	if err != nil {
-		return err
+	d := examination{settings: settings, arduinoURL: b.arduinoURL(), simulated: b.demo != nil}
+	var err error
+	if d.calendar, err = b.calendar(); err != nil {
+		return []finding{{"credentials", stateMissing, "not usable", "Put a service account's JSON key as " + rooms.CredentialsFile + " beside config.json."}}
 	}
-	d := examination{settings: settings, calendar: cal, arduinoURL: s.arduinoURL(), simulated: s.demo != nil}
-	if doc, err := s.config.Get(r.Context(), rooms.CredentialsFile); err == nil {
+	if doc, err := b.config.Get(ctx, rooms.CredentialsFile); err == nil {
 		d.credentials = doc.Data
 	}
-	return web.WriteJSON(w, http.StatusOK, d.examine(r.Context()))
+	return d.examine(ctx)
 }
 
 func (s *system) deadLetters(w http.ResponseWriter, r *http.Request) error {

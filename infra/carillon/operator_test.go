@@ -53,7 +53,7 @@ func TestOperatorsCommands(t *testing.T) {
 			t.Errorf("%v\n%s", err, out)
 		}
 		o.fault(simGoogle, faults.Fault{Status: 404, Path: "calendars/blue_room@"})
-		if err := o.s.demo.arduino.RemoveThing("green_room"); err != nil {
+		if err := o.s.rooms.demo.arduino.RemoveThing("green_room"); err != nil {
 			t.Fatal(err)
 		}
 		out, err = run(t, "doctor", "--data", dir, "--json")
@@ -70,7 +70,7 @@ func TestOperatorsCommands(t *testing.T) {
 		if len(missing) != 2 || !strings.HasPrefix(missing["calendar of blue_room"], "Share the calendar with") || !strings.HasPrefix(missing["Thing of green_room"], "Create a Thing named") {
 			t.Errorf("missing = %v", missing)
 		}
-		o.s.demo.google.Faults.Clear("")
+		o.s.rooms.demo.google.Faults.Clear("")
 	})
 	t.Run("dead", func(t *testing.T) {
 		if err := o.s.queue.Publish(t.Context(), rooms.TopicWatch, messages.Message{Data: []byte(`{"room_name":7}`), Attributes: map[string]string{"a": "\x1b[31mred"}}); err != nil {
@@ -201,8 +201,8 @@ func TestOfficesKeepApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, opts := range map[string]options{
-		"sample office":   {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: dir, config: folder, speed: 1},
-		"--speed is for":  {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: t.TempDir(), config: folder, speed: 60},
+		"sample office":   {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: dir, folder: folder, speed: 1},
+		"--speed is for":  {listen: "127.0.0.1:0", operator: "127.0.0.1:0", data: t.TempDir(), folder: folder, speed: 60},
 		"it must be 1 or": {listen: "127.0.0.1:0", data: t.TempDir(), speed: 0},
 	} {
 		if _, err := start(t.Context(), opts); err == nil || !strings.Contains(err.Error(), want) {
@@ -214,7 +214,7 @@ func TestOfficesKeepApart(t *testing.T) {
 func TestSmallOffices(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 10} {
-		o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, rooms: n, limit: 1000})
+		o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, size: n, limit: 1000})
 		var list []roomStatus
 		out, err := run(t, "rooms", "status", "--data", o.s.data, "--json")
 		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || len(list) != n {

@@ -48,12 +48,15 @@ func (r *recent) of(room string) []viewMessage {
 }
 
 // publisher breaks the circle between the functions, which publish, and the queue, which pushes to them.
-type publisher struct{ s *system }
+type publisher struct {
+	s    *system
+	seen func(topic string, m messages.Message, now time.Time)
+}
 
 func (p publisher) Publish(ctx context.Context, topic string, m messages.Message) error {
 	err := p.s.queue.Publish(ctx, topic, m)
 	if err == nil {
-		p.s.recent.add(topic, m, p.s.clock.Now().UTC())
+		p.seen(topic, m, p.s.clock.Now().UTC())
 	}
 	return err
 }

@@ -196,7 +196,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 			"summary": "Secret title", "organizer": map[string]any{"email": "boss@example.com"}, "attendees": []any{map[string]any{"email": "boss@example.com"}},
 			"start": dateTime(now), "end": dateTime(now.Add(time.Hour)),
 		}
-		if _, err := o.s.demo.google.Insert(calendarID("quiet_room"), event); err != nil {
+		if _, err := o.s.rooms.demo.google.Insert(calendarID("quiet_room"), event); err != nil {
 			t.Fatal(err)
 		}
 		o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "white_room"})

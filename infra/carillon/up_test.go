@@ -29,6 +29,9 @@ func newOfficeWith(t *testing.T, opts options) *office {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	opts.listen = "127.0.0.1:0"
+	if opts.only == nil && opts.folder == "" {
+		opts.only = []string{"rooms"}
+	}
 	s, err := start(ctx, opts)
 	if err != nil {
 		cancel()
@@ -107,7 +110,9 @@ func (o *office) add(room, title string, start, end time.Time) string {
 	return got["id"].(string)
 }
 
-func (o *office) value(room, variable string) any { return o.s.demo.arduino.Values(room)[variable] }
+func (o *office) value(room, variable string) any {
+	return o.s.rooms.demo.arduino.Values(room)[variable]
+}
 
 func (o *office) shows(limit time.Duration, room, variable string, want any) {
 	o.t.Helper()
@@ -243,7 +248,7 @@ func TestStartAgainOnTheSameData(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := start(ctx, options{listen: "127.0.0.1:0", data: dir, speed: 1})
+	s, err := start(ctx, options{listen: "127.0.0.1:0", data: dir, speed: 1, only: []string{"rooms"}})
 	if err != nil {
 		t.Fatal(err)
 	}

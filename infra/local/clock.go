@@ -114,7 +114,7 @@ func (c *Clock) Keep(ctx context.Context) {
 
 // A Job publishes a message on a schedule.
 type Job struct {
-	Schedule string // five cron fields, UTC
+	Schedule string // five cron fields, UTC unless CRON_TZ=zone stands before them
 	Topic    string
 	Message  messages.Message
 }

@@ -24,7 +24,7 @@ func calendar(name string, state campus.State) string {
 	cal.SetName(name)
 	cal.SetXWRCalName(name)
 	cal.SetXWRTimezone(zone.String())
-	cal.SetRefreshInterval(refresh, ics.WithValue("DURATION"))
+	cal.SetRefreshInterval(refresh)
 	cal.SetXPublishedTTL(refresh)
 	if len(state.Timetable) > 0 {
 		cal.AddVTimezone(ical.Timezone(zone, state.Timetable[0].Start, last(state.Timetable)))

@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -74,15 +73,15 @@ func (f function) get(w http.ResponseWriter, r *http.Request) error {
 	if !ok || name == "" || strings.ContainsAny(name, "/\\") {
 		return errNoFeed()
 	}
-	feeds, _, err := documents.Load[campus.Feeds](r.Context(), f.State, campus.FeedsName(name))
-	if errors.Is(err, documents.ErrNotFound) || err == nil && !feeds.Opens(r.URL.Query().Get("key")) {
-		return errNoFeed()
-	}
+	feeds, err := documents.LoadIfAny[campus.Feeds](r.Context(), f.State, campus.FeedsName(name))
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	state, _, err := documents.Load[campus.State](r.Context(), f.State, campus.StateName(name))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+	if !feeds.Opens(r.URL.Query().Get("key")) {
+		return errNoFeed()
+	}
+	state, err := documents.LoadIfAny[campus.State](r.Context(), f.State, campus.StateName(name))
+	if err != nil {
 		return web.Unavailable(err)
 	}
 	body := calendar(name, state)

@@ -116,11 +116,7 @@ func instance(settings *campus.Settings, name string) (campus.Instance, error) {
 }
 
 func (f function) state(ctx context.Context, name string) (campus.State, error) {
-	state, _, err := documents.Load[campus.State](ctx, f.State, campus.StateName(name))
-	if errors.Is(err, documents.ErrNotFound) {
-		err = nil
-	}
-	return state, err
+	return documents.LoadIfAny[campus.State](ctx, f.State, campus.StateName(name))
 }
 
 // A Status is an instance's line of GET /status.

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,11 +23,7 @@ type Feed struct {
 }
 
 func (f function) feeds(ctx context.Context, name string) (campus.Feeds, error) {
-	feeds, _, err := documents.Load[campus.Feeds](ctx, f.State, campus.FeedsName(name))
-	if errors.Is(err, documents.ErrNotFound) {
-		err = nil
-	}
-	return feeds, err
+	return documents.LoadIfAny[campus.Feeds](ctx, f.State, campus.FeedsName(name))
 }
 
 func shown(inst string, key campus.FeedKey) Feed {

@@ -2,45 +2,16 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', messages: 'Last messages', events: ' events', failed: 'That did not work: ', lost: 'Carillon does not answer.', faults: 'Let a neighbour fail', faultsHint: 'A fault holds for its seconds or times, else until you end it. The fields are in docs/rooms.md.', start: 'Start', end: 'End', hits: ' times met' },
-  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', messages: 'Derniers messages', events: ' événements', failed: 'Échec : ', lost: 'Carillon ne répond pas.', faults: 'Faire échouer un voisin', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans docs/rooms.md.', start: 'Démarrer', end: 'Terminer', hits: ' fois rencontrée' },
+  en: { free: 'Free', busy: 'Busy', next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', read: 'Calendar read at ', channel: 'notified until ', none: 'Nothing planned', booked: 'Booked', messages: 'Last messages', events: ' events' },
+  fr: { free: 'Libre', busy: 'Occupée', next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Commence dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', read: 'Agenda lu à ', channel: 'notifié jusqu’au ', none: 'Rien de prévu', booked: 'Réservé', messages: 'Derniers messages', events: ' événements' },
 };
-const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
 const t = TEXT[lang];
-document.documentElement.lang = lang;
 
 const main = document.getElementById('rooms');
-const message = document.getElementById('message');
 const cards = new Map();
 let now = new Date();
 
-function say(text, error) {
-  message.textContent = text;
-  message.className = error ? 'error' : '';
-}
-
-async function send(method, path, body) {
-  const response = await fetch(path, { method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
-  const text = await response.text();
-  const answer = text ? JSON.parse(text) : {};
-  if (!response.ok) {
-    throw new Error(answer.detail || (answer.error && (answer.error.message || answer.error)) || String(response.status));
-  }
-  return answer;
-}
-
-async function act(run, done) {
-  try {
-    await run();
-    say(done || '', false);
-  } catch (error) {
-    say(t.failed + error.message, true);
-  }
-  await refresh();
-}
-
 const events = (room, id) => 'dashboard/calendar/calendar/v3/calendars/' + encodeURIComponent(room.calendar_id) + '/events' + (id ? '/' + encodeURIComponent(id) : '');
-const clock = (iso, zone) => new Date(iso).toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
 
 function card(room) {
   const node = document.getElementById('room').content.firstElementChild.cloneNode(true);
@@ -76,18 +47,9 @@ function meeting(room, m, editable) {
   title.textContent = m.title;
   item.append(time, title);
   if (!editable) return item;
-  const button = (text, hint, run) => {
-    const b = document.createElement('button');
-    b.type = 'button';
-    b.textContent = text;
-    b.title = hint;
-    b.setAttribute('aria-label', hint + ' : ' + m.title);
-    b.addEventListener('click', run);
-    item.append(b);
-  };
   const shift = (iso) => ({ dateTime: new Date(new Date(iso).getTime() + 15 * 60000).toISOString() });
-  button(t.later, t.laterHint, () => act(() => send('PATCH', events(room, m.id), { start: shift(m.start), end: shift(m.end) })));
-  button(t.del, t.delHint, () => act(() => send('DELETE', events(room, m.id))));
+  item.append(button(t.later, t.laterHint, m.title, () => act(() => send('PATCH', events(room, m.id), { start: shift(m.start), end: shift(m.end) }))));
+  item.append(button(t.del, t.delHint, m.title, () => act(() => send('DELETE', events(room, m.id)))));
   return item;
 }
 
@@ -136,69 +98,21 @@ const PRESETS = [
   ['Arduino 2 s slow', 'sim/iotcloud', { latency_ms: 2000, seconds: 60 }],
   ['Arduino: no limit', 'sim/iotcloud', { limit_off: true }],
 ];
-const faults = document.getElementById('faults');
-
-function setUpFaults() {
-  const find = (selector) => faults.querySelector(selector);
-  faults.hidden = false;
-  find('summary').textContent = t.faults;
-  find('.hint').textContent = t.faultsHint;
-  find('button').textContent = t.start;
-  for (const [selector, label] of [['.preset', t.faults], ['.target', 'Google / Arduino'], ['.json', 'JSON']]) find(selector).setAttribute('aria-label', label);
-  PRESETS.forEach(([name], i) => find('.preset').add(new Option(name, i)));
-  const choose = () => {
-    const [, target, fault] = PRESETS[find('.preset').value];
-    find('.target').value = target;
-    find('.json').value = JSON.stringify(fault);
-  };
-  find('.preset').addEventListener('change', choose);
-  choose();
-  find('form').addEventListener('submit', (submit) => {
-    submit.preventDefault();
-    act(async () => send('POST', find('.target').value + '/_faults', JSON.parse(find('.json').value)));
-  });
-}
-
-async function showFaults() {
-  const lines = [];
-  for (const target of ['sim/googlecal', 'sim/iotcloud']) {
-    for (const { id, hits, ...fault } of await send('GET', target + '/_faults')) {
-      const line = document.createElement('li');
-      const text = document.createElement('span');
-      text.textContent = target + ' ' + JSON.stringify(fault) + ' · ' + hits + t.hits;
-      const end = document.createElement('button');
-      end.type = 'button';
-      end.textContent = t.end;
-      end.addEventListener('click', () => act(() => send('DELETE', target + '/_faults/' + id)));
-      line.append(text, end);
-      lines.push([target + id + hits, line]);
-    }
-  }
-  const key = lines.map(([name]) => name).join();
-  if (faults.dataset.key === key) return; // leaves the focus where it is
-  faults.dataset.key = key;
-  faults.querySelector('ul').replaceChildren(...lines.map(([, line]) => line));
-}
-
 async function refresh() {
-  try {
+  await keepShowing(async () => {
     const view = await send('GET', 'dashboard/rooms');
     now = new Date(view.now);
-    const zone = view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'; // the rooms', not this browser's
-    document.getElementById('clock').textContent = now.toLocaleString(lang, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23', timeZone: zone }) + ' · ' + zone;
+    showClock(now, view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'); // the rooms' zone, not this browser's
     view.rooms.forEach((room) => show(room, view.editable));
     if (view.editable) {
-      if (faults.hidden) setUpFaults();
+      if (faults.hidden) faultPanel(PRESETS);
       await showFaults();
     }
-    if (message.textContent === t.lost) say('', false);
-  } catch (error) {
-    say(t.lost, true);
-  }
+  });
 }
 
 async function loop() {
   await refresh();
   setTimeout(loop, 500);
 }
-loop();
+navigate('rooms').then(loop, loop);

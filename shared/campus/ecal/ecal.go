@@ -94,6 +94,12 @@ func Sign(secret string, query map[string]string, body []byte) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// Calendar returns a calendar's name; [ErrNotFound] where the key has none of this id.
+func (c *Client) Calendar(ctx context.Context, id string) (string, error) {
+	_, data, err := c.call(ctx, http.MethodGet, "/calendar/"+url.PathEscape(id), map[string]string{}, nil)
+	return one(data).Name, err
+}
+
 // List returns every event of a calendar, past ones and drafts too, with times in a zone. It reads to
 // the end or fails: half a list would look like deletions.
 func (c *Client) List(ctx context.Context, calendarID, zone string) ([]campus.Event, error) {

@@ -86,6 +86,16 @@ func (c *Client) Timetable(ctx context.Context, window calendar.Interval) ([]jso
 	return lessons(p, err)
 }
 
+// Reach looks for the login form and sends nothing to it.
+func (c *Client) Reach(ctx context.Context) error {
+	p, err := c.get(ctx, c.inst.CAS+"?service="+url.QueryEscape(strings.TrimRight(c.inst.Host, "/")+"/"))
+	if err != nil {
+		return err
+	}
+	_, err = c.formTarget(p)
+	return err
+}
+
 // address is the one call for a window. The dates are days of the campus's wall clock written as UTC.
 func (c *Client) address(window calendar.Interval) string {
 	first, last := window.Start.In(c.inst.Zone()), window.End.In(c.inst.Zone()).Add(-time.Second)

@@ -110,6 +110,15 @@ func Load[T any](ctx context.Context, b Bucket, name string) (T, int64, error) {
 	return value, doc.Generation, nil
 }
 
+// LoadIfAny reads name into a T as [Load] does; a missing document is the zero T.
+func LoadIfAny[T any](ctx context.Context, b Bucket, name string) (T, error) {
+	value, _, err := Load[T](ctx, b, name)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return value, err
+}
+
 // Store writes value as JSON where the generation is still gen; see [Bucket].
 func Store[T any](ctx context.Context, b Bucket, name string, gen int64, value T, metadata map[string]string) (int64, error) {
 	data, err := json.Marshal(value)

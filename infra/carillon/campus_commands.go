@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/shared/campus"
+)
+
+func campusCommand() *cobra.Command {
+	var o remote
+	parent := &cobra.Command{Use: "campus", Short: "The timetables of the running system"}
+	o.flags(parent)
+	parent.AddCommand(campusSync(&o), campusStatus(&o), campusFeed(&o), campusImport())
+	return parent
+}
+
+// errFailed makes the exit status 1; the table has said why.
+var errFailed = errors.New("a run failed")
+
+func campusSync(o *remote) *cobra.Command {
+	var req sync.Request
+	var allow int
+	cmd := &cobra.Command{
+		Use: "sync", Short: "Bring the calendars to the timetables now, and say what was done", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("allow-deletes") {
+				req.AllowDeletes = &allow
+			}
+			resp, err := o.request(cmd.Context(), http.MethodPost, "/operator/campus/sync", req, 0)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			runs, err := follow(resp.Body, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := o.show(cmd.OutOrStdout(), runs, func(t *tabwriter.Writer) { runsTable(t, runs) }); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(runs, func(r campus.Run) bool { return r.Fault != nil }) {
+				return errFailed
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&req.Instance, "instance", "", "one instance; default all")
+	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "show what would be done, and change nothing")
+	cmd.Flags().IntVar(&allow, "allow-deletes", 0, "let up to this many vanished classes be deleted")
+	_ = cmd.RegisterFlagCompletionFunc("instance", o.instances)
+	return cmd
+}
+
+// follow reads a run's stream; on a terminal a bar shows how far it is.
+func follow(stream io.Reader, terminal io.Writer) ([]campus.Run, error) {
+	runs := []campus.Run{}
+	var bar *progressbar.ProgressBar
+	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var l sync.Line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return runs, errors.New("the system's answer is not readable")
+		}
+		if l.Run != nil {
+			runs = append(runs, *l.Run)
+		}
+		if file, ok := terminal.(*os.File); ok && l.Progress != nil && term.IsTerminal(int(file.Fd())) {
+			if bar == nil {
+				bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(terminal), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+			}
+			bar.Describe(plain(l.Progress.Instance + ": " + l.Progress.Step))
+			bar.ChangeMax(max(1, l.Progress.Total))
+			_ = bar.Set(l.Progress.Done)
+		}
+	}
+	if bar != nil {
+		_ = bar.Clear()
+	}
+	if lines.Err() != nil {
+		return runs, errors.New("the system went away in the middle of the run; run it again: nothing is lost")
+	}
+	return runs, nil
+}
+
+// runsTable is the plan of each run, then its counts.
+func runsTable(t *tabwriter.Writer, runs []campus.Run) {
+	for _, r := range runs {
+		if len(r.Changes) > 0 {
+			row(t, "INSTANCE", "WHAT", "WHEN", "CLASS", "WHY")
+			for _, c := range r.Changes {
+				row(t, r.Instance, c.What, c.When, c.Title, joinNonEmpty(c.Why, c.Error))
+			}
+			_ = t.Flush()
+			row(t)
+		}
+	}
+	row(t, "INSTANCE", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "HELD BACK", "VERIFIED", "")
+	for _, r := range runs {
+		note := ""
+		if r.DryRun {
+			note = "dry run: nothing was changed"
+		}
+		if r.Fault != nil {
+			note = r.Fault.Detail + " " + r.Fault.Do
+		}
+		row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, yes(r.Verified), joinNonEmpty(note, strings.Join(r.Unreadable, "; ")))
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func joinNonEmpty(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
+}
+
+func campusStatus(o *remote) *cobra.Command {
+	var only string
+	cmd := &cobra.Command{
+		Use: "status", Short: "Per instance: last run, next run, counts, and what is held back and why", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := []sync.Status{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/campus/status", &list); err != nil {
+				return err
+			}
+			if only != "" {
+				list = slices.DeleteFunc(list, func(s sync.Status) bool { return s.Instance != only })
+				if len(list) == 0 {
+					return fmt.Errorf("no instance is named %q", only)
+				}
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) { statusTable(t, list) })
+		},
+	}
+	cmd.Flags().StringVar(&only, "instance", "", "one instance; default all")
+	_ = cmd.RegisterFlagCompletionFunc("instance", o.instances)
+	return cmd
+}
+
+func statusTable(t *tabwriter.Writer, list []sync.Status) {
+	row(t, "INSTANCE", "LAST RUN", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "VERIFIED", "NEXT RUN", "FEEDS", "STATE")
+	for _, s := range list {
+		run, state := s.Run, "ok"
+		if run == nil {
+			run, state = &campus.Run{}, "has not run yet"
+		}
+		if run.Fault != nil {
+			state = fmt.Sprintf("%d failed: %s %s", s.Failures, run.Fault.Detail, run.Fault.Do)
+		}
+		if s.Busy {
+			state = "at work"
+		}
+		row(t, s.Instance, when(run.Began), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), yes(run.Verified), when(s.NextRun), s.Feeds, state)
+	}
+	_ = t.Flush()
+	for _, s := range list {
+		for i, h := range s.Held {
+			if i == 0 {
+				row(t)
+				row(t, "INSTANCE", "HELD BACK", "CLASS", "WHY")
+			}
+			row(t, s.Instance, when(h.Class.Start), h.Class.Title, h.Reason)
+		}
+		if s.Run == nil {
+			continue
+		}
+		for _, c := range s.Run.Changes {
+			if c.Error != "" {
+				row(t, s.Instance, c.What+" "+c.When, c.Title, c.Error)
+			}
+		}
+		for _, why := range s.Run.Unreadable {
+			row(t, s.Instance, "not readable", "", why)
+		}
+	}
+}
+
+// instances completes the names of instances.
+func (o *remote) instances(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var list []sync.Status
+	if o.call(cmd.Context(), http.MethodGet, "/operator/campus/status", &list) != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Instance)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func campusFeed(o *remote) *cobra.Command {
+	parent := &cobra.Command{Use: "feed", Short: "Addresses under which a phone subscribes to a timetable"}
+	var label string
+	create := &cobra.Command{
+		Use: "create INSTANCE", Short: "Make an address; it is shown this once", Args: cobra.ExactArgs(1), ValidArgsFunction: o.instances,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var made sync.Feed
+			if err := o.send(cmd.Context(), http.MethodPost, "/operator/campus/feeds", map[string]string{"instance": args[0], "label": label}, &made); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), made, func(t *tabwriter.Writer) {
+				row(t, "id", made.ID)
+				row(t, "path", made.Path)
+				row(t, "", "Put the system's public address before the path. Who has it can read the timetable; it is not shown again.")
+			})
+		},
+	}
+	create.Flags().StringVar(&label, "label", "", "whose phone it is for")
+	parent.AddCommand(create, &cobra.Command{
+		Use: "list", Short: "List the addresses, without their keys", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := []sync.Feed{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/campus/feeds", &list); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
+				row(t, "ID", "INSTANCE", "CREATED", "LABEL")
+				for _, f := range list {
+					row(t, f.ID, f.Instance, when(f.Created), cmp.Or(f.Label, "-"))
+				}
+			})
+		},
+	}, &cobra.Command{
+		Use: "revoke ID...", Short: "End addresses at once", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var faults []error
+			for _, id := range args {
+				if err := o.call(cmd.Context(), http.MethodDelete, "/operator/campus/feeds/"+url.PathEscape(id), nil); err != nil {
+					faults = append(faults, fmt.Errorf("%s: %w", id, err))
+				}
+			}
+			return errors.Join(faults...)
+		},
+	})
+	return parent
+}

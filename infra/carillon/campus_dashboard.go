@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+func (b *campusBridge) pages(handle func(pattern string, h http.Handler)) {
+	handle("GET /dashboard/campus", web.HandlerFunc(b.overview))
+	handle("POST /dashboard/campus/sync", web.HandlerFunc(b.syncFromDashboard))
+	if b.demo != nil {
+		handle("/dashboard/campus/timetable/", http.StripPrefix("/dashboard/campus/timetable", web.HandlerFunc(b.editTimetable)))
+	}
+}
+
+// campusView is an instance on the dashboard.
+type campusView struct {
+	sync.Status
+
+	TimeZone string      `json:"time_zone"`
+	School   []viewClass `json:"school"`   // what MonCampus has; where it is real, as last read
+	Calendar []viewClass `json:"calendar"` // what ECAL has; where it is real, as last written
+}
+
+type viewClass struct {
+	ID    string    `json:"id"`
+	Title string    `json:"title"`
+	Room  string    `json:"room"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// shownDays is how far ahead the page shows.
+const shownDays = 14
+
+func (b *campusBridge) overview(w http.ResponseWriter, r *http.Request) error {
+	statuses, err := b.statuses(r.Context())
+	if err != nil {
+		return err
+	}
+	views := []campusView{}
+	for _, status := range statuses {
+		view, err := b.view(r.Context(), status)
+		if err != nil {
+			return err
+		}
+		views = append(views, view)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.clock.Now().UTC(), "editable": b.demo != nil, "instances": views})
+}
+
+// statuses are the function's own.
+func (b *campusBridge) statuses(ctx context.Context) ([]sync.Status, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/status", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	var list []sync.Status
+	answer := bufferedAnswer{header: http.Header{}}
+	b.sync.ServeHTTP(&answer, r)
+	return list, json.Unmarshal(answer.body.Bytes(), &list)
+}
+
+// bufferedAnswer is an answer that is read in this process.
+type bufferedAnswer struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (a *bufferedAnswer) Header() http.Header         { return a.header }
+func (a *bufferedAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *bufferedAnswer) WriteHeader(int)             {}
+
+func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView, error) {
+	settings, err := b.settings.Get(ctx)
+	if err != nil {
+		return campusView{}, err
+	}
+	state, err := b.stateOf(ctx, status.Instance)
+	if err != nil {
+		return campusView{}, err
+	}
+	inst, _ := settings.Instance(status.Instance)
+	view := campusView{Status: status, TimeZone: inst.Zone().String(), School: []viewClass{}, Calendar: []viewClass{}}
+	if b.demo != nil {
+		view.School, view.Calendar = b.demo.school(inst), b.demo.calendar(inst)
+	} else {
+		for _, c := range state.Timetable {
+			shown := viewClass{c.ID, c.Title, c.Room, c.Start, c.End}
+			view.School = append(view.School, shown)
+			if state.Sent[c.ID].Core != "" {
+				view.Calendar = append(view.Calendar, shown)
+			}
+		}
+	}
+	from := b.clock.Now().Truncate(time.Hour).Add(-12 * time.Hour)
+	far := func(c viewClass) bool { return c.End.Before(from) || c.Start.After(from.AddDate(0, 0, shownDays)) }
+	view.School, view.Calendar = slices.DeleteFunc(view.School, far), slices.DeleteFunc(view.Calendar, far)
+	return view, nil
+}
+
+func (d *campusDemo) school(inst campus.Instance) []viewClass {
+	list := []viewClass{}
+	for _, l := range d.wigor.Lessons(inst.Username) {
+		list = append(list, viewClass{strconv.FormatInt(l.ID, 10), l.Title, l.Rooms, l.Start, l.End})
+	}
+	return list
+}
+
+func (d *campusDemo) calendar(inst campus.Instance) []viewClass {
+	list := []viewClass{}
+	for _, e := range d.ecal.Events(inst.ECALCalendar) {
+		start, err := time.ParseInLocation("2006-01-02 15:04", e.StartDate+" "+e.StartTime, inst.Zone())
+		end, err2 := time.ParseInLocation("2006-01-02 15:04", e.EndDate+" "+e.EndTime, inst.Zone())
+		if err == nil && err2 == nil {
+			list = append(list, viewClass{e.ID, e.Name, e.Location, start, end})
+		}
+	}
+	return list
+}
+
+// syncFromDashboard runs one instance as `carillon campus sync` does, and answers its run.
+func (b *campusBridge) syncFromDashboard(w http.ResponseWriter, r *http.Request) error {
+	r.URL = &url.URL{Path: "/sync"}
+	answer := bufferedAnswer{header: http.Header{}}
+	b.sync.ServeHTTP(&answer, r)
+	for line := range bytes.Lines(answer.body.Bytes()) {
+		var l sync.Line
+		if json.Unmarshal(line, &l) == nil && l.Run != nil {
+			return web.WriteJSON(w, http.StatusOK, l.Run)
+		}
+	}
+	var p web.Problem
+	if json.Unmarshal(answer.body.Bytes(), &p) == nil && p.Status != 0 {
+		return &p
+	}
+	return web.NewProblem(http.StatusServiceUnavailable, "The run did not end.", nil)
+}
+
+// editTimetable passes a change to the simulated MonCampus.
+func (b *campusBridge) editTimetable(w http.ResponseWriter, r *http.Request) error {
+	inner := r.Clone(r.Context())
+	inner.URL = &url.URL{Path: "/_timetable" + strings.TrimSuffix(r.URL.Path, "/")}
+	b.demo.wigor.ServeHTTP(w, inner)
+	return nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
+	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
+	"github.com/carillon-calendar/carillon/shared/campus"
+)
+
+// The sample students: name, password, group, ECAL calendar.
+var demoStudents = []struct{ name, password, group, calendar string }{
+	{"lea", "lea-demo", "B3 DS 26/27 EPSI TLS", "64229d018723a1000e07da01"},
+	{"hugo", "hugo-demo", "B2 G1 26/27 EPSI TLS", "64229d018723a1000e07da02"},
+}
+
+// The sample's ECAL account.
+const (
+	demoECALKey    = "demo-ecal-key"
+	demoECALSecret = "demo-ecal-secret"
+)
+
+// A campusDemo is the simulated school and the simulated ECAL.
+type campusDemo struct {
+	wigor *simwigor.Server
+	ecal  *simecal.Server
+}
+
+func openCampusDemo(b *campusBridge) (*campusDemo, error) {
+	school, err := simwigor.New("/sim/wigor", b.clock.Now, b.db.Records("sim/wigor"))
+	if err != nil {
+		return nil, err
+	}
+	calendars, err := simecal.New(b.clock.Now, b.db.Records("sim/ecal"))
+	if err != nil {
+		return nil, err
+	}
+	d := &campusDemo{school, calendars}
+	names := map[string]string{}
+	for i, s := range demoStudents {
+		names[s.calendar] = "Emploi du temps " + s.name
+		fresh := len(school.Lessons(s.name)) == 0
+		if err := school.AddStudent(s.name, s.password, s.group); err != nil {
+			return nil, err
+		}
+		seeded, err := b.db.Setting(b.ctx, "campus demo "+s.name, func() string { return "" })
+		if err != nil {
+			return nil, err
+		}
+		if seeded != "" || !fresh {
+			continue
+		}
+		if err := school.Put(s.name, sampleLessons(b.clock.Now(), i)...); err != nil {
+			return nil, err
+		}
+		if err := b.db.SetSetting(b.ctx, "campus demo "+s.name, "seeded"); err != nil {
+			return nil, err
+		}
+	}
+	if err := calendars.AddAccount(simecal.Account{Key: demoECALKey, Secret: demoECALSecret}, names); err != nil {
+		return nil, err
+	}
+	return d, d.configure(b)
+}
+
+// configure writes the sample campus.json, at each start because the address may be another.
+func (d *campusDemo) configure(b *campusBridge) error {
+	var list []map[string]any
+	for _, s := range demoStudents {
+		list = append(list, map[string]any{
+			"instance_name": s.name, "moncampus_username": s.name, "moncampus_password": s.password,
+			"moncampus_start_date": "-7d", "moncampus_end_date": "+60d",
+			"moncampus_host": b.url + "/sim/wigor", "moncampus_cas_url": b.url + "/sim/wigor/cas/login",
+			"ecal_url": b.url + "/sim/ecal/apiv2", "ecal_api_key": demoECALKey, "ecal_api_secret": demoECALSecret, "ecal_calendar_id": s.calendar,
+		})
+	}
+	data, err := json.Marshal(map[string]any{"instances": list})
+	if err != nil {
+		return err
+	}
+	return b.writeSample(campus.SettingsFile, data)
+}
+
+// Sample lessons: title, rooms as MonCampus writes them, how they are held.
+var demoLessons = []struct{ title, rooms, mode string }{
+	{"Bases de données", "BB-205(BALMA B)", "Présentiel"},
+	{"Anglais professionnel", "SALLE_19(DISTANCIEL)", "Distanciel"},
+	{"Workshop - Créativité & Innovation", "M: BB-303, BB-307", "Mixte"},
+	{"No SQL", "BB-108(BALMA B)", "Présentiel"},
+	{"Gestion de projet", "Cafétéria(BALMA B)", "Présentiel"},
+	{"Devoir surveillé", "Aucune", "Présentiel"},
+	{"Réseaux", "BB-110(BALMA B)", "Présentiel"},
+}
+
+// sampleLessons are two lessons each working day, from a week ago to six weeks ahead.
+func sampleLessons(now time.Time, student int) []simwigor.Lesson {
+	zone, err := time.LoadLocation(demoZone)
+	if err != nil {
+		panic(err) // the zones are part of the program
+	}
+	year, month, day := now.In(zone).Date()
+	var lessons []simwigor.Lesson
+	n := student * 3
+	for d := -7; d <= 42; d++ {
+		date := time.Date(year, month, day+d, 0, 0, 0, 0, zone)
+		if date.Weekday() == time.Saturday || date.Weekday() == time.Sunday {
+			continue
+		}
+		for half, hours := range [][2]int{{9, 12}, {13, 17}} {
+			kind := demoLessons[n%len(demoLessons)]
+			n++
+			at := func(hour int) time.Time {
+				return time.Date(date.Year(), date.Month(), date.Day(), hour, 30*half, 0, 0, zone)
+			}
+			l := simwigor.Lesson{
+				ID: int64(9_000_000 + 1000*student + n), Title: kind.title, Rooms: kind.rooms, Mode: kind.mode, Teacher: fmt.Sprintf("ENSEIGNANT %02d", n%9+1),
+				Start: at(hours[0]), End: at(hours[1]),
+			}
+			if kind.mode != "Présentiel" && d == 0 {
+				l.Links = []string{fmt.Sprintf("https://teams.example/l/%d", l.ID)}
+			}
+			lessons = append(lessons, l)
+		}
+	}
+	return lessons
+}

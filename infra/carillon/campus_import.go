@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/campus"
+)
+
+// campusImport reads the settings of the program before Carillon.
+func campusImport() *cobra.Command {
+	var folder, name string
+	cmd := &cobra.Command{
+		Use: "import-config FILE", Short: "Add the instance of an old config.yml to campus.json", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			inst, err := readOldConfig(args[0], name)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(folder, campus.SettingsFile)
+			if err := addInstance(cmd, path, inst); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s has the instance %s now. It holds passwords: keep it readable by you alone, or put env:NAME or file:PATH in their place.\n", path, inst["instance_name"])
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&folder, "config", ".", "folder of campus.json")
+	cmd.Flags().StringVar(&name, "name", "", "name of the instance; default the file's instance_name, else its moncampus_username")
+	_ = cmd.MarkFlagDirname("config")
+	return cmd
+}
+
+// oldKeys are the keys of config.yml that campus.json has too; error_file_path is of no use any more.
+var oldKeys = []string{
+	"moncampus_username", "moncampus_password", "moncampus_start_date", "moncampus_end_date",
+	"ecal_api_key", "ecal_api_secret", "ecal_calendar_id", "instance_name",
+}
+
+// readOldConfig reads a config.yml, with or without its first line [CONFIG]. Values are
+// taken as they are written: a password of digits stays a text.
+func readOldConfig(path, name string) (map[string]any, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the person names the file
+	if err != nil {
+		return nil, err
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	if strings.EqualFold(strings.TrimSpace(string(first)), "[CONFIG]") {
+		data = rest
+	}
+	var file map[string]yaml.Node
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("%s is no config.yml: a line is not `key: value`", path) // the parser's own text quotes values
+	}
+	inst := map[string]any{}
+	for key, node := range file {
+		if slices.Contains(oldKeys, key) && node.Kind == yaml.ScalarNode && node.Value != "" {
+			inst[key] = strings.TrimSpace(node.Value)
+		}
+	}
+	if inst["moncampus_username"] == nil || inst["moncampus_password"] == nil {
+		return nil, fmt.Errorf("%s has no moncampus_username and moncampus_password", path)
+	}
+	if name != "" {
+		inst["instance_name"] = name
+	}
+	if inst["instance_name"] == nil {
+		inst["instance_name"] = instanceName(fmt.Sprint(inst["moncampus_username"]))
+	}
+	return inst, nil
+}
+
+// instanceName makes a name that the schema takes of a username, which may be an e-mail address.
+func instanceName(username string) string {
+	username, _, _ = strings.Cut(username, "@")
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			return r
+		default:
+			return '-'
+		}
+	}, username), ".-_")
+}
+
+// addInstance adds an instance to a campus.json, which is made if there is none, and checks the whole.
+func addInstance(cmd *cobra.Command, path string, inst map[string]any) error {
+	file := map[string]any{"instances": []any{}}
+	data, err := os.ReadFile(path) //nolint:gosec // the person names the folder
+	if err == nil {
+		err = json.Unmarshal(data, &file)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	list, _ := file["instances"].([]any)
+	for _, other := range list {
+		if o, ok := other.(map[string]any); ok && o["instance_name"] == inst["instance_name"] {
+			return fmt.Errorf("%s has an instance %s already: name this one with --name", path, inst["instance_name"])
+		}
+	}
+	file["instances"] = append(list, inst)
+	if data, err = json.MarshalIndent(file, "", "  "); err != nil {
+		return err
+	}
+	if err := check(cmd, data); err != nil {
+		return err
+	}
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+// check holds settings against the schema, before they are written.
+func check(cmd *cobra.Command, data []byte) error {
+	dir, err := os.MkdirTemp("", "carillon-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, campus.SettingsFile), data, 0o600); err != nil {
+		return err
+	}
+	settings, err := campus.LoadSettings(local.Folder(dir))
+	if err != nil {
+		return err
+	}
+	_, err = settings.Get(cmd.Context())
+	return err
+}
