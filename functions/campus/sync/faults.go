@@ -18,6 +18,7 @@ var errKnownRefused = errors.New("MonCampus has refused this username and passwo
 const (
 	codeRefused     = "moncampus_refused"
 	codeIncomplete  = "moncampus_incomplete"
+	codeLogin       = "moncampus_login"
 	codeClock       = "moncampus_clock"
 	codeECALRefused = "ecal_refused"
 	codeECALUnknown = "ecal_calendar"
@@ -43,6 +44,13 @@ var meanings = map[string]meaning{
 	codeIncomplete: {
 		map[string]string{"en": "MonCampus's timetable did not come whole.", "fr": "L’emploi du temps de MonCampus n’est pas arrivé en entier."},
 		map[string]string{"en": "Nothing was changed; the next run tries again. If it goes on, look whether MonCampus works in a browser.", "fr": "Rien n’a été modifié ; le prochain passage réessaiera. Si cela dure, vérifiez que MonCampus fonctionne dans un navigateur."},
+	},
+	codeLogin: {
+		map[string]string{"en": "MonCampus asks for something else than a username and password.", "fr": "MonCampus demande autre chose qu’un identifiant et un mot de passe."},
+		map[string]string{
+			"en": "Log in to MonCampus with a browser as {instance} and do what it asks for (a new password, a consent). If it only shows the timetable, check moncampus_cas_url and moncampus_host in campus.json.",
+			"fr": "Connectez-vous à MonCampus avec un navigateur pour {instance} et faites ce qu’il demande (nouveau mot de passe, accord). S’il montre simplement l’emploi du temps, vérifiez moncampus_cas_url et moncampus_host dans campus.json.",
+		},
 	},
 	codeClock: {
 		map[string]string{"en": "MonCampus's times are no longer written as before.", "fr": "Les heures de MonCampus ne sont plus écrites comme avant."},
@@ -104,6 +112,8 @@ func code(err error) string {
 	switch {
 	case errors.Is(err, wigor.ErrRefused), errors.Is(err, errKnownRefused):
 		return codeRefused
+	case errors.Is(err, wigor.ErrLogin):
+		return codeLogin
 	case errors.Is(err, wigor.ErrIncomplete):
 		return codeIncomplete
 	case errors.Is(err, campus.ErrOddHours), errors.Is(err, campus.ErrShifted):

@@ -30,8 +30,8 @@ var (
 	ErrRefused = errors.New("MonCampus refused the username and password")
 	// ErrIncomplete says that the timetable did not come whole.
 	ErrIncomplete = errors.New("MonCampus's timetable did not come whole")
-
-	errLogin = errors.New("MonCampus asks for something else than a username and password")
+	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for it.
+	ErrLogin = errors.New("MonCampus asks for something else than a username and password")
 )
 
 const (
@@ -81,6 +81,9 @@ func (c *Client) Timetable(ctx context.Context, window calendar.Interval) ([]jso
 	p, err := c.logIn(ctx, address)
 	if err == nil && p.form != nil { // logged in, and shown the login form once more
 		p, err = c.logIn(ctx, address)
+	}
+	if err == nil && p.form != nil {
+		err = ErrLogin
 	}
 	c.loggedIn = err == nil
 	return lessons(p, err)
@@ -213,7 +216,7 @@ func (c *Client) logIn(ctx context.Context, service string) (*page, error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, errLogin
+		return nil, ErrLogin
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Referer", p.at.Scheme+"://"+p.at.Host+p.at.Path)
@@ -227,7 +230,7 @@ func (c *Client) logIn(ctx context.Context, service string) (*page, error) {
 	case next == nil && answer.form != nil: // the form again: with 401, or with 200 from some builds
 		return nil, ErrRefused
 	case next == nil || next.Query().Get("ticket") == "":
-		return nil, errLogin
+		return nil, ErrLogin
 	}
 	return c.get(ctx, next.String())
 }
@@ -236,11 +239,11 @@ func (c *Client) logIn(ctx context.Context, service string) (*page, error) {
 func (c *Client) formTarget(p *page) (*url.URL, error) {
 	cas, err := url.Parse(c.inst.CAS)
 	if err != nil || p.form.Get("execution") == "" && p.form.Get("lt") == "" {
-		return nil, errLogin
+		return nil, ErrLogin
 	}
 	target, err := p.at.Parse(p.action)
-	if err != nil || target.Host != cas.Host || target.Scheme != cas.Scheme {
-		return nil, errors.New("the login form does not belong to the sign-on server of the settings (moncampus_cas_url): no password was sent")
+	if err != nil || target.Host != cas.Host || target.Scheme != cas.Scheme || target.Path != cas.Path {
+		return nil, fmt.Errorf("%w: its login form does not belong to the sign-on page of the settings (moncampus_cas_url), and no password was sent", ErrLogin)
 	}
 	return target, nil
 }
