@@ -42,7 +42,7 @@ type bridge interface {
 var bridgeFiles = []struct{ name, file string }{{"rooms", "config.json"}, {"campus", "campus.json"}}
 
 func bridgeNames() []string {
-	var names []string
+	names := make([]string, 0, len(bridgeFiles))
 	for _, b := range bridgeFiles {
 		names = append(names, b.name)
 	}

@@ -112,8 +112,9 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 }
 
 func (d *campusDemo) school(inst campus.Instance) []viewClass {
-	list := []viewClass{}
-	for _, l := range d.wigor.Lessons(inst.Username) {
+	lessons := d.wigor.Lessons(inst.Username)
+	list := make([]viewClass, 0, len(lessons))
+	for _, l := range lessons {
 		list = append(list, viewClass{strconv.FormatInt(l.ID, 10), l.Title, l.Rooms, l.Start, l.End})
 	}
 	return list

@@ -19,7 +19,7 @@ var demoStudents = []struct{ name, password, group, calendar string }{
 // The sample's ECAL account.
 const (
 	demoECALKey    = "demo-ecal-key"
-	demoECALSecret = "demo-ecal-secret"
+	demoECALSecret = "demo-ecal-secret" //nolint:gosec // the simulator's
 )
 
 // A campusDemo is the simulated school and the simulated ECAL.
@@ -67,7 +67,7 @@ func openCampusDemo(b *campusBridge) (*campusDemo, error) {
 
 // configure writes the sample campus.json, at each start because the address may be another.
 func (d *campusDemo) configure(b *campusBridge) error {
-	var list []map[string]any
+	list := make([]map[string]any, 0, len(demoStudents))
 	for _, s := range demoStudents {
 		list = append(list, map[string]any{
 			"instance_name": s.name, "moncampus_username": s.name, "moncampus_password": s.password,
@@ -90,7 +90,7 @@ var demoLessons = []struct{ title, rooms, mode string }{
 	{"Workshop - Créativité & Innovation", "M: BB-303, BB-307", "Mixte"},
 	{"No SQL", "BB-108(BALMA B)", "Présentiel"},
 	{"Gestion de projet", "Cafétéria(BALMA B)", "Présentiel"},
-	{"Devoir surveillé", "Aucune", "Présentiel"},
+	{"Devoir surveilé", "Aucune", "Présentiel"},
 	{"Réseaux", "BB-110(BALMA B)", "Présentiel"},
 }
 

@@ -140,7 +140,7 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 }
 
 func (s *system) doctor(w http.ResponseWriter, r *http.Request) error {
-	found := []finding{}
+	found := make([]finding, 0, len(s.bridges))
 	for _, b := range s.bridges {
 		found = append(found, b.examine(r.Context())...)
 	}

@@ -3,7 +3,6 @@ package campus
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 )
@@ -54,28 +53,6 @@ func (c Class) Details() string {
 func (c Class) same(o Class) bool {
 	return c.Start.Equal(o.Start) && c.End.Equal(o.End) && c.AllDay == o.AllDay && c.Title == o.Title &&
 		c.Room == o.Room && c.Teacher == o.Teacher && c.Group == o.Group && c.Subject == o.Subject && c.Mode == o.Mode
-}
-
-// differences names what a person would see change from c to o.
-func (c Class) differences(o Class) []string {
-	var names []string
-	for _, d := range []struct {
-		name string
-		same bool
-	}{
-		{"time", c.Start.Equal(o.Start) && c.End.Equal(o.End) && c.AllDay == o.AllDay},
-		{"title", c.Title == o.Title},
-		{"room", c.Room == o.Room},
-		{"teacher", c.Teacher == o.Teacher},
-		{"group", c.Group == o.Group && c.Subject == o.Subject},
-		{"mode", c.Mode == o.Mode},
-		{"links", slices.Equal(c.Links, o.Links)},
-	} {
-		if !d.same {
-			names = append(names, d.name)
-		}
-	}
-	return names
 }
 
 // byStart sorts classes as a timetable shows them.

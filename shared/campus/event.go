@@ -143,7 +143,8 @@ func quickLinks(links, before []Link) QuickLinks {
 
 // sameLinks reports whether an event has these links and no other.
 func (q QuickLinks) sameLinks(links []Link) bool {
-	var has, want []string
+	want := make([]string, 0, len(links))
+	var has []string
 	for _, l := range q {
 		if address := cmp.Or(l.OriginalURL, l.URL); address != "" {
 			has = append(has, address)

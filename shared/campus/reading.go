@@ -16,19 +16,20 @@ import (
 
 // An Item is a lesson as GET /Home/Get answers it, with only the fields that matter here.
 type Item struct {
-	Course   int64  `json:"NoCours"`
-	Comment  string `json:"Commentaire"`
-	Subject  string `json:"Matiere"`
-	Title    string `json:"Title"`
-	Rooms    string `json:"Salles"`
-	Teacher  string `json:"NomProf"`
-	Group    string `json:"LibelleGroupe"`
-	Mode     string `json:"CoursMixteInfoBulle"`
-	TeamsURL string `json:"TeamsURL"`
-	TeamsUrl string `json:"TeamsUrl"` //nolint:revive // MonCampus has both spellings, side by side
-	Start    string `json:"Start"`
-	End      string `json:"End"`
-	AllDay   bool   `json:"IsAllDay"`
+	Course  int64  `json:"NoCours"`
+	Comment string `json:"Commentaire"`
+	Subject string `json:"Matiere"`
+	Title   string `json:"Title"`
+	Rooms   string `json:"Salles"`
+	Teacher string `json:"NomProf"`
+	Group   string `json:"LibelleGroupe"`
+	Mode    string `json:"CoursMixteInfoBulle"`
+	// MonCampus has both spellings, side by side.
+	TeamsURL      string `json:"TeamsURL"`
+	OtherTeamsURL string `json:"TeamsUrl"`
+	Start         string `json:"Start"`
+	End           string `json:"End"`
+	AllDay        bool   `json:"IsAllDay"`
 }
 
 // Unreadable is a lesson that could not be read. Course is 0 where not even its number could.
@@ -73,10 +74,10 @@ func readItem(raw json.RawMessage, inst Instance) (Class, error) {
 	}
 	var err error
 	if c.Start, err = instant(item.Start, inst.Clock, inst.Zone()); err != nil {
-		return c, fmt.Errorf("Start: %w", err)
+		return c, fmt.Errorf("its Start: %w", err)
 	}
 	if c.End, err = instant(item.End, inst.Clock, inst.Zone()); err != nil {
-		return c, fmt.Errorf("End: %w", err)
+		return c, fmt.Errorf("its End: %w", err)
 	}
 	if c.End.Before(c.Start) || c.End.Equal(c.Start) && !c.AllDay {
 		return c, errors.New("it ends before it begins")
@@ -89,7 +90,7 @@ func readItem(raw json.RawMessage, inst Instance) (Class, error) {
 	if subject := named(item.Subject); subject != c.Title {
 		c.Subject = subject
 	}
-	c.Links = links(inst.Host, item.TeamsUrl, item.TeamsURL)
+	c.Links = links(inst.Host, item.OtherTeamsURL, item.TeamsURL)
 	return c, nil
 }
 

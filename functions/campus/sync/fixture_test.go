@@ -247,7 +247,7 @@ func lessons(from, until int) []wigor.Lesson {
 func (f *fixture) shows() []string { return shown(f.ecal.Events(leaCalendar)) }
 
 func shown(events []ecal.Event) []string {
-	list := []string{}
+	list := make([]string, 0, len(events))
 	for _, e := range events {
 		list = append(list, e.StartDate+" "+e.StartTime+"-"+e.EndTime+" "+e.Name+" @"+e.Location)
 	}
@@ -258,7 +258,7 @@ func shown(events []ecal.Event) []string {
 // wants are the lessons as ECAL should show them; their rooms are those of lesson.
 func wants(all ...wigor.Lesson) []string {
 	paris, _ := time.LoadLocation("Europe/Paris")
-	list := []string{}
+	list := make([]string, 0, len(all))
 	for _, l := range all {
 		list = append(list, l.Start.In(paris).Format("2006-01-02 15:04")+"-"+l.End.In(paris).Format("15:04")+" "+l.Title+" @BB-205 (BALMA B)")
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
-	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
@@ -184,7 +183,7 @@ func TestOldFault10Clock(t *testing.T) {
 	f := newFixture(t)
 	f.lea()["moncampus_start_date"], f.lea()["moncampus_end_date"] = "2026-10-01", "2027-04-30"
 	f.configure()
-	all := []wigor.Lesson{lesson(12), lesson(13), lesson(14), lesson(167), lesson(168)} // around 2026-10-25 and 2027-03-28
+	all := append(lessons(12, 15), lessons(167, 169)...) // around 2026-10-25 and 2027-03-28
 	f.put(all...)
 	raw := lesson(30)
 	raw.Raw = map[string]any{"Start": "2026-11-11T05:00:00-05:00", "End": "/Date(1794398400000)/"} // 10:00 and 12:00 on UTC's clock
@@ -215,7 +214,7 @@ func TestOldFault11OneBadItem(t *testing.T) {
 	run := f.sync()
 	f.did(run, "+1 ~1 -0 =4 held 3 verified true")
 	f.agrees(lesson(1), lesson(2), lesson(3), lesson(4), changed, lesson(6))
-	if len(run.Unreadable) != 3 || !strings.Contains(strings.Join(run.Unreadable, ";"), "NoCours 9000001: Start") {
+	if len(run.Unreadable) != 3 || !strings.Contains(strings.Join(run.Unreadable, ";"), "NoCours 9000001: its Start") {
 		t.Errorf("unreadable = %q", run.Unreadable)
 	}
 }

@@ -267,7 +267,7 @@ func TestProperty(t *testing.T) {
 		})
 		for _, part := range []string{"first", "second"} {
 			next := timetable.Draw(r, part)
-			want := []wigor.Lesson{}
+			want := make([]wigor.Lesson, 0, len(next))
 			for _, l := range f.school.Lessons("lea") {
 				if _, stays := next[l.ID]; !stays {
 					f.cancel(l.ID)

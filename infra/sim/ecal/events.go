@@ -2,6 +2,7 @@ package ecal
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -242,9 +243,7 @@ func (s *Server) take(c call, old *Event) (any, int) {
 
 func cloneLinks(links map[string]QuickLink) map[string]QuickLink {
 	out := map[string]QuickLink{}
-	for n, l := range links {
-		out[n] = l
-	}
+	maps.Copy(out, links)
 	return out
 }
 

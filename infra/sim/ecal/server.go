@@ -296,6 +296,7 @@ func newID() string {
 
 func (s *Server) saveEvent(id string) error    { return save(s.store, "event/"+id, s.events[id]) }
 func (s *Server) saveCalendar(id string) error { return save(s.store, "calendar/"+id, s.calendars[id]) }
+
 func save[T any](store Store, key string, v *T) error {
 	if store == nil {
 		return nil

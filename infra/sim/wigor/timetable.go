@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
@@ -165,9 +166,7 @@ func (s *Server) item(user string, l Lesson) map[string]any {
 		"Start": quirk(l.Start), "StartTimezone": nil, "End": quirk(l.End), "EndTimezone": nil, "TeamsURL": orNull(teams.String()), "TeamsUrl": orNull(teams.String()),
 		"ColorRed": 200, "ColorGreen": 220, "ColorBlue": 240, "Origine": 0, "LienTrack": "",
 	}
-	for name, value := range l.Raw {
-		item[name] = value
-	}
+	maps.Copy(item, l.Raw)
 	return item
 }
 
