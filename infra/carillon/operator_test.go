@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -171,11 +173,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	families := metricsOf(t, resp.Body)
 	for _, name := range []string{"carillon_room_data_age_seconds", "carillon_room_watch_seconds", "carillon_room_faults"} {
 		if f := families[name]; f == nil || len(f.GetMetric()) != len(demoRooms) {
 			t.Errorf("%s = %v, want one for each room", name, f)
@@ -221,4 +219,15 @@ func TestSmallOffices(t *testing.T) {
 			t.Errorf("%d rooms: %v, %v, %d", n, err, uerr, len(list))
 		}
 	}
+}
+
+// metricsOf reads Prometheus's text form.
+func metricsOf(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
 }

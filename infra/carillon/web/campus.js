@@ -137,7 +137,7 @@ function show(view, editable) {
 
 // Faults that are often wanted: name, target, JSON.
 const PRESETS = [
-  ['MonCampus: 3 classes missing', 'sim/wigor', { kind: 'partial', items: 3, path: 'Home/Get' }],
+  ['MonCampus: 20 classes missing', 'sim/wigor', { kind: 'partial', items: 20, path: 'Home/Get' }],
   ['MonCampus: empty', 'sim/wigor', { kind: 'empty', path: 'Home/Get' }],
   ['MonCampus: clock repaired', 'sim/wigor', { kind: 'repaired', path: 'Home/Get' }],
   ['MonCampus 503, 60 s', 'sim/wigor', { status: 503, seconds: 60 }],
