@@ -1,5 +1,5 @@
-// Command bench measures the rooms bridge, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get]; all without a name.
+// Command bench measures the bridges, each figure with its peer in the
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus]; all without a name.
 // docs/performance.md tells what they mean.
 package main
 
@@ -16,7 +16,7 @@ import (
 var figures = []struct {
 	name string
 	run  func(context.Context) error
-}{{"change", change}, {"hour", hour}, {"tick", tick}, {"burst", burst}, {"get", get}}
+}{{"change", change}, {"hour", hour}, {"tick", tick}, {"burst", burst}, {"get", get}, {"campus", campusYear}}
 
 func main() {
 	slog.SetDefault(slog.New(slog.DiscardHandler))

@@ -35,9 +35,9 @@ const (
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "campus.json"
 
-// Defaults of the settings: the schools of Compétences & Développement, with the sign-on that both school groups share.
+// Defaults of the settings: the schools of IGS, with the sign-on that both school groups share.
 const (
-	DefaultHost = "https://ws-edt-cd.wigorservices.net"
+	DefaultHost = "https://ws-edt-igs.wigorservices.net"
 	DefaultCAS  = "https://cas-p.wigorservices.net/cas/login"
 	DefaultECAL = "https://api.ecal.com/apiv2"
 	defaultZone = "Europe/Paris"

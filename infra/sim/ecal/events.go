@@ -8,10 +8,24 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 const maxLimit = 100
+
+var zones sync.Map // by name; reading one takes long
+
+func location(name string) (*time.Location, error) {
+	if found, ok := zones.Load(name); ok {
+		return found.(*time.Location), nil //nolint:errcheck // only these are stored
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Store(name, zone)
+	}
+	return zone, err
+}
 
 // find returns an account's event by id or, where the vendor takes one, by reference.
 func (s *Server) find(c call, byReference bool) *Event {
@@ -36,7 +50,7 @@ func (s *Server) byReference(key, reference string) *Event {
 // list is GET /event/: a page past the end is 204.
 func (s *Server) list(c call) (any, int) {
 	page, limit := number(c.query.Get("page"), 1), number(c.query.Get("limit"), maxLimit)
-	zone, err := time.LoadLocation(c.query.Get("tz"))
+	zone, err := location(c.query.Get("tz"))
 	if page < 1 || limit < 1 || limit > maxLimit || err != nil {
 		return nil, http.StatusBadRequest
 	}
@@ -75,7 +89,7 @@ func (s *Server) shown(c call, e Event) bool {
 
 // end is the first instant after the event.
 func (e Event) end() (time.Time, bool) {
-	zone, err := time.LoadLocation(e.TimeZone)
+	zone, err := location(e.TimeZone)
 	if err != nil {
 		return time.Time{}, false
 	}
@@ -90,7 +104,7 @@ func (e Event) end() (time.Time, bool) {
 // in is the event as it is shown, in a zone if one is asked for.
 func (e Event) in(name string, zone *time.Location) Event {
 	e.Key = ""
-	own, err := time.LoadLocation(e.TimeZone)
+	own, err := location(e.TimeZone)
 	if name == "" || e.AllDay || err != nil {
 		return e
 	}
@@ -184,7 +198,7 @@ func (w written) apply(e *Event) int {
 }
 
 func (e *Event) check() int {
-	_, err := time.LoadLocation(e.TimeZone)
+	_, err := location(e.TimeZone)
 	bad := strings.TrimSpace(e.Name) == "" || strings.TrimSpace(e.Location) == "" || err != nil || e.Alert != "" && !alertForm.MatchString(e.Alert)
 	for _, date := range []string{e.StartDate, e.EndDate} {
 		_, err := time.Parse(time.DateOnly, date)
