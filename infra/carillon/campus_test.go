@@ -136,7 +136,7 @@ func TestCampusCommands(t *testing.T) {
 	})
 	t.Run("held_back", func(t *testing.T) {
 		lessons := o.coming("hugo")
-		var gone []int64
+		gone := make([]int64, 0, len(lessons)/2)
 		for _, l := range lessons[:len(lessons)/2] {
 			gone = append(gone, l.ID)
 		}

@@ -78,6 +78,9 @@ type Instance struct {
 // Validate finds what the schema cannot: dates, zones and addresses that cannot be read, and two instances of one name or calendar.
 func (s *Settings) Validate() error {
 	var faults []error
+	if s.SMTP != nil {
+		faults = append(faults, s.SMTP.Validate())
+	}
 	names, calendars := map[string]int{}, map[string]int{}
 	for i, inst := range s.Instances {
 		fault := func(key, format string, args ...any) {

@@ -333,6 +333,7 @@ func TestSettings(t *testing.T) {
 		"shared_calendar": {`{"instances":[{` + ok + `,"ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"},{"instance_name":"hugo","moncampus_username":"u","moncampus_password":"p","ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"}]}`, "each instance needs its own"},
 		"bad_zone":        {`{"instances":[{` + ok + `,"time_zone":"Paris"}]}`, "IANA"},
 		"path_as_name":    {`{"instances":[{"instance_name":"../x","moncampus_username":"u","moncampus_password":"p"}]}`, "instance_name"},
+		"mail_in_clear":   {`{"instances":[],"smtp":{"host":"mail.example","security":"none","password":"p","from":"a@example.com","to":["b@example.com"]}}`, "in the clear"},
 		"mail":            {`{"instances":[],"smtp":{"host":"h","from":"a@example.com","to":[]}}`, "/smtp/to"},
 	} {
 		t.Run(name, func(t *testing.T) {

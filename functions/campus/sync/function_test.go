@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,19 +45,32 @@ func TestFewestWrites(t *testing.T) {
 	}
 }
 
-// TestCallsOutside: a login, a reading, the pages, and a call for each change.
+// TestCallsOutside: over a school year, 400 classes in a calendar of 1,000 events, 5 % changes are a login, a reading, the pages, and a call each.
 func TestCallsOutside(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.put(lessons(1, 31)...)
+	f.lea()["moncampus_end_date"] = "+500d"
+	f.configure()
+	f.put(lessons(1, 401)...)
 	f.sync()
-	for n := 1; n < 4; n++ {
+	for n := range 600 {
+		day := monday.AddDate(0, 0, n/2).Format(time.DateOnly)
+		if _, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: fmt.Sprint("Other ", n), Location: "x", StartDate: day, StartTime: "19:00", EndDate: day, EndTime: "20:00", TimeZone: "Europe/Paris"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.now = f.now.Add(time.Minute)
+	f.cancel(lesson(300).ID, lesson(301).ID, lesson(302).ID, lesson(303).ID)
+	f.did(f.scheduled(), "+0 ~0 -0 =400 held 4 verified true")
+	for n := 1; n < 13; n++ {
 		l := lesson(n)
 		l.Title += " bis"
 		f.put(l)
 	}
+	f.put(lessons(401, 405)...)
+	f.now = f.now.Add(time.Hour)
 	f.calls = nil
-	f.did(f.scheduled(), "+0 ~3 -0 =27 held 0 verified true")
+	f.did(f.scheduled(), "+4 ~12 -4 =384 held 0 verified true")
 	logins, readings, pages, writes := 0, 0, 0, 0
 	for _, c := range f.calls {
 		switch {
@@ -70,7 +84,7 @@ func TestCallsOutside(t *testing.T) {
 			writes++
 		}
 	}
-	if logins != 1 || readings != 2 || f.school.Counts().Readings != 2 || pages != 1 || writes != 3 { // a reading's address is asked with the ticket, then without
+	if logins != 1 || readings != 2 || f.school.Counts().Readings != 3 || pages != 11 || writes != 20 { // a reading's address is asked with the ticket, then without
 		t.Errorf("%d logins, %d readings, %d pages, %d writes: %v", logins, readings, pages, writes, f.calls)
 	}
 }
@@ -160,6 +174,17 @@ func TestTwoRunsAtOnce(t *testing.T) {
 		t.Errorf("a message from before the last run was answered %d after %d calls", code, len(f.calls)-before)
 	}
 	f.did(f.sync(), "+0 ~0 -0 =30 held 0 verified true")
+}
+
+// TestRateLimit: an account that takes ten calls a second gets all of a first timetable.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if err := f.ecal.AddAccount(ecal.Account{Key: ecalKey, Secret: ecalSecret, PerSecond: 10}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.put(lessons(1, 41)...)
+	f.did(f.sync(), "+40 ~0 -0 =0 held 0 verified true")
 }
 
 func TestStatus(t *testing.T) {

@@ -376,6 +376,26 @@ func TestOldFault17SecretsElsewhere(t *testing.T) {
 	f.did(f.sync(), "+1 ~0 -0 =0 held 0 verified true")
 }
 
+// Its schedule was in the container's UTC, and nothing kept two runs apart (TestTwoRunsAtOnce).
+func TestOldFault18Schedule(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for now, next := range map[string]string{
+		"2026-10-12T17:00:00Z": "2026-10-13T04:46:00Z", // 19:00 in Paris: the next is tomorrow, 06:46
+		"2026-10-24T17:00:00Z": "2026-10-25T05:46:00Z", // over the change of the clocks
+		"2026-12-01T17:00:00Z": "2026-12-01T17:46:00Z", // 18:00 in Paris
+	} {
+		at, err := time.Parse(time.RFC3339, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.now = at
+		if _, body := f.call(http.MethodGet, "/status", ""); !strings.Contains(body, `"next_run":"`+next+`"`) {
+			t.Errorf("at %s: %s", now, body)
+		}
+	}
+}
+
 // A read for each event that was looked for: the number of reads must not grow with the changes.
 func TestOldFault19Reads(t *testing.T) {
 	t.Parallel()

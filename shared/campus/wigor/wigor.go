@@ -145,8 +145,12 @@ func (c *Client) get(ctx context.Context, address string) (*page, error) {
 // step makes one request: it returns a page, or where to go next.
 func (c *Client) step(r *http.Request, client *http.Client) (*page, *url.URL, error) {
 	r.Header.Set("User-Agent", agent)
-	r.Header.Set("Accept", "application/json, text/html;q=0.9")
-	r.Header.Set("X-Requested-With", "XMLHttpRequest")
+	if strings.HasPrefix(r.URL.String(), c.inst.CAS) {
+		r.Header.Set("Accept", "text/html,application/xhtml+xml") // as a browser's address line: CAS answers scripts otherwise
+	} else {
+		r.Header.Set("Accept", "application/json, text/html;q=0.9")
+		r.Header.Set("X-Requested-With", "XMLHttpRequest") // as the timetable page's own script
+	}
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, nil, fmt.Errorf("MonCampus did not answer: %w", web.WithoutURL(err))

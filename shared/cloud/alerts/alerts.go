@@ -68,6 +68,14 @@ type Mailbox struct {
 	To       []string `json:"to"`
 }
 
+// Validate refuses a password that would leave this machine unsecured.
+func (m *Mailbox) Validate() error {
+	if ip := net.ParseIP(m.Host); m.Security == securityNone && m.Password != "" && m.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("at \"/smtp/security\": found none, expected starttls or tls, or the password would be sent in the clear")
+	}
+	return nil
+}
+
 // An Email is plain text to people. ID is the same for the same fact, so that a repeat is known as one.
 type Email struct {
 	ID, Subject, Text string
@@ -118,19 +126,20 @@ func reason(err error) error {
 }
 
 func (m *Mailbox) options() []mail.Option {
-	port := cmp.Or(m.Port, mail.DefaultPortTLS)
+	port, auth := cmp.Or(m.Port, mail.DefaultPortTLS), mail.SMTPAuthAutoDiscover
 	options := []mail.Option{mail.WithTimeout(timeout)}
 	switch m.Security {
 	case securityTLS:
 		port = cmp.Or(m.Port, mail.DefaultPortSSL)
 		options = append(options, mail.WithSSL())
 	case securityNone:
+		auth = mail.SMTPAuthPlainNoEnc
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if m.Username != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.Username), mail.WithPassword(m.Password))
+		options = append(options, mail.WithSMTPAuth(auth), mail.WithUsername(m.Username), mail.WithPassword(m.Password))
 	}
 	return append(options, mail.WithPort(port))
 }
