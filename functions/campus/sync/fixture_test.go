@@ -49,6 +49,7 @@ type fixture struct {
 	mu        gosync.Mutex
 	calls     []string // to the outside, in order: method and path
 	onCall    func(n int, done bool)
+	inFlight  gosync.WaitGroup
 	published []campus.SyncMessage
 }
 
@@ -67,6 +68,8 @@ func newFixture(t testing.TB) *fixture {
 	mux.Handle("/sim/wigor/", http.StripPrefix("/sim/wigor", f.school))
 	mux.Handle("/sim/ecal/apiv2/", http.StripPrefix("/sim/ecal/apiv2", f.ecal))
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.inFlight.Add(1)
+		defer f.inFlight.Done()
 		f.mu.Lock()
 		f.calls = append(f.calls, r.Method+" "+r.URL.Path)
 		n, on := len(f.calls), f.onCall

@@ -376,11 +376,12 @@ func killAt(t *testing.T, n int, after bool, want []wigor.Lesson) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+f.dir)
 	var once gosync.Once
+	started := make(chan struct{})
 	f.mu.Lock()
 	f.calls = nil
 	f.onCall = func(i int, done bool) {
 		if i == n && done == after {
-			once.Do(func() { _ = cmd.Process.Kill() })
+			once.Do(func() { <-started; _ = cmd.Process.Kill() })
 			time.Sleep(20 * time.Millisecond) // it is dead before an answer reaches it
 		}
 	}
@@ -388,13 +389,13 @@ func killAt(t *testing.T, n int, after bool, want []wigor.Lesson) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	close(started)
 	err := cmd.Wait()
 	if err == nil {
 		t.Fatalf("the process was not killed: it made %d calls", len(f.calls))
 	}
-	f.mu.Lock()
+	f.inFlight.Wait() // what the dead process has asked for is still answered
 	f.onCall = nil
-	f.mu.Unlock()
 	f.open(f.dir)
 	// The dead process's lease is taken away, in place of a wait of half a minute; TestLeaseOfADeadRun waits.
 	bucket := f.db.Bucket("state")
