@@ -70,7 +70,7 @@ func campusSync(o *remote) *cobra.Command {
 // follow reads a run's stream; on a terminal a bar shows how far it is.
 func follow(stream io.Reader, terminal io.Writer) ([]campus.Run, error) {
 	runs := []campus.Run{}
-	var bar *progressbar.ProgressBar
+	bar := progress{out: terminal}
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -81,22 +81,40 @@ func follow(stream io.Reader, terminal io.Writer) ([]campus.Run, error) {
 		if l.Run != nil {
 			runs = append(runs, *l.Run)
 		}
-		if file, ok := terminal.(*os.File); ok && l.Progress != nil && term.IsTerminal(int(file.Fd())) {
-			if bar == nil {
-				bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(terminal), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
-			}
-			bar.Describe(plain(l.Progress.Instance + ": " + l.Progress.Step))
-			bar.ChangeMax(max(1, l.Progress.Total))
-			_ = bar.Set(l.Progress.Done)
+		if l.Progress != nil {
+			bar.show(*l.Progress)
 		}
 	}
-	if bar != nil {
-		_ = bar.Clear()
-	}
+	bar.clear()
 	if lines.Err() != nil {
 		return runs, errors.New("the system went away in the middle of the run; run it again: nothing is lost")
 	}
 	return runs, nil
+}
+
+// progress is a bar for the step that a run is at; on what is no terminal there is none.
+type progress struct {
+	out  io.Writer
+	step string
+	bar  *progressbar.ProgressBar
+}
+
+func (p *progress) show(at sync.Progress) {
+	if file, ok := p.out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+		return
+	}
+	if step := plain(at.Instance + ": " + at.Step); step != p.step {
+		p.clear()
+		p.step = step
+		p.bar = progressbar.NewOptions(max(1, at.Total), progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(step), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false))
+	}
+	_ = p.bar.Set(at.Done)
+}
+
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
 }
 
 // runsTable is the plan of each run, then its counts.

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,9 @@ func (w *work) do(ctx context.Context) {
 	} else if err == nil {
 		w.run.Verified = true // there is nothing else than the feed, which shows the timetable itself
 	}
+	slices.SortStableFunc(w.run.Changes, func(a, b campus.Change) int { // as planned, not as answered
+		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.When, b.When), strings.Compare(a.Title, b.Title))
+	})
 	held := campus.NeedConsent(w.s.state.Held)
 	if err == nil && held > 0 {
 		err = coded{codeHeld, fill(meanings[codeHeld].what["en"], w.inst.Name, held)}
