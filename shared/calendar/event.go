@@ -4,6 +4,7 @@ package calendar
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -112,13 +113,20 @@ func (d Date) in(local *time.Location) (time.Time, bool) {
 	return t.UTC(), err == nil
 }
 
+// zones are those that were read, by name: reading one takes longer than all that is done with it.
+var zones sync.Map
+
 // Zone returns the first of the names that is an IANA zone, else fallback.
 func Zone(fallback *time.Location, names ...string) *time.Location {
 	for _, name := range names {
 		if name == "" || name == "Local" {
 			continue
 		}
+		if loc, ok := zones.Load(name); ok {
+			return loc.(*time.Location) //nolint:errcheck // only these are stored
+		}
 		if loc, err := time.LoadLocation(name); err == nil {
+			zones.Store(name, loc)
 			return loc
 		}
 	}

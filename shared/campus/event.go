@@ -162,9 +162,7 @@ func (q QuickLinks) sameLinks(links []Link) bool {
 
 // instants are an event's start and end; ok is false where they cannot be read.
 func (e Event) instants(zone *time.Location) (start, end time.Time, ok bool) {
-	if e.TimeZone != zone.String() { // reading a zone takes longer than all the rest
-		zone = calendar.Zone(zone, e.TimeZone)
-	}
+	zone = calendar.Zone(zone, e.TimeZone)
 	at := func(date, clock string) (time.Time, error) {
 		if e.AllDay == "yes" || clock == "" {
 			return time.ParseInLocation(time.DateOnly, date, zone)
