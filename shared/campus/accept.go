@@ -68,7 +68,7 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	if !s.ClockSet && oddHours(r.Classes, s.Zone) {
 		return Accepted{}, ErrOddHours
 	}
-	read := identify(known, r.Classes)
+	read := s.identify(known, r.Classes)
 	if !s.ClockSet && shifted(known, read, s.Zone, s.Now) {
 		return Accepted{}, ErrShifted
 	}
@@ -96,8 +96,8 @@ func (s Step) merge(c Class, known map[string]Class) Class {
 		c.Changed = s.Now
 		return c
 	}
-	// Links appear half an hour before a class; long before, a change of links alone is noise.
-	if c.same(old) && c.Start.Sub(s.Now) > linksMatter {
+	// Links appear half an hour before a class; long before and after it, a change of links alone is noise.
+	if c.same(old) && (c.Start.Sub(s.Now) > linksMatter || !c.End.After(s.Now)) {
 		c.Links = old.Links
 	}
 	c.Sequence, c.Changed = old.Sequence, old.Changed
@@ -195,7 +195,7 @@ func NeedConsent(held []Held) int {
 // course's number identifies it; where MonCampus gives one number to several
 // lessons, the start does too. A class under a new number that stands where a
 // vanished one stood, with its title and group, is that one.
-func identify(known, read []Class) []Class {
+func (s Step) identify(known, read []Class) []Class {
 	byCourse, used := map[int64][]Class{}, map[string]bool{}
 	for _, c := range known {
 		byCourse[c.Course] = append(byCourse[c.Course], c)
@@ -216,7 +216,11 @@ func identify(known, read []Class) []Class {
 		take(i, byCourse[out[i].Course], func(k Class) bool { return k.Start.Equal(out[i].Start) })
 	}
 	for i := range out {
-		take(i, byCourse[out[i].Course], func(Class) bool { return true })
+		same := byCourse[out[i].Course]
+		take(i, same, func(k Class) bool {
+			// One that is past did not move into another of its course's lessons, unless it is the only one, and was looked for.
+			return k.Start.After(s.Now) || len(same) == 1 && count[k.Course] == 1 && s.Window.Contains(k.Start)
+		})
 	}
 	for i := range out {
 		take(i, known, func(k Class) bool {

@@ -291,6 +291,47 @@ func TestOneNumberForSeveral(t *testing.T) {
 	}
 }
 
+// TestPastLessonsKeepTheirEvents: the lessons of one number come week by week; a new one is no move of one that is over.
+func TestPastLessonsKeepTheirEvents(t *testing.T) {
+	t.Parallel()
+	at := func(day string) json.RawMessage {
+		return item(t, map[string]any{"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00"})
+	}
+	var known []campus.Class
+	ids := func(now string, days ...string) string {
+		today, err := time.ParseInLocation(time.DateOnly, now, paris)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := campus.Step{Zone: paris, Now: today.Add(8 * time.Hour)}
+		step.Window.Start, step.Window.End = today.AddDate(0, 0, -1), today.AddDate(0, 0, 8)
+		items := make([]json.RawMessage, 0, len(days))
+		for _, d := range days {
+			items = append(items, at(d))
+		}
+		a, err := step.Accept(known, campus.Read(items, inst))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = a.Timetable
+		list := make([]string, 0, len(known))
+		for _, c := range known {
+			list = append(list, c.ID+"@"+c.Start.In(paris).Format("02"))
+		}
+		return strings.Join(list, " ")
+	}
+	for _, tt := range []struct{ now, got, want string }{
+		{"2026-10-05", ids("2026-10-05", "06"), "wigor-7@06"},
+		{"2026-10-06", ids("2026-10-06", "06", "13"), "wigor-7@06 wigor-7-20261013T0800@13"},
+		{"2026-10-12", ids("2026-10-12", "13", "20"), "wigor-7-20261013T0800@13 wigor-7-20261020T0800@20"},
+		{"2026-10-14", ids("2026-10-14", "20", "21"), "wigor-7-20261020T0800@20 wigor-7-20261021T0800@21"},
+	} {
+		if !strings.HasSuffix(tt.got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.now, tt.got, tt.want)
+		}
+	}
+}
+
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC) // the 29th in Paris, a day of 23 hours

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
@@ -133,8 +134,16 @@ type FeedKey struct {
 	Created time.Time `json:"created"`
 }
 
+// FeedsPrefix is where feed keys are in the state bucket.
+const FeedsPrefix = "feeds/"
+
 // FeedsName is the document of an instance's feed keys.
-func FeedsName(instance string) string { return "feeds/" + instance + ".json" }
+func FeedsName(instance string) string { return FeedsPrefix + instance + ".json" }
+
+// FeedsOf is the instance of a document of feed keys.
+func FeedsOf(name string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(name, FeedsPrefix), ".json")
+}
 
 // NewFeedKey returns a key of 256 random bits and what is kept of it.
 func NewFeedKey(label string, now time.Time) (key string, kept FeedKey) {

@@ -26,6 +26,7 @@ const (
 	codeWrites      = "writes_failed"
 	codeNotVerified = "not_verified"
 	codeHeld        = "deletions_held"
+	codeSettings    = "settings"
 	codeOutOfTime   = "out_of_time" // the next run goes on
 	codeFailed      = "failed"
 )
@@ -91,6 +92,10 @@ var meanings = map[string]meaning{
 			"en": "Look at the timetable on MonCampus. If the classes are really gone: carillon campus sync --instance {instance} --allow-deletes {n}",
 			"fr": "Regardez l’emploi du temps sur MonCampus. Si les cours n’ont vraiment plus lieu : carillon campus sync --instance {instance} --allow-deletes {n}",
 		},
+	},
+	codeSettings: {
+		map[string]string{"en": "The dates in the settings cannot be used.", "fr": "Les dates des réglages ne sont pas utilisables."},
+		map[string]string{"en": "Correct moncampus_start_date and moncampus_end_date of {instance} in campus.json.", "fr": "Corrigez moncampus_start_date et moncampus_end_date de {instance} dans campus.json."},
 	},
 	codeOutOfTime: {
 		map[string]string{"en": "The run had more to write than its time allowed.", "fr": "Le passage avait plus à écrire que son temps ne le permettait."},

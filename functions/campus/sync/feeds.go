@@ -32,18 +32,18 @@ func shown(inst string, key campus.FeedKey) Feed {
 }
 
 func (f function) listFeeds(w http.ResponseWriter, r *http.Request) error {
-	settings, err := f.Settings.Get(r.Context())
-	if err != nil {
-		return web.Unavailable(err)
-	}
 	list := []Feed{}
-	for _, inst := range settings.Instances {
-		feeds, err := f.feeds(r.Context(), inst.Name)
+	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) { // an instance that has left the settings too
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		name := campus.FeedsOf(doc.Name)
+		feeds, err := f.feeds(r.Context(), name)
 		if err != nil {
 			return web.Unavailable(err)
 		}
 		for _, key := range feeds.Keys {
-			list = append(list, shown(inst.Name, key))
+			list = append(list, shown(name, key))
 		}
 	}
 	return web.WriteJSON(w, http.StatusOK, list)
@@ -83,13 +83,12 @@ func (f function) createFeed(w http.ResponseWriter, r *http.Request) error {
 
 // revokeFeed ends a key at once.
 func (f function) revokeFeed(w http.ResponseWriter, r *http.Request) error {
-	settings, err := f.Settings.Get(r.Context())
-	if err != nil {
-		return web.Unavailable(err)
-	}
-	for _, inst := range settings.Instances {
+	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) {
+		if err != nil {
+			return web.Unavailable(err)
+		}
 		found := false
-		_, err := documents.Update(r.Context(), f.State, campus.FeedsName(inst.Name), func(feeds *campus.Feeds) (map[string]string, error) {
+		_, err := documents.Update(r.Context(), f.State, doc.Name, func(feeds *campus.Feeds) (map[string]string, error) {
 			kept := slices.DeleteFunc(slices.Clone(feeds.Keys), func(k campus.FeedKey) bool { return k.ID == r.PathValue("id") })
 			if found = len(kept) < len(feeds.Keys); !found {
 				return nil, documents.ErrUnchanged

@@ -124,7 +124,7 @@ func (w *work) timetable(ctx context.Context) error {
 	}
 	window, err := w.inst.Window(w.run.Began)
 	if err != nil {
-		return err
+		return coded{codeSettings, err.Error()}
 	}
 	w.step = campus.Step{
 		Window: window, Zone: w.inst.Zone(), Now: w.run.Began, AllowDeletes: w.o.allowDeletes,

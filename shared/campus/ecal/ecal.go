@@ -44,9 +44,11 @@ const (
 	retries     = 4
 	firstPause  = 500 * time.Millisecond
 	lastPause   = 20 * time.Second
-	pageSize    = 100 // the most that the API gives
-	maxPages    = 1000
-	maxAnswer   = 16 << 20
+	// longestPause bounds what a Retry-After asks for: the next run comes sooner than an hour's.
+	longestPause = time.Minute
+	pageSize     = 100 // the most that the API gives
+	maxPages     = 1000
+	maxAnswer    = 16 << 20
 )
 
 // A Client speaks with one API key. It may be used by many goroutines.
@@ -70,6 +72,9 @@ func client(policy retryablehttp.CheckRetry) *http.Client {
 	c.HTTPClient.Timeout = callTimeout
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, firstPause, lastPause
 	c.CheckRetry, c.ErrorHandler = policy, retryablehttp.PassthroughErrorHandler
+	c.Backoff = func(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+		return min(longestPause, retryablehttp.DefaultBackoff(least, most, attempt, resp)) // which honours Retry-After
+	}
 	return c.StandardClient()
 }
 
