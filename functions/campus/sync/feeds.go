@@ -33,7 +33,7 @@ func shown(inst string, key campus.FeedKey) Feed {
 
 func (f function) listFeeds(w http.ResponseWriter, r *http.Request) error {
 	list := []Feed{}
-	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) { // an instance that has left the settings too
+	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) { //nolint:contextcheck // the iterator has it. An instance that has left the settings is listed too
 		if err != nil {
 			return web.Unavailable(err)
 		}
@@ -83,7 +83,7 @@ func (f function) createFeed(w http.ResponseWriter, r *http.Request) error {
 
 // revokeFeed ends a key at once.
 func (f function) revokeFeed(w http.ResponseWriter, r *http.Request) error {
-	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) {
+	for doc, err := range f.State.List(r.Context(), campus.FeedsPrefix) { //nolint:contextcheck // as above
 		if err != nil {
 			return web.Unavailable(err)
 		}
