@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -63,6 +65,8 @@ func campusSync(o *remote) *cobra.Command {
 	cmd.Flags().StringVar(&req.Instance, "instance", "", "one instance; default all")
 	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "show what would be done, and change nothing")
 	cmd.Flags().IntVar(&allow, "allow-deletes", 0, "let up to this many vanished classes be deleted")
+	cmd.Flags().BoolVar(&req.TryPassword, "try-password", false, "try once more a password that MonCampus has refused")
+	cmd.Flags().BoolVar(&req.AcceptTimes, "accept-times", false, "accept times that look as if the school's clock had changed")
 	_ = cmd.RegisterFlagCompletionFunc("instance", o.instances)
 	return cmd
 }
@@ -189,7 +193,8 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 		if s.Busy {
 			state = "at work"
 		}
-		row(t, s.Instance, when(run.Began), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), yes(run.Verified), when(s.NextRun), s.Feeds, state)
+		at := func(t time.Time) string { return whenThere(t, s.TimeZone) }
+		row(t, s.Instance, at(run.Began), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), yes(run.Verified), at(s.NextRun), s.Feeds, state)
 	}
 	_ = t.Flush()
 	for _, s := range list {
@@ -198,7 +203,7 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 				row(t)
 				row(t, "INSTANCE", "HELD BACK", "CLASS", "WHY")
 			}
-			row(t, s.Instance, when(h.Class.Start), h.Class.Title, h.Reason)
+			row(t, s.Instance, whenThere(h.Class.Start, s.TimeZone), h.Class.Title, h.Reason)
 		}
 		if s.Run == nil {
 			continue
@@ -212,6 +217,14 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 			row(t, s.Instance, "not readable", "", why)
 		}
 	}
+}
+
+// whenThere is a time on a campus's clock, as `sync` shows it too.
+func whenThere(t time.Time, zone string) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.In(calendar.Zone(time.UTC, zone)).Format("2006-01-02 15:04")
 }
 
 // instances completes the names of instances.

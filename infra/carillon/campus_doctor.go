@@ -43,6 +43,9 @@ func examineCampus(ctx context.Context, bucket documents.Bucket) []finding {
 	if settings.SMTP == nil {
 		found = append(found, finding{"campus e-mails", stateWarning, "no smtp in campus.json", "Add smtp, or nobody is told when a timetable is no longer up to date."})
 	}
+	if settings.SMTPFault != nil {
+		found = append(found, finding{"campus e-mails", stateMissing, settings.SMTPFault.Error(), "Set the environment variable, or write the secret into its file."})
+	}
 	for _, one := range settings.Instances {
 		inst, _ := settings.Instance(one.Name)
 		found = append(found, examineInstance(ctx, inst)...)
@@ -53,6 +56,9 @@ func examineCampus(ctx context.Context, bucket documents.Bucket) []finding {
 func examineInstance(ctx context.Context, inst campus.Instance) []finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
+	if inst.Fault != nil {
+		return []finding{{"secrets of " + inst.Name, stateMissing, inst.Fault.Error(), "Set the environment variable, or write the secret into its file."}}
+	}
 	var found []finding
 	if _, err := inst.Window(time.Now()); err != nil {
 		found = append(found, finding{"dates of " + inst.Name, stateMissing, err.Error(), "Correct the dates in campus.json."})

@@ -61,7 +61,7 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	}
 	var file map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s is no config.yml: a line is not `key: value`", path) // the parser's own text quotes values
+		return nil, fmt.Errorf("%s is no config.yml: a line is not `key: value`, or a key stands there twice", path) // the parser's own text quotes values
 	}
 	inst := map[string]any{}
 	for key, node := range file {

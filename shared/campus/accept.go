@@ -21,6 +21,9 @@ const (
 	confirmAfter   = 10 * time.Minute
 )
 
+// RecentFor is the time over which deletions without consent are limited.
+const RecentFor = 24 * time.Hour
+
 // Suspicious readings change nothing at all.
 var (
 	ErrOddHours = errors.New("more than one class in five begins before 07:00 or after 20:00")
@@ -36,8 +39,10 @@ type Step struct {
 	AllowDeletes *int
 	// ByHand says that a person waits for the result: two readings may lie close together then.
 	ByHand bool
-	// ClockSet says that the settings choose the clock, so that it need not be guarded.
+	// ClockSet says that the settings choose the clock, or a person accepts the times, so that they need not be guarded.
 	ClockSet bool
+	// Recent is how many classes were deleted without consent in the last [RecentFor]: the limits hold over that time, not for each run.
+	Recent int
 }
 
 // An Accepted is what a reading makes of a timetable.
@@ -57,7 +62,8 @@ type Held struct {
 // Why a deletion waits.
 const (
 	HeldUnconfirmed = "unconfirmed" // for a second complete reading
-	HeldUnreadable  = "unreadable"  // for a reading without a lesson that may be the class
+	HeldUnreadable  = "unreadable"  // the lesson is there, and could not be read
+	HeldIncomplete  = "incomplete"  // for a person, or for a reading whose lessons can all be read
 	HeldEmpty       = "empty"       // for a person, or for a reading that has any class
 	HeldTooMany     = "too_many"    // for a person
 )
@@ -92,8 +98,8 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 // merge carries the history of a class over to what was read of it.
 func (s Step) merge(c Class, known map[string]Class) Class {
 	old, ok := known[c.ID]
-	if !ok {
-		c.Changed = s.Now
+	if !ok || old.Stray {
+		c.Changed, c.Sequence = s.Now, s.sequence(0)
 		return c
 	}
 	// Links appear half an hour before a class; long before and after it, a change of links alone is noise.
@@ -102,9 +108,14 @@ func (s Step) merge(c Class, known map[string]Class) Class {
 	}
 	c.Sequence, c.Changed = old.Sequence, old.Changed
 	if !c.same(old) || !slices.Equal(c.Links, old.Links) {
-		c.Sequence, c.Changed = old.Sequence+1, s.Now
+		c.Sequence, c.Changed = s.sequence(old.Sequence), s.Now
 	}
 	return c
+}
+
+// sequence is the number after last: the minutes since 2020.
+func (s Step) sequence(last int) int {
+	return max(last+1, int(s.Now.Sub(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)).Minutes()))
 }
 
 // linksMatter is how long before a class a change of its links alone is taken over.
@@ -112,8 +123,9 @@ const linksMatter = 24 * time.Hour
 
 // absent decides on the classes that were known and not read. Past ones are
 // frozen; those outside the window are not the reading's business. The others
-// are deleted when they were missing from two complete readings, none of them
-// empty, and are not too many; else they are held.
+// are deleted when they were missing from two complete readings and are not too
+// many; else they are held. A reading that is empty, has lessons that could
+// not be read, or lacks too many classes is none of the two.
 func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading) {
 	coming := 0
 	for _, c := range known {
@@ -125,42 +137,47 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 	for _, c := range gone {
 		switch {
 		case !c.End.After(s.Window.Start): // long past: forgotten, and left where it is shown
+		case !s.mayDelete(c) && c.Stray: // nothing but its event is known, and that stays
 		case !s.mayDelete(c):
 			a.Timetable = append(a.Timetable, c)
 		case unreadable(r, c.Course):
-			a.Timetable = append(a.Timetable, c)
-			a.Held = append(a.Held, Held{c, HeldUnreadable, "a lesson of this reading could not be read: it may be this one"})
-		case len(r.Classes) == 0 && s.AllowDeletes == nil:
-			a.Timetable = append(a.Timetable, c)
-			a.Held = append(a.Held, Held{c, HeldEmpty, "the reading is empty"})
+			a.hold(c, HeldUnreadable, "the lesson could not be read")
 		default:
-			candidates = append(candidates, s.missed(c))
+			candidates = append(candidates, c)
 		}
 	}
-	allowed := max(fewDeletes, coming/deleteShare)
+	allowed := max(fewDeletes, (coming+s.Recent)/deleteShare) - s.Recent
 	if s.AllowDeletes != nil {
 		allowed = *s.AllowDeletes
 	}
 	for _, c := range candidates {
-		switch {
-		case !s.confirmed(c):
-			a.Held = append(a.Held, Held{c, HeldUnconfirmed, "it waits for a second complete reading without the class"})
+		switch next := s.missed(c); {
+		case len(r.Classes) == 0 && s.AllowDeletes == nil:
+			a.hold(c, HeldEmpty, "the reading is empty")
+		case len(r.Unreadable) > 0 && s.AllowDeletes == nil:
+			a.hold(c, HeldIncomplete, "a lesson of this reading could not be read, so what is missing proves nothing")
 		case len(candidates) > allowed:
-			a.Held = append(a.Held, Held{c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be", len(candidates), coming, allowed)})
+			a.hold(c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be now", len(candidates), coming, max(0, allowed)))
+		case !s.confirmed(next):
+			a.hold(next, HeldUnconfirmed, "it waits for a second complete reading without the class")
 		default:
-			a.Removed = append(a.Removed, c)
-			continue
+			a.Removed = append(a.Removed, next)
 		}
-		a.Timetable = append(a.Timetable, c)
 	}
+}
+
+// hold keeps a class whose deletion waits.
+func (a *Accepted) hold(c Class, code, reason string) {
+	a.Timetable = append(a.Timetable, c)
+	a.Held = append(a.Held, Held{c, code, reason})
 }
 
 // mayDelete reports whether a class lies in the future and in the window.
 func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
 
-// unreadable reports whether a lesson that could not be read may be the class of this number.
+// unreadable reports whether the lesson of this number is among those that could not be read.
 func unreadable(r Reading, course int64) bool {
-	return slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return u.Course == 0 || u.Course == course })
+	return course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return u.Course == course })
 }
 
 func (s Step) missed(c Class) Class {
@@ -184,7 +201,7 @@ func (a Accepted) Unconfirmed() bool {
 func NeedConsent(held []Held) int {
 	n := 0
 	for _, h := range held {
-		if h.Code == HeldTooMany || h.Code == HeldEmpty {
+		if h.Code == HeldTooMany || h.Code == HeldEmpty || h.Code == HeldIncomplete {
 			n++
 		}
 	}
@@ -196,9 +213,11 @@ func NeedConsent(held []Held) int {
 // lessons, the start does too. A class under a new number that stands where a
 // vanished one stood, with its title and group, is that one.
 func (s Step) identify(known, read []Class) []Class {
-	byCourse, used := map[int64][]Class{}, map[string]bool{}
+	byCourse, used, taken := map[int64][]Class{}, map[string]bool{}, map[string]bool{}
+	known = slices.DeleteFunc(slices.Clone(known), func(c Class) bool { return c.Course == 0 }) // what the program before left is known by its event alone
 	for _, c := range known {
 		byCourse[c.Course] = append(byCourse[c.Course], c)
+		taken[c.ID] = true
 	}
 	count := map[int64]int{}
 	for _, c := range read {
@@ -232,10 +251,10 @@ func (s Step) identify(known, read []Class) []Class {
 			continue
 		}
 		id := "wigor-" + strconv.FormatInt(c.Course, 10)
-		if count[c.Course] > 1 || used[id] {
+		if count[c.Course] > 1 || used[id] || taken[id] {
 			id += "-" + c.Start.UTC().Format("20060102T1504")
 		}
-		for n := 2; used[id]; n++ {
+		for n := 2; used[id] || taken[id]; n++ {
 			id = fmt.Sprintf("wigor-%d-%s-%d", c.Course, c.Start.UTC().Format("20060102T1504"), n)
 		}
 		out[i].ID, used[id] = id, true

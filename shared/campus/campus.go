@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 	_ "time/tzdata" // zones are read by name, and images may have none
 
@@ -53,6 +54,19 @@ type Settings struct {
 	Instances []Instance      `json:"instances"`
 	SMTP      *alerts.Mailbox `json:"smtp"`
 	Locale    string          `json:"locale"` // of e-mails; default fr
+
+	// SMTPFault says that a secret of the mailbox cannot be had.
+	SMTPFault error `json:"-"`
+}
+
+// Unresolved notes a secret that cannot be had with the instance that it belongs to: the others go on.
+func (s *Settings) Unresolved(path string, err error) {
+	parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
+	if i, nerr := strconv.Atoi(parts[min(1, len(parts)-1)]); parts[0] == "instances" && nerr == nil && i < len(s.Instances) {
+		s.Instances[i].Fault = errors.Join(s.Instances[i].Fault, fmt.Errorf("%s: %w", parts[len(parts)-1], err))
+		return
+	}
+	s.SMTPFault = errors.Join(s.SMTPFault, fmt.Errorf("%s: %w", path, err))
 }
 
 // An Instance is one timetable: a student's or a class's.
@@ -73,6 +87,9 @@ type Instance struct {
 	ECALCalendar   string   `json:"ecal_calendar_id"` // "": no ECAL calendar, only feeds
 	KeepRemoved    bool     `json:"keep_removed"`     // an event that somebody removed in ECAL stays removed
 	NotifyOverride []string `json:"notify"`           // who gets this instance's e-mails; default the mailbox's "to"
+
+	// Fault says that a secret of the instance cannot be had.
+	Fault error `json:"-"`
 }
 
 // Validate finds what the schema cannot: dates, zones and addresses that cannot be read, and two instances of one name or calendar.

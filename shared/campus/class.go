@@ -1,6 +1,7 @@
 package campus
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -24,9 +25,12 @@ type Class struct {
 	Mode    string    `json:"mode,omitempty"`
 	Links   []Link    `json:"links,omitempty"` // Teams, sorted by URL
 
-	// Sequence counts the changes since the class was first seen (RFC 5545, 3.8.7.4), Changed is the last one.
+	// Sequence grows with each change (RFC 5545, 3.8.7.4): it is made of the time of the last one, Changed, so that
+	// it also grows when a class comes back, or the state was lost.
 	Sequence int       `json:"sequence,omitempty"`
 	Changed  time.Time `json:"changed,omitzero"`
+	// Stray says that only an event in ECAL is known of the class: it is shown nowhere, and deleted there by the rules.
+	Stray bool `json:"stray,omitempty"`
 	// Missing counts the complete readings in a row that did not have the class, since MissingSince.
 	Missing      int       `json:"missing,omitempty"`
 	MissingSince time.Time `json:"missing_since,omitzero"`
@@ -57,10 +61,8 @@ func (c Class) same(o Class) bool {
 
 // byStart sorts classes as a timetable shows them.
 func byStart(a, b Class) int {
-	if d := a.Start.Compare(b.Start); d != 0 {
-		return d
-	}
-	return strings.Compare(a.ID, b.ID)
+	return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.ID, b.ID), cmp.Compare(a.Course, b.Course),
+		a.End.Compare(b.End), strings.Compare(a.Title, b.Title), strings.Compare(a.Group, b.Group), strings.Compare(a.Room, b.Room))
 }
 
 // digest is a short name of a text's contents.

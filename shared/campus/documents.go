@@ -29,7 +29,8 @@ type State struct {
 	Sent       map[string]Sent `json:"sent,omitempty"`
 	Run        *Run            `json:"run,omitempty"` // the last one
 	Alert      alerts.Record   `json:"alert,omitzero"`
-	Refusal    *Refusal        `json:"refusal,omitempty"`
+	// Deleted are the times of recent deletions without consent.
+	Deleted []time.Time `json:"deleted,omitempty"`
 }
 
 // StatePrefix is where states are in the state bucket.
@@ -82,38 +83,56 @@ type Fault struct {
 
 func (f *Fault) Error() string { return f.Detail }
 
-// A Refusal remembers credentials that MonCampus refused, so that they are not tried again: a
-// school locks accounts. It holds no more than a slow digest of them.
-type Refusal struct {
-	Salt string    `json:"salt"`
-	Hash string    `json:"hash"`
-	At   time.Time `json:"at"`
+// Refusals remember credentials that MonCampus refused, so that they are not tried again: a school locks
+// accounts. Document refusals.json in the state bucket; only campus/sync writes it. It holds no more than slow digests.
+type Refusals struct {
+	Version int    `json:"version"`
+	Salt    string `json:"salt"`
+	// Refused is when each was refused, by digest.
+	Refused map[string]time.Time `json:"refused"`
 }
 
-// Refused remembers an instance's credentials.
-func (i Instance) Refused(now time.Time) (*Refusal, error) {
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // never fails
-	r := &Refusal{Salt: hex.EncodeToString(salt), At: now}
-	var err error
-	r.Hash, err = i.credentials(r.Salt)
-	return r, err
-}
-
-// Matches reports whether the instance's credentials are the refused ones.
-func (r *Refusal) Matches(i Instance) bool {
-	if r == nil {
-		return false
-	}
-	hash, err := i.credentials(r.Salt)
-	return err == nil && subtle.ConstantTimeCompare([]byte(hash), []byte(r.Hash)) == 1
-}
+// RefusalsName is the document of the refusals.
+const RefusalsName = "refusals.json"
 
 // rounds makes guessing slow (OWASP's figure for PBKDF2 with SHA-256).
 const rounds = 600_000
 
+// Add remembers an instance's credentials.
+func (r *Refusals) Add(i Instance, now time.Time) error {
+	if r.Salt == "" {
+		salt := make([]byte, 16)
+		_, _ = rand.Read(salt) // never fails
+		r.Version, r.Salt, r.Refused = 1, hex.EncodeToString(salt), map[string]time.Time{}
+	}
+	hash, err := i.credentials(r.Salt)
+	if err == nil {
+		r.Refused[hash] = now.UTC()
+	}
+	return err
+}
+
+// Has reports whether an instance's credentials were refused.
+func (r *Refusals) Has(i Instance) bool {
+	if len(r.Refused) == 0 {
+		return false
+	}
+	hash, err := i.credentials(r.Salt)
+	return err == nil && !r.Refused[hash].IsZero()
+}
+
+// Forget lets an instance's credentials be tried again.
+func (r *Refusals) Forget(i Instance) {
+	if hash, err := i.credentials(r.Salt); err == nil {
+		delete(r.Refused, hash)
+	}
+}
+
+// Account names the account that an instance logs in with.
+func (i Instance) Account() string { return i.CAS + "\x00" + i.Username }
+
 func (i Instance) credentials(salt string) (string, error) {
-	key, err := pbkdf2.Key(sha256.New, i.Username+"\x00"+i.Password+"\x00"+i.Host+"\x00"+i.CAS, []byte(salt), rounds, 32)
+	key, err := pbkdf2.Key(sha256.New, i.Account()+"\x00"+i.Password, []byte(salt), rounds, 32)
 	if err != nil {
 		return "", fmt.Errorf("digesting credentials: %w", err)
 	}

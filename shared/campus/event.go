@@ -143,6 +143,15 @@ func quickLinks(links, before []Link) QuickLinks {
 	return q
 }
 
+// fingerprint is a digest of the links as the server gives them back.
+func (q QuickLinks) fingerprint() string {
+	data, err := json.Marshal(q) // maps are written in the order of their keys
+	if err != nil || len(q) == 0 {
+		return digest("")
+	}
+	return digest(string(data))
+}
+
 // sameLinks reports whether an event has these links and no other.
 func (q QuickLinks) sameLinks(links []Link) bool {
 	want := make([]string, 0, len(links))

@@ -33,6 +33,8 @@ type Sent struct {
 	Core      string `json:"core,omitempty"`      // fingerprint of what we sent
 	Echo      string `json:"echo,omitempty"`      // fingerprint of what the server made of it
 	Links     []Link `json:"links,omitempty"`
+	// LinksEcho is a fingerprint of the links as ECAL last listed them.
+	LinksEcho string `json:"links_echo,omitempty"`
 	// Removed says that the class is gone for good and its event is still to be deleted.
 	Removed *Class `json:"removed,omitempty"`
 	// KeptOut says that somebody removed the event in ECAL and that it stays so.
@@ -42,10 +44,13 @@ type Sent struct {
 // legacyReference is a reference of the program before Carillon: a random number.
 var legacyReference = regexp.MustCompile(`^\d{1,8}$`)
 
-func (e Event) legacy() bool { return legacyReference.MatchString(e.Reference) }
-
 // legacyDetails begins the details of the program before Carillon.
 const legacyDetails = "Intervenant : "
+
+// legacy reports whether the program before Carillon made the event; one of its that was taken over may have kept its reference.
+func (e Event) legacy() bool {
+	return legacyReference.MatchString(e.Reference) && (strings.HasPrefix(e.Details, legacyDetails) || e.ReferenceType == referenceType)
+}
 
 // Strays are the events in ECAL that are ours though nothing is known of them:
 // their state was lost, or the program before Carillon left them. They join the
@@ -68,13 +73,13 @@ func (t Target) Strays(s Step, listed []Event, known, read []Class, sent map[str
 		if !ok || ids[e.ID] || ids[e.Reference] || e.CalendarID != t.CalendarID {
 			continue
 		}
-		c := Class{Start: start, End: end, AllDay: e.AllDay == "yes", Title: e.Name}
+		c := Class{Start: start, End: end, AllDay: e.AllDay == "yes", Title: e.Name, Stray: true}
 		switch id, ours := t.classID(e.Reference); {
 		case ours:
 			c.ID = id
 			number, _, _ := strings.Cut(strings.TrimPrefix(id, "wigor-"), "-")
 			c.Course, _ = strconv.ParseInt(number, 10, 64)
-		case e.legacy() && strings.HasPrefix(e.Details, legacyDetails) && s.mayDelete(c) && !slices.ContainsFunc(read, t.standsFor(e)):
+		case e.legacy() && s.mayDelete(c) && !slices.ContainsFunc(read, t.standsFor(e)):
 			c.ID = "ecal-" + e.ID
 		default:
 			continue
@@ -86,10 +91,15 @@ func (t Target) Strays(s Step, listed []Event, known, read []Class, sent map[str
 }
 
 // standsFor matches the classes that an event of the program before Carillon shows.
+// That program named no zone, so that its events may have the account's: then their clock is the campus's all the same.
 func (t Target) standsFor(e Event) func(Class) bool {
 	start, end, ok := e.instants(t.Zone)
+	local := e
+	local.TimeZone = ""
+	wallStart, wallEnd, _ := local.instants(t.Zone)
 	return func(c Class) bool {
-		return ok && c.Start.Equal(start) && c.End.Equal(end) && plainText(c.Title) == plainText(e.Name)
+		same := c.Start.Equal(start) && c.End.Equal(end) || c.Start.Equal(wallStart) && c.End.Equal(wallEnd)
+		return ok && same && plainText(c.Title) == plainText(e.Name)
 	}
 }
 
@@ -113,6 +123,10 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 		known.Removed = nil
 		got, ok := l.find(t, c, known)
 		switch {
+		case c.Stray: // its deletion is held
+			l.claimed[got.ID] = ok
+			p.Sent[c.ID] = known
+			continue
 		case !ok && keepRemoved && known.EventID != "":
 			known.KeptOut = true
 			p.Sent[c.ID] = known
@@ -130,7 +144,7 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 			updates = append(updates, Action{Kind: Update, ClassID: c.ID, Class: c, EventID: got.ID, Event: body, Why: why})
 		} else {
 			p.Unchanged++
-			known.Core, known.Echo, known.Links = body.fingerprint(), got.fingerprint(), c.Links
+			known.Core, known.Echo, known.Links, known.LinksEcho = body.fingerprint(), got.fingerprint(), c.Links, got.QuickLink.fingerprint()
 		}
 		p.Sent[c.ID] = known
 	}
@@ -175,7 +189,8 @@ func (t Target) update(c Class, known Sent, got Event) (Event, []string) {
 	if known.Core == "" {
 		links = nil
 	}
-	if known.Core == "" && !got.QuickLink.sameLinks(c.Links) || known.Core != "" && !slices.Equal(links, c.Links) {
+	edited := known.LinksEcho != "" && known.LinksEcho != got.QuickLink.fingerprint() && !got.QuickLink.sameLinks(c.Links)
+	if known.Core == "" && !got.QuickLink.sameLinks(c.Links) || known.Core != "" && !slices.Equal(links, c.Links) || edited {
 		why = append(why, "links")
 		if len(got.QuickLink) > len(links) {
 			links = make([]Link, len(got.QuickLink)) // all that is there is ours to empty
@@ -253,6 +268,12 @@ func (l *listing) find(t Target, c Class, known Sent) (Event, bool) {
 		}
 	}
 	return Event{}, false
+}
+
+// Again is the creation of a class whose event is gone when it should be updated.
+func (t Target) Again(a Action) Action {
+	a.Event = t.first(a.Class)
+	return a
 }
 
 // Written returns what is known of a class's event after ECAL answered a write of a with got.

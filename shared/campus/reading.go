@@ -56,6 +56,7 @@ func Read(items []json.RawMessage, inst Instance) Reading {
 		r.Classes = append(r.Classes, class)
 	}
 	slices.SortStableFunc(r.Classes, byStart)
+	r.Classes = slices.CompactFunc(r.Classes, func(a, b Class) bool { return a.Course == b.Course && a.same(b) }) // a row that is there twice is one lesson
 	return r
 }
 

@@ -30,7 +30,9 @@ func calendar(name string, state campus.State) string {
 		cal.AddVTimezone(ical.Timezone(zone, state.Timetable[0].Start, last(state.Timetable)))
 	}
 	for _, c := range state.Timetable {
-		cal.AddVEvent(event(name, c, zone))
+		if !c.Stray {
+			cal.AddVEvent(event(name, c, zone))
+		}
 	}
 	return cal.Serialize(ics.WithNewLineWindows)
 }

@@ -21,6 +21,8 @@ type Request struct {
 	Instance     string `json:"instance"` // "": all
 	DryRun       bool   `json:"dry_run"`
 	AllowDeletes *int   `json:"allow_deletes"`
+	TryPassword  bool   `json:"try_password"` // one that MonCampus refused, once more
+	AcceptTimes  bool   `json:"accept_times"` // that look as if the school's clock had changed
 }
 
 // A Line is a line of the answer to POST /sync, which is a stream of JSON
@@ -87,7 +89,7 @@ func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst
 		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
 		defer cancel()
 	}
-	o := options{byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, progress: func(step string, done, total int) {
+	o := options{byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword, acceptTimes: req.AcceptTimes, progress: func(step string, done, total int) {
 		send(Line{Progress: &Progress{inst.Name, step, done, total}})
 	}}
 	began := realNow()
@@ -122,6 +124,7 @@ func (f function) state(ctx context.Context, name string) (campus.State, error) 
 // A Status is an instance's line of GET /status.
 type Status struct {
 	Instance string        `json:"instance"`
+	TimeZone string        `json:"time_zone"`
 	Run      *campus.Run   `json:"last_run,omitempty"`
 	NextRun  time.Time     `json:"next_run"`
 	ReadAt   time.Time     `json:"read_at,omitzero"` // when MonCampus was last read whole
@@ -143,6 +146,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := []Status{}
 	for _, inst := range settings.Instances {
+		inst, _ = settings.Instance(inst.Name)
 		state, err := f.state(r.Context(), inst.Name)
 		if err != nil {
 			return web.Unavailable(err)
@@ -152,11 +156,21 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 			return web.Unavailable(err)
 		}
 		list = append(list, Status{
-			Instance: inst.Name, Run: state.Run, NextRun: next, ReadAt: state.ReadAt, Failures: state.Alert.Failures,
+			Instance: inst.Name, TimeZone: inst.TimeZone, Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, Failures: state.Alert.Failures,
 			Held: append([]campus.Held{}, state.Held...), Feeds: len(feeds.Keys), Busy: realNow().Before(state.Lease.Expires),
 		})
 	}
 	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+// translated is the last run with its fault in a language, for a page; without one it is as the log has it.
+func translated(state campus.State, instance, locale string) *campus.Run {
+	if state.Run == nil || state.Run.Fault == nil || meanings[state.Run.Fault.Code].what[locale] == "" {
+		return state.Run
+	}
+	run, means, held := *state.Run, meanings[state.Run.Fault.Code], campus.NeedConsent(state.Held)
+	run.Fault = &campus.Fault{Code: run.Fault.Code, Detail: fill(means.what[locale], instance, held), Do: fill(means.do[locale], instance, held)}
+	return &run
 }
 
 // next is when the schedule's next run begins.

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ var errKnownRefused = errors.New("MonCampus has refused this username and passwo
 // Codes of faults. What they mean to a person is in meanings.
 const (
 	codeRefused     = "moncampus_refused"
+	codeSilent      = "moncampus_no_answer"
 	codeIncomplete  = "moncampus_incomplete"
 	codeLogin       = "moncampus_login"
 	codeClock       = "moncampus_clock"
@@ -26,6 +26,7 @@ const (
 	codeWrites      = "writes_failed"
 	codeNotVerified = "not_verified"
 	codeHeld        = "deletions_held"
+	codeUnreadable  = "lessons_unreadable"
 	codeSettings    = "settings"
 	codeOutOfTime   = "out_of_time" // the next run goes on
 	codeFailed      = "failed"
@@ -38,9 +39,13 @@ var meanings = map[string]meaning{
 	codeRefused: {
 		map[string]string{"en": "MonCampus refused the username and password.", "fr": "MonCampus a refusé l’identifiant et le mot de passe."},
 		map[string]string{
-			"en": "Log in to MonCampus with a browser, then correct moncampus_username and moncampus_password of {instance} in campus.json. Until they change they are not tried again, so that the account is not locked.",
-			"fr": "Connectez-vous à MonCampus avec un navigateur, puis corrigez moncampus_username et moncampus_password de {instance} dans campus.json. D’ici là ils ne sont plus essayés, pour ne pas bloquer le compte.",
+			"en": "Log in to MonCampus with a browser. If they have changed, correct moncampus_username and moncampus_password of {instance} in campus.json; if they work there as they are, run: carillon campus sync --instance {instance} --try-password. Until then they are not tried again, so that the account is not locked.",
+			"fr": "Connectez-vous à MonCampus avec un navigateur. S’ils ont changé, corrigez moncampus_username et moncampus_password de {instance} dans campus.json ; s’ils y fonctionnent tels quels, lancez : carillon campus sync --instance {instance} --try-password. D’ici là ils ne sont plus essayés, pour ne pas bloquer le compte.",
 		},
+	},
+	codeSilent: {
+		map[string]string{"en": "MonCampus does not answer.", "fr": "MonCampus ne répond pas."},
+		map[string]string{"en": "Nothing was changed; the next run tries again.", "fr": "Rien n’a été modifié ; le prochain passage réessaiera."},
 	},
 	codeIncomplete: {
 		map[string]string{"en": "MonCampus's timetable did not come whole.", "fr": "L’emploi du temps de MonCampus n’est pas arrivé en entier."},
@@ -56,8 +61,8 @@ var meanings = map[string]meaning{
 	codeClock: {
 		map[string]string{"en": "MonCampus's times are no longer written as before.", "fr": "Les heures de MonCampus ne sont plus écrites comme avant."},
 		map[string]string{
-			"en": "Compare a class on MonCampus with your calendar. If the school has repaired its clock, set \"moncampus_clock\": \"offset\" for {instance} in campus.json; if the times are right as they are, set \"wall_clock_in_utc\". Nothing was changed.",
-			"fr": "Comparez un cours sur MonCampus avec votre calendrier. Si l’école a réparé son horloge, mettez \"moncampus_clock\": \"offset\" pour {instance} dans campus.json ; si les heures sont justes, mettez \"wall_clock_in_utc\". Rien n’a été modifié.",
+			"en": "Compare a class on MonCampus with your calendar. If the school has repaired its clock, set \"moncampus_clock\": \"offset\" for {instance} in campus.json; if the times are right as they are, accept them once: carillon campus sync --instance {instance} --accept-times. Nothing was changed.",
+			"fr": "Comparez un cours sur MonCampus avec votre calendrier. Si l’école a réparé son horloge, mettez \"moncampus_clock\": \"offset\" pour {instance} dans campus.json ; si les heures sont justes, acceptez-les une fois : carillon campus sync --instance {instance} --accept-times. Rien n’a été modifié.",
 		},
 	},
 	codeECALRefused: {
@@ -93,9 +98,19 @@ var meanings = map[string]meaning{
 			"fr": "Regardez l’emploi du temps sur MonCampus. Si les cours n’ont vraiment plus lieu : carillon campus sync --instance {instance} --allow-deletes {n}",
 		},
 	},
+	codeUnreadable: {
+		map[string]string{"en": "Many lessons of MonCampus cannot be read.", "fr": "Beaucoup de cours de MonCampus sont illisibles."},
+		map[string]string{
+			"en": "Look at `carillon campus status --instance {instance}`: MonCampus writes something otherwise than before. The classes that cannot be read stay as they were.",
+			"fr": "Regardez `carillon campus status --instance {instance}` : MonCampus écrit quelque chose autrement qu’avant. Les cours illisibles restent tels quels.",
+		},
+	},
 	codeSettings: {
-		map[string]string{"en": "The dates in the settings cannot be used.", "fr": "Les dates des réglages ne sont pas utilisables."},
-		map[string]string{"en": "Correct moncampus_start_date and moncampus_end_date of {instance} in campus.json.", "fr": "Corrigez moncampus_start_date et moncampus_end_date de {instance} dans campus.json."},
+		map[string]string{"en": "The settings cannot be used.", "fr": "Les réglages ne sont pas utilisables."},
+		map[string]string{
+			"en": "Correct the settings of {instance} in campus.json, or its secret files; the reason is in `carillon campus status --instance {instance}`.",
+			"fr": "Corrigez les réglages de {instance} dans campus.json, ou ses fichiers secrets ; la raison est dans `carillon campus status --instance {instance}`.",
+		},
 	},
 	codeOutOfTime: {
 		map[string]string{"en": "The run had more to write than its time allowed.", "fr": "Le passage avait plus à écrire que son temps ne le permettait."},
@@ -129,8 +144,8 @@ func code(err error) string {
 		return codeECALUnknown
 	case errors.Is(err, ecal.ErrNoAnswer):
 		return codeECALSilent
-	case errors.Is(err, context.DeadlineExceeded):
-		return codeOutOfTime
+	case errors.Is(err, wigor.ErrNoAnswer):
+		return codeSilent
 	default:
 		return codeFailed
 	}

@@ -70,7 +70,7 @@ const budget = 570 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := function{cfg}
+	f := function{cfg, &keyed{}}
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", messages.Handle(f.push))
 	mux.Handle("POST /sync", web.HandlerFunc(f.byHand))
@@ -81,7 +81,11 @@ func New(cfg Config) http.Handler {
 	return web.Function(web.Routes(mux), budget)
 }
 
-type function struct{ Config }
+type function struct {
+	Config
+
+	accounts *keyed // one login at a time with each: a refused password is then tried once
+}
 
 // push runs one instance, or hands all on: one that fails or is slow touches no other. A run that
 // failed is recorded and acknowledged, for the next scheduled one; only what kept it from being recorded is tried again.

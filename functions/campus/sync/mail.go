@@ -18,6 +18,10 @@ func (f function) tell(ctx context.Context, settings *campus.Settings, inst camp
 	if settings.SMTP == nil || !record.FailureDue() && !record.RecoveryDue() {
 		return
 	}
+	if settings.SMTPFault != nil {
+		slog.ErrorContext(ctx, "e-mail not sent", slog.String("instance", inst.Name), slog.Any("error", settings.SMTPFault))
+		return
+	}
 	locale := cmp.Or(settings.Locale, "fr")
 	words := letters[locale]
 	email := alerts.Email{To: inst.NotifyOverride, ID: "campus-" + inst.Name + "-" + strconv.FormatInt(record.Since.Unix(), 10)}

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/campus/ecal"
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
 // options are what a run is asked to do besides.
@@ -24,55 +25,40 @@ type options struct {
 	byHand       bool
 	dryRun       bool
 	allowDeletes *int
+	tryPassword  bool
+	acceptTimes  bool
 	progress     func(step string, done, total int)
 }
 
 // run is one run of an instance. What went wrong outside is the run's Fault, recorded with the state and
-// mailed; an error means that nothing could be recorded.
+// mailed; an error means that nothing could be recorded. A dry run works on a copy of the state, and changes nothing.
 func (f function) run(ctx context.Context, settings *campus.Settings, inst campus.Instance, o options) (campus.Run, error) {
-	if o.dryRun {
-		return f.dry(ctx, inst, o)
-	}
 	s, ctx, err := f.open(ctx, inst.Name, o.asked)
 	if err != nil {
 		return campus.Run{}, err
 	}
 	w := f.newWork(s, inst, o)
-	w.do(ctx)
-	s.change(func(state *campus.State) {
-		state.Run = &w.run
-		if w.run.Fault == nil || w.run.Fault.Code != codeOutOfTime {
-			state.Alert.Count(w.run.Fault != nil, w.run.Ended)
+	if o.dryRun {
+		state, err := f.state(ctx, inst.Name)
+		if err != nil {
+			return campus.Run{}, errors.Join(err, s.close(ctx))
 		}
-	})
-	f.tell(ctx, settings, inst, s)
+		w.s = &session{state: state}
+		w.do(ctx)
+	} else {
+		w.do(ctx)
+		s.change(func(state *campus.State) {
+			state.Run = &w.run
+			if w.run.Fault == nil || w.run.Fault.Code != codeOutOfTime {
+				state.Alert.Count(w.run.Fault != nil, w.run.Ended)
+			}
+		})
+		f.tell(ctx, settings, inst, s)
+	}
 	log(ctx, w.run)
 	if err := s.close(ctx); err != nil {
 		return w.run, fmt.Errorf("storing the state of %s: %w", inst.Name, err)
 	}
-	return w.run, nil
-}
-
-// dry works on a copy of the state and writes nothing, but that credentials were refused.
-func (f function) dry(ctx context.Context, inst campus.Instance, o options) (campus.Run, error) {
-	state, err := f.state(ctx, inst.Name)
-	if err != nil {
-		return campus.Run{}, err
-	}
-	was := state.Refusal
-	w := f.newWork(&session{state: state}, inst, o)
-	w.do(ctx)
-	if refusal := w.s.state.Refusal; refusal != nil && refusal != was {
-		s, _, err := f.open(ctx, inst.Name, time.Time{})
-		if err != nil {
-			return w.run, err
-		}
-		s.change(func(state *campus.State) { state.Refusal = refusal })
-		if err := s.close(ctx); err != nil {
-			return w.run, err
-		}
-	}
-	log(ctx, w.run)
 	return w.run, nil
 }
 
@@ -111,16 +97,22 @@ func (w *work) do(ctx context.Context) {
 		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.When, b.When), strings.Compare(a.Title, b.Title))
 	})
 	held := campus.NeedConsent(w.s.state.Held)
+	if n := len(w.run.Unreadable); err == nil && n*oddLessons > w.run.Classes+n {
+		err = coded{codeUnreadable, fmt.Sprintf("%d of %d lessons cannot be read", n, w.run.Classes+n)}
+	}
 	if err == nil && held > 0 {
 		err = coded{codeHeld, fill(meanings[codeHeld].what["en"], w.inst.Name, held)}
 	}
 	w.run.Fault, w.run.Ended = fault(err, w.inst, held), w.f.Now().UTC()
 }
 
+// oddLessons is which share of the lessons may be unreadable before somebody is told: one in so many.
+const oddLessons = 5
+
 // timetable reads MonCampus and takes over what the rules let it.
 func (w *work) timetable(ctx context.Context) error {
-	if w.s.state.Refusal.Matches(w.inst) {
-		return errKnownRefused
+	if w.inst.Fault != nil {
+		return coded{codeSettings, w.inst.Fault.Error()}
 	}
 	window, err := w.inst.Window(w.run.Began)
 	if err != nil {
@@ -128,7 +120,12 @@ func (w *work) timetable(ctx context.Context) error {
 	}
 	w.step = campus.Step{
 		Window: window, Zone: w.inst.Zone(), Now: w.run.Began, AllowDeletes: w.o.allowDeletes,
-		ByHand: w.o.byHand, ClockSet: w.inst.Clock != "",
+		ByHand: w.o.byHand, ClockSet: w.inst.Clock != "" || w.o.acceptTimes,
+	}
+	for _, at := range w.s.state.Deleted {
+		if w.run.Began.Sub(at) < campus.RecentFor {
+			w.step.Recent++
+		}
 	}
 	w.target = campus.Target{CalendarID: w.inst.ECALCalendar, Zone: w.inst.Zone()}
 	if w.school, err = wigor.New(w.inst); err != nil {
@@ -155,19 +152,36 @@ func (w *work) timetable(ctx context.Context) error {
 	return listErr
 }
 
-// read asks MonCampus once, and remembers when it refused the password.
+// read asks MonCampus, unless it has refused the password: that is remembered at once, for all instances of the account.
 func (w *work) read(ctx context.Context) (campus.Reading, error) {
-	items, err := w.school.Timetable(ctx, w.step.Window)
-	if errors.Is(err, wigor.ErrRefused) {
-		refusal, rerr := w.inst.Refused(w.run.Began)
-		w.s.change(func(state *campus.State) { state.Refusal = refusal })
-		return campus.Reading{}, errors.Join(err, rerr)
-	}
+	defer w.f.accounts.lock(w.inst.Account())()
+	refusals, err := documents.LoadIfAny[campus.Refusals](ctx, w.f.State, campus.RefusalsName)
 	if err != nil {
 		return campus.Reading{}, err
 	}
-	w.s.change(func(state *campus.State) { state.Refusal = nil })
+	known := refusals.Has(w.inst)
+	if known && !w.o.tryPassword {
+		return campus.Reading{}, errKnownRefused
+	}
+	items, err := w.school.Timetable(ctx, w.step.Window)
+	switch refused := errors.Is(err, wigor.ErrRefused); {
+	case refused && !known:
+		return campus.Reading{}, errors.Join(err, w.refusals(ctx, func(r *campus.Refusals) error { return r.Add(w.inst, w.run.Began) }))
+	case err != nil:
+		return campus.Reading{}, err
+	case known:
+		if err := w.refusals(ctx, func(r *campus.Refusals) error { r.Forget(w.inst); return nil }); err != nil {
+			return campus.Reading{}, err
+		}
+	}
 	return campus.Read(items, w.inst), nil
+}
+
+func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the run may have no time left
+	defer cancel()
+	_, err := documents.Update(ctx, w.f.State, campus.RefusalsName, func(r *campus.Refusals) (map[string]string, error) { return nil, change(r) })
+	return err
 }
 
 // known is the timetable so far, with the events in ECAL that are ours though we do not know them. ECAL's
@@ -182,15 +196,19 @@ func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Clas
 	}
 	w.o.progress("compare", 0, 1)
 	w.ecal = ecal.New(w.inst)
-	listed, err := w.ecal.List(ctx, w.inst.ECALCalendar, w.inst.Zone().String())
+	listed, err := w.ecal.List(ctx, w.inst.ECALCalendar)
 	if err != nil {
 		return state.Timetable, err
 	}
 	w.listed = listed
-	strays, sent := w.target.Strays(w.step, listed, state.Timetable, reading.Classes, state.Sent)
+	// A stray whose event somebody has removed is none any more.
+	known := slices.DeleteFunc(slices.Clone(state.Timetable), func(c campus.Class) bool {
+		return c.Stray && !slices.ContainsFunc(listed, func(e campus.Event) bool { return e.ID == state.Sent[c.ID].EventID })
+	})
+	strays, sent := w.target.Strays(w.step, listed, known, reading.Classes, state.Sent)
 	w.s.change(func(state *campus.State) { state.Sent = sent })
 	w.o.progress("compare", 1, 1)
-	return append(slices.Clone(state.Timetable), strays...), nil
+	return append(known, strays...), nil
 }
 
 // again reads a second time, for a person who waits: what is still missing is gone. A second reading that fails decides nothing.
@@ -209,7 +227,14 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 
 func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 	w.s.change(func(state *campus.State) {
-		state.Timetable, state.Held, state.ReadAt, state.TimeZone = a.Timetable, a.Held, w.run.Began, w.inst.TimeZone
+		state.Timetable, state.Held, state.TimeZone = a.Timetable, a.Held, w.inst.TimeZone
+		if len(reading.Unreadable) == 0 {
+			state.ReadAt = w.run.Began
+		}
+		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return w.run.Began.Sub(at) >= campus.RecentFor })
+		if w.o.allowDeletes == nil {
+			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed))...)
+		}
 		for _, c := range a.Removed {
 			if sent, ok := state.Sent[c.ID]; ok {
 				sent.Removed = &c
@@ -254,7 +279,6 @@ func (w *work) calendar(ctx context.Context) error {
 	case !w.run.Verified:
 		return coded{codeNotVerified, fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions))}
 	}
-	w.s.change(func(state *campus.State) { state.Sent = after.Sent })
 	return nil
 }
 
@@ -305,7 +329,7 @@ func (w *work) apply(ctx context.Context) error {
 				defer w.mu.Unlock()
 				done++
 				w.o.progress("write", done, len(w.plan.Actions))
-				if errors.Is(err, ecal.ErrRefused) {
+				if errors.Is(err, ecal.ErrRefused) || errors.Is(err, ecal.ErrNotFound) { // the key, or the calendar: no other will fare better
 					return err
 				}
 				return nil
@@ -321,7 +345,7 @@ func (w *work) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	if done < len(w.plan.Actions) {
+	if done < len(w.plan.Actions) && w.failed == 0 {
 		return coded{codeOutOfTime, fmt.Sprintf("%d of %d changes are made", done, len(w.plan.Actions))}
 	}
 	return nil
@@ -336,7 +360,8 @@ func (w *work) write(ctx context.Context, a campus.Action) error {
 		got, err = w.ecal.Create(ctx, a.Event)
 	case campus.Update:
 		if got, err = w.ecal.Update(ctx, a.EventID, a.Event); errors.Is(err, ecal.ErrNotFound) {
-			got, err = w.ecal.Create(ctx, a.Event) // somebody has just removed it
+			a = w.target.Again(a) // somebody has just removed it
+			got, err = w.ecal.Create(ctx, a.Event)
 		}
 	case campus.Delete:
 		err = w.ecal.Delete(ctx, a.EventID)

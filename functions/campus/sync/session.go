@@ -122,3 +122,13 @@ func (s *session) close(ctx context.Context) error {
 	s.cancel(nil)
 	return err
 }
+
+// keyed are locks by name.
+type keyed struct{ locks sync.Map }
+
+func (k *keyed) lock(name string) (unlock func()) {
+	l, _ := k.locks.LoadOrStore(name, &sync.Mutex{})
+	m := l.(*sync.Mutex) //nolint:errcheck // only these are stored
+	m.Lock()
+	return m.Unlock
+}

@@ -105,15 +105,15 @@ func (c *Client) Calendar(ctx context.Context, id string) (string, error) {
 	return one(data).Name, err
 }
 
-// List returns every event of a calendar, past ones and drafts too, with times in a zone. It reads to
+// List returns every event of a calendar, past ones and drafts too, each with the times of its own zone. It reads to
 // the end or fails: half a list would look like deletions.
-func (c *Client) List(ctx context.Context, calendarID, zone string) ([]campus.Event, error) {
+func (c *Client) List(ctx context.Context, calendarID string) ([]campus.Event, error) {
 	var all []campus.Event
 	seen := map[string]bool{}
 	for page := 1; page <= maxPages; page++ {
 		query := map[string]string{
 			"calendarIds": calendarID, "limit": strconv.Itoa(pageSize), "page": strconv.Itoa(page),
-			"showPastEvents": "true", "showDraft": "true", "tz": zone,
+			"showPastEvents": "true", "showDraft": "true",
 		}
 		status, data, err := c.call(ctx, http.MethodGet, "/event/", query, nil)
 		if err != nil {
@@ -225,10 +225,10 @@ func one(data []byte) campus.Event {
 // read returns what ECAL has of an event that was just written: by its id, else from the list of its day.
 func (c *Client) read(ctx context.Context, id string, e campus.Event) (campus.Event, error) {
 	if id != "" {
-		_, data, err := c.call(ctx, http.MethodGet, "/event/"+url.PathEscape(id), map[string]string{"tz": e.TimeZone}, nil)
+		_, data, err := c.call(ctx, http.MethodGet, "/event/"+url.PathEscape(id), map[string]string{}, nil)
 		return one(data), err
 	}
-	listed, err := c.List(ctx, e.CalendarID, e.TimeZone)
+	listed, err := c.List(ctx, e.CalendarID)
 	for _, found := range listed {
 		if err == nil && found.Reference == e.Reference {
 			return found, nil

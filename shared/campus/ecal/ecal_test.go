@@ -83,7 +83,7 @@ func TestEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	if list, err := f.client.List(ctx, calendar, "Europe/Paris"); err != nil || len(list) != 0 {
+	if list, err := f.client.List(ctx, calendar); err != nil || len(list) != 0 {
 		t.Fatalf("an empty calendar: %v, %v", list, err)
 	}
 	if name, err := f.client.Calendar(ctx, calendar); err != nil || name != "Lea & co" {
@@ -101,7 +101,7 @@ func TestEvents(t *testing.T) {
 	if _, err := f.client.Create(ctx, past); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := f.client.List(ctx, calendar, "Europe/London"); err != nil || len(list) != 2 || list[1].StartTime != "09:00" || list[1].CalendarID != calendar {
+	if list, err := f.client.List(ctx, calendar); err != nil || len(list) != 2 || list[1].StartTime != "10:00" || list[1].TimeZone != "Europe/Paris" || list[1].CalendarID != calendar {
 		t.Errorf("with the past one: %+v, %v", list, err)
 	}
 	again := event(1)
@@ -123,7 +123,7 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	wrong := ecal.New(campus.Instance{ECALURL: f.url, ECALKey: "k", ECALSecret: "wrong"})
-	if _, err := wrong.List(ctx, calendar, ""); !errors.Is(err, ecal.ErrRefused) || strings.Contains(err.Error(), "apiSign") {
+	if _, err := wrong.List(ctx, calendar); !errors.Is(err, ecal.ErrRefused) || strings.Contains(err.Error(), "apiSign") {
 		t.Errorf("a wrong secret: %v", err)
 	}
 }
@@ -137,7 +137,7 @@ func TestPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, err := f.client.List(t.Context(), calendar, "Europe/Paris")
+	list, err := f.client.List(t.Context(), calendar)
 	if err != nil || len(list) != 200 || f.sim.Counts().Reads != 3 {
 		t.Errorf("%d events, %v, %d reads", len(list), err, f.sim.Counts().Reads)
 	}
@@ -145,7 +145,7 @@ func TestPages(t *testing.T) {
 		if _, err := f.sim.Faults.Add(fault); err != nil {
 			t.Fatal(err)
 		}
-		if list, err := f.client.List(t.Context(), calendar, "Europe/Paris"); err == nil {
+		if list, err := f.client.List(t.Context(), calendar); err == nil {
 			t.Errorf("%s: %d events and no error", name, len(list))
 		}
 		f.sim.Faults.Clear("")

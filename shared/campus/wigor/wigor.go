@@ -28,6 +28,8 @@ import (
 var (
 	// ErrRefused says that the username or password is wrong, or the account locked. Trying again may lock it.
 	ErrRefused = errors.New("MonCampus refused the username and password")
+	// ErrNoAnswer says that the school's servers cannot be reached, or fail.
+	ErrNoAnswer = errors.New("MonCampus did not answer")
 	// ErrIncomplete says that the timetable did not come whole.
 	ErrIncomplete = errors.New("MonCampus's timetable did not come whole")
 	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for it.
@@ -153,7 +155,7 @@ func (c *Client) step(r *http.Request, client *http.Client) (*page, *url.URL, er
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("MonCampus did not answer: %w", web.WithoutURL(err))
+		return nil, nil, fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
@@ -246,16 +248,26 @@ func (c *Client) formTarget(p *page) (*url.URL, error) {
 		return nil, ErrLogin
 	}
 	target, err := p.at.Parse(p.action)
-	if err != nil || target.Host != cas.Host || target.Scheme != cas.Scheme || target.Path != cas.Path {
+	if err != nil || target.Host != cas.Host || target.Scheme != cas.Scheme || !samePage(target.Path, cas.Path) {
 		return nil, fmt.Errorf("%w: its login form does not belong to the sign-on page of the settings (moncampus_cas_url), and no password was sent", ErrLogin)
 	}
 	return target, nil
+}
+
+// samePage compares paths without the session that some servers write into them (;jsessionid=).
+func samePage(a, b string) bool {
+	a, _, _ = strings.Cut(a, ";")
+	b, _, _ = strings.Cut(b, ";")
+	return a == b
 }
 
 // statusError is an answer that is neither a page nor a redirect.
 type statusError int
 
 func (e statusError) Error() string { return "MonCampus answered " + strconv.Itoa(int(e)) }
+
+// Is makes it an [ErrNoAnswer].
+func (e statusError) Is(target error) bool { return target == ErrNoAnswer }
 
 func (p *page) isJSON() bool {
 	return p.contentType == "application/json" || p.contentType == "text/json"

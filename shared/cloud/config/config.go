@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +52,8 @@ type Settings[T any] struct {
 }
 
 // NewSettings returns the settings document name of bucket, whose JSON Schema is
-// schema. A *T with a method Validate() error is asked too, for what a schema cannot say.
+// schema. A *T with a method Validate() error is asked too, for what a schema cannot say. One with a method
+// Unresolved(path string, err error) is told of an env: or file: value that cannot be had, which is empty then; without it the document cannot be used.
 func NewSettings[T any](bucket documents.Bucket, name string, schema []byte) (*Settings[T], error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -126,10 +128,8 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 	if err := s.schema.Validate(raw); err != nil {
 		return nil, s.faults(err)
 	}
-	raw, err = resolveAll(raw, s.name)
-	if err != nil {
-		return nil, err
-	}
+	unresolved := map[string]error{}
+	raw = resolveAll(raw, "", unresolved)
 	data, err = json.Marshal(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -137,6 +137,13 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 	value := new(T)
 	if err := json.Unmarshal(data, value); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	told, tells := any(value).(interface{ Unresolved(path string, err error) })
+	for path, err := range unresolved {
+		if !tells {
+			return nil, fmt.Errorf("%s%s: %w", s.name, path, err)
+		}
+		told.Unresolved(path, err)
 	}
 	if v, ok := any(value).(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
@@ -162,33 +169,25 @@ func (s *Settings[T]) faults(err error) error {
 	return errors.Join(all...)
 }
 
-// resolveAll replaces every string env:NAME or file:PATH in raw by what it stands for.
-func resolveAll(raw any, at string) (any, error) {
+// resolveAll replaces every string env:NAME or file:PATH in raw by what it stands for. What cannot be had is noted by its JSON path.
+func resolveAll(raw any, at string, unresolved map[string]error) any {
 	switch v := raw.(type) {
 	case string:
 		value, err := resolve(v)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", at, err)
+			unresolved[at] = err
 		}
-		return value, nil
+		return value
 	case []any:
 		for i := range v {
-			item, err := resolveAll(v[i], fmt.Sprintf("%s/%d", at, i))
-			if err != nil {
-				return nil, err
-			}
-			v[i] = item
+			v[i] = resolveAll(v[i], at+"/"+strconv.Itoa(i), unresolved)
 		}
 	case map[string]any:
 		for key := range v {
-			item, err := resolveAll(v[key], at+"/"+key)
-			if err != nil {
-				return nil, err
-			}
-			v[key] = item
+			v[key] = resolveAll(v[key], at+"/"+key, unresolved)
 		}
 	}
-	return raw, nil
+	return raw
 }
 
 func resolve(value string) (string, error) {
