@@ -28,7 +28,6 @@ func (b *campusBridge) pages(handle func(pattern string, h http.Handler)) {
 type campusView struct {
 	sync.Status
 
-	TimeZone string      `json:"time_zone"`
 	School   []viewClass `json:"school"`   // what MonCampus has; where it is real, as last read
 	Calendar []viewClass `json:"calendar"` // what ECAL has; where it is real, as last written
 }
@@ -45,7 +44,7 @@ type viewClass struct {
 const shownDays = 14
 
 func (b *campusBridge) overview(w http.ResponseWriter, r *http.Request) error {
-	statuses, err := b.statuses(r.Context())
+	statuses, err := b.statuses(r.Context(), r.URL.Query().Get("locale"))
 	if err != nil {
 		return err
 	}
@@ -61,9 +60,9 @@ func (b *campusBridge) overview(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.clock.Now().UTC(), "editable": b.demo != nil, "instances": views})
 }
 
-// statuses are the function's own.
-func (b *campusBridge) statuses(ctx context.Context) ([]sync.Status, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/status", http.NoBody)
+// statuses are the function's own, with faults in a language.
+func (b *campusBridge) statuses(ctx context.Context, locale string) ([]sync.Status, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/status?locale="+url.QueryEscape(locale), http.NoBody) //nolint:gosec // it goes to a handler in this process
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 		return campusView{}, err
 	}
 	inst, _ := settings.Instance(status.Instance)
-	view := campusView{Status: status, TimeZone: inst.Zone().String(), School: []viewClass{}, Calendar: []viewClass{}}
+	view := campusView{Status: status, School: []viewClass{}, Calendar: []viewClass{}}
 	if b.demo != nil {
 		view.School, view.Calendar = b.demo.school(inst), b.demo.calendar(inst)
 	} else {
@@ -123,6 +122,9 @@ func (d *campusDemo) school(inst campus.Instance) []viewClass {
 func (d *campusDemo) calendar(inst campus.Instance) []viewClass {
 	list := []viewClass{}
 	for _, e := range d.ecal.Events(inst.ECALCalendar) {
+		if e.AllDay {
+			e.StartTime, e.EndTime = "00:00", "23:59"
+		}
 		start, err := time.ParseInLocation("2006-01-02 15:04", e.StartDate+" "+e.StartTime, inst.Zone())
 		end, err2 := time.ParseInLocation("2006-01-02 15:04", e.EndDate+" "+e.EndTime, inst.Zone())
 		if err == nil && err2 == nil {

@@ -90,7 +90,7 @@ var demoLessons = []struct{ title, rooms, mode string }{
 	{"Workshop - Créativité & Innovation", "M: BB-303, BB-307", "Mixte"},
 	{"No SQL", "BB-108(BALMA B)", "Présentiel"},
 	{"Gestion de projet", "Cafétéria(BALMA B)", "Présentiel"},
-	{"Devoir surveilé", "Aucune", "Présentiel"},
+	{"Devoir surveillé", "Aucune", "Présentiel"}, //nolint:misspell // French
 	{"Réseaux", "BB-110(BALMA B)", "Présentiel"},
 }
 

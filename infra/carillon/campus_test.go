@@ -27,7 +27,7 @@ func newCampus(t *testing.T, dir string) *office {
 	t.Helper()
 	o := newOfficeWith(t, options{data: dir, speed: 1, only: []string{"campus"}})
 	o.eventually(20*time.Second, "the first runs are done", func() bool {
-		list, err := o.s.campus.statuses(t.Context())
+		list, err := o.s.campus.statuses(t.Context(), "")
 		return err == nil && len(list) == 2 && !slices.ContainsFunc(list, func(s sync.Status) bool { return s.Run == nil || s.Run.Fault != nil || s.Busy })
 	})
 	return o
@@ -188,7 +188,7 @@ func TestNoLoginAtEachStart(t *testing.T) {
 	newCampus(t, dir) // it goes on beside the others: SQLite lets it
 	o := newOfficeWith(t, options{data: dir, speed: 1, only: []string{"campus"}})
 	time.Sleep(time.Second)
-	next, err := o.s.campus.statuses(t.Context())
+	next, err := o.s.campus.statuses(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

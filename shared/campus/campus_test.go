@@ -209,6 +209,15 @@ func TestUnreadableItems(t *testing.T) {
 	}
 }
 
+// TestSameRowTwice: a row that is there twice is one lesson.
+func TestSameRowTwice(t *testing.T) {
+	t.Parallel()
+	other := item(t, map[string]any{"LibelleGroupe": "B3 ASRBD"})
+	if r := campus.Read([]json.RawMessage{item(t, nil), other, item(t, nil)}, inst); len(r.Classes) != 2 {
+		t.Errorf("%d classes", len(r.Classes))
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"NoCours":1,"Commentaire":"x","Start":"2026-10-13T12:00:00+02:00","End":"/Date(1794398400000)/","Salles":"M: a(b, c),d","TeamsUrl":"<a href=x>"}`))
 	f.Add([]byte(`{"NoCours":"1"}`))

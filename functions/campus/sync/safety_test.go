@@ -3,6 +3,7 @@ package sync_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"mime/quotedprintable"
@@ -303,6 +304,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		child(dir)
 	}
+	_ = flag.Set("test.parallel", "8") // they wait for pauses and limits more than they compute
 	os.Exit(m.Run())
 }
 

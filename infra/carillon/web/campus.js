@@ -6,6 +6,19 @@ const TEXT = {
   fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', ok: 'À jour', never: 'Pas encore lu', busy: 'En cours…', read: 'MonCampus lu à ', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', verified: 'les deux concordent', notVerified: 'ils ne concordent pas encore', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé', 'held back': 'retenu' } },
 };
 const t = TEXT[lang];
+
+// Reasons that a run gives, in French; in English they are as they come.
+const REASONS = lang === 'fr' ? {
+  new: 'nouveau', 'missing in ECAL': 'absent d’ECAL', time: 'horaire', title: 'intitulé', room: 'salle', details: 'détails', links: 'liens', 'taken over': 'repris', 'edited in ECAL': 'modifié dans ECAL',
+  duplicate: 'doublon', 'no longer in the timetable': 'n’est plus à l’emploi du temps', 'it waits for a second complete reading without the class': 'attend une deuxième lecture complète sans ce cours',
+  'the reading is empty': 'la lecture est vide', 'the lesson could not be read': 'le cours est illisible', 'a lesson of this reading could not be read, so what is missing proves nothing': 'un cours de cette lecture est illisible : ce qui manque ne prouve rien',
+} : {};
+const MANY = /^(\d+) of (\d+) coming classes would be deleted; without your consent (\d+) may be now$/;
+function reason(text) {
+  const many = lang === 'fr' && MANY.exec(text);
+  if (many) return `${many[1]} des ${many[2]} cours à venir seraient supprimés ; sans votre accord, ${many[3]} peuvent l’être`;
+  return REASONS[text] || text.split(', ').map((part) => REASONS[part] || part).join(', ');
+}
 const main = document.getElementById('instances');
 const cards = new Map();
 let zone = 'Europe/Paris';
@@ -105,7 +118,7 @@ function result(view) {
 function changes(view) {
   return (view.last_run && view.last_run.changes || []).slice(0, 12).map((c) => {
     const line = document.createElement('tr');
-    for (const text of [t.what[c.what] || c.what, c.when, c.title, [c.why, c.error].filter(Boolean).join(': ')]) line.insertCell().textContent = text;
+    for (const text of [t.what[c.what] || c.what, c.when, c.title, [reason(c.why), c.error].filter(Boolean).join(': ')]) line.insertCell().textContent = text;
     return line;
   });
 }
@@ -149,7 +162,7 @@ const PRESETS = [
 
 async function refresh() {
   await keepShowing(async () => {
-    const view = await send('GET', 'dashboard/campus');
+    const view = await send('GET', 'dashboard/campus?locale=' + lang);
     if (view.instances.length > 0) zone = view.instances[0].time_zone;
     now = view.now;
     showClock(now, zone);

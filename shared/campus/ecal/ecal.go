@@ -41,7 +41,7 @@ var (
 
 const (
 	callTimeout = 20 * time.Second
-	retries     = 4
+	retries     = 6
 	firstPause  = 500 * time.Millisecond
 	lastPause   = 20 * time.Second
 	// longestPause bounds what a Retry-After asks for: the next run comes sooner than an hour's.
@@ -60,14 +60,17 @@ type Client struct {
 
 // New returns a client. It does no I/O.
 func New(inst campus.Instance) *Client {
+	pace := newPacer()
 	return &Client{
 		baseURL: strings.TrimRight(inst.ECALURL, "/"), key: inst.ECALKey, secret: inst.ECALSecret,
-		safe: client(retryablehttp.DefaultRetryPolicy), once: client(retryLimited),
+		safe: client(pace, retryablehttp.DefaultRetryPolicy), once: client(pace, retryLimited),
 	}
 }
 
-func client(policy retryablehttp.CheckRetry) *http.Client {
+func client(pace *pacer, policy retryablehttp.CheckRetry) *http.Client {
 	c := retryablehttp.NewClient()
+	pace.next = c.HTTPClient.Transport
+	c.HTTPClient.Transport = pace
 	c.Logger = nil // it would print the signature
 	c.HTTPClient.Timeout = callTimeout
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, firstPause, lastPause

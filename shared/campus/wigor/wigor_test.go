@@ -155,6 +155,31 @@ func TestPasswordStaysHome(t *testing.T) {
 	}
 }
 
+// TestOtherForms: a form that is sent to its own address with Tomcat's session in it is the sign-on page's; an answer without Total is not whole.
+func TestOtherForms(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	posted := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			posted = r.URL.Path
+			http.Redirect(w, r, "/Home/Get?ticket=ST-1", http.StatusFound)
+		case r.URL.Path == "/Home/Get":
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"Data":[]}`))
+		default:
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte(`<form id="fm1" action="/cas/login;jsessionid=1"><input type="hidden" name="execution" value="x"></form>`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	f.inst.CAS, f.inst.Host = server.URL+"/cas/login", server.URL
+	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrIncomplete) || posted != "/cas/login;jsessionid=1" {
+		t.Errorf("%v, posted to %q", err, posted)
+	}
+}
+
 func TestRedirectCircle(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
