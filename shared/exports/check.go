@@ -1,0 +1,402 @@
+package exports
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/transform"
+)
+
+// Encodings that are read.
+const (
+	UTF8        = "utf-8"
+	UTF8BOM     = "utf-8-bom"
+	Windows1252 = "windows-1252"
+)
+
+// A Finding is why a file is not handed on. It names the place and never the value: these are payrolls and ledgers.
+type Finding struct {
+	Line   int    `json:"line,omitempty"` // from 1, the header's; 0: the whole file
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// A Report is what was found in a file.
+type Report struct {
+	Table     string    `json:"table,omitempty"`
+	Encoding  string    `json:"encoding,omitempty"`
+	Delimiter string    `json:"delimiter,omitempty"`
+	Rows      int       `json:"rows"`
+	Findings  []Finding `json:"findings,omitempty"`
+	// More is how many findings there were beyond those that are listed.
+	More int `json:"more,omitempty"`
+}
+
+// OK reports whether the file may be handed on.
+func (r *Report) OK() bool { return len(r.Findings) == 0 }
+
+// maxFindings is how many findings a report lists.
+const maxFindings = 200
+
+func (r *Report) find(line int, column, format string, args ...any) {
+	if len(r.Findings) == maxFindings {
+		r.More++
+		return
+	}
+	r.Findings = append(r.Findings, Finding{line, column, fmt.Sprintf(format, args...)})
+}
+
+// An Opener opens a file from its beginning; it is read twice.
+type Opener func() (io.ReadCloser, error)
+
+// Check looks at a file: its header, encoding and delimiter, that rows are complete, values readable, keys
+// unique, debit equal to credit, and that it has not shrunk by more than half. Memory does not
+// grow with the file, but for sixteen bytes for each key that must be unique. An error means that the file could not be read.
+func Check(open Opener, o Options) (Report, error) {
+	return walk(open, o, nil)
+}
+
+// Rewrite writes the rows of a file that passes [Check] in the one form that the importer reads without
+// guessing: UTF-8, semicolons, ISO dates, points before decimals. Where the report has findings, what was written is to be thrown away.
+func Rewrite(open Opener, o Options, w io.Writer) (Report, error) {
+	out := csv.NewWriter(w)
+	out.Comma = ';'
+	r, err := walk(open, o, out)
+	if err == nil {
+		out.Flush()
+		err = out.Error()
+	}
+	return r, err
+}
+
+// walk reads a file, and writes its rows to out, if any.
+func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
+	var r Report
+	var err error
+	if r.Encoding, err = encodingOf(open, &r); err != nil || r.Encoding == "" {
+		return r, err
+	}
+	file, err := open()
+	if err != nil {
+		return r, fmt.Errorf("opening the file: %w", err)
+	}
+	defer file.Close()
+	c := &check{Report: &r, o: o, out: out, seen: map[[16]byte]int{}}
+	reader := bufio.NewReaderSize(decoded(file, r.Encoding), 64<<10)
+	if !c.header(reader) {
+		return r, c.err
+	}
+	c.rows()
+	c.totals()
+	return r, c.err
+}
+
+func decoded(r io.Reader, encoding string) io.Reader {
+	switch encoding {
+	case Windows1252:
+		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
+	case UTF8BOM:
+		skipped := bufio.NewReader(r)
+		_, _ = skipped.Discard(len(bom)) // it was seen there
+		return skipped
+	default:
+		return r
+	}
+}
+
+const bom = "\xef\xbb\xbf"
+
+// undefined are the bytes that Windows-1252 leaves without a character.
+var undefined = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
+
+// encodingOf finds the encoding by reading the file: UTF-8 where all of it is, else Windows-1252, the form
+// of older Cegid servers. "" says that it is neither; the report says why.
+func encodingOf(open Opener, r *Report) (string, error) {
+	file, err := open()
+	if err != nil {
+		return "", fmt.Errorf("opening the file: %w", err)
+	}
+	defer file.Close()
+	lines := bufio.NewReaderSize(file, 64<<10)
+	start, err := lines.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("reading the file: %w", err)
+	}
+	if len(start) == 0 {
+		r.find(0, "", "the file is empty")
+		return "", nil
+	}
+	encoding, odd, line := UTF8, 0, 1
+	var cut []byte // the beginning of a character that the last chunk ended in
+	if string(start) == bom {
+		encoding = UTF8BOM
+	}
+	for {
+		chunk, err := lines.ReadSlice('\n')
+		if bytes.IndexByte(chunk, 0) >= 0 {
+			r.find(line, "", "it holds NUL: the file is UTF-16, or damaged")
+			return "", nil
+		}
+		whole := slices.Concat(cut, chunk)
+		cut = nil
+		if errors.Is(err, bufio.ErrBufferFull) { // a line longer than the buffer
+			n := len(whole) - cutRune(whole)
+			whole, cut = whole[:n], slices.Clone(whole[n:])
+		}
+		if encoding == UTF8 && !utf8.Valid(whole) {
+			encoding = Windows1252
+		}
+		if odd == 0 && hasUndefined(chunk) {
+			odd = line
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			if encoding == Windows1252 && odd > 0 {
+				r.find(odd, "", "a byte is neither of UTF-8 nor of Windows-1252")
+				return "", nil
+			}
+			return encoding, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil:
+			return "", fmt.Errorf("reading the file: %w", err)
+		default:
+			line++
+		}
+	}
+}
+
+func hasUndefined(chunk []byte) bool {
+	return slices.ContainsFunc(undefined, func(b byte) bool { return bytes.IndexByte(chunk, b) >= 0 })
+}
+
+// cutRune is how many bytes of a character that is not complete stand at the end.
+func cutRune(chunk []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(chunk); n++ {
+		if tail := chunk[len(chunk)-n:]; utf8.RuneStart(tail[0]) {
+			if utf8.FullRune(tail) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+// A check is a file being looked at.
+type check struct {
+	*Report
+
+	o       Options
+	out     *csv.Writer
+	csv     *csv.Reader
+	table   Table
+	columns []Column // in the file's order
+	unique  []int
+	debit   int // indexes, -1 for none
+	credit  int
+	balance int64 // hundredths
+	seen    map[[16]byte]int
+	err     error
+}
+
+// maxHeader bounds the header's line.
+const maxHeader = 32 << 10
+
+// header reads the first line with each delimiter: the right one is that under which its columns are a table's.
+func (c *check) header(r *bufio.Reader) bool {
+	start, err := r.Peek(maxHeader)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = fmt.Errorf("reading the file: %w", err)
+		return false
+	}
+	line, _, _ := bytes.Cut(start, []byte("\n"))
+	var names []string
+	for _, delimiter := range []rune{';', ',', '\t', '|'} {
+		one := csv.NewReader(bytes.NewReader(line))
+		one.Comma = delimiter
+		cells, err := one.Read()
+		if err != nil {
+			continue
+		}
+		for i := range cells {
+			cells[i] = headerName(cells[i])
+		}
+		if table, ok := identify(cells); ok {
+			c.table, c.Table, c.Delimiter, names = table, table.Name, string(delimiter), cells
+			break
+		}
+	}
+	if c.Table == "" {
+		c.find(1, "", "the header is of no table that the importer knows: %s", strings.Join(tableNames(), ", "))
+		return false
+	}
+	c.csv = csv.NewReader(r)
+	c.csv.Comma, c.csv.FieldsPerRecord, c.csv.ReuseRecord = rune(c.Delimiter[0]), -1, true
+	_, _ = c.csv.Read() // the header
+	c.debit, c.credit = -1, -1
+	for i, name := range names {
+		c.take(i, name, slices.Index(names, name) < i)
+	}
+	if c.out != nil {
+		c.err = c.out.Write(names)
+	}
+	return c.err == nil && c.OK()
+}
+
+func tableNames() []string {
+	names := make([]string, 0, len(Tables))
+	for _, t := range Tables {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func (c *check) take(i int, name string, twice bool) {
+	column, known := c.table.column(name)
+	switch {
+	case twice:
+		c.find(1, name, "the column stands there twice")
+	case !known:
+		c.find(1, name, "the importer knows no such column of %s", c.Table)
+	}
+	c.columns = append(c.columns, column)
+	if slices.Contains(c.table.Unique, name) {
+		c.unique = append(c.unique, i)
+	}
+	switch name {
+	case c.table.Debit:
+		c.debit = i
+	case c.table.Credit:
+		c.credit = i
+	}
+}
+
+func (c *check) rows() {
+	for {
+		row, err := c.csv.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+			c.find(parse.StartLine, "", "the row cannot be read: %s", quoting(parse.Err))
+			c.Rows++
+			continue
+		}
+		if err != nil {
+			c.err = fmt.Errorf("reading the file: %w", err)
+			return
+		}
+		line, _ := c.csv.FieldPos(0)
+		c.Rows++
+		if len(row) != len(c.columns) {
+			c.find(line, "", "the row has %d columns, the header %d", len(row), len(c.columns))
+			continue
+		}
+		c.row(line, row)
+		if c.out != nil && c.OK() {
+			if c.err = c.out.Write(row); c.err != nil {
+				return
+			}
+		}
+	}
+}
+
+func quoting(err error) string {
+	if errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) {
+		return "a quotation mark is not closed, or stands in the middle of a value"
+	}
+	return err.Error()
+}
+
+// row checks a row's values, and puts them into the importer's form.
+func (c *check) row(line int, row []string) {
+	for i, column := range c.columns {
+		if strings.TrimSpace(row[i]) == "" {
+			if column.Required {
+				c.find(line, column.Name, "it is missing")
+			}
+			continue
+		}
+		value, hundredths, err := c.value(column.Kind, row[i])
+		if err != nil {
+			c.find(line, column.Name, "the value %s", err)
+			continue
+		}
+		row[i] = value
+		switch i {
+		case c.debit:
+			c.balance += hundredths
+		case c.credit:
+			c.balance -= hundredths
+		}
+	}
+	c.key(line, row)
+}
+
+// value returns a value in the importer's form, and an amount's hundredths.
+func (c *check) value(kind Kind, text string) (string, int64, error) {
+	switch kind {
+	case Amount:
+		n, err := ParseAmount(text, c.o.Decimal)
+		return formatAmount(n), n, err
+	case Integer:
+		n, err := ParseInteger(text, c.o.Decimal)
+		return strconv.FormatInt(n, 10), 0, err
+	case Moment:
+		t, ok, err := ParseMoment(text, c.o.DateOrder)
+		if !ok {
+			return "", 0, err
+		}
+		return t.Format(time.DateTime), 0, err
+	default:
+		return text, 0, nil
+	}
+}
+
+// key notes the values that must stand together once.
+func (c *check) key(line int, row []string) {
+	if len(c.unique) == 0 {
+		return
+	}
+	hash := sha256.New()
+	for _, i := range c.unique {
+		var size [4]byte
+		binary.BigEndian.PutUint32(size[:], uint32(len(row[i]))) //nolint:gosec // a cell is far shorter
+		_, _ = hash.Write(size[:])
+		_, _ = io.WriteString(hash, row[i])
+	}
+	key := [16]byte(hash.Sum(nil)[:16])
+	if first, twice := c.seen[key]; twice {
+		c.find(line, strings.Join(c.table.Unique, ", "), "line %d has the same: the query lacks a filter, or a row is there twice", first)
+		return
+	}
+	c.seen[key] = line
+}
+
+// totals checks what only the whole file shows.
+func (c *check) totals() {
+	if c.err != nil {
+		return
+	}
+	if c.Rows == 0 {
+		c.find(0, "", "the file has a header and no rows")
+	}
+	if c.balance != 0 && c.table.Debit != "" {
+		c.find(0, "", "debit and credit differ by %s", formatAmount(c.balance))
+	}
+	if c.Rows > 0 && 2*c.Rows < c.o.PreviousRows {
+		c.find(0, "", "the file has %d rows, the one before had %d: more than half is missing", c.Rows, c.o.PreviousRows)
+	}
+}
