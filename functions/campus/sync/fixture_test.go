@@ -152,10 +152,15 @@ func (f *fixture) Publish(_ context.Context, _ string, m messages.Message) error
 func (f *fixture) push(instance string) int { return f.pushAt(instance, f.now) }
 
 func (f *fixture) pushAt(instance string, published time.Time) int {
+	return f.pushIn(context.Background(), instance, published)
+}
+
+// pushIn delivers a message within a context.
+func (f *fixture) pushIn(ctx context.Context, instance string, published time.Time) int {
 	data, _ := json.Marshal(campus.SyncMessage{Instance: instance})
 	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: published, Message: messages.Message{Data: data}}})
 	w := httptest.NewRecorder()
-	f.h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	f.h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(body)))
 	return w.Code
 }
 

@@ -85,6 +85,19 @@ func TestFailingSchoolIsAFailure(t *testing.T) {
 	}
 }
 
+// TestNoTimeToWrite: a run that has no time left for a single write is a failure, and not handed on at once.
+func TestNoTimeToWrite(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(lessons(1, 4)...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if code := f.pushIn(ctx, "lea", f.now); code != http.StatusNoContent || len(f.published) != 0 {
+		t.Errorf("answered %d, published %v", code, f.published)
+	}
+	f.did(*f.state("lea").Run, "+0 ~0 -0 =0 held 0 verified false failed")
+}
+
 // TestWrongPasswordManyWays: dry runs beside another run, at once, and several instances of one account try it once.
 func TestWrongPasswordManyWays(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +17,6 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/campus"
-	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
 // The tests of this file are one for each fault of the program before Carillon; each shows what that program got wrong.
@@ -314,10 +312,8 @@ func TestOldFault15SlowAndLimited(t *testing.T) {
 	f.fault(&f.school.Faults, faults.Fault{LatencyMS: 60_000})
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	data, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: f.now.Add(time.Second), Message: messages.Message{Data: []byte(`{"instance":"lea"}`)}}})
-	w := httptest.NewRecorder()
 	began := time.Now()
-	f.h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(data)))
+	f.pushIn(ctx, "lea", f.now.Add(time.Second))
 	if took := time.Since(began); took > 10*time.Second || f.state("lea").Lease.ID != "" {
 		t.Errorf("a school that hangs kept the run for %s, lease %+v", took, f.state("lea").Lease)
 	}

@@ -345,10 +345,14 @@ func (w *work) apply(ctx context.Context) error {
 			return err
 		}
 	}
-	if done < len(w.plan.Actions) && w.failed == 0 {
+	switch {
+	case done == len(w.plan.Actions) || w.failed > 0:
+		return nil
+	case done == 0: // to go on at once would come to the same
+		return errors.New("no time was left to write anything")
+	default:
 		return coded{codeOutOfTime, fmt.Sprintf("%d of %d changes are made", done, len(w.plan.Actions))}
 	}
-	return nil
 }
 
 // write does one action and records what ECAL made of it.
