@@ -105,6 +105,13 @@ func (f *fixture) instance(name, calendar string) map[string]any {
 	}
 }
 
+// close ends what a property's next try would otherwise have beside it.
+func (f *fixture) close() {
+	f.server.CloseClientConnections()
+	f.server.Close()
+	_ = f.db.Close()
+}
+
 // lea is her instance in campus.json; configure writes the file.
 func (f *fixture) lea() map[string]any {
 	return f.file["instances"].([]any)[0].(map[string]any)

@@ -251,6 +251,7 @@ func TestProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		f := newFixture(t)
+		defer f.close()
 		foreign, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-14", EndDate: "2026-10-14", AllDay: true, TimeZone: "Europe/Paris", Reference: "123"})
 		if err != nil {
 			r.Fatal(err)

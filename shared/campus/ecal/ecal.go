@@ -67,10 +67,20 @@ func New(inst campus.Instance) *Client {
 	}
 }
 
+// transport is shared by all clients, which live for one run each: its connections outlive them.
+var transport = func() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 8
+	return t
+}()
+
 func client(pace *pacer, policy retryablehttp.CheckRetry) *http.Client {
 	c := retryablehttp.NewClient()
-	pace.next = c.HTTPClient.Transport
-	c.HTTPClient.Transport = pace
+	pace.next, c.HTTPClient.Transport = transport, pace
 	c.Logger = nil // it would print the signature
 	c.HTTPClient.Timeout = callTimeout
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, firstPause, lastPause
