@@ -163,6 +163,6 @@ func (b *officeBridge) announce(w io.Writer) {
 		fmt.Fprintf(w, "  rooms         %s/webhook /start_watching /meetings\n", b.url)
 		return
 	}
-	fmt.Fprintf(w, "  a display asks     %s/meetings?client_id=%s&room_name=blue_room  (bearer %s)\n", b.url, demoClient, demoSecret)
-	fmt.Fprintf(w, "  simulated Google   %s/sim/googlecal/calendar/v3/  (any bearer)\n  simulated Arduino  %s/sim/iotcloud/iot/v2/\n", b.url, b.url)
+	fmt.Fprintf(w, "  a display asks       %s/meetings?client_id=%s&room_name=blue_room  (bearer %s)\n", b.url, demoClient, demoSecret)
+	fmt.Fprintf(w, "  simulated Google     %s/sim/googlecal/calendar/v3/  (any bearer)\n  simulated Arduino    %s/sim/iotcloud/iot/v2/\n", b.url, b.url)
 }

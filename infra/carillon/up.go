@@ -237,7 +237,7 @@ func (s *system) health(w http.ResponseWriter, r *http.Request) {
 func (s *system) announce(w io.Writer) {
 	fmt.Fprintf(w, "Carillon is up. Ctrl-C stops it.\n\n")
 	if s.sample() {
-		fmt.Fprintf(w, "  dashboard          %s/\n", s.url)
+		fmt.Fprintf(w, "  dashboard            %s/\n", s.url)
 	} else {
 		fmt.Fprintf(w, "  dashboard     http://%s/\n", s.operator)
 	}

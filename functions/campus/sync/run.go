@@ -265,6 +265,7 @@ func (w *work) calendar(ctx context.Context) error {
 	w.run.Unchanged = w.plan.Unchanged
 	if w.o.dryRun {
 		w.count()
+		w.run.Verified = len(w.plan.Actions) == 0
 		return nil
 	}
 	w.s.change(func(state *campus.State) { state.Sent = maps.Clone(w.plan.Sent) })
