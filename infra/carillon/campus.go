@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/robfig/cron/v3"
 
 	"github.com/carillon-calendar/carillon/functions/campus/feed"
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
@@ -56,18 +55,12 @@ func (b *campusBridge) subscriptions() []local.Subscription {
 	return []local.Subscription{{Name: "campus-sync", Topic: campus.TopicSync, Handler: b.sync, Attempts: b.attempts, Concurrency: 4}}
 }
 
-const campusSchedule = "CRON_TZ=" + campus.ScheduleZone + " " + campus.Schedule
-
 func (b *campusBridge) jobs() []local.Job {
-	return []local.Job{{Schedule: campusSchedule, Topic: campus.TopicSync}}
+	return []local.Job{{Schedule: campus.CronSchedule, Topic: campus.TopicSync}}
 }
 
 // overdue is a run that the schedule had for an instance since its last one. Starting again and again logs nobody in.
 func (b *campusBridge) overdue(ctx context.Context) ([]string, error) {
-	schedule, err := cron.ParseStandard(campusSchedule)
-	if err != nil {
-		return nil, err
-	}
 	settings, err := b.settings.Get(ctx)
 	if err != nil {
 		return nil, err
@@ -77,8 +70,11 @@ func (b *campusBridge) overdue(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if state.Run == nil || !schedule.Next(state.Run.Began).After(b.clock.Now()) {
+		if state.Run == nil {
 			return []string{campus.TopicSync}, nil
+		}
+		if next, err := campus.NextRun(state.Run.Began); err != nil || !next.After(b.clock.Now()) {
+			return []string{campus.TopicSync}, err
 		}
 	}
 	return nil, nil

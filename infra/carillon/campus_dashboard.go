@@ -97,6 +97,9 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 		view.School, view.Calendar = b.demo.school(inst), b.demo.calendar(inst)
 	} else {
 		for _, c := range state.Timetable {
+			if c.Stray {
+				continue
+			}
 			shown := viewClass{c.ID, c.Title, c.Room, c.Start, c.End}
 			view.School = append(view.School, shown)
 			if state.Sent[c.ID].Core != "" {

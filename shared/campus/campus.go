@@ -18,6 +18,8 @@ import (
 	"time"
 	_ "time/tzdata" // zones are read by name, and images may have none
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
@@ -32,6 +34,18 @@ const (
 	Schedule     = "46 6-18 * * *"
 	ScheduleZone = "Europe/Paris"
 )
+
+// CronSchedule is the schedule with its zone, as cron's parser reads it.
+const CronSchedule = "CRON_TZ=" + ScheduleZone + " " + Schedule
+
+// NextRun is when the schedule's first run after an instant begins.
+func NextRun(after time.Time) (time.Time, error) {
+	schedule, err := cron.ParseStandard(CronSchedule)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the schedule: %w", err)
+	}
+	return schedule.Next(after).UTC(), nil
+}
 
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "campus.json"

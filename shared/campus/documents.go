@@ -33,11 +33,8 @@ type State struct {
 	Deleted []time.Time `json:"deleted,omitempty"`
 }
 
-// StatePrefix is where states are in the state bucket.
-const StatePrefix = "instances/"
-
 // StateName is the document of an instance's state.
-func StateName(instance string) string { return StatePrefix + instance + ".json" }
+func StateName(instance string) string { return "instances/" + instance + ".json" }
 
 // A Lease lets one run at a time work on an instance.
 type Lease struct {
@@ -80,8 +77,6 @@ type Fault struct {
 	Detail string `json:"detail"` // what happened
 	Do     string `json:"do"`     // what a person can do
 }
-
-func (f *Fault) Error() string { return f.Detail }
 
 // Refusals remember credentials that MonCampus refused, so that they are not tried again: a school locks
 // accounts. Document refusals.json in the state bucket; only campus/sync writes it. It holds no more than slow digests.

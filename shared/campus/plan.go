@@ -37,8 +37,6 @@ type Sent struct {
 	LinksEcho string `json:"links_echo,omitempty"`
 	// Removed says that the class is gone for good and its event is still to be deleted.
 	Removed *Class `json:"removed,omitempty"`
-	// KeptOut says that somebody removed the event in ECAL and that it stays so.
-	KeptOut bool `json:"kept_out,omitempty"`
 }
 
 // legacyReference is a reference of the program before Carillon: a random number.
@@ -127,8 +125,7 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 			l.claimed[got.ID] = ok
 			p.Sent[c.ID] = known
 			continue
-		case !ok && keepRemoved && known.EventID != "":
-			known.KeptOut = true
+		case !ok && keepRemoved && known.EventID != "": // somebody removed it
 			p.Sent[c.ID] = known
 			p.Unchanged++
 			continue
@@ -138,7 +135,7 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 			continue
 		}
 		l.claimed[got.ID] = true
-		known.EventID, known.KeptOut = got.ID, false
+		known.EventID = got.ID
 		body, why := t.update(c, known, got)
 		if len(why) > 0 {
 			updates = append(updates, Action{Kind: Update, ClassID: c.ID, Class: c, EventID: got.ID, Event: body, Why: why})
@@ -175,32 +172,36 @@ func created(known Sent) string {
 func (t Target) update(c Class, known Sent, got Event) (Event, []string) {
 	body := t.event(c)
 	why := body.differences(got, t.Zone)
-	if known.Core != "" && !slices.Contains(why, "time") {
+	if known.Core == body.fingerprint() && !slices.Contains(why, "time") {
 		switch {
-		case known.Core != body.fingerprint() && len(why) == 0: // what we sent was other, and ECAL's form of it is the same
-		case known.Core != body.fingerprint():
 		case known.Echo == "" || known.Echo == got.fingerprint():
 			why = nil // the server's own form of what we sent
 		case len(why) > 0:
 			why = append(why, "edited in ECAL")
 		}
 	}
-	links := known.Links
-	if known.Core == "" {
-		links = nil
-	}
-	edited := known.LinksEcho != "" && known.LinksEcho != got.QuickLink.fingerprint() && !got.QuickLink.sameLinks(c.Links)
-	if known.Core == "" && !got.QuickLink.sameLinks(c.Links) || known.Core != "" && !slices.Equal(links, c.Links) || edited {
+	if linksDiffer(c, known, got.QuickLink) {
 		why = append(why, "links")
-		if len(got.QuickLink) > len(links) {
-			links = make([]Link, len(got.QuickLink)) // all that is there is ours to empty
+		before := known.Links
+		if len(got.QuickLink) > len(before) {
+			before = make([]Link, len(got.QuickLink)) // all that is there is ours to empty
 		}
-		body.QuickLink = quickLinks(c.Links, links)
+		body.QuickLink = quickLinks(c.Links, before)
 	}
 	if got.Reference != body.Reference && known.Reference != body.Reference {
 		why = append(why, "taken over")
 	}
 	return body, why
+}
+
+// linksDiffer reports whether a class's links are to be sent: they are others than we sent, or somebody changed them in ECAL.
+func linksDiffer(c Class, known Sent, got QuickLinks) bool {
+	same := got.sameLinks(c.Links)
+	if known.Core == "" { // nothing is known of what was sent
+		return !same
+	}
+	edited := known.LinksEcho != "" && known.LinksEcho != got.fingerprint()
+	return !slices.Equal(known.Links, c.Links) || edited && !same
 }
 
 // mayDelete reports whether an event lies in the future and in the window.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/googleapis/gax-go/v2"
-	"github.com/robfig/cron/v3"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -140,7 +139,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	next, err := f.next()
+	next, err := campus.NextRun(f.Now())
 	if err != nil {
 		return err
 	}
@@ -171,13 +170,4 @@ func translated(state campus.State, instance, locale string) *campus.Run {
 	run, means, held := *state.Run, meanings[state.Run.Fault.Code], campus.NeedConsent(state.Held)
 	run.Fault = &campus.Fault{Code: run.Fault.Code, Detail: fill(means.what[locale], instance, held), Do: fill(means.do[locale], instance, held)}
 	return &run
-}
-
-// next is when the schedule's next run begins.
-func (f function) next() (time.Time, error) {
-	schedule, err := cron.ParseStandard("CRON_TZ=" + campus.ScheduleZone + " " + campus.Schedule)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return schedule.Next(f.Now()).UTC(), nil
 }

@@ -2,7 +2,7 @@
 //
 // Trigger: push of campus_sync: without an instance (hourly), it hands all
 // instances on to itself; with one, it runs that one. By hand: POST /sync, GET /status, and /feeds for the feeds' keys.
-// Reads: campus.json, MonCampus. Writes: instances/<instance_name>.json and feeds/<instance_name>.json in the state bucket; ECAL; e-mails.
+// Reads: campus.json, MonCampus. Writes: instances/<instance_name>.json, feeds/<instance_name>.json and refusals.json in the state bucket; ECAL; e-mails.
 // Publishes: campus_sync.
 // Caller: its invoker account only. A repeat finds nothing to change; of two runs at once the second waits for the first.
 package sync

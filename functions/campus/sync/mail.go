@@ -9,6 +9,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
+	"github.com/carillon-calendar/carillon/shared/cloud/alerts/smtp"
 )
 
 // tell writes the e-mail that is due. One that could not be sent is tried again after the next run; one that was sent and
@@ -34,7 +35,7 @@ func (f function) tell(ctx context.Context, settings *campus.Settings, inst camp
 		email.ID, email.Subject = email.ID+"-recovered", fmt.Sprintf(words.recovered, inst.Name)
 		email.Text = fmt.Sprintf(words.recoveredText, inst.Name, s.state.Run.Classes)
 	}
-	if err := settings.SMTP.Send(ctx, email); err != nil {
+	if err := smtp.Send(ctx, settings.SMTP, email); err != nil {
 		slog.ErrorContext(ctx, "e-mail not sent", slog.String("instance", inst.Name), slog.Any("error", err))
 		return
 	}

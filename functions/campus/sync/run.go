@@ -75,7 +75,7 @@ type work struct {
 	school *wigor.Client
 	ecal   *ecal.Client
 
-	mu     sync.Mutex // of run, listed and plan while actions are at work
+	mu     sync.Mutex // of run, listed and failed while actions are at work
 	listed []campus.Event
 	plan   campus.Plan
 	failed int

@@ -98,21 +98,11 @@ const PRESETS = [
   ['Arduino 2 s slow', 'sim/iotcloud', { latency_ms: 2000, seconds: 60 }],
   ['Arduino: no limit', 'sim/iotcloud', { limit_off: true }],
 ];
-async function refresh() {
-  await keepShowing(async () => {
-    const view = await send('GET', 'dashboard/rooms');
+startPage({
+  bridge: 'rooms', path: 'dashboard/rooms', every: 500, simulators: { 'sim/googlecal': 'Google', 'sim/iotcloud': 'Arduino' }, presets: PRESETS,
+  draw(view) {
     now = new Date(view.now);
     showClock(now, view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'); // the rooms' zone, not this browser's
     view.rooms.forEach((room) => show(room, view.editable));
-    if (view.editable) {
-      if (faults.hidden) faultPanel(PRESETS);
-      await showFaults();
-    }
-  });
-}
-
-async function loop() {
-  await refresh();
-  setTimeout(loop, 500);
-}
-navigate('rooms').then(loop, loop);
+  },
+});

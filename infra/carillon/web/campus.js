@@ -21,7 +21,6 @@ function reason(text) {
 }
 const main = document.getElementById('instances');
 const cards = new Map();
-let zone = 'Europe/Paris';
 let now = new Date();
 
 const lessons = (view, id) => 'dashboard/campus/timetable/' + encodeURIComponent(view.instance) + (id ? '/' + encodeURIComponent(id) : '');
@@ -160,22 +159,11 @@ const PRESETS = [
   ['ECAL 1 s slow', 'sim/ecal', { latency_ms: 1000, seconds: 60 }],
 ];
 
-async function refresh() {
-  await keepShowing(async () => {
-    const view = await send('GET', 'dashboard/campus?locale=' + lang);
-    if (view.instances.length > 0) zone = view.instances[0].time_zone;
+startPage({
+  bridge: 'campus', path: 'dashboard/campus?locale=' + lang, every: 1000, simulators: { 'sim/wigor': 'MonCampus', 'sim/ecal': 'ECAL' }, presets: PRESETS,
+  draw(view) {
     now = view.now;
-    showClock(now, zone);
+    showClock(now, view.instances.length > 0 ? view.instances[0].time_zone : 'UTC'); // the campus's zone, not this browser's
     view.instances.forEach((instance) => show(instance, view.editable));
-    if (view.editable) {
-      if (faults.hidden) faultPanel(PRESETS);
-      await showFaults();
-    }
-  });
-}
-
-async function loop() {
-  await refresh();
-  setTimeout(loop, 1000);
-}
-navigate('campus').then(loop, loop);
+  },
+});

@@ -69,15 +69,16 @@ async function navigate(here) {
 
 const faults = document.getElementById('faults');
 
-// faultPanel sets the panel up with presets: name, simulator, fault.
-function faultPanel(presets) {
+// faultPanel sets the panel up with the simulators, by address and name, and presets: name, simulator, fault.
+function faultPanel(simulators, presets) {
+  faults.innerHTML = '<summary></summary><p class="hint"></p><form><select class="preset"></select><select class="target"></select><textarea class="json" rows="2" spellcheck="false"></textarea><button type="submit"></button></form><ul></ul>';
   const find = (selector) => faults.querySelector(selector);
-  const targets = [...find('.target').options].map((option) => option.value);
   faults.hidden = false;
   find('summary').textContent = shared.faults;
   find('.hint').textContent = shared.faultsHint;
   find('button').textContent = shared.start;
-  for (const [selector, label] of [['.preset', shared.faults], ['.target', targets.join(' / ')], ['.json', 'JSON']]) find(selector).setAttribute('aria-label', label);
+  Object.entries(simulators).forEach(([address, name]) => find('.target').add(new Option(name, address)));
+  for (const [selector, label] of [['.preset', shared.faults], ['.target', Object.values(simulators).join(' / ')], ['.json', 'JSON']]) find(selector).setAttribute('aria-label', label);
   presets.forEach(([name], i) => find('.preset').add(new Option(name, i)));
   const choose = () => {
     const [, target, fault] = presets[find('.preset').value];
@@ -113,12 +114,25 @@ async function showFaults() {
   faults.querySelector('ul').replaceChildren(...lines.map(([, line]) => line));
 }
 
-// keepShowing calls a page's refresh twice a second.
-async function keepShowing(show) {
-  try {
-    await show();
-    if (message.textContent === shared.lost) say('', false);
-  } catch (error) {
-    say(shared.lost, true);
-  }
+// startPage shows a bridge's page: draw gets what path answers, every so many milliseconds and after each act.
+let refresh;
+function startPage({ bridge, path, every, simulators, presets, draw }) {
+  refresh = async () => {
+    try {
+      const view = await send('GET', path);
+      draw(view);
+      if (view.editable) {
+        if (faults.hidden) faultPanel(simulators, presets);
+        await showFaults();
+      }
+      if (message.textContent === shared.lost) say('', false);
+    } catch (error) {
+      say(shared.lost, true);
+    }
+  };
+  const loop = async () => {
+    await refresh();
+    setTimeout(loop, every);
+  };
+  navigate(bridge).then(loop, loop);
 }

@@ -1,17 +1,12 @@
 // Package alerts writes to a person when scheduled work fails again and again:
-// one e-mail after the second failure in a row, and one when it works again.
+// one e-mail after the second failure in a row, and one when it works again. These are
+// the rules and the settings; alerts/smtp sends.
 package alerts
 
 import (
-	"cmp"
-	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/textproto"
 	"time"
-
-	"github.com/wneessen/go-mail"
 )
 
 // failuresToTell is how many runs in a row fail before somebody is written to: one failure is often the neighbour's short one.
@@ -51,10 +46,10 @@ func (r *Record) Tell() {
 	r.Told = true
 }
 
-// How the connection to the mail server is secured.
+// How the connection to the mail server is secured; by default with STARTTLS.
 const (
-	securityTLS  = "tls"
-	securityNone = "none"
+	SecurityTLS  = "tls"
+	SecurityNone = "none"
 )
 
 // A Mailbox is where e-mails go out.
@@ -70,7 +65,7 @@ type Mailbox struct {
 
 // Validate refuses a password that would leave this machine unsecured.
 func (m *Mailbox) Validate() error {
-	if ip := net.ParseIP(m.Host); m.Security == securityNone && m.Password != "" && m.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(m.Host); m.Security == SecurityNone && m.Password != "" && m.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return errors.New("at \"/smtp/security\": found none, expected starttls or tls, or the password would be sent in the clear")
 	}
 	return nil
@@ -80,66 +75,4 @@ func (m *Mailbox) Validate() error {
 type Email struct {
 	ID, Subject, Text string
 	To                []string // default the mailbox's
-}
-
-// timeout bounds a conversation with the mail server.
-const timeout = 20 * time.Second
-
-// Send hands the e-mail to the mail server. Errors name no address and no password.
-func (m *Mailbox) Send(ctx context.Context, e Email) error {
-	msg := mail.NewMsg()
-	to := e.To
-	if len(to) == 0 {
-		to = m.To
-	}
-	if msg.From(m.From) != nil || msg.To(to...) != nil {
-		return errors.New("the sender's or a receiver's e-mail address in the settings is none")
-	}
-	msg.Subject(e.Subject)
-	msg.SetMessageIDWithValue(e.ID + "@carillon")
-	msg.SetDate()
-	msg.SetBodyString(mail.TypeTextPlain, e.Text)
-	client, err := mail.NewClient(m.Host, m.options()...)
-	if err != nil {
-		return fmt.Errorf("reading the mail server's settings: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
-		return fmt.Errorf("the mail server %s did not take the e-mail: %w", m.Host, reason(err))
-	}
-	return nil
-}
-
-// reason is what a person can act on: the library's own text holds the receivers' addresses.
-func reason(err error) error {
-	if sent, ok := errors.AsType[*mail.SendError](err); ok {
-		return errors.New(sent.Reason.String())
-	}
-	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return network
-	}
-	if refused, ok := errors.AsType[*textproto.Error](err); ok {
-		return fmt.Errorf("it answered %d", refused.Code)
-	}
-	return errors.New("the connection could not be made, secured or authenticated")
-}
-
-func (m *Mailbox) options() []mail.Option {
-	port, auth := cmp.Or(m.Port, mail.DefaultPortTLS), mail.SMTPAuthAutoDiscover
-	options := []mail.Option{mail.WithTimeout(timeout)}
-	switch m.Security {
-	case securityTLS:
-		port = cmp.Or(m.Port, mail.DefaultPortSSL)
-		options = append(options, mail.WithSSL())
-	case securityNone:
-		auth = mail.SMTPAuthPlainNoEnc
-		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
-	default:
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
-	}
-	if m.Username != "" {
-		options = append(options, mail.WithSMTPAuth(auth), mail.WithUsername(m.Username), mail.WithPassword(m.Password))
-	}
-	return append(options, mail.WithPort(port))
 }
