@@ -11,8 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
 // A bridge is a part of the process that can run without the others.
@@ -28,7 +30,7 @@ type bridge interface {
 	public(mux *http.ServeMux)
 	// pages serves what the dashboard asks for.
 	pages(handle func(pattern string, h http.Handler))
-	// operations are the operators' commands, by pattern below /operator/.
+	// operations are the operators' commands, by pattern; each is below /operator/.
 	operations() map[string]web.HandlerFunc
 	// waiting names what has not come up yet.
 	waiting(ctx context.Context) ([]string, error)
@@ -39,7 +41,7 @@ type bridge interface {
 }
 
 // bridgeFiles are the settings of each bridge; the order is the order of starting.
-var bridgeFiles = []struct{ name, file string }{{"rooms", "config.json"}, {"campus", "campus.json"}}
+var bridgeFiles = []struct{ name, file string }{{"rooms", rooms.SettingsFile}, {"campus", campus.SettingsFile}}
 
 func bridgeNames() []string {
 	names := make([]string, 0, len(bridgeFiles))

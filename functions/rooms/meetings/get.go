@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -101,12 +100,12 @@ func (f *function) page(ctx context.Context, settings *rooms.Settings, name stri
 	if ok && read.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
 		return p, nil
 	}
-	s, _, err := documents.Load[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
-	if errors.Is(err, documents.ErrNotFound) || err == nil && (s.Removed || s.FetchedAt.IsZero()) {
-		return page{unread: true}, unread(s)
-	}
+	s, err := documents.LoadIfAny[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
 	if err != nil {
 		return page{}, err
+	}
+	if s.Removed || s.FetchedAt.IsZero() {
+		return page{unread: true}, unread(s)
 	}
 	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
 	if p, err = write(describe(room, s, now), s.FetchedAt); err != nil {

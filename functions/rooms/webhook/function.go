@@ -10,7 +10,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -114,8 +113,8 @@ func (f *function) take(ctx context.Context, name, channel, resource string) err
 	if err != nil {
 		return err
 	}
-	watch, _, err := documents.Load[rooms.Watch](ctx, f.Watches, rooms.WatchName(name))
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+	watch, err := documents.LoadIfAny[rooms.Watch](ctx, f.Watches, rooms.WatchName(name))
+	if err != nil {
 		return err
 	}
 	room, configured := settings.Room(name)

@@ -62,11 +62,8 @@ func Release(ctx context.Context, state documents.Bucket, room rooms.Room, event
 // Resolve ends a claim whose lease is over: its event stays if it was made and
 // nobody else's overlaps it, and is deleted otherwise.
 func Resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, now time.Time) error {
-	claim, _, err := documents.Load[rooms.Claim](ctx, state, rooms.ClaimName(room.Name))
-	if errors.Is(err, documents.ErrNotFound) || err == nil && (claim.EventID == "" || realNow().Before(claim.Expires)) {
-		return nil
-	}
-	if err != nil {
+	claim, err := documents.LoadIfAny[rooms.Claim](ctx, state, rooms.ClaimName(room.Name))
+	if err != nil || claim.EventID == "" || realNow().Before(claim.Expires) {
 		return err
 	}
 	if err := settle(ctx, cal, room, claim.EventID, now); err != nil {
