@@ -114,10 +114,15 @@ function result(view) {
   return done + ' · ' + (run.verified ? t.verified : t.notVerified) + (run.fault ? ' · ' + run.fault.do : '');
 }
 
+// changes are the last run's, as many as a glance takes in.
+const SHOWN = 12;
 function changes(view) {
-  return (view.last_run && view.last_run.changes || []).slice(0, 12).map((c) => {
+  const all = (view.last_run && view.last_run.changes) || [];
+  const rows = all.slice(0, SHOWN).map((c) => [t.what[c.what] || c.what, c.when, c.title, [reason(c.why), c.error].filter(Boolean).join(': ')]);
+  if (all.length > SHOWN) rows.push(['… +' + (all.length - SHOWN)]);
+  return rows.map((cells) => {
     const line = document.createElement('tr');
-    for (const text of [t.what[c.what] || c.what, c.when, c.title, [reason(c.why), c.error].filter(Boolean).join(': ')]) line.insertCell().textContent = text;
+    for (const text of cells) line.insertCell().textContent = text;
     return line;
   });
 }
