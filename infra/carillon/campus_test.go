@@ -303,6 +303,7 @@ func TestCampusPage(t *testing.T) {
 	do("going over", chromedp.Click(chromedp.CSS(`nav a[href="campus.html"]`)))
 	shows(lea+".state", "Up to date")
 	shows(lea+".result", "both agree")
+	settled(ctx, o)
 	// A title is a text, whatever is in it.
 	do("adding", chromedp.SendKeys(chromedp.CSS(lea+".title"), `<b onclick="x">Grand oral</b>`), chromedp.Click(chromedp.CSS(lea+".add button")))
 	shows(lea+".school li.differs span", `<b onclick="x">Grand oral</b>`)

@@ -29,6 +29,25 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
+// settled waits until the page is whole and lies still for two of its refreshes: a click on what moves misses.
+func settled(ctx context.Context, o *office) {
+	o.t.Helper()
+	last, still := "", 0
+	o.eventually(20*time.Second, "the page lies still", func() bool {
+		time.Sleep(300 * time.Millisecond)
+		at, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById('faults').hidden ? '' : [...document.querySelectorAll('button')].map((b) => Math.round(b.getBoundingClientRect().top)).join()`))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		if at != last || at == "" {
+			last, still = at, 0
+			return false
+		}
+		still++
+		return still > 4
+	})
+}
+
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 1)
@@ -60,6 +79,7 @@ func TestDashboard(t *testing.T) {
 	}
 	run("opening", chromedp.Navigate(o.s.url+"/"))
 	shows(".current", "Free all day")
+	settled(ctx, o)
 	// A title is a text, whatever is in it.
 	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
 	shows(".current", `<b onclick="x">Tea</b>`)
