@@ -112,6 +112,13 @@ func (f *fixture) close() {
 	_ = f.db.Close()
 }
 
+// called is how many calls were made; one that the run has given up may still be on its way.
+func (f *fixture) called() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.calls)
+}
+
 // lea is her instance in campus.json; configure writes the file.
 func (f *fixture) lea() map[string]any {
 	return f.file["instances"].([]any)[0].(map[string]any)
