@@ -397,7 +397,7 @@ func killAt(t *testing.T, n int, after bool, want []wigor.Lesson) {
 	if err == nil {
 		t.Fatalf("the process was not killed: it made %d calls", len(f.calls))
 	}
-	f.inFlight.Wait() // what the dead process has asked for is still answered
+	f.settle() // what the dead process has asked for is still answered
 	f.onCall = nil
 	f.open(f.dir)
 	// The dead process's lease is taken away, in place of a wait of half a minute; TestLeaseOfADeadRun waits.
