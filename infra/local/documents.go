@@ -65,6 +65,27 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 	return next, nil
 }
 
+func (b bucket) Delete(ctx context.Context, name string, gen int64) error {
+	err := b.db.inTx(ctx, func(tx *sql.Tx) error {
+		var have int64
+		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?", b.name, name).Scan(&have)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil && have != gen {
+			return documents.ErrConflict
+		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "DELETE FROM documents WHERE bucket = ? AND name = ?", b.name, name)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("deleting document %s: %w", name, err)
+	}
+	return nil
+}
+
 const page = 1000
 
 func (b bucket) List(ctx context.Context, prefix string) iter.Seq2[documents.Info, error] {
@@ -127,9 +148,13 @@ func (f folder) Get(_ context.Context, name string) (documents.Document, error) 
 	return documents.Document{Info: documents.Info{Name: name, Generation: gen}, Data: data}, err
 }
 
+var errOnlyRead = errors.New("the settings folder is only read")
+
 func (f folder) Put(context.Context, string, int64, []byte, map[string]string) (int64, error) {
-	return 0, errors.New("the settings folder is only read")
+	return 0, errOnlyRead
 }
+
+func (f folder) Delete(context.Context, string, int64) error { return errOnlyRead }
 
 func (f folder) List(context.Context, string) iter.Seq2[documents.Info, error] {
 	return func(func(documents.Info, error) bool) {}

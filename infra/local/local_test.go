@@ -40,6 +40,22 @@ func TestDocuments(t *testing.T) {
 	documentstest.Run(t, open(t, t.TempDir()).Bucket("documents"))
 }
 
+// TestDeleteOfAnotherGeneration is no part of the suite, because the stand-in for Cloud Storage ignores preconditions of deletions.
+func TestDeleteOfAnotherGeneration(t *testing.T) {
+	t.Parallel()
+	b := open(t, t.TempDir()).Bucket("documents")
+	gen, err := b.Put(t.Context(), "a.json", 0, []byte(`{}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Delete(t.Context(), "a.json", gen+1); !errors.Is(err, documents.ErrConflict) {
+		t.Errorf("error = %v, want ErrConflict", err)
+	}
+	if _, err := b.Get(t.Context(), "a.json"); err != nil {
+		t.Error(err)
+	}
+}
+
 type count struct {
 	N   int    `json:"n"`
 	Pad string `json:"pad"`

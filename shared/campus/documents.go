@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
+	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 )
 
 // A State is what is known of an instance: document instances/<instance_name>.json
 // in the state bucket. Only campus/sync writes it.
 type State struct {
-	Version int   `json:"version"`
-	Lease   Lease `json:"lease,omitzero"`
+	Version int         `json:"version"`
+	Lease   lease.Lease `json:"lease,omitzero"`
 	// Timetable is what the instance's calendar and feeds show.
 	Timetable []Class   `json:"timetable"`
 	TimeZone  string    `json:"time_zone,omitempty"` // of the campus
@@ -35,12 +36,6 @@ type State struct {
 
 // StateName is the document of an instance's state.
 func StateName(instance string) string { return "instances/" + instance + ".json" }
-
-// A Lease lets one run at a time work on an instance.
-type Lease struct {
-	ID      string    `json:"id"`
-	Expires time.Time `json:"expires"` // on the machine's clock
-}
 
 // A Run is what a run did, with the counts of `carillon campus sync --json`.
 type Run struct {

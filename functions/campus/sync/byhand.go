@@ -12,6 +12,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -94,7 +95,7 @@ func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst
 	began := realNow()
 	for {
 		run, err := f.run(ctx, settings, inst, o)
-		if errors.Is(err, errBusy) && realNow().Sub(began) < waitForOther {
+		if errors.Is(err, lease.ErrBusy) && realNow().Sub(began) < waitForOther {
 			o.progress("wait", int(realNow().Sub(began).Seconds()), int(waitForOther.Seconds()))
 			if gax.Sleep(ctx, lookAgain) == nil {
 				continue
@@ -156,7 +157,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 		}
 		list = append(list, Status{
 			Instance: inst.Name, TimeZone: inst.TimeZone, Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, Failures: state.Alert.Failures,
-			Held: append([]campus.Held{}, state.Held...), Feeds: len(feeds.Keys), Busy: realNow().Before(state.Lease.Expires),
+			Held: append([]campus.Held{}, state.Held...), Feeds: len(feeds.Keys), Busy: state.Lease.Held(),
 		})
 	}
 	return web.WriteJSON(w, http.StatusOK, list)

@@ -15,7 +15,7 @@ import (
 // tell writes the e-mail that is due. One that could not be sent is tried again after the next run; one that was sent and
 // not recorded, because the process died in between, comes twice with the same Message-ID.
 func (f function) tell(ctx context.Context, settings *campus.Settings, inst campus.Instance, s *session) {
-	record := s.state.Alert
+	record := s.State.Alert
 	if settings.SMTP == nil || !record.FailureDue() && !record.RecoveryDue() {
 		return
 	}
@@ -27,19 +27,19 @@ func (f function) tell(ctx context.Context, settings *campus.Settings, inst camp
 	words := letters[locale]
 	email := alerts.Email{To: inst.NotifyOverride, ID: "campus-" + inst.Name + "-" + strconv.FormatInt(record.Since.Unix(), 10)}
 	if record.FailureDue() {
-		means, held := meanings[s.state.Run.Fault.Code], campus.NeedConsent(s.state.Held)
+		means, held := meanings[s.State.Run.Fault.Code], campus.NeedConsent(s.State.Held)
 		email.ID, email.Subject = email.ID+"-failed", fmt.Sprintf(words.failed, inst.Name)
 		email.Text = fmt.Sprintf(words.failedText, inst.Name, record.Since.In(inst.Zone()).Format("02/01/2006 15:04"), record.Failures,
 			fill(means.what[locale], inst.Name, held), fill(means.do[locale], inst.Name, held))
 	} else {
 		email.ID, email.Subject = email.ID+"-recovered", fmt.Sprintf(words.recovered, inst.Name)
-		email.Text = fmt.Sprintf(words.recoveredText, inst.Name, s.state.Run.Classes)
+		email.Text = fmt.Sprintf(words.recoveredText, inst.Name, s.State.Run.Classes)
 	}
 	if err := smtp.Send(ctx, settings.SMTP, email); err != nil {
 		slog.ErrorContext(ctx, "e-mail not sent", slog.String("instance", inst.Name), slog.Any("error", err))
 		return
 	}
-	s.change(func(state *campus.State) { state.Alert.Tell() })
+	s.Change(func(state *campus.State) { state.Alert.Tell() })
 }
 
 // A letter is a language's e-mails.

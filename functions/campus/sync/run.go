@@ -41,13 +41,13 @@ func (f function) run(ctx context.Context, settings *campus.Settings, inst campu
 	if o.dryRun {
 		state, err := f.state(ctx, inst.Name)
 		if err != nil {
-			return campus.Run{}, errors.Join(err, s.close(ctx))
+			return campus.Run{}, errors.Join(err, s.Close(ctx))
 		}
-		w.s = &session{state: state}
+		w.s = &session{State: state}
 		w.do(ctx)
 	} else {
 		w.do(ctx)
-		s.change(func(state *campus.State) {
+		s.Change(func(state *campus.State) {
 			state.Run = &w.run
 			if w.run.Fault == nil || w.run.Fault.Code != codeOutOfTime {
 				state.Alert.Count(w.run.Fault != nil, w.run.Ended)
@@ -56,7 +56,7 @@ func (f function) run(ctx context.Context, settings *campus.Settings, inst campu
 		f.tell(ctx, settings, inst, s)
 	}
 	log(ctx, w.run)
-	if err := s.close(ctx); err != nil {
+	if err := s.Close(ctx); err != nil {
 		return w.run, fmt.Errorf("storing the state of %s: %w", inst.Name, err)
 	}
 	return w.run, nil
@@ -96,7 +96,7 @@ func (w *work) do(ctx context.Context) {
 	slices.SortStableFunc(w.run.Changes, func(a, b campus.Change) int { // as planned, not as answered
 		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.When, b.When), strings.Compare(a.Title, b.Title))
 	})
-	held := campus.NeedConsent(w.s.state.Held)
+	held := campus.NeedConsent(w.s.State.Held)
 	if n := len(w.run.Unreadable); err == nil && n*oddLessons > w.run.Classes+n {
 		err = coded{codeUnreadable, fmt.Sprintf("%d of %d lessons cannot be read", n, w.run.Classes+n)}
 	}
@@ -122,7 +122,7 @@ func (w *work) timetable(ctx context.Context) error {
 		Window: window, Zone: w.inst.Zone(), Now: w.run.Began, AllowDeletes: w.o.allowDeletes,
 		ByHand: w.o.byHand, ClockSet: w.inst.Clock != "" || w.o.acceptTimes,
 	}
-	for _, at := range w.s.state.Deleted {
+	for _, at := range w.s.State.Deleted {
 		if w.run.Began.Sub(at) < campus.RecentFor {
 			w.step.Recent++
 		}
@@ -187,9 +187,9 @@ func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error
 // known is the timetable so far, with the events in ECAL that are ours though we do not know them. ECAL's
 // failure does not keep the timetable, which feeds show, from being taken over.
 func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Class, error) {
-	state := &w.s.state
+	state := &w.s.State
 	if state.CalendarID != w.inst.ECALCalendar { // another calendar has none of our events yet
-		w.s.change(func(state *campus.State) { state.CalendarID, state.Sent = w.inst.ECALCalendar, nil })
+		w.s.Change(func(state *campus.State) { state.CalendarID, state.Sent = w.inst.ECALCalendar, nil })
 	}
 	if w.inst.ECALCalendar == "" {
 		return state.Timetable, nil
@@ -206,7 +206,7 @@ func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Clas
 		return c.Stray && !slices.ContainsFunc(listed, func(e campus.Event) bool { return e.ID == state.Sent[c.ID].EventID })
 	})
 	strays, sent := w.target.Strays(w.step, listed, known, reading.Classes, state.Sent)
-	w.s.change(func(state *campus.State) { state.Sent = sent })
+	w.s.Change(func(state *campus.State) { state.Sent = sent })
 	w.o.progress("compare", 1, 1)
 	return append(known, strays...), nil
 }
@@ -226,7 +226,7 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 }
 
 func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
-	w.s.change(func(state *campus.State) {
+	w.s.Change(func(state *campus.State) {
 		state.Timetable, state.Held, state.TimeZone = a.Timetable, a.Held, w.inst.TimeZone
 		if len(reading.Unreadable) == 0 {
 			state.ReadAt = w.run.Began
@@ -260,7 +260,7 @@ func (w *work) change(a campus.Action) campus.Change {
 
 // calendar brings ECAL to the timetable, and compares both again with what ECAL answered.
 func (w *work) calendar(ctx context.Context) error {
-	state := &w.s.state
+	state := &w.s.State
 	w.plan = w.target.Plan(w.step, state.Timetable, state.Sent, w.listed, w.inst.KeepRemoved)
 	w.run.Unchanged = w.plan.Unchanged
 	if w.o.dryRun {
@@ -268,7 +268,7 @@ func (w *work) calendar(ctx context.Context) error {
 		w.run.Verified = len(w.plan.Actions) == 0
 		return nil
 	}
-	w.s.change(func(state *campus.State) { state.Sent = maps.Clone(w.plan.Sent) })
+	w.s.Change(func(state *campus.State) { state.Sent = maps.Clone(w.plan.Sent) })
 	if err := w.apply(ctx); err != nil {
 		return err
 	}
@@ -386,7 +386,7 @@ func (w *work) write(ctx context.Context, a campus.Action) error {
 	if a.Kind != campus.Delete {
 		w.listed = append(w.listed, got)
 	}
-	w.s.change(func(state *campus.State) {
+	w.s.Change(func(state *campus.State) {
 		switch {
 		case a.Kind != campus.Delete:
 			state.Sent[a.ClassID] = a.Written(got)
@@ -401,7 +401,7 @@ func (w *work) save(ctx context.Context) error {
 	if w.o.dryRun {
 		return nil
 	}
-	if err := w.s.save(ctx); err != nil {
+	if err := w.s.Save(ctx); err != nil {
 		return fmt.Errorf("storing the state of %s: %w", w.inst.Name, err)
 	}
 	return nil

@@ -43,6 +43,8 @@ func (o *one) Put(context.Context, string, int64, []byte, map[string]string) (in
 	panic("settings are only read")
 }
 
+func (o *one) Delete(context.Context, string, int64) error { return nil }
+
 func (o *one) List(context.Context, string) iter.Seq2[documents.Info, error] {
 	panic("settings are not listed")
 }

@@ -44,6 +44,8 @@ type Bucket interface {
 	// Put writes data and metadata if the document's generation is still gen
 	// (0: it does not exist) and returns the new generation, else [ErrConflict].
 	Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error)
+	// Delete removes a document if its generation is still gen, else [ErrConflict]. One that is not there is no error.
+	Delete(ctx context.Context, name string, gen int64) error
 	// List yields the documents whose names begin with prefix, in the order of
 	// their names. After an error it ends.
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]

@@ -27,6 +27,7 @@ func Run(t *testing.T, b documents.Bucket) {
 		}
 	})
 	t.Run("put_and_get", func(t *testing.T) { putAndGet(t, b) })
+	t.Run("delete", func(t *testing.T) { remove(t, b) })
 	t.Run("list", func(t *testing.T) { list(t, b) })
 	t.Run("one_creator_wins", func(t *testing.T) { oneCreatorWins(t, b) })
 	t.Run("no_update_is_lost", func(t *testing.T) { noUpdateIsLost(t, b) })
@@ -54,6 +55,26 @@ func putAndGet(t *testing.T, b documents.Bucket) {
 	second, err := b.Put(ctx, "a b/é.json", first, []byte(`{"version":2}`), nil)
 	if err != nil || second == first {
 		t.Errorf("second generation = %d after %d, %v", second, first, err)
+	}
+}
+
+func remove(t *testing.T, b documents.Bucket) {
+	ctx := t.Context()
+	first, err := b.Put(ctx, "removed.json", 0, []byte(`{}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Delete(ctx, "removed.json", first); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Get(ctx, "removed.json"); !errors.Is(err, documents.ErrNotFound) {
+		t.Errorf("after the deletion: %v", err)
+	}
+	if err := b.Delete(ctx, "removed.json", first); err != nil {
+		t.Errorf("a second deletion: %v", err)
+	}
+	if again, err := b.Put(ctx, "removed.json", 0, []byte(`{}`), nil); err != nil || again == first {
+		t.Errorf("the generation is %d again, %v", again, err)
 	}
 }
 

@@ -134,6 +134,15 @@ func writeError(name string, err error) error {
 	return fmt.Errorf("writing object %s: %w", name, err)
 }
 
+// Delete implements [documents.Bucket]. The precondition lets the library repeat it; a repeat of one that was done finds nothing.
+func (b Bucket) Delete(ctx context.Context, name string, gen int64) error {
+	err := b.handle.Object(name).If(storage.Conditions{GenerationMatch: gen}).Delete(ctx)
+	if err == nil || errors.Is(err, storage.ErrObjectNotExist) {
+		return nil
+	}
+	return writeError(name, err)
+}
+
 // List implements [documents.Bucket]; it asks for 1,000 objects a call.
 func (b Bucket) List(ctx context.Context, prefix string) iter.Seq2[documents.Info, error] {
 	return func(yield func(documents.Info, error) bool) {

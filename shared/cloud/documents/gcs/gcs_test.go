@@ -117,3 +117,19 @@ func TestAnswerOfAWriteIsLost(t *testing.T) {
 		})
 	}
 }
+
+// TestDeletePrecondition: another generation is a conflict. The stand-in ignores the precondition, so the answer is given here, as Cloud Storage gives it.
+func TestDeletePrecondition(t *testing.T) {
+	t.Parallel()
+	asked := ""
+	b := bucket(t, func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if r.Method != http.MethodDelete {
+			return send(r)
+		}
+		asked = r.URL.Query().Get("ifGenerationMatch")
+		return answer(r, http.StatusPreconditionFailed), nil
+	})
+	if err := b.Delete(t.Context(), "a.json", 7); !errors.Is(err, documents.ErrConflict) || asked != "7" {
+		t.Errorf("deletion at generation %s: %v", asked, err)
+	}
+}
