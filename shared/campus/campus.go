@@ -10,8 +10,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +22,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
 // TopicSync asks campus/sync for a run: of the instance that its message names, or of all.
@@ -126,7 +125,7 @@ func (s *Settings) Validate() error {
 			fault("time_zone", "found %q, expected an IANA time zone such as Europe/Paris", inst.TimeZone)
 		}
 		for key, value := range map[string]string{"moncampus_host": inst.Host, "moncampus_cas_url": inst.CAS, "ecal_url": inst.ECALURL} {
-			if value != "" && !safe(value) {
+			if value != "" && !web.Secure(value) {
 				fault(key, "expected an https address such as %s", DefaultHost)
 			}
 		}
@@ -139,16 +138,6 @@ func (s *Settings) Validate() error {
 		names[inst.Name], calendars[inst.ECALCalendar] = i, i
 	}
 	return errors.Join(faults...)
-}
-
-// safe reports whether passwords may be sent to an address: over https, or to this machine.
-func safe(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // LoadSettings returns the bridge's settings in the config bucket.

@@ -57,6 +57,9 @@ func Newest(blobs []string) (newest, older []string) {
 	return newest, older
 }
 
+// Key names the run's query.
+func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Query }
+
 // query is the run without its time.
 func (r Run) query() Run {
 	r.At = time.Time{}

@@ -51,8 +51,8 @@ type Session[T any] struct {
 	gen int64
 }
 
-// Take takes the lease of document name, which the function lease finds in it. start, under the lease's protection,
-// may refuse with an error or change the state. The context that Take returns ends when the lease is lost.
+// Take takes the lease of document name, which the function lease finds in it. start may refuse with an error or change
+// the state; it sees the lease of who worked last, which has an ID where that one died. The context that Take returns ends when the lease is lost.
 func Take[T any](ctx context.Context, b documents.Bucket, name string, lease func(*T) *Lease, start func(*T) error) (*Session[T], context.Context, error) {
 	s := &Session[T]{bucket: b, name: name, lease: lease, stop: make(chan struct{})}
 	id := uuid.NewString()
@@ -60,8 +60,9 @@ func Take[T any](ctx context.Context, b documents.Bucket, name string, lease fun
 		if lease(state).Held() {
 			return nil, ErrBusy
 		}
+		err := start(state)
 		*lease(state) = Lease{ID: id, Expires: now().Add(life)}
-		return nil, start(state)
+		return nil, err
 	})
 	if err != nil {
 		return nil, ctx, err

@@ -1,0 +1,427 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // what the store keeps of a blob's contents
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/azure"
+	"github.com/carillon-calendar/carillon/shared/exports/files"
+)
+
+// lineQuarantine is what a run's table says of a file that failed its check.
+const lineQuarantine = "quarantine"
+
+var (
+	// errCorrupt says that what was read is not what the store says it holds.
+	errCorrupt = errors.New("what was read is not what the store holds, by its length or MD5")
+	// errTaken says that the importer's folder has another file of that name.
+	errTaken = errors.New("another file of that name is in the importer's folder, and nothing is overwritten")
+)
+
+// bring is the life of a blob: read to a temporary name, compared, looked at, entered in the journal, given its name, and deleted at
+// the source. Killed at any point, the next run goes on: what is not in the journal is read again, what is there is finished (takeUp).
+// [azure.ErrChanged] means that there is a newer version.
+func (w *work) bring(ctx context.Context, t exports.Task) error {
+	e := w.newEntry(t.Blob)
+	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID}
+	err := w.fetch(ctx, t.Blob, temp, e)
+	if errors.Is(err, azure.ErrGone) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.t.Line(exports.FileLine{Blob: t.Blob.Name, What: exports.Keep, Why: "it went before it was read: does another program empty this container?"})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.place(ctx, t, temp, e); err != nil {
+		return err
+	}
+	e.State = exports.StateStaged
+	if err := w.put(ctx, e); err != nil {
+		return err
+	}
+	if err := w.settle(ctx, e); err != nil {
+		return err
+	}
+	w.count(t, e)
+	return w.remove(ctx, t.Blob, e)
+}
+
+func (w *work) newEntry(b exports.Blob) *entry {
+	return &entry{Entry: exports.Entry{
+		Version: 1, ID: exports.EntryID(b.Name, b.ETag), Source: w.src.Name, Blob: b.Name, ETag: b.ETag, Size: b.Size, Modified: b.Modified, StagedAt: w.f.Now().UTC(),
+	}}
+}
+
+// rereads is how often a blob is read that came otherwise than the store says.
+const rereads = 2
+
+// fetch reads a blob to a temporary file and compares it.
+func (w *work) fetch(ctx context.Context, b exports.Blob, temp exports.File, e *entry) (err error) {
+	for range rereads {
+		if err = w.fetchOnce(ctx, b, temp, e); !errors.Is(err, errCorrupt) {
+			return err
+		}
+	}
+	return err
+}
+
+// buffers are for copying: what a run holds in memory does not grow with the files.
+var buffers = sync.Pool{New: func() any { return new([256 << 10]byte) }} //nolint:gochecknoglobals // a pool
+
+func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File, e *entry) error {
+	body, stored, err := w.container.Open(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	out, err := w.store.Create(ctx, temp)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if b.MD5 != nil {
+		stored = b.MD5
+	}
+	sum, sinks := sha256.New(), []io.Writer{out}
+	check := hash.Hash(nil)
+	if sinks = append(sinks, sum); stored != nil {
+		check = md5.New() //nolint:gosec // as above
+		sinks = append(sinks, check)
+	}
+	buffer := buffers.Get().(*[256 << 10]byte) //nolint:errcheck // only these are in it
+	defer buffers.Put(buffer)
+	n, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{body}, buffer[:])
+	if err != nil {
+		return err
+	}
+	if n != b.Size || check != nil && !bytes.Equal(check.Sum(nil), stored) {
+		return errCorrupt
+	}
+	w.mu.Lock()
+	w.t.Bytes += n
+	w.mu.Unlock()
+	e.MD5, e.SHA256 = check != nil, hex.EncodeToString(sum.Sum(nil))
+	e.FileSHA256 = e.SHA256
+	return out.Commit()
+}
+
+// onlyReader hides other ways to copy, which would not use our buffer.
+type onlyReader struct{ io.Reader }
+
+// place decides where a file goes, and what is done to get it there.
+func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *entry) error {
+	if t.Do == exports.Archive {
+		e.send(exports.PlaceArchive, t, temp, t.Why)
+		return nil
+	}
+	if !w.looksAt(t.Path) {
+		e.send(exports.PlaceFiles, t, temp, "")
+		return nil
+	}
+	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, temp) }
+	report, err := exports.Check(open, w.src.Options(w.rowsBefore(t.Blob.Name)))
+	if err != nil {
+		return err
+	}
+	switch {
+	case report.Table == "" && w.passesOthers(), report.Table != "" && !slices.Contains(w.src.Check, report.Table):
+		e.send(exports.PlaceFiles, t, temp, "")
+	case !report.OK():
+		e.Report = &report
+		e.send(exports.PlaceQuarantine, t, temp, "it did not pass the check")
+	case w.src.Rewrite:
+		e.Report = &report
+		return w.rewrite(ctx, t, temp, e)
+	default:
+		e.Report = &report
+		e.send(exports.PlaceFiles, t, temp, "")
+	}
+	return nil
+}
+
+// looksAt reports whether a file is looked at: the importer reads .csv only.
+func (w *work) looksAt(file string) bool {
+	return strings.EqualFold(path.Ext(file), ".csv") && (len(w.src.Check) > 0 || !w.passesOthers())
+}
+
+// passesOthers reports whether files of no known table are handed on.
+func (w *work) passesOthers() bool {
+	return w.src.OtherFiles == "pass" || w.src.OtherFiles == "" && len(w.src.Check) == 0
+}
+
+// send sets where a file goes.
+func (e *entry) send(place string, t exports.Task, from exports.File, why string) {
+	e.File, e.Why = exports.File{Place: place, Path: t.Path}, why
+	if place != exports.PlaceFiles {
+		e.File.Path = exports.Archived(t.Path, e.ID)
+	}
+	e.Moves = append(e.Moves, exports.Move{From: from, To: e.File})
+}
+
+// rewrite puts a file into the importer's form; the original goes to the archive.
+func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, e *entry) error {
+	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-rewritten"}
+	out, err := w.store.Create(ctx, temp)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	sum := sha256.New()
+	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, original) }
+	if _, err := exports.Rewrite(open, w.src.Options(0), io.MultiWriter(out, sum)); err != nil {
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	e.FileSHA256 = hex.EncodeToString(sum.Sum(nil))
+	e.Moves = append(e.Moves, exports.Move{From: original, To: exports.File{Place: exports.PlaceArchive, Path: exports.Archived(t.Path, e.ID)}})
+	e.send(exports.PlaceFiles, t, temp, "")
+	return nil
+}
+
+// rowsBefore is how many rows the query's last file had.
+func (w *work) rowsBefore(blob string) (rows int) {
+	if run, ok := exports.ParseRun(blob); ok {
+		w.s.Change(func(state *exports.State) { rows = state.Handed[run.Key()].Rows })
+	}
+	return rows
+}
+
+// settle makes an entry's moves, and enters that it is stored.
+func (w *work) settle(ctx context.Context, e *entry) error {
+	for _, m := range e.Moves {
+		if err := w.move(ctx, e, m); err != nil {
+			return errors.Join(err, w.undo(ctx, e, err))
+		}
+	}
+	e.State, e.StoredAt, e.Moves = e.settled(), w.f.Now().UTC(), nil
+	if e.File.Place == exports.PlaceQuarantine {
+		if err := w.report(ctx, e); err != nil {
+			return err
+		}
+	}
+	if err := w.put(ctx, e); err != nil {
+		return err
+	}
+	w.s.Change(func(state *exports.State) { state.Hand(e.Entry) })
+	return nil
+}
+
+// settled is the state of an entry that has no moves left.
+func (e *entry) settled() string {
+	if e.DeletedAt.IsZero() {
+		return exports.StateStored
+	}
+	return exports.StateDeleted
+}
+
+// report puts what was found beside a file in the quarantine.
+func (w *work) report(ctx context.Context, e *entry) error {
+	data, err := json.MarshalIndent(e.Report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding a report: %w", err)
+	}
+	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-report"}
+	out, err := w.store.Create(ctx, temp)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if _, err := out.Write(data); err != nil {
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	return w.move(ctx, e, exports.Move{From: temp, To: reportOf(e.File)})
+}
+
+// reportOf is the file of a quarantined file's report.
+func reportOf(f exports.File) exports.File {
+	return exports.File{Place: f.Place, Path: f.Path + ".report.json"}
+}
+
+// move makes one move. One whose file is not there was made before.
+func (w *work) move(ctx context.Context, e *entry, m exports.Move) error {
+	err := w.store.Move(ctx, m.From, m.To)
+	if !errors.Is(err, files.ErrExists) {
+		return ignore(err, files.ErrNotFound)
+	}
+	if _, err := w.store.Stat(ctx, m.From); errors.Is(err, files.ErrNotFound) {
+		return nil // it was made, and its answer lost
+	}
+	if m.To.Place == exports.PlaceFiles {
+		if err := w.supersede(ctx, e, m.To); err != nil {
+			return err
+		}
+		return w.store.Move(ctx, m.From, m.To)
+	}
+	return w.store.Remove(ctx, m.From) // names of the other places hold the version: it is there already
+}
+
+func ignore(err, target error) error {
+	if errors.Is(err, target) {
+		return nil
+	}
+	return err
+}
+
+// supersede puts an earlier version of the blob, which the importer has not taken yet, into the archive. Any other file is left alone.
+func (w *work) supersede(ctx context.Context, e *entry, taken exports.File) error {
+	for _, m := range w.versionsOf(e.Entry) {
+		old, err := w.entry(ctx, m.ID)
+		if err != nil {
+			return err
+		}
+		if old.File != taken {
+			continue
+		}
+		sum, err := w.hash(ctx, taken)
+		if errors.Is(err, files.ErrNotFound) {
+			return nil // the importer was quicker
+		}
+		if err != nil {
+			return err
+		}
+		if sum != old.FileSHA256 {
+			break
+		}
+		old.File, old.Why = exports.File{Place: exports.PlaceArchive, Path: exports.Archived(taken.Path, old.ID)}, "a newer version of it came"
+		if err := w.store.Move(ctx, taken, old.File); err != nil {
+			return ignore(err, files.ErrNotFound)
+		}
+		return w.put(ctx, old)
+	}
+	return errTaken
+}
+
+func (w *work) hash(ctx context.Context, f exports.File) (string, error) {
+	r, err := w.store.Open(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return "", fmt.Errorf("reading a file: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// undo takes back what was prepared for a name that is taken. The blob, or the file in the quarantine, stays.
+func (w *work) undo(ctx context.Context, e *entry, why error) error {
+	if !errors.Is(why, errTaken) {
+		return nil
+	}
+	if from := e.Moves[len(e.Moves)-1].From; from.Place != exports.PlaceTemp {
+		e.State, e.File, e.Moves, e.ReleasedAt = e.settled(), from, nil, time.Time{}
+		return w.put(ctx, e)
+	}
+	for _, m := range e.Moves {
+		if err := w.store.Remove(ctx, m.From); err != nil {
+			return err
+		}
+	}
+	return w.drop(ctx, e)
+}
+
+// count counts a file that is stored.
+func (w *work) count(t exports.Task, e *entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	line := exports.FileLine{Blob: t.Blob.Name, What: t.Do, Why: e.Why, Bytes: t.Blob.Size}
+	switch e.File.Place {
+	case exports.PlaceQuarantine:
+		w.t.Quarantined++
+		line.What, line.Why = lineQuarantine, reasonOf(e.Report)
+	case exports.PlaceArchive:
+		w.t.Archived++
+	default:
+		w.t.Transferred++
+	}
+	w.t.Line(line)
+}
+
+// reasonOf is a report's first finding, and how many there are.
+func reasonOf(r *exports.Report) string {
+	if r == nil || len(r.Findings) == 0 {
+		return ""
+	}
+	first, n := r.Findings[0], len(r.Findings)+r.More
+	text := first.Reason
+	if first.Column != "" {
+		text = first.Column + ": " + text
+	}
+	if first.Line > 0 {
+		text = fmt.Sprintf("line %d: %s", first.Line, text)
+	}
+	if n > 1 {
+		text = fmt.Sprintf("%s (and %d more)", text, n-1)
+	}
+	return text
+}
+
+// remove deletes at the source what is stored, by the settings; only the version that is stored.
+func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
+	w.mu.Lock()
+	refused := w.noDelete
+	w.mu.Unlock()
+	keep, never := w.src.Keep()
+	if never || w.f.Now().Sub(e.StoredAt) < keep {
+		w.keep(b, exports.KeptBySettings)
+		return nil
+	}
+	if refused || !w.container.SAS().Allows('d') && w.container.SAS().Container != "" {
+		return w.held(ctx, b, e, "the access to the container does not include deleting")
+	}
+	err := w.container.Delete(ctx, b)
+	switch {
+	case err == nil, errors.Is(err, azure.ErrGone), errors.Is(err, azure.ErrChanged):
+		e.State, e.DeletedAt, e.Kept = exports.StateDeleted, w.f.Now().UTC(), ""
+		if perr := w.put(ctx, e); perr != nil {
+			return perr
+		}
+		if err == nil {
+			w.mu.Lock()
+			w.t.Deleted++
+			w.mu.Unlock()
+		}
+		return ignore(err, azure.ErrGone)
+	case errors.Is(err, azure.ErrHeld):
+		return w.held(ctx, b, e, err.Error())
+	case errors.Is(err, azure.ErrRefused):
+		w.mu.Lock()
+		w.noDelete = true
+		w.mu.Unlock()
+		return w.held(ctx, b, e, err.Error())
+	default:
+		return fmt.Errorf("it is stored, but could not be deleted: %w", err)
+	}
+}
+
+// held notes a blob that is stored and cannot be deleted; the next run tries again.
+func (w *work) held(ctx context.Context, b exports.Blob, e *entry, why string) error {
+	w.keep(b, why)
+	if e.Kept == why {
+		return nil
+	}
+	e.Kept = why
+	return w.put(ctx, e)
+}

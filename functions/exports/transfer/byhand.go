@@ -1,0 +1,210 @@
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/googleapis/gax-go/v2"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/exports"
+)
+
+// A Request is the body of POST /transfer.
+type Request struct {
+	Source string `json:"source"` // "": all
+	DryRun bool   `json:"dry_run"`
+}
+
+// A Line is a line of the answer to POST /transfer, which is a stream of JSON
+// objects (application/x-ndjson): progress, and a transfer at each source's end.
+type Line struct {
+	Progress *Progress         `json:"progress,omitempty"`
+	Transfer *exports.Transfer `json:"transfer,omitempty"`
+}
+
+// Progress is how far a source's run is.
+type Progress struct {
+	Source string `json:"source"`
+	Step   string `json:"step"` // wait, list, bring
+	Done   int    `json:"done"`
+	Total  int    `json:"total"`
+}
+
+// writeTime is how long a person's terminal may take to read a line; the run does not wait for it longer.
+const writeTime = 5 * time.Second
+
+// byHand runs sources for a person who waits.
+func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
+	var req Request
+	if err := web.DecodeJSON(w, r, &req); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Fresh(r.Context())
+	if err != nil {
+		return web.NewProblem(http.StatusServiceUnavailable, err.Error(), err)
+	}
+	chosen := settings.Sources
+	if req.Source != "" {
+		src, err := source(settings, req.Source)
+		if err != nil {
+			return err
+		}
+		chosen = []exports.Source{src}
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	stream := http.NewResponseController(w)
+	send := func(l Line) {
+		_ = stream.SetWriteDeadline(realNow().Add(writeTime))
+		_ = json.NewEncoder(w).Encode(l) //nolint:errchkjson // the person is gone if this fails; the run goes on
+		_ = stream.Flush()
+	}
+	for _, c := range chosen {
+		src, _ := settings.Source(c.Name)
+		t := f.runByHand(r.Context(), settings, src, req, send)
+		send(Line{Transfer: &t})
+	}
+	return nil
+}
+
+// A run by hand waits for another one so long: a crashed one's lease ends within it.
+const (
+	waitForOther = 45 * time.Second
+	lookAgain    = time.Second
+)
+
+// patient does something that needs a source's lease; while another run has it, it waits.
+func patient(ctx context.Context, wait func(waited time.Duration), do func() error) error {
+	began := realNow()
+	for {
+		err := do()
+		waited := realNow().Sub(began)
+		if !errors.Is(err, lease.ErrBusy) || waited > waitForOther {
+			return err
+		}
+		wait(waited)
+		if gax.Sleep(ctx, lookAgain) != nil {
+			return err
+		}
+	}
+}
+
+// runByHand runs one source; a person who leaves does not stop it half-way.
+func (f function) runByHand(ctx context.Context, settings *exports.Settings, src exports.Source, req Request, send func(Line)) (t exports.Transfer) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
+		defer cancel()
+	}
+	o := options{dryRun: req.DryRun, progress: func(step string, done, total int) {
+		send(Line{Progress: &Progress{src.Name, step, done, total}})
+	}}
+	err := patient(ctx, func(waited time.Duration) { o.progress("wait", int(waited.Seconds()), int(waitForOther.Seconds())) }, func() (err error) {
+		t, err = f.run(ctx, settings, src, o)
+		return err
+	})
+	if err != nil {
+		t.Source, t.Fault = src.Name, &exports.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
+	}
+	return t
+}
+
+func source(settings *exports.Settings, name string) (exports.Source, error) {
+	src, ok := settings.Source(name)
+	if !ok {
+		return src, web.NewProblem(http.StatusNotFound, fmt.Sprintf("No source is named %q in exports.json.", name), nil)
+	}
+	return src, nil
+}
+
+func (f function) stateOf(ctx context.Context, name string) (exports.State, error) {
+	return documents.LoadIfAny[exports.State](ctx, f.State, exports.StateName(name))
+}
+
+// A Status is a source's line of GET /status.
+type Status struct {
+	Source      string             `json:"source"`
+	Mode        string             `json:"mode"`
+	Container   string             `json:"container,omitempty"` // of a SAS address in the settings, without its token
+	AccessUntil time.Time          `json:"access_until,omitzero"`
+	Destination string             `json:"destination"` // "": the default
+	TimeZone    string             `json:"time_zone"`
+	Runs        []exports.Transfer `json:"runs"` // newest first
+	NextRun     time.Time          `json:"next_run"`
+	Quarantine  int                `json:"quarantine"` // files in it
+	Held        int                `json:"held"`       // blobs that are stored and still at the source
+	Failures    int                `json:"failures"`   // in a row
+	Busy        bool               `json:"busy"`
+}
+
+// status tells how each source does.
+func (f function) status(w http.ResponseWriter, r *http.Request) error {
+	settings, err := f.Settings.Get(r.Context())
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	next, err := exports.NextRun(f.Now())
+	if err != nil {
+		return err
+	}
+	list := []Status{}
+	for _, configured := range settings.Sources {
+		src, _ := settings.Source(configured.Name)
+		s, err := f.statusOf(r.Context(), src, r.URL.Query().Get("locale"))
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		s.NextRun = next
+		list = append(list, s)
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+func (f function) statusOf(ctx context.Context, src exports.Source, locale string) (Status, error) {
+	state, err := f.stateOf(ctx, src.Name)
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{
+		Source: src.Name, Mode: src.Mode, Destination: src.Destination, TimeZone: src.TimeZone,
+		Runs: append([]exports.Transfer{}, state.Runs...), Failures: state.Alert.Failures, Busy: state.Lease.Held(),
+	}
+	for i := range s.Runs {
+		s.Runs[i].Fault = translated(s.Runs[i].Fault, src, locale)
+	}
+	if len(s.Runs) > 0 {
+		s.AccessUntil = s.Runs[0].Until
+	}
+	if sas, err := exports.ParseSAS(src.SASURL); err == nil && src.Mode == exports.ModeSASURL {
+		s.Container, s.AccessUntil = sas.Container, sas.Expires
+	}
+	for info, err := range f.State.List(ctx, exports.JournalPrefix(src.Name)) {
+		if err != nil {
+			return s, err
+		}
+		switch m := exports.MarkOf(info.Name, info.Metadata); {
+		case m.Place == exports.PlaceQuarantine:
+			s.Quarantine++
+		case m.State == exports.StateStored:
+			s.Held++
+		}
+	}
+	return s, nil
+}
+
+// translated is a fault in a language, for a page; without one it is as the log has it.
+func translated(fault *exports.Fault, src exports.Source, locale string) *exports.Fault {
+	if fault == nil || meanings[fault.Code].what[locale] == "" {
+		return fault
+	}
+	means := meanings[fault.Code]
+	return &exports.Fault{Code: fault.Code, Detail: strings.ReplaceAll(means.what[locale], "{source}", src.Name), Do: strings.ReplaceAll(means.do[locale], "{source}", src.Name)}
+}

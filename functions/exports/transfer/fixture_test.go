@@ -1,0 +1,335 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/files"
+)
+
+// store is the Azurite of all tests of this package. It ends with the process.
+var store struct {
+	once   sync.Once
+	server *azurite.Server
+	err    error
+	dir    string
+}
+
+func TestMain(m *testing.M) {
+	if os.Getenv(killDir) != "" {
+		runUntilKilled()
+	}
+	code := m.Run()
+	if store.server != nil {
+		store.server.Stop()
+	}
+	_ = os.RemoveAll(store.dir)
+	os.Exit(code)
+}
+
+// blobs returns the running Azurite.
+func blobs(t *testing.T) *azurite.Server {
+	t.Helper()
+	script, err := azurite.Script(filepath.Join(peers.Dir(t), "node_modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.once.Do(func() {
+		if store.dir, store.err = os.MkdirTemp("", "azurite"); store.err == nil {
+			store.server, store.err = azurite.Start(context.WithoutCancel(t.Context()), script, store.dir)
+		}
+	})
+	if store.err != nil {
+		t.Fatal(store.err)
+	}
+	return store.server
+}
+
+// A fixture is a source in Azurite, behind a proxy that tests can change, and the function that empties it into a folder.
+type fixture struct {
+	*testing.T
+
+	name      string
+	container *container.Client
+	proxy     *httptest.Server
+	db        *local.DB
+	dir       string // of the destination and what is beside it
+	now       func() time.Time
+	handler   http.Handler
+
+	// on is asked before a request goes on to Azurite; true says that it has answered.
+	on atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
+}
+
+var containers atomic.Int32
+
+// newFixture makes a source; change may change its settings.
+func newFixture(t *testing.T, change func(src map[string]any)) *fixture {
+	t.Helper()
+	t.Parallel()
+	server := blobs(t)
+	f := &fixture{T: t, name: fmt.Sprintf("c%06d", containers.Add(1)), dir: t.TempDir(), now: time.Now}
+	var err error
+	if f.container, err = server.Container(f.name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.container.Create(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.proxy = httptest.NewServer(f.front(server.URL))
+	t.Cleanup(f.proxy.Close)
+	if f.db, err = local.Open(t.Context(), f.dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.db.Close() })
+	f.configure(change)
+	return f
+}
+
+// front is the proxy before Azurite.
+func (f *fixture) front(target string) http.Handler {
+	u, err := url.Parse(target)
+	if err != nil {
+		f.Fatal(err)
+	}
+	next := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
+	}, FlushInterval: -1}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if on := f.on.Load(); on != nil && (*on)(w, r) {
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hook changes what becomes of requests to Azurite.
+func (f *fixture) hook(on func(w http.ResponseWriter, r *http.Request) bool) { f.on.Store(&on) }
+
+// address is the container's SAS address through the proxy.
+func (f *fixture) address(rights string, until time.Time) string {
+	token, err := blobs(f.T).Token(f.name, rights, until)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return f.proxy.URL + "/" + azurite.Account + "/" + f.name + "?" + token
+}
+
+// configure writes the settings, and makes the function anew over what is kept.
+func (f *fixture) configure(change func(src map[string]any)) {
+	f.Helper()
+	src := map[string]any{"name": "paie", "mode": "sas_url", "sas_url": f.address("rdl", time.Now().Add(time.Hour))}
+	if change != nil {
+		change(src)
+	}
+	doc := map[string]any{"sources": []any{src}}
+	if smtp, ok := src["smtp"]; ok {
+		doc["smtp"] = smtp
+		delete(src, "smtp")
+	}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		f.Fatal(err)
+	}
+	config := f.db.Bucket("config")
+	old, _ := config.Get(f.Context(), exports.SettingsFile)
+	if _, err := config.Put(f.Context(), exports.SettingsFile, old.Generation, data, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.handler = handler(f.T, f.db, f.dir, f.now, nil)
+}
+
+// handler is the function over a data folder.
+func handler(t testing.TB, db *local.DB, dir string, now func() time.Time, wrap func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) http.Handler {
+	settings, err := exports.LoadSettings(db.Bucket("config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dest files.Store = files.NewFolder(filepath.Join(dir, "paie"), "", true)
+	state := db.Bucket("state")
+	if wrap != nil {
+		dest, state = wrap(dest, state)
+	}
+	return transfer.New(transfer.Config{
+		Settings: settings, State: state, Publisher: local.NewQueue(db, now), Now: now,
+		Destination: func(exports.Source) (files.Store, error) { return dest, nil },
+	})
+}
+
+// put writes a blob.
+func (f *fixture) put(name string, data []byte) {
+	f.Helper()
+	if _, err := f.container.NewBlockBlobClient(name).UploadBuffer(context.WithoutCancel(f.Context()), data, &blockblob.UploadBufferOptions{BlockSize: 8 << 20}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// putWithMD5 writes a blob with a MD5 of somebody's making.
+func (f *fixture) putWithMD5(name string, data, md5 []byte) {
+	f.Helper()
+	body := struct{ io.ReadSeekCloser }{readSeekCloser{bytes.NewReader(data)}}
+	if _, err := f.container.NewBlockBlobClient(name).Upload(f.Context(), body, &blockblob.UploadOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentMD5: md5}}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+type readSeekCloser struct{ io.ReadSeeker }
+
+func (readSeekCloser) Close() error { return nil }
+
+// left are the names of the blobs at the source.
+func (f *fixture) left() []string {
+	f.Helper()
+	names := []string{}
+	pager := f.container.NewListBlobsFlatPager(nil)
+	for pager.More() {
+		page, err := pager.NextPage(f.Context())
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, item := range page.Segment.BlobItems {
+			names = append(names, *item.Name)
+		}
+	}
+	return names
+}
+
+// run makes a run by hand.
+func (f *fixture) run() exports.Transfer {
+	f.Helper()
+	list := transfers(f.T, f.handler, `{}`)
+	if len(list) != 1 {
+		f.Fatalf("%d transfers", len(list))
+	}
+	return list[0]
+}
+
+func transfers(t testing.TB, h http.Handler, body string) []exports.Transfer {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/transfer", strings.NewReader(body)))
+	if w.Code != http.StatusOK {
+		t.Fatalf("POST /transfer: %d %s", w.Code, w.Body)
+	}
+	var list []exports.Transfer
+	for line := range strings.Lines(w.Body.String()) {
+		var l transfer.Line
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Transfer != nil {
+			list = append(list, *l.Transfer)
+		}
+	}
+	return list
+}
+
+// good is run for one that must have no fault.
+func (f *fixture) good() exports.Transfer {
+	f.Helper()
+	r := f.run()
+	if r.Fault != nil {
+		f.Fatalf("fault %+v, files %+v", r.Fault, r.Files)
+	}
+	return r
+}
+
+// ask calls the function, and decodes its answer.
+func (f *fixture) ask(method, path, body string, into any) int {
+	f.Helper()
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	if into != nil && w.Code < 300 {
+		if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+			f.Fatal(err)
+		}
+	}
+	return w.Code
+}
+
+// The folders of the destination.
+func (f *fixture) files() map[string]string      { return tree(f.T, filepath.Join(f.dir, "paie")) }
+func (f *fixture) quarantine() map[string]string { return f.beside("quarantine") }
+func (f *fixture) archive() map[string]string    { return f.beside("archive") }
+func (f *fixture) temp() map[string]string       { return f.beside("tmp") }
+
+func (f *fixture) beside(place string) map[string]string {
+	return tree(f.T, filepath.Join(f.dir, "paie"+files.WorkSuffix, place))
+}
+
+// tree is the hash of each file below a folder.
+func tree(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && entry.IsDir() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, file); err != nil {
+			return err
+		}
+		below, err := filepath.Rel(dir, name)
+		found[filepath.ToSlash(below)] = hex.EncodeToString(sum.Sum(nil))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// names are a tree's file names, sorted.
+func names(tree map[string]string) string {
+	return strings.Join(slices.Sorted(maps.Keys(tree)), " ")
+}
+
+// Good files of the known tables.
+const (
+	cumul    = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n0000000001;01;2 512,34\n0000000002;01;-12,00\n"
+	ecriture = "E_DATECOMPTABLE;E_JOURNAL;E_REFINTERNE;E_LIBELLE;E_GENERAL;E_DEBIT;E_CREDIT;E_AUXILIAIRE;E_REFLIBRE\n2025-05-31;VTE;FA1;a;7;0,00;12,50;;\n2025-05-31;VTE;FA1;a;4;12,50;0,00;;\n"
+	broken   = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n1;01;abc\n2;01;1\n"
+)

@@ -1,0 +1,152 @@
+// Package transfer brings each source's exported files to the folder that the importer reads, and empties the source.
+//
+// Trigger: push of exports_transfer: without a source (hourly), it hands all
+// sources on to itself; with one, it runs that one. By hand: POST /transfer, GET /status, and /quarantine.
+// Reads: exports.json, Cegid's API, the container. Writes: sources/NAME.json and journal/NAME/ in the state bucket; the
+// destination with its quarantine and archive; deletes blobs at the source; e-mails.
+// Publishes: exports_transfer.
+// Caller: its invoker account only. A repeat finds nothing to do; of two runs at once the second waits for the first; one
+// that was killed is taken up where it was.
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	documentsgcs "github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
+	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/files"
+	"github.com/carillon-calendar/carillon/shared/exports/files/gcs"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("ExportsTransfer", web.Lazy(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket  string `env:"CONFIG_BUCKET,required"`
+	StateBucket   string `env:"STATE_BUCKET,required"`
+	ExportsBucket string `env:"EXPORTS_BUCKET,required"`
+	TopicPrefix   string `env:"TOPIC_PREFIX"`
+}
+
+func setup(ctx context.Context) (http.Handler, error) {
+	logging.Setup(ctx)
+	var env Environment
+	if err := config.Env(ctx, &env); err != nil {
+		return nil, err
+	}
+	client, err := storage.NewClient(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("making the Cloud Storage client: %w", err)
+	}
+	settings, err := exports.LoadSettings(documentsgcs.New(client, env.ConfigBucket))
+	if err != nil {
+		return nil, err
+	}
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	destination := func(src exports.Source) (files.Store, error) {
+		place, isBucket := strings.CutPrefix(src.Destination, exports.BucketScheme)
+		if src.Destination != "" && !isBucket {
+			return nil, errLocalInCloud
+		}
+		bucket, folder, _ := strings.Cut(place, "/")
+		if bucket == "" {
+			bucket, folder = env.ExportsBucket, src.Name
+		}
+		return gcs.New(client, bucket, folder, src.Name), nil
+	}
+	return New(Config{Settings: settings, State: documentsgcs.New(client, env.StateBucket), Publisher: pub, Destination: destination, Now: time.Now}), nil //nolint:forbidigo // the real clock
+}
+
+var errLocalInCloud = fmt.Errorf("%w: dossier_de_destination is a folder, and a function has no disk; name gs://BUCKET/FOLDER", files.ErrUnusable)
+
+// Config is what the function works with.
+type Config struct {
+	Settings  *config.Settings[exports.Settings]
+	State     documents.Bucket
+	Publisher messages.Publisher
+	// Destination returns where a source's files go. It does no I/O.
+	Destination func(exports.Source) (files.Store, error)
+	Now         func() time.Time
+}
+
+// budget is how long a request may take: 30 s less than the longest acknowledgement deadline of a push.
+const budget = 570 * time.Second
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := function{cfg}
+	mux := http.NewServeMux()
+	mux.Handle("POST /{$}", messages.Handle(f.push))
+	mux.Handle("POST /transfer", web.HandlerFunc(f.byHand))
+	mux.Handle("GET /status", web.HandlerFunc(f.status))
+	mux.Handle("GET /quarantine", web.HandlerFunc(f.listQuarantine))
+	mux.Handle("GET /quarantine/{source}/{id}", web.HandlerFunc(f.showQuarantined))
+	mux.Handle("POST /quarantine/{source}/{id}/release", web.HandlerFunc(f.releaseQuarantined))
+	return web.Function(web.Routes(mux), budget)
+}
+
+type function struct{ Config }
+
+// push runs one source, or hands all on: one that fails or is slow touches no other. A run that failed is recorded and
+// acknowledged, for the next scheduled one; one that had not the time goes on with a message to itself.
+func (f function) push(ctx context.Context, d messages.Delivery) error {
+	var msg exports.TransferMessage
+	if err := d.Payload(&msg); err != nil {
+		return err
+	}
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if msg.Source == "" {
+		var faults []error
+		for _, src := range settings.Sources {
+			faults = append(faults, messages.PublishJSON(ctx, f.Publisher, exports.TopicTransfer, exports.TransferMessage{Source: src.Name}, nil))
+		}
+		return errors.Join(faults...)
+	}
+	src, ok := settings.Source(msg.Source)
+	if !ok {
+		return nil // taken out of the settings since
+	}
+	t, err := f.run(ctx, settings, src, options{asked: d.Message.PublishTime, progress: func(string, int, int) {}})
+	if errors.Is(err, errDone) {
+		return nil
+	}
+	if err == nil && t.Fault != nil && t.Fault.Code == codeOutOfTime {
+		return messages.PublishJSON(context.WithoutCancel(ctx), f.Publisher, exports.TopicTransfer, msg, nil)
+	}
+	return err
+}
+
+// log writes the one line of a run. Names of files stay out of it: they tell whose payroll it is.
+func log(ctx context.Context, t exports.Transfer) {
+	attrs := []slog.Attr{
+		slog.String("source", t.Source), slog.Bool("dry_run", t.DryRun), slog.Int("transferred", t.Transferred), slog.Int("deleted", t.Deleted), slog.Int("quarantined", t.Quarantined),
+		slog.Int("archived", t.Archived), slog.Int("kept", t.Kept), slog.Int("failed", t.Failed), slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Ended.Sub(t.Began).Milliseconds()),
+	}
+	if t.Fault != nil {
+		slog.LogAttrs(ctx, slog.LevelError, "exports run failed", append(attrs, slog.String("fault", t.Fault.Code), slog.String("detail", t.Fault.Detail))...)
+		return
+	}
+	slog.LogAttrs(ctx, slog.LevelInfo, "exports run done", attrs...)
+}

@@ -1,0 +1,168 @@
+package transfer_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/shared/exports"
+)
+
+// TestTransfer is the way of the good: each file is handed on as it was, under its path, and deleted at the source.
+func TestTransfer(t *testing.T) {
+	f := newFixture(t, nil)
+	want := map[string]string{}
+	for _, name := range []string{"DB000001/DB000001-paie-histocumsal-20250830040012.csv", "DB000001/sub/same-name.csv", "DB000002/sub/same-name.csv", "DB000001/été; paie.csv"} {
+		data := []byte(strings.Replace(cumul, "01", name[:2]+name[7:8], 1))
+		f.put(name, data)
+		want[name] = hash(data)
+	}
+	f.put("DB000001/", nil)
+	f.put("DB000001/scan.pdf", []byte("%PDF"))
+	want["DB000001/scan.pdf"] = hash([]byte("%PDF"))
+
+	dry := transfers(t, f.handler, `{"dry_run":true}`)[0]
+	if dry.Fault != nil || len(dry.Files) != 5 || !dry.DryRun || len(f.files()) != 0 || len(f.left()) != 6 {
+		t.Errorf("dry run: %+v, files %v", dry, f.files())
+	}
+	r := f.good()
+	if r.Transferred != 5 || r.Deleted != 5 || r.Quarantined+r.Kept+r.Failed+r.Archived != 0 || r.Bytes == 0 {
+		t.Errorf("run %+v", r)
+	}
+	if diff := cmp.Diff(want, f.files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if left := f.left(); len(left) != 1 || left[0] != "DB000001/" || len(f.temp()) != 0 {
+		t.Errorf("left at the source %v, temporary %v", left, f.temp())
+	}
+	if r := f.good(); r.Transferred+r.Deleted != 0 || r.Bytes != 0 {
+		t.Errorf("the second run: %+v", r)
+	}
+}
+
+// TestQuarantine: what fails its check is never seen by the importer; its report names the place; a person can release it.
+func TestQuarantine(t *testing.T) {
+	f := newFixture(t, nil)
+	bad := "DB000001/DB000001-paie-histocumsal-20250830040012.csv"
+	f.put(bad, []byte(broken))
+	f.put("DB000001/vide-20250830.csv", nil)
+	f.put("DB000001/autre.csv", []byte("A;B\n1;2\n"))
+	f.put("DB000001/DB000001-cpa-ecriture-20250830040012.csv", []byte(ecriture))
+	r := f.good()
+	if r.Transferred != 1 || r.Quarantined != 3 || r.Deleted != 4 || len(f.left()) != 0 || names(f.files()) != "DB000001/DB000001-cpa-ecriture-20250830040012.csv" {
+		t.Fatalf("run %+v, files %v", r, f.files())
+	}
+	var list []transfer.Quarantined
+	if f.ask(http.MethodGet, "/quarantine", "", &list); len(list) != 3 {
+		t.Fatalf("list %+v", list)
+	}
+	var q transfer.Quarantined
+	for _, one := range list {
+		if one.Blob == bad {
+			f.ask(http.MethodGet, "/quarantine/paie/"+one.ID, "", &q)
+		}
+	}
+	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is no number"}}
+	if q.Report == nil || cmp.Diff(want, q.Report.Findings) != "" || q.Summary != "line 2: PHC_MONTANT: the value is no number" {
+		t.Errorf("report %+v", q)
+	}
+	if n := names(f.quarantine()); strings.Count(n, ".report.json") != 3 || !strings.Contains(n, q.File+".report.json") {
+		t.Errorf("the quarantine holds %s", n)
+	}
+	if code := f.ask(http.MethodPost, "/quarantine/paie/"+q.ID+"/release", `{}`, nil); code != http.StatusOK || f.files()[bad] != hash([]byte(broken)) {
+		t.Errorf("release: %d, files %v", code, f.files())
+	}
+	if strings.Contains(names(f.quarantine()), "histocumsal") {
+		t.Errorf("the quarantine still holds %s", names(f.quarantine()))
+	}
+	if code := f.ask(http.MethodPost, "/quarantine/paie/"+q.ID+"/release", `{}`, nil); code != http.StatusNotFound {
+		t.Errorf("a second release: %d", code)
+	}
+	if r := f.good(); r.Transferred+r.Quarantined+r.Deleted != 0 {
+		t.Errorf("the next run: %+v", r)
+	}
+}
+
+// TestNewestOnly: of several runs of one query the newest is handed on, whatever the order of the runs; the others go to the archive, which ends.
+func TestNewestOnly(t *testing.T) {
+	f := newFixture(t, nil)
+	name := func(at string) string { return "DB000001/DB000001-paie-histocumsal-202508" + at + "040012.csv" }
+	for _, at := range []string{"28", "30", "29"} {
+		f.put(name(at), []byte(cumul))
+	}
+	if r := f.good(); r.Transferred != 1 || r.Archived != 2 || r.Deleted != 3 || names(f.files()) != name("30") || len(f.archive()) != 2 {
+		t.Errorf("run %+v, files %v, archive %v", r, f.files(), f.archive())
+	}
+	f.put(name("27"), []byte(cumul)) // late
+	if r := f.good(); r.Transferred != 0 || r.Archived != 1 || names(f.files()) != name("30") || len(f.archive()) != 3 {
+		t.Errorf("a late one: %+v, files %v, archive %v", r, f.files(), f.archive())
+	}
+}
+
+// TestRewrite: what is handed on is in the importer's one form, and the original is kept.
+func TestRewrite(t *testing.T) {
+	f := newFixture(t, func(src map[string]any) { src["rewrite"] = true })
+	f.put("DB1/x.csv", []byte(cumul))
+	f.good()
+	want := "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n0000000001;01;2512.34\n0000000002;01;-12.00\n"
+	if f.files()["DB1/x.csv"] != hash([]byte(want)) || len(f.archive()) != 1 || !strings.Contains(strings.Join(values(f.archive()), " "), hash([]byte(cumul))) {
+		t.Errorf("files %v, archive %v", f.files(), f.archive())
+	}
+}
+
+func values(m map[string]string) []string {
+	list := make([]string, 0, len(m))
+	for _, v := range m {
+		list = append(list, v)
+	}
+	return list
+}
+
+// TestDeleteSettings: never leaves the blob and does not hand it on again; after N days it goes.
+func TestDeleteSettings(t *testing.T) {
+	for setting, later := range map[string]int{"never": 1, "after 2 days": 0} {
+		t.Run(setting, func(t *testing.T) {
+			now := time.Now()
+			f := newFixture(t, func(src map[string]any) { src["delete"] = setting })
+			f.now = func() time.Time { return now }
+			f.configure(func(src map[string]any) { src["delete"] = setting })
+			f.put("a.csv", []byte(cumul))
+			if r := f.good(); r.Transferred != 1 || r.Kept != 1 || r.Deleted != 0 {
+				t.Errorf("run %+v", r)
+			}
+			now = now.Add(47 * time.Hour)
+			if r := f.good(); r.Transferred+r.Deleted != 0 || r.Kept != 1 || len(f.left()) != 1 {
+				t.Errorf("again: %+v", r)
+			}
+			now = now.Add(2 * time.Hour)
+			if r := f.good(); r.Transferred != 0 || r.Kept != later || len(f.left()) != later {
+				t.Errorf("after two days: %+v, left %v", r, f.left())
+			}
+		})
+	}
+}
+
+// TestPush: without a source the message is handed on per source, and with one that is no longer in the settings it is done.
+func TestPush(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("a.csv", []byte(cumul))
+	push := func(data string) int {
+		return f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"`+data+`"}}`, nil)
+	}
+	if code := push("e30="); code != http.StatusNoContent || len(f.left()) != 1 {
+		t.Errorf("{}: %d", code)
+	}
+	if code := push("eyJzb3VyY2UiOiJwYWllIn0="); code != http.StatusNoContent || len(f.left()) != 0 || len(f.files()) != 1 {
+		t.Errorf("a source: %d, left %v", code, f.left())
+	}
+	if code := push("eyJzb3VyY2UiOiJnb25lIn0="); code != http.StatusNoContent {
+		t.Errorf("a source that is gone: %d", code)
+	}
+	if code := push("eA=="); code != http.StatusBadRequest {
+		t.Errorf("no JSON: %d", code)
+	}
+}

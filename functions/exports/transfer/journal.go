@@ -1,0 +1,211 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/files"
+)
+
+// An entry is a document of the journal, as it was at gen.
+type entry struct {
+	exports.Entry
+
+	gen int64
+}
+
+// readJournal reads what the journal's listing tells.
+func (w *work) readJournal(ctx context.Context) error {
+	for info, err := range w.f.State.List(ctx, exports.JournalPrefix(w.src.Name)) {
+		if err != nil {
+			return err
+		}
+		m := exports.MarkOf(info.Name, info.Metadata)
+		w.marks[m.ID] = mark{m, info.Generation}
+	}
+	return nil
+}
+
+// known is the journal for the plan.
+func (w *work) known() map[string]exports.Mark {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	known := make(map[string]exports.Mark, len(w.marks))
+	for id, m := range w.marks {
+		known[id] = m.Mark
+	}
+	return known
+}
+
+// versionsOf are the other versions of an entry's blob that were handed on.
+func (w *work) versionsOf(e exports.Entry) []exports.Mark {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []exports.Mark
+	for _, m := range w.marks {
+		if m.Blob == exports.EntryID(e.Blob, "") && m.ID != e.ID && m.Place == exports.PlaceFiles {
+			list = append(list, m.Mark)
+		}
+	}
+	return list
+}
+
+// entry reads a document of the journal.
+func (w *work) entry(ctx context.Context, id string) (*entry, error) {
+	e, gen, err := documents.Load[exports.Entry](ctx, w.f.State, exports.EntryName(w.src.Name, id))
+	return &entry{e, gen}, err
+}
+
+// put writes an entry where nobody else has.
+func (w *work) put(ctx context.Context, e *entry) error {
+	name, metadata := exports.EntryName(w.src.Name, e.ID), e.Metadata()
+	gen, err := documents.Store(ctx, w.f.State, name, e.gen, e.Entry, metadata)
+	if err != nil {
+		return err
+	}
+	e.gen = gen
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.marks[e.ID] = mark{exports.MarkOf(name, metadata), gen}
+	return nil
+}
+
+// drop removes an entry.
+func (w *work) drop(ctx context.Context, e *entry) error {
+	w.mu.Lock()
+	delete(w.marks, e.ID)
+	w.mu.Unlock()
+	return w.f.State.Delete(ctx, exports.EntryName(w.src.Name, e.ID), e.gen)
+}
+
+// rebuildHanded reads from the journal what a run that died had not stored with the state.
+func (w *work) rebuildHanded(ctx context.Context) error {
+	for id, m := range w.known() {
+		if m.Place != exports.PlaceFiles || m.State == exports.StateStaged {
+			continue
+		}
+		e, err := w.entry(ctx, id)
+		if err != nil {
+			return err
+		}
+		w.s.Change(func(state *exports.State) { state.Hand(e.Entry) })
+	}
+	return nil
+}
+
+// takeUp finishes what a run that died had begun: entries that are staged.
+func (w *work) takeUp(ctx context.Context, blobs []exports.Blob) error {
+	listed := map[string]exports.Blob{}
+	for _, b := range blobs {
+		listed[exports.EntryID(b.Name, b.ETag)] = b
+	}
+	for id, m := range w.known() {
+		if m.State != exports.StateStaged {
+			continue
+		}
+		e, err := w.entry(ctx, id)
+		if err != nil {
+			return err
+		}
+		b := listed[id]
+		if err = w.takeUpOne(ctx, e, b); err == nil {
+			w.count(exports.Task{Blob: exports.Blob{Name: e.Blob, Size: e.Size}, Do: exports.Take}, e)
+			continue
+		}
+		w.mu.Lock()
+		w.account(exports.Blob{Name: e.Blob, Size: e.Size}, err)
+		fatal := w.fatal
+		w.mu.Unlock()
+		if fatal != nil {
+			return fatal
+		}
+	}
+	return nil
+}
+
+func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
+	for _, m := range e.Moves {
+		if err := w.move(ctx, e, m); err != nil {
+			return errors.Join(err, w.undo(ctx, e, err))
+		}
+	}
+	// A file that has no name any more was given its own, and the importer has taken it; or its temporary name was removed. Nobody can
+	// tell. While the blob is there, a copy goes to the archive: the importer sees nothing twice, and nothing is lost.
+	if _, err := w.store.Stat(ctx, e.File); errors.Is(err, files.ErrNotFound) && b.Name != "" {
+		if err := w.copyToArchive(ctx, b, e); err != nil {
+			return err
+		}
+	} else if err != nil && !errors.Is(err, files.ErrNotFound) {
+		return err
+	}
+	return w.settle(ctx, e)
+}
+
+func (w *work) copyToArchive(ctx context.Context, b exports.Blob, e *entry) error {
+	copied := w.newEntry(b)
+	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID}
+	if err := w.fetch(ctx, b, temp, copied); err != nil {
+		return err
+	}
+	if copied.SHA256 != e.SHA256 {
+		return errCorrupt
+	}
+	e.Why = "it was handed on as the run stopped; a copy is in the archive"
+	e.Moves = []exports.Move{{From: temp, To: exports.File{Place: exports.PlaceArchive, Path: exports.Archived(e.File.Path, e.ID)}}}
+	return nil
+}
+
+// keepEntries is how long the journal remembers what was deleted at the source.
+const keepEntries = 400 * 24 * time.Hour
+
+// tidy enters that blobs have gone, and removes what is left over: temporary files, and the archive and journal beyond their time.
+func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
+	there := map[string]bool{}
+	for _, b := range blobs {
+		there[exports.EntryID(b.Name, b.ETag)] = true
+	}
+	staged := false
+	for id, m := range w.known() {
+		staged = staged || m.State == exports.StateStaged
+		switch {
+		case m.State == exports.StateStored && !there[id] && m.StoredAt.Before(w.t.Began.Truncate(time.Second)):
+			e, err := w.entry(ctx, id)
+			if err != nil {
+				return err
+			}
+			e.State, e.DeletedAt = exports.StateDeleted, w.f.Now().UTC()
+			if err := w.put(ctx, e); err != nil {
+				return err
+			}
+		case m.State == exports.StateDeleted && m.Place != exports.PlaceQuarantine && w.t.Began.Sub(m.StoredAt) > keepEntries:
+			if err := w.f.State.Delete(ctx, exports.EntryName(w.src.Name, id), w.marks[id].gen); err != nil {
+				return err
+			}
+		}
+	}
+	if !staged {
+		if err := w.clear(ctx, exports.PlaceTemp, 0); err != nil {
+			return err
+		}
+	}
+	return w.clear(ctx, exports.PlaceArchive, time.Duration(w.src.ArchiveDays)*24*time.Hour)
+}
+
+// clear removes files of a place that are older than age. Files have the machine's time.
+func (w *work) clear(ctx context.Context, place string, age time.Duration) error {
+	for info, err := range w.store.List(ctx, place) {
+		if err != nil {
+			return err
+		}
+		if realNow().Sub(info.Modified) < age {
+			continue
+		}
+		if err := w.store.Remove(ctx, info.File); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+// Package azurite runs Azurite, Microsoft's stand-in for Azure Blob Storage (npm azurite), as a process of its own.
+package azurite
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
+)
+
+// Version is the one that is tried; the simulators install it.
+const Version = "3.37.0"
+
+// Account is the account's name; its key is made anew with each start.
+const Account = "devstoreaccount1"
+
+// ErrMissing says that Node.js or the package is not there.
+var ErrMissing = errors.New("Azurite needs Node.js and the npm package azurite")
+
+// Server is a running Azurite.
+type Server struct {
+	// URL is the account's address, http://127.0.0.1:PORT/devstoreaccount1/.
+	URL string
+
+	key   string
+	cmd   *exec.Cmd
+	stdin io.Closer
+	done  chan struct{}
+}
+
+// leash lets Azurite end when its standard input does: it lives no longer than who started it, however that ends.
+const leash = `data:text/javascript,process.stdin.resume();process.stdin.on('end',()=>process.exit(0));process.stdin.on('error',()=>process.exit(0))`
+
+// Script is Azurite's program below a folder of npm packages.
+func Script(modules string) (string, error) {
+	if _, err := exec.LookPath("node"); err != nil {
+		return "", ErrMissing
+	}
+	script := filepath.Join(modules, "azurite", "dist", "src", "blob", "main.js")
+	if _, err := os.Stat(script); err != nil {
+		return "", ErrMissing
+	}
+	return filepath.Abs(script)
+}
+
+// startTime bounds how long Azurite may take to answer.
+const startTime = time.Minute
+
+// Start starts Azurite with its data in dir.
+func Start(ctx context.Context, script, dir string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d/%s/", port, Account), key: base64.StdEncoding.EncodeToString(key), done: make(chan struct{})}
+	s.cmd = exec.Command("node", "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
+		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck")
+	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+Account+":"+s.key)
+	s.stdin, err = s.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting Azurite: %w", err)
+	}
+	go func() { _ = s.cmd.Wait(); close(s.done) }()
+	if err := s.wait(ctx, port); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening does not wait
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil //nolint:errcheck // of a TCP listener
+}
+
+func (s *Server) wait(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("starting Azurite: %w", ctx.Err())
+		case <-s.done:
+			return errors.New("starting Azurite: it ended at once")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends it.
+func (s *Server) Stop() {
+	_ = s.stdin.Close()
+	select {
+	case <-s.done:
+	case <-time.After(5 * time.Second):
+		_ = s.cmd.Process.Kill()
+	}
+}
+
+// Service is the account's client, with all rights.
+func (s *Server) Service() (*service.Client, error) {
+	cred, err := service.NewSharedKeyCredential(Account, s.key)
+	if err != nil {
+		return nil, err
+	}
+	return service.NewClientWithSharedKeyCredential(s.URL, cred, nil)
+}
+
+// Container is a container's client, with all rights.
+func (s *Server) Container(name string) (*container.Client, error) {
+	client, err := s.Service()
+	if err != nil {
+		return nil, err
+	}
+	return client.NewContainerClient(name), nil
+}
+
+// Token makes a shared access signature for a container: rights such as rdl, good until an instant.
+func (s *Server) Token(name, rights string, until time.Time) (string, error) {
+	cred, err := service.NewSharedKeyCredential(Account, s.key)
+	if err != nil {
+		return "", err
+	}
+	values := sas.BlobSignatureValues{Protocol: sas.ProtocolHTTPSandHTTP, ExpiryTime: until.UTC(), Permissions: rights, ContainerName: name}
+	signed, err := values.SignWithSharedKey(cred)
+	if err != nil {
+		return "", err
+	}
+	return signed.Encode(), nil
+}

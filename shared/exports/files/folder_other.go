@@ -1,0 +1,25 @@
+//go:build !linux
+
+package files
+
+import (
+	"os"
+	"runtime"
+)
+
+func rename(from, to string) error { return renameWhereFree(from, to) }
+
+func adopt(*os.File, string) {}
+
+// syncFolder makes the names in a folder durable, where the system can do so.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return withoutPath(err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil && runtime.GOOS != "windows" { // which has no such thing: its file system keeps names in a journal
+		return withoutPath(err)
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package exports
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a run does with a blob.
+const (
+	Take    = "take"    // bring it to the importer
+	Archive = "archive" // keep it beside, for it is not its query's newest run
+	Delete  = "delete"  // it is stored already
+	Keep    = "keep"    // leave it
+	Resume  = "resume"  // finish what a run that stopped had begun with it
+	Refuse  = "fail"    // it has no name that a file can have, or that of another blob
+)
+
+// KeptBySettings begins the reason of a blob that is stored and stays on purpose.
+const KeptBySettings = "the settings keep it at the source"
+
+// A Task is what a run does with a blob.
+type Task struct {
+	Blob Blob
+	Do   string
+	Path string // the file's, below its place
+	Why  string
+}
+
+// settled is how long an append blob is left unchanged before it is taken: its writer may still add to it.
+const settled = 10 * time.Minute
+
+// Plan decides what a run does with the blobs of a listing. known are the journal's
+// entries by [EntryID]; handed is the time in the name of what was last handed on of each query.
+// Folder markers and blobs outside the source's prefixes have no task.
+func Plan(blobs []Blob, known map[string]Mark, handed map[string]Handed, s Source, now time.Time) []Task {
+	tasks := make([]Task, 0, len(blobs))
+	newest := newestOf(blobs, handed, s)
+	for _, b := range blobs {
+		if !s.wants(b) {
+			continue
+		}
+		t := Task{Blob: b, Do: Take}
+		mark, stored := known[EntryID(b.Name, b.ETag)]
+		run, named := ParseRun(b.Name)
+		var err error
+		t.Path, err = Path(b.Name, s.Flatten)
+		switch {
+		case stored && mark.State == StateStaged:
+			t.Do, t.Why = Resume, "a run stopped in the middle of it"
+		case stored:
+			t.Do, t.Why = s.deletion(mark, now)
+		case err != nil:
+			t.Do, t.Why = Refuse, err.Error()
+		case s.minAge(b) > 0 && now.Sub(b.Modified) < s.minAge(b): // clocks may differ
+			t.Do, t.Why = Keep, "it was written a moment ago"
+		case named && run.At.Before(newest[run.Key()]):
+			t.Do, t.Why = Archive, "a newer run of its query is there"
+		}
+		tasks = append(tasks, t)
+	}
+	refuseCollisions(tasks)
+	slices.SortStableFunc(tasks, func(a, b Task) int { return strings.Compare(a.Blob.Name, b.Blob.Name) })
+	return tasks
+}
+
+// wants reports whether a blob concerns the source.
+func (s Source) wants(b Blob) bool {
+	return !Marker(b.Name, b.Size) && (len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(b.Name, p) }))
+}
+
+func (s Source) minAge(b Blob) time.Duration {
+	age := time.Duration(s.MinAgeMinutes) * time.Minute
+	if b.Growing {
+		age = max(age, settled)
+	}
+	return age
+}
+
+// newestOf is the time in the name of each query's newest run, listed or handed on before.
+func newestOf(blobs []Blob, handed map[string]Handed, s Source) map[string]time.Time {
+	newest := map[string]time.Time{}
+	for key, h := range handed {
+		newest[key] = h.At
+	}
+	for _, b := range blobs {
+		if run, ok := ParseRun(b.Name); ok && s.wants(b) && run.At.After(newest[run.Key()]) {
+			newest[run.Key()] = run.At
+		}
+	}
+	return newest
+}
+
+// deletion is what becomes of a blob that is stored.
+func (s Source) deletion(m Mark, now time.Time) (do, why string) {
+	keep, never := s.Keep()
+	switch {
+	case never:
+		return Keep, KeptBySettings
+	case now.Sub(m.StoredAt) < keep:
+		return Keep, KeptBySettings + " until " + m.StoredAt.Add(keep).UTC().Format(time.DateOnly)
+	default:
+		return Delete, "it is stored already"
+	}
+}
+
+// refuseCollisions: two blobs may not become one file. Both stay, for nobody can tell which one is meant. Names that differ in case only
+// are one file on some systems.
+func refuseCollisions(tasks []Task) {
+	first := map[string]int{}
+	for i, t := range tasks {
+		if t.Do != Take {
+			continue
+		}
+		key := strings.ToLower(t.Path)
+		j, twice := first[key]
+		if !twice {
+			first[key] = i
+			continue
+		}
+		for _, n := range []int{i, j} {
+			other := tasks[i+j-n].Blob.Name
+			tasks[n].Do, tasks[n].Why = Refuse, "another blob has the same file name: "+other
+		}
+	}
+}
+
+// Archived is a file's name in the archive and quarantine: versions of one blob stand side by side.
+func Archived(file, id string) string {
+	dir, name := path.Split(file)
+	ext := path.Ext(name)
+	return dir + strings.TrimSuffix(name, ext) + "~" + id[:8] + ext
+}
