@@ -5,9 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"mime/quotedprintable"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
 	"pgregory.net/rapid"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
@@ -27,6 +23,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
 )
 
 // TestTwoCompleteReadings: the schedule deletes after a second reading, an hour later; a reading that has the class again forgets the first.
@@ -444,69 +441,24 @@ func TestLeaseOfADeadRun(t *testing.T) {
 	}
 }
 
-// A mailServer is a real SMTP server that keeps what it gets.
-type mailServer struct {
-	mu     gosync.Mutex
-	mails  []string
-	refuse bool
-}
-
-func (m *mailServer) NewSession(*smtp.Conn) (smtp.Session, error) { return &mailSession{m}, nil }
-
-type mailSession struct{ *mailServer }
-
-func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *mailSession) Rcpt(string, *smtp.RcptOptions) error {
-	if s.refuse {
-		return &smtp.SMTPError{Code: 550, Message: "no such user"}
-	}
-	return nil
-}
-func (s *mailSession) Reset()        {}
-func (s *mailSession) Logout() error { return nil }
-func (s *mailSession) Data(r io.Reader) error {
-	data, err := io.ReadAll(quotedprintable.NewReader(r))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mails = append(s.mails, string(data))
-	return err
-}
-
 // TestEmails: one after two failed runs, none for the third, one when it works again; in French; what could not be sent is sent later.
 func TestEmails(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &mailServer{}
-	smtpServer := smtp.NewServer(server)
-	go func() { _ = smtpServer.Serve(listener) }()
-	t.Cleanup(func() { _ = smtpServer.Close() })
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	number, _ := strconv.Atoi(port)
-
+	server := mailtest.Start(t)
 	f := newFixture(t)
-	f.file["smtp"] = map[string]any{"host": "127.0.0.1", "port": number, "security": "none", "from": "carillon@example.com", "to": []string{"famille@example.com"}}
+	f.file["smtp"] = server.Settings("famille@example.com")
 	f.configure()
 	f.put(lessons(1, 4)...)
 	f.scheduled()
 	f.fault(&f.school.Faults, faults.Fault{Kind: "errors"})
-	want := func(n int) {
-		t.Helper()
-		server.mu.Lock()
-		defer server.mu.Unlock()
-		if len(server.mails) != n {
-			t.Fatalf("%d e-mails, want %d:\n%s", len(server.mails), n, strings.Join(server.mails, "\n----\n"))
-		}
-	}
+	want := func(n int) { t.Helper(); server.Want(t, n) }
 	hour := func() campus.Run { f.now = f.now.Add(time.Hour); return f.scheduled() }
 	hour()
 	want(0)
-	server.refuse = true
+	server.Refuse(true)
 	hour()
 	want(0)
-	server.refuse = false
+	server.Refuse(false)
 	hour()
 	want(1)
 	hour()
@@ -515,8 +467,8 @@ func TestEmails(t *testing.T) {
 	hour()
 	want(2)
 	hour()
-	want(2)
-	failed, recovered := server.mails[0], server.mails[1]
+	mails := server.Want(t, 2)
+	failed, recovered := mails[0], mails[1]
 	for _, text := range []string{"To: <famille@example.com>", "L’emploi du temps de MonCampus n’est pas arrivé en entier.", "lea", "Que faire"} {
 		if !strings.Contains(failed, text) {
 			t.Errorf("the e-mail has no %q:\n%s", text, failed)

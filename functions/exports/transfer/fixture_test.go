@@ -1,7 +1,6 @@
 package transfer_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -124,7 +123,7 @@ func (f *fixture) front(target string) http.Handler {
 	}
 	next := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
-	}, FlushInterval: -1}
+	}, FlushInterval: -1, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if on := f.on.Load(); on != nil && (*on)(w, r) {
 			return
@@ -194,18 +193,13 @@ func (f *fixture) put(name string, data []byte) {
 	}
 }
 
-// putWithMD5 writes a blob with a MD5 of somebody's making.
-func (f *fixture) putWithMD5(name string, data, md5 []byte) {
+// setMD5 changes the MD5 that the store keeps of a blob.
+func (f *fixture) setMD5(name string, md5 []byte) {
 	f.Helper()
-	body := struct{ io.ReadSeekCloser }{readSeekCloser{bytes.NewReader(data)}}
-	if _, err := f.container.NewBlockBlobClient(name).Upload(f.Context(), body, &blockblob.UploadOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentMD5: md5}}); err != nil {
+	if _, err := f.container.NewBlobClient(name).SetHTTPHeaders(f.Context(), blob.HTTPHeaders{BlobContentMD5: md5}, nil); err != nil {
 		f.Fatal(err)
 	}
 }
-
-type readSeekCloser struct{ io.ReadSeeker }
-
-func (readSeekCloser) Close() error { return nil }
 
 // left are the names of the blobs at the source.
 func (f *fixture) left() []string {

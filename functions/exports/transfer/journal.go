@@ -146,7 +146,7 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 
 func (w *work) copyToArchive(ctx context.Context, b exports.Blob, e *entry) error {
 	copied := w.newEntry(b)
-	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID}
+	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-copy"} // not the name that the journal has a move for
 	if err := w.fetch(ctx, b, temp, copied); err != nil {
 		return err
 	}

@@ -237,31 +237,34 @@ const workers = 16
 
 // bringAll does every task; one that fails stops no other.
 func (w *work) bringAll(ctx context.Context, begin time.Time, tasks []exports.Task) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	var group errgroup.Group
 	group.SetLimit(workers)
 	done := 0
 	for _, t := range tasks {
-		if ctx.Err() != nil || !begin.IsZero() && realNow().After(begin) {
-			w.mu.Lock()
-			w.late = true
-			w.mu.Unlock()
+		if !w.mayBegin(ctx, begin) {
 			break
 		}
 		group.Go(func() error {
 			err := w.one(ctx, t)
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if w.account(t.Blob, err); w.fatal != nil {
-				stop()
-			}
+			w.account(t.Blob, err)
 			done++
 			w.o.progress("bring", done, len(tasks))
 			return nil
 		})
 	}
 	_ = group.Wait()
+}
+
+// mayBegin reports whether there is a point in beginning another blob. What was begun is ended.
+func (w *work) mayBegin(ctx context.Context, begin time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx.Err() != nil || !begin.IsZero() && realNow().After(begin) {
+		w.late = true
+	}
+	return !w.late && w.fatal == nil
 }
 
 // mostSilent is how many blobs in a row the store may not answer for.
