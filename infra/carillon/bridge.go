@@ -14,6 +14,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
@@ -41,7 +42,7 @@ type bridge interface {
 }
 
 // bridgeFiles are the settings of each bridge; the order is the order of starting.
-var bridgeFiles = []struct{ name, file string }{{"rooms", rooms.SettingsFile}, {"campus", campus.SettingsFile}}
+var bridgeFiles = []struct{ name, file string }{{"rooms", rooms.SettingsFile}, {"campus", campus.SettingsFile}, {"exports", exports.SettingsFile}}
 
 func bridgeNames() []string {
 	names := make([]string, 0, len(bridgeFiles))

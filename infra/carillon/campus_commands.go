@@ -1,23 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -49,7 +44,20 @@ func campusSync(o *remote) *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			runs, err := follow(resp.Body, cmd.ErrOrStderr())
+			runs := []campus.Run{}
+			err = follow(resp.Body, cmd.ErrOrStderr(), func(line []byte) (step, error) {
+				var l sync.Line
+				if err := json.Unmarshal(line, &l); err != nil {
+					return step{}, err
+				}
+				if l.Run != nil {
+					runs = append(runs, *l.Run)
+				}
+				if l.Progress == nil {
+					return step{}, nil
+				}
+				return step{l.Progress.Instance + ": " + l.Progress.Step, l.Progress.Done, l.Progress.Total}, nil
+			})
 			if err != nil {
 				return err
 			}
@@ -69,56 +77,6 @@ func campusSync(o *remote) *cobra.Command {
 	cmd.Flags().BoolVar(&req.AcceptTimes, "accept-times", false, "accept times that look as if the school's clock had changed")
 	_ = cmd.RegisterFlagCompletionFunc("instance", o.instances)
 	return cmd
-}
-
-// follow reads a run's stream; on a terminal a bar shows how far it is.
-func follow(stream io.Reader, terminal io.Writer) ([]campus.Run, error) {
-	runs := []campus.Run{}
-	bar := progress{out: terminal}
-	lines := bufio.NewScanner(stream)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var l sync.Line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return runs, errors.New("the system's answer is not readable")
-		}
-		if l.Run != nil {
-			runs = append(runs, *l.Run)
-		}
-		if l.Progress != nil {
-			bar.show(*l.Progress)
-		}
-	}
-	bar.clear()
-	if lines.Err() != nil {
-		return runs, errors.New("the system went away in the middle of the run; run it again: nothing is lost")
-	}
-	return runs, nil
-}
-
-// progress is a bar for the step that a run is at; on what is no terminal there is none.
-type progress struct {
-	out  io.Writer
-	step string
-	bar  *progressbar.ProgressBar
-}
-
-func (p *progress) show(at sync.Progress) {
-	if file, ok := p.out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
-		return
-	}
-	if step := plain(at.Instance + ": " + at.Step); step != p.step {
-		p.clear()
-		p.step = step
-		p.bar = progressbar.NewOptions(max(1, at.Total), progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(step), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false))
-	}
-	_ = p.bar.Set(at.Done)
-}
-
-func (p *progress) clear() {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
 }
 
 // runsTable is the plan of each run, then its counts.

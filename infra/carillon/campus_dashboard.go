@@ -140,12 +140,22 @@ func (d *campusDemo) calendar(inst campus.Instance) []viewClass {
 // syncFromDashboard runs one instance as `carillon campus sync` does, and answers its run.
 func (b *campusBridge) syncFromDashboard(w http.ResponseWriter, r *http.Request) error {
 	r.URL = &url.URL{Path: "/sync"}
-	answer := bufferedAnswer{header: http.Header{}}
-	b.sync.ServeHTTP(&answer, r)
-	for line := range bytes.Lines(answer.body.Bytes()) {
+	return lastLine(w, r, b.sync, func(line []byte) any {
 		var l sync.Line
 		if json.Unmarshal(line, &l) == nil && l.Run != nil {
-			return web.WriteJSON(w, http.StatusOK, l.Run)
+			return l.Run
+		}
+		return nil
+	})
+}
+
+// lastLine answers with what a handler's stream says in the end: the first line that result takes.
+func lastLine(w http.ResponseWriter, r *http.Request, h http.Handler, result func(line []byte) any) error {
+	answer := bufferedAnswer{header: http.Header{}}
+	h.ServeHTTP(&answer, r)
+	for line := range bytes.Lines(answer.body.Bytes()) {
+		if v := result(line); v != nil {
+			return web.WriteJSON(w, http.StatusOK, v)
 		}
 	}
 	var p web.Problem

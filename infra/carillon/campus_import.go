@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -28,7 +25,7 @@ func campusImport() *cobra.Command {
 				return err
 			}
 			path := filepath.Join(folder, campus.SettingsFile)
-			if err := addInstance(cmd, path, inst); err != nil {
+			if err := addTo(path, "instances", "instance_name", inst, func(dir string) error { return usable(cmd.Context(), campus.LoadSettings, dir) }); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s has the instance %s now. It holds passwords: keep it readable by you alone, or put env:NAME or file:PATH in their place.\n", path, inst["instance_name"])
@@ -92,52 +89,4 @@ func instanceName(username string) string {
 			return '-'
 		}
 	}, username), ".-_")
-}
-
-// addInstance adds an instance to a campus.json, which is made if there is none, and checks the whole.
-func addInstance(cmd *cobra.Command, path string, inst map[string]any) error {
-	file := map[string]any{"instances": []any{}}
-	data, err := os.ReadFile(path) //nolint:gosec // the person names the folder
-	if err == nil {
-		err = json.Unmarshal(data, &file)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	list, _ := file["instances"].([]any)
-	for _, other := range list {
-		if o, ok := other.(map[string]any); ok && o["instance_name"] == inst["instance_name"] {
-			return fmt.Errorf("%s has an instance %s already: name this one with --name", path, inst["instance_name"])
-		}
-	}
-	file["instances"] = append(list, inst)
-	if data, err = json.MarshalIndent(file, "", "  "); err != nil {
-		return err
-	}
-	if err := check(cmd, data); err != nil {
-		return err
-	}
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
-}
-
-// check holds settings against the schema, before they are written.
-func check(cmd *cobra.Command, data []byte) error {
-	dir, err := os.MkdirTemp("", "carillon-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, campus.SettingsFile), data, 0o600); err != nil {
-		return err
-	}
-	settings, err := campus.LoadSettings(local.Folder(dir))
-	if err != nil {
-		return err
-	}
-	_, err = settings.Get(cmd.Context())
-	return err
 }

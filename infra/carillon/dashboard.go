@@ -36,7 +36,7 @@ func (s *system) dashboard(mux *http.ServeMux) {
 
 // listBridges tells the page which bridges run here.
 func (s *system) listBridges(w http.ResponseWriter, _ *http.Request) error {
-	return web.WriteJSON(w, http.StatusOK, map[string]bool{"rooms": s.rooms != nil, "campus": s.campus != nil})
+	return web.WriteJSON(w, http.StatusOK, map[string]bool{"rooms": s.rooms != nil, "campus": s.campus != nil, "exports": s.exports != nil})
 }
 
 func (b *officeBridge) pages(handle func(pattern string, h http.Handler)) {

@@ -50,7 +50,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 	bucket := local.Folder(dir)
 	names, err := chosen(ctx, nil, dir)
 	if err != nil {
-		return []finding{{"settings", stateMissing, err.Error(), "Write config.json as docs/rooms.md shows, or campus.json as docs/campus.md does."}}
+		return []finding{{"settings", stateMissing, err.Error(), "Write config.json as docs/rooms.md shows, campus.json as docs/campus.md does, or exports.json as docs/exports.md does."}}
 	}
 	var found []finding
 	if slices.Contains(names, "rooms") {
@@ -58,6 +58,9 @@ func examineFolder(ctx context.Context, dir string) []finding {
 	}
 	if slices.Contains(names, "campus") {
 		found = append(found, examineCampus(ctx, bucket)...)
+	}
+	if slices.Contains(names, "exports") {
+		found = append(found, examineExports(ctx, bucket)...)
 	}
 	return found
 }

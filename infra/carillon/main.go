@@ -24,7 +24,7 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), deadCommand())
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand())
 	return root
 }
 
@@ -44,7 +44,7 @@ func upCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the public paths and, without --config, of the dashboard and the simulators")
 	cmd.Flags().StringVar(&o.operator, "operator-listen", "127.0.0.1:8081", "with --config: loopback address of the dashboard")
 	cmd.Flags().StringVar(&o.data, "data", "data", "folder of everything that is kept")
-	cmd.Flags().StringVar(&o.folder, "config", "", "folder of the settings of real systems: config.json and calendar_credentials.json, campus.json")
+	cmd.Flags().StringVar(&o.folder, "config", "", "folder of the settings of real systems: config.json and calendar_credentials.json, campus.json, exports.json")
 	cmd.Flags().StringSliceVar(&o.only, "bridges", nil, "run these bridges only: "+strings.Join(bridgeNames(), ", ")+"; default all, with --config those that it has settings of")
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
 	cmd.Flags().IntVar(&o.limit, "arduino-limit", 0, "requests a second that the sample Arduino account takes; default 10")

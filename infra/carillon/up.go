@@ -41,6 +41,7 @@ type system struct {
 	bridges []bridge
 	rooms   *officeBridge // nil where it does not run
 	campus  *campusBridge
+	exports *exportsBridge
 
 	url     string // of the public paths
 	servers []*http.Server
@@ -107,6 +108,10 @@ func (s *system) openBridges() error {
 	if slices.Contains(names, "campus") {
 		s.campus = &campusBridge{system: s}
 		s.bridges = append(s.bridges, s.campus)
+	}
+	if slices.Contains(names, "exports") {
+		s.exports = &exportsBridge{system: s}
+		s.bridges = append(s.bridges, s.exports)
 	}
 	var subscriptions []local.Subscription
 	for _, b := range s.bridges {

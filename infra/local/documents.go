@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -12,6 +13,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+
+	"github.com/natefinch/atomic"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
@@ -133,13 +136,13 @@ func (b bucket) page(ctx context.Context, prefix, after string) ([]documents.Inf
 	return infos, rows.Err()
 }
 
-// Folder returns a folder of settings files as a bucket that is only read; a file's generation is made of its contents.
+// Folder returns a folder of settings files as a bucket: files are changed there, never made or deleted. A file's generation is made of its contents.
 func Folder(dir string) documents.Bucket { return folder(dir) }
 
 type folder string
 
 func (f folder) Get(_ context.Context, name string) (documents.Document, error) {
-	data, err := os.ReadFile(filepath.Join(string(f), filepath.Base(name)))
+	data, err := os.ReadFile(f.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return documents.Document{}, fmt.Errorf("%s: %w", filepath.Join(string(f), name), documents.ErrNotFound)
 	}
@@ -148,13 +151,27 @@ func (f folder) Get(_ context.Context, name string) (documents.Document, error) 
 	return documents.Document{Info: documents.Info{Name: name, Generation: gen}, Data: data}, err
 }
 
-var errOnlyRead = errors.New("the settings folder is only read")
+func (f folder) path(name string) string { return filepath.Join(string(f), filepath.Base(name)) }
 
-func (f folder) Put(context.Context, string, int64, []byte, map[string]string) (int64, error) {
-	return 0, errOnlyRead
+var errNotHere = errors.New("files of the settings folder are neither made nor deleted here")
+
+// Put changes a file, at once and durably; whoever reads it meanwhile has the one or the other.
+func (f folder) Put(ctx context.Context, name string, gen int64, data []byte, _ map[string]string) (int64, error) {
+	old, err := f.Get(ctx, name)
+	if err != nil || gen == 0 {
+		return 0, errors.Join(errNotHere, err)
+	}
+	if old.Generation != gen {
+		return 0, fmt.Errorf("%s: %w", name, documents.ErrConflict)
+	}
+	if err := atomic.WriteFile(f.path(name), bytes.NewReader(data)); err != nil {
+		return 0, fmt.Errorf("writing %s: %w", name, err)
+	}
+	next, err := f.Get(ctx, name)
+	return next.Generation, err
 }
 
-func (f folder) Delete(context.Context, string, int64) error { return errOnlyRead }
+func (f folder) Delete(context.Context, string, int64) error { return errNotHere }
 
 func (f folder) List(context.Context, string) iter.Seq2[documents.Info, error] {
 	return func(func(documents.Info, error) bool) {}

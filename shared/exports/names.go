@@ -60,6 +60,12 @@ func Newest(blobs []string) (newest, older []string) {
 // Key names the run's query.
 func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Query }
 
+// SameQuery reports whether a query and the name in a blob's name are one: names of blobs are lower-case, and may keep a semicolon of the query's.
+func SameQuery(query, inName string) bool {
+	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; ") }
+	return strings.EqualFold(trim(query), trim(inName))
+}
+
 // query is the run without its time.
 func (r Run) query() Run {
 	r.At = time.Time{}

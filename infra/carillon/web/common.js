@@ -4,8 +4,8 @@
 const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
 document.documentElement.lang = lang;
 const SHARED = {
-  en: { failed: 'That did not work: ', lost: 'Carillon does not answer.', faults: 'Let a neighbour fail', faultsHint: 'A fault holds for its seconds or times, else until you end it. The fields are in docs/rooms.md and docs/campus.md.', start: 'Start', end: 'End', hits: ' times met', rooms: 'Rooms', campus: 'Campus' },
-  fr: { failed: 'Échec : ', lost: 'Carillon ne répond pas.', faults: 'Faire échouer un voisin', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans docs/rooms.md et docs/campus.md.', start: 'Démarrer', end: 'Terminer', hits: ' fois rencontrée', rooms: 'Salles', campus: 'Campus' },
+  en: { failed: 'That did not work: ', lost: 'Carillon does not answer.', faults: 'Let a neighbour fail', faultsHint: 'A fault holds for its seconds or times, else until you end it. The fields are in docs/rooms.md, docs/campus.md and docs/exports.md.', start: 'Start', end: 'End', hits: ' times met', rooms: 'Rooms', campus: 'Campus', exports: 'Exports' },
+  fr: { failed: 'Échec : ', lost: 'Carillon ne répond pas.', faults: 'Faire échouer un voisin', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans docs/rooms.md, docs/campus.md et docs/exports.md.', start: 'Démarrer', end: 'Terminer', hits: ' fois rencontrée', rooms: 'Salles', campus: 'Campus', exports: 'Exports' },
 };
 const shared = SHARED[lang];
 const message = document.getElementById('message');
@@ -52,7 +52,7 @@ function button(text, hint, about, run) {
 }
 
 // The bridges that run here, as links between their pages. A page whose bridge is off gives way to the other's.
-const PAGES = { rooms: './', campus: 'campus.html' };
+const PAGES = { rooms: './', campus: 'campus.html', exports: 'exports.html' };
 async function navigate(here) {
   const running = await send('GET', 'dashboard/bridges');
   const names = Object.keys(PAGES).filter((name) => running[name]);

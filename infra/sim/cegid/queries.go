@@ -37,9 +37,13 @@ func (s scheduler) next() (time.Time, error) {
 
 // A Query is one to add: which collection it is of, what it writes at an instant.
 type Query struct {
-	ID, Collection, Name, SQL, Cron string
-	Enabled                         bool
-	Rows                            func(at time.Time) []byte `json:"-"`
+	ID         string                    `json:"id"`
+	Collection string                    `json:"collection"`
+	Name       string                    `json:"name"`
+	SQL        string                    `json:"sql"`
+	Cron       string                    `json:"cron"`
+	Enabled    bool                      `json:"enabled"`
+	Rows       func(at time.Time) []byte `json:"-"`
 }
 
 // AddQuery adds a query with its schedule, unless it is there. What it writes is not kept: it is added at each start.

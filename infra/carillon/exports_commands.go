@@ -1,0 +1,547 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/carillon-calendar/carillon/functions/exports/queries"
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/cegid"
+)
+
+func exportsCommand() *cobra.Command {
+	var o remote
+	parent := &cobra.Command{Use: "exports", Short: "The exports of the running system, and the queries that make them"}
+	o.flags(parent)
+	parent.AddCommand(exportsTransfer(&o), exportsStatus(&o), exportsQuarantine(&o), exportsList(&o), exportsForce(&o),
+		exportsSwitch(&o, "enable", "Switch a query's schedule on"), exportsSwitch(&o, "disable", "Switch a query's schedule off"), exportsDiscover(&o), exportsImport())
+	return parent
+}
+
+// sourceFlag lets a command be about one source.
+func (o *remote) sourceFlag(cmd *cobra.Command, source *string, usage string) {
+	cmd.Flags().StringVar(source, "source", "", usage)
+	_ = cmd.RegisterFlagCompletionFunc("source", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var list []transfer.Status
+		if o.call(cmd.Context(), http.MethodGet, "/operator/exports/status", &list) != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		var names []string
+		for _, s := range list {
+			names = append(names, s.Source)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func exportsTransfer(o *remote) *cobra.Command {
+	var req transfer.Request
+	cmd := &cobra.Command{
+		Use: "transfer", Short: "Bring what is there now, and say what was done", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := o.transfer(cmd, req)
+			if err != nil {
+				return err
+			}
+			if err := o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) { transfersTable(t, list) }); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(list, func(t exports.Transfer) bool { return t.Fault != nil }) {
+				return errFailed
+			}
+			return nil
+		},
+	}
+	o.sourceFlag(cmd, &req.Source, "one source; default all")
+	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "show what would be done, and change nothing")
+	return cmd
+}
+
+// transfer makes a run, and shows how far it is.
+func (o *remote) transfer(cmd *cobra.Command, req transfer.Request) ([]exports.Transfer, error) {
+	resp, err := o.request(cmd.Context(), http.MethodPost, "/operator/exports/transfer", req, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	list := []exports.Transfer{}
+	err = follow(resp.Body, cmd.ErrOrStderr(), func(line []byte) (step, error) {
+		var l transfer.Line
+		if err := json.Unmarshal(line, &l); err != nil {
+			return step{}, err
+		}
+		if l.Transfer != nil {
+			list = append(list, *l.Transfer)
+		}
+		if l.Progress == nil {
+			return step{}, nil
+		}
+		return step{l.Progress.Source + ": " + l.Progress.Step, l.Progress.Done, l.Progress.Total}, nil
+	})
+	return list, err
+}
+
+// transfersTable is what happened to files, then the counts.
+func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
+	for _, r := range list {
+		if len(r.Files) == 0 {
+			continue
+		}
+		row(t, "SOURCE", "WHAT", "FILE", "BYTES", "WHY")
+		for _, f := range r.Files {
+			row(t, r.Source, f.What, f.Blob, f.Bytes, f.Why)
+		}
+		if r.More > 0 {
+			row(t, r.Source, fmt.Sprintf("and %d more", r.More))
+		}
+		_ = t.Flush()
+		row(t)
+	}
+	row(t, "SOURCE", "TRANSFERRED", "DELETED", "QUARANTINED", "ARCHIVED", "KEPT", "FAILED", "BYTES", "")
+	for _, r := range list {
+		note := ""
+		if r.DryRun {
+			note = "dry run: nothing was changed"
+		}
+		if r.Fault != nil {
+			note = r.Fault.Detail + " " + r.Fault.Do
+		}
+		row(t, r.Source, r.Transferred, r.Deleted, r.Quarantined, r.Archived, r.Kept, r.Failed, r.Bytes, note)
+	}
+}
+
+func exportsStatus(o *remote) *cobra.Command {
+	var only string
+	cmd := &cobra.Command{
+		Use: "status", Short: "Per source: last run, next run, quarantine, access, and what is wrong", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := []transfer.Status{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/exports/status", &list); err != nil {
+				return err
+			}
+			if only != "" {
+				if list = slices.DeleteFunc(list, func(s transfer.Status) bool { return s.Source != only }); len(list) == 0 {
+					return fmt.Errorf("no source is named %q", only)
+				}
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) { sourcesTable(t, list) })
+		},
+	}
+	o.sourceFlag(cmd, &only, "one source; default all")
+	return cmd
+}
+
+func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
+	row(t, "SOURCE", "MODE", "LAST RUN", "TRANSFERRED", "FAILED", "QUARANTINE", "STORED, NOT DELETED", "ACCESS UNTIL", "NEXT RUN", "STATE")
+	for _, s := range list {
+		var run exports.Transfer
+		state := "has not run yet"
+		if len(s.Runs) > 0 {
+			run, state = s.Runs[0], "ok"
+		}
+		if run.Fault != nil {
+			state = fmt.Sprintf("%d failed: %s %s", s.Failures, run.Fault.Detail, run.Fault.Do)
+		}
+		if s.Busy {
+			state = "at work"
+		}
+		at := func(t time.Time) string { return whenThere(t, s.TimeZone) }
+		until := "-"
+		if !s.AccessUntil.IsZero() {
+			until = at(s.AccessUntil)
+		}
+		row(t, s.Source, s.Mode, at(run.Began), run.Transferred, run.Failed, s.Quarantine, s.Held, until, at(s.NextRun), state)
+	}
+	_ = t.Flush()
+	for _, s := range list {
+		if len(s.Runs) == 0 {
+			continue
+		}
+		for _, f := range s.Runs[0].Files {
+			if f.What == exports.Refuse || f.What == exports.Keep {
+				row(t, s.Source, f.What, f.Blob, f.Why)
+			}
+		}
+	}
+}
+
+func exportsQuarantine(o *remote) *cobra.Command {
+	parent := &cobra.Command{Use: "quarantine", Short: "Files that did not pass their check: the importer does not see them"}
+	var only string
+	list := &cobra.Command{
+		Use: "list", Short: "List them", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			held := []transfer.Quarantined{}
+			if err := o.call(cmd.Context(), http.MethodGet, "/operator/exports/quarantine?source="+url.QueryEscape(only), &held); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), held, func(t *tabwriter.Writer) {
+				row(t, "ID", "SOURCE", "SINCE", "FILE", "BYTES", "WHY")
+				for _, q := range held {
+					row(t, q.ID, q.Source, when(q.Since), q.Blob, q.Size, q.Summary)
+				}
+			})
+		},
+	}
+	o.sourceFlag(list, &only, "one source; default all")
+	show := &cobra.Command{
+		Use: "show ID", Short: "Show what was found in one: line, column and reason", Args: cobra.ExactArgs(1), ValidArgsFunction: o.quarantined,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := o.quarantinePath(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			var q transfer.Quarantined
+			if err := o.call(cmd.Context(), http.MethodGet, path, &q); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), q, func(t *tabwriter.Writer) { reportTable(t, q) })
+		},
+	}
+	var older bool
+	release := &cobra.Command{
+		Use: "release ID...", Short: "Hand files on as they are", Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.quarantined,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var faults []error
+			for _, id := range args {
+				path, err := o.quarantinePath(cmd.Context(), id)
+				if err == nil {
+					err = o.send(cmd.Context(), http.MethodPost, path+"/release", transfer.Release{Older: older}, nil)
+				}
+				if err != nil {
+					faults = append(faults, fmt.Errorf("%s: %w", id, err))
+				}
+			}
+			return errors.Join(faults...)
+		},
+	}
+	release.Flags().BoolVar(&older, "older", false, "also where a newer run of the query was handed on since")
+	parent.AddCommand(list, show, release)
+	return parent
+}
+
+// quarantinePath finds a file by its id, or by what the id begins with.
+func (o *remote) quarantinePath(ctx context.Context, id string) (string, error) {
+	var held []transfer.Quarantined
+	if err := o.call(ctx, http.MethodGet, "/operator/exports/quarantine", &held); err != nil {
+		return "", err
+	}
+	held = slices.DeleteFunc(held, func(q transfer.Quarantined) bool { return !strings.HasPrefix(q.ID, id) })
+	if len(held) != 1 {
+		return "", fmt.Errorf("%d files in the quarantine have an id that begins with %q", len(held), id)
+	}
+	return "/operator/exports/quarantine/" + url.PathEscape(held[0].Source) + "/" + url.PathEscape(held[0].ID), nil
+}
+
+// quarantined completes ids.
+func (o *remote) quarantined(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var held []transfer.Quarantined
+	if o.call(cmd.Context(), http.MethodGet, "/operator/exports/quarantine", &held) != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ids := make([]string, 0, len(held))
+	for _, q := range held {
+		ids = append(ids, q.ID+"\t"+q.Blob)
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+func reportTable(t *tabwriter.Writer, q transfer.Quarantined) {
+	row(t, "file", q.Blob)
+	row(t, "in the quarantine", q.File)
+	row(t, "since", when(q.Since))
+	r := q.Report
+	if r == nil {
+		return
+	}
+	row(t, "table", cmp.Or(r.Table, "none"))
+	row(t, "encoding", cmp.Or(r.Encoding, "none"))
+	row(t, "rows", r.Rows)
+	_ = t.Flush()
+	row(t)
+	row(t, "LINE", "COLUMN", "REASON")
+	for _, f := range r.Findings {
+		line := "-"
+		if f.Line > 0 {
+			line = fmt.Sprint(f.Line)
+		}
+		row(t, line, cmp.Or(f.Column, "-"), f.Reason)
+	}
+	if r.More > 0 {
+		row(t, "", "", fmt.Sprintf("and %d more", r.More))
+	}
+}
+
+func exportsList(o *remote) *cobra.Command {
+	var source string
+	var sql bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the scheduled queries", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := o.schedulers(cmd.Context(), source, sql)
+			if err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
+				row(t, "ID", "NAME", "ENABLED", "CRON", "LAST RUN", "NEXT RUN")
+				for _, s := range list {
+					row(t, s.ID, s.Name, yes(s.Enabled), cmp.Or(s.Cron, "-"), when(s.Last), when(s.Next))
+				}
+				if sql {
+					for _, s := range list {
+						row(t)
+						row(t, s.Name)
+						row(t, s.SQL)
+					}
+				}
+			})
+		},
+	}
+	o.sourceFlag(cmd, &source, "the source; needed where there are several")
+	cmd.Flags().BoolVar(&sql, "sql", false, "show their SQL too")
+	return cmd
+}
+
+func (o *remote) schedulers(ctx context.Context, source string, sql bool) ([]cegid.Scheduler, error) {
+	list := []cegid.Scheduler{}
+	err := o.call(ctx, http.MethodGet, fmt.Sprintf("/operator/exports/queries?source=%s&sql=%t", url.QueryEscape(source), sql), &list)
+	return list, err
+}
+
+func exportsForce(o *remote) *cobra.Command {
+	var req queries.Force
+	var exact, all, wait bool
+	var limit time.Duration
+	cmd := &cobra.Command{
+		Use: "force", Short: "Let queries run soon, in place of their next scheduled time; their schedules stay as they are", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := o.schedulers(cmd.Context(), req.Source, false)
+			if err != nil {
+				return err
+			}
+			chosen, err := cegid.Choose(list, req.Name, all && !exact)
+			if errors.Is(err, cegid.ErrAmbiguous) && !exact {
+				err = confirm(cmd, req.Name, chosen)
+			}
+			if err != nil {
+				return err
+			}
+			body := queries.Force{Source: req.Source, Time: req.Time, Zone: req.Zone}
+			for _, s := range chosen {
+				body.IDs = append(body.IDs, s.ID)
+			}
+			if len(body.IDs) == 0 {
+				return errors.New("no query's schedule is switched on")
+			}
+			began := time.Now()
+			done := []queries.Forced{}
+			if err := o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/force", body, &done); err != nil {
+				return err
+			}
+			if err := o.show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { forcedTable(t, done) }); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(done, func(f queries.Forced) bool { return f.Error != "" }) {
+				return errors.New("not every query could be forced")
+			}
+			if !wait {
+				return nil
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
+			defer cancel()
+			return o.waitFor(ctx, cmd, req.Source, done, began)
+		},
+	}
+	o.sourceFlag(cmd, &req.Source, "the source; needed where there are several")
+	cmd.Flags().StringVar(&req.Name, "name", "", "the query of this name, or those whose name it is a part of; default all that are switched on")
+	cmd.Flags().BoolVar(&exact, "exact", false, "the query of just this name only")
+	cmd.Flags().BoolVar(&all, "all", false, "all whose name it is a part of, without asking")
+	cmd.Flags().StringVar(&req.Time, "time", "", "HH:MM; default cegid_force_time, else the next quarter hour at least five minutes away")
+	cmd.Flags().StringVar(&req.Zone, "zone", "", "IANA zone of --time; default the source's time_zone, else UTC")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the queries have run and their files have arrived")
+	cmd.Flags().DurationVar(&limit, "timeout", time.Hour, "with --wait: how long")
+	return cmd
+}
+
+// confirm asks the person on a terminal whether all partial matches are meant; elsewhere it is an error.
+func confirm(cmd *cobra.Command, name string, chosen []cegid.Scheduler) error {
+	names := make([]string, 0, len(chosen))
+	for _, s := range chosen {
+		names = append(names, s.Name)
+	}
+	matches := plain(strings.Join(names, ", "))
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return fmt.Errorf("%q is a part of: %s; say --all for all of them, or one's whole name", name, matches)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%q is a part of: %s. Force them? [y/N] ", name, matches)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" && a != "o" && a != "oui" {
+		return errors.New("nothing was forced")
+	}
+	return nil
+}
+
+func forcedTable(t *tabwriter.Writer, done []queries.Forced) {
+	row(t, "NAME", "RUNS AT", "")
+	for _, f := range done {
+		row(t, f.Name, when(f.Next), f.Error)
+	}
+}
+
+// lookAgain is how often --wait looks.
+const lookAgain = 5 * time.Second
+
+// waitFor waits until forced queries have run and a file of each has arrived, which it asks for.
+func (o *remote) waitFor(ctx context.Context, cmd *cobra.Command, source string, done []queries.Forced, began time.Time) error {
+	ran, arrived := map[string]bool{}, map[string]string{}
+	for len(arrived) < len(done) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not all has come: %s", missingOf(done, ran, arrived))
+		case <-time.After(lookAgain):
+		}
+		list, err := o.schedulers(ctx, source, false)
+		if err != nil {
+			continue // it may answer again
+		}
+		for _, f := range done {
+			for _, s := range list {
+				if s.ID == f.ID && s.Last.After(f.Last) && !ran[f.ID] {
+					ran[f.ID] = true
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s has run\n", plain(f.Name))
+				}
+			}
+		}
+		if len(ran) > len(arrived) {
+			if err := o.arrivals(ctx, cmd, source, done, ran, arrived, began); err != nil {
+				return err
+			}
+		}
+	}
+	for _, what := range arrived {
+		if what != exports.Take {
+			return fmt.Errorf("not every file was handed on; see: carillon exports quarantine list")
+		}
+	}
+	return nil
+}
+
+// arrivals makes a run, and looks for the files of queries among those of all runs since.
+func (o *remote) arrivals(ctx context.Context, cmd *cobra.Command, source string, done []queries.Forced, ran map[string]bool, arrived map[string]string, began time.Time) error {
+	cmd.SetContext(ctx)
+	if _, err := o.transfer(cmd, transfer.Request{Source: source}); err != nil {
+		return err
+	}
+	var sources []transfer.Status
+	if err := o.call(ctx, http.MethodGet, "/operator/exports/status", &sources); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		for _, r := range s.Runs {
+			if source != "" && s.Source != source || r.Began.Before(began) {
+				continue
+			}
+			for _, f := range r.Files {
+				run, ok := exports.ParseRun(f.Blob)
+				i := slices.IndexFunc(done, func(d queries.Forced) bool { return ok && exports.SameQuery(d.Name, run.Query) })
+				if i < 0 || !ran[done[i].ID] || arrived[done[i].ID] != "" || f.What == exports.Keep || f.What == exports.Refuse {
+					continue
+				}
+				arrived[done[i].ID] = f.What
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s %s\n", plain(done[i].Name), f.What, plain(f.Blob))
+			}
+		}
+	}
+	return nil
+}
+
+// missingOf says what --wait still waits for.
+func missingOf(done []queries.Forced, ran map[string]bool, arrived map[string]string) string {
+	var parts []string
+	for _, f := range done {
+		switch {
+		case arrived[f.ID] != "":
+		case ran[f.ID]:
+			parts = append(parts, f.Name+" has run and left no file")
+		default:
+			parts = append(parts, f.Name+" has not run")
+		}
+	}
+	return plain(strings.Join(parts, ", "))
+}
+
+func exportsSwitch(o *remote, use, short string) *cobra.Command {
+	var source string
+	cmd := &cobra.Command{
+		Use: use + " ID", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var s cegid.Scheduler
+			if err := o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/"+url.PathEscape(args[0])+"/"+use, queries.Switch{Source: source}, &s); err != nil {
+				return err
+			}
+			return o.show(cmd.OutOrStdout(), s, func(t *tabwriter.Writer) {
+				row(t, "NAME", "ENABLED", "NEXT RUN")
+				row(t, s.Name, yes(s.Enabled), when(s.Next))
+			})
+		},
+	}
+	o.sourceFlag(cmd, &source, "the source; needed where there are several")
+	return cmd
+}
+
+func exportsDiscover(o *remote) *cobra.Command {
+	var source string
+	var names []string
+	var save bool
+	cmd := &cobra.Command{
+		Use: "discover", Short: "Find the provider whose queries are controlled (cegid_provider_id)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := []cegid.Provider{}
+			path := "/operator/exports/queries/providers?" + url.Values{"source": {source}, "name": names}.Encode()
+			if err := o.call(cmd.Context(), http.MethodGet, path, &found); err != nil {
+				return err
+			}
+			if err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) {
+				row(t, "PROVIDER", "FOUND BY", "DATA SOURCES AND FOLDERS")
+				for _, p := range found {
+					row(t, p.ID, p.Found, strings.Join(p.Names, ", "))
+				}
+			}); err != nil {
+				return err
+			}
+			switch {
+			case len(found) == 0:
+				return errors.New("no provider was found: copy its id from the portal's address, or try other names with --provider")
+			case save && len(found) > 1:
+				return errors.New("several were found: try one with --provider")
+			case save:
+				return o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/providers", queries.Provider{Source: source, ID: found[0].ID}, nil)
+			}
+			return nil
+		},
+	}
+	o.sourceFlag(cmd, &source, "the source; needed where there are several")
+	cmd.Flags().StringSliceVar(&names, "provider", nil, "names or ids to try first")
+	cmd.Flags().BoolVar(&save, "save", false, "write the one that was found into exports.json")
+	return cmd
+}

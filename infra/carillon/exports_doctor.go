@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/azure"
+	"github.com/carillon-calendar/carillon/shared/exports/cegid"
+)
+
+func (b *exportsBridge) examine(ctx context.Context) []finding {
+	found := examineExports(ctx, b.config)
+	statuses, err := b.statuses(ctx, "")
+	if err != nil {
+		return found
+	}
+	for _, s := range statuses {
+		if len(s.Runs) > 0 && s.Runs[0].Fault != nil {
+			found = append(found, finding{"last run of " + s.Source, stateWarning, s.Runs[0].Fault.Detail, s.Runs[0].Fault.Do})
+		}
+		if s.Quarantine > 0 {
+			found = append(found, finding{"quarantine of " + s.Source, stateWarning, fmt.Sprintf("%d files", s.Quarantine), "Look at them: carillon exports quarantine list"})
+		}
+	}
+	return found
+}
+
+// examineExports looks at each source's destination, and at its container: it lists, and takes nothing.
+func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
+	loader, err := exports.LoadSettings(bucket)
+	if err != nil {
+		return []finding{{"exports settings", stateMissing, err.Error(), "Report this: the program's own schema is not readable."}}
+	}
+	settings, err := loader.Get(ctx)
+	if err != nil {
+		return []finding{{"exports settings", stateMissing, err.Error(), "Write exports.json as docs/exports.md shows."}}
+	}
+	found := []finding{{"exports settings", stateOK, fmt.Sprintf("%d sources", len(settings.Sources)), ""}}
+	if len(settings.Sources) == 0 {
+		found[0].State, found[0].Do = stateMissing, "Add a source to exports.json."
+	}
+	if settings.SMTP == nil {
+		found = append(found, finding{"exports e-mails", stateWarning, "no smtp in exports.json", "Add smtp, or nobody is told of the quarantine and of runs that fail."})
+	}
+	for _, fault := range []error{settings.SMTPFault, settings.KeyFault} {
+		if fault != nil {
+			found = append(found, finding{"exports secrets", stateMissing, fault.Error(), "Set the environment variable, or write the secret into its file."})
+		}
+	}
+	for _, one := range settings.Sources {
+		src, _ := settings.Source(one.Name)
+		found = append(found, examineSource(ctx, src)...)
+	}
+	return found
+}
+
+// expiresSoon is when a SAS address's end is worth a warning.
+const expiresSoon = 6 * time.Hour
+
+func examineSource(ctx context.Context, src exports.Source) []finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if src.Fault != nil {
+		return []finding{{"secrets of " + src.Name, stateMissing, src.Fault.Error(), "Set the environment variable, or write the secret into its file."}}
+	}
+	found := []finding{examineDestination(ctx, src)}
+	found = append(found, examineContainer(ctx, src))
+	if src.Mode == exports.ModeAPI && src.ProviderID == "" {
+		found = append(found, finding{"queries of " + src.Name, stateWarning, "no cegid_provider_id", "Find it: carillon exports discover --save"})
+	}
+	return found
+}
+
+func examineDestination(ctx context.Context, src exports.Source) finding {
+	check := "destination of " + src.Name
+	if src.Destination == "" {
+		return finding{check, stateOK, "exports/" + src.Name + " in the data folder", ""}
+	}
+	store, err := namedFolder(src)
+	if err == nil {
+		err = store.Check(ctx)
+	}
+	if err != nil {
+		return finding{check, stateMissing, err.Error(), "Make the folder, mount its drive, or correct dossier_de_destination."}
+	}
+	return finding{check, stateOK, "can be written to", ""}
+}
+
+func examineContainer(ctx context.Context, src exports.Source) finding {
+	check := "container of " + src.Name
+	container := azure.New(cegid.Access(src))
+	n := 0
+	var err error
+	for _, err = range container.List(ctx) {
+		if n++; err != nil || n == 1000 {
+			break
+		}
+	}
+	sas := container.SAS()
+	_, never := src.Keep()
+	switch {
+	case errors.Is(err, cegid.ErrExpired):
+		return finding{check, stateMissing, err.Error(), "Make a new SAS address in Cegid's portal and put it into sas_url."}
+	case errors.Is(err, cegid.ErrRefused), errors.Is(err, cegid.ErrSubscription):
+		return finding{check, stateMissing, err.Error(), "Copy the key's id and secret, the tenant id and the subscription key from Cegid's portals into exports.json."}
+	case errors.Is(err, azure.ErrRefused):
+		return finding{check, stateMissing, err.Error(), "Make an address with the rights to list, read and delete."}
+	case err != nil:
+		return finding{check, stateMissing, err.Error(), "Check this machine's way to Cegid and to Azure."}
+	case !sas.Allows('d') && !never:
+		return finding{check, stateWarning, "the access does not include deleting", "Files are handed on and stay at the source; ask for an address with that right, or set delete to never."}
+	case src.Mode == exports.ModeSASURL && !sas.Expires.IsZero() && time.Until(sas.Expires) < expiresSoon:
+		return finding{check, stateWarning, "the SAS address ends at " + sas.Expires.Format("2006-01-02 15:04") + " UTC", "Make a new one before, or set mode api."}
+	default:
+		return finding{check, stateOK, "can be listed", ""}
+	}
+}

@@ -1,0 +1,179 @@
+'use strict';
+
+// What people read, by language.
+const TEXT = {
+  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', ''], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
+  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', ''], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
+};
+const t = TEXT[lang];
+
+// What a check finds, in French; in English it is as it comes.
+const FOUND = lang === 'fr' ? [
+  [/^the file is empty$/, 'le fichier est vide'],
+  [/^the file has a header and no rows$/, 'le fichier a un en-tête et aucune ligne'],
+  [/^it holds NUL: .*$/, 'il contient des octets nuls : le fichier est en UTF-16, ou abîmé'],
+  [/^a byte is neither of UTF-8 nor of Windows-1252$/, 'un octet n’est ni d’UTF-8 ni de Windows-1252'],
+  [/^the header is of no table that the importer knows: (.*)$/, 'l’en-tête n’est d’aucune table connue de l’importateur : $1'],
+  [/^the column stands there twice$/, 'la colonne y est deux fois'],
+  [/^the importer knows no such column of (.*)$/, 'l’importateur ne connaît pas cette colonne de $1'],
+  [/^the row cannot be read: a quotation mark .*$/, 'la ligne est illisible : un guillemet n’est pas fermé, ou se trouve au milieu d’une valeur'],
+  [/^the row has (\d+) columns, the header (\d+)$/, 'la ligne a $1 colonnes, l’en-tête $2'],
+  [/^it is missing$/, 'elle manque'],
+  [/^the value is no number$/, 'la valeur n’est pas un nombre'],
+  [/^the value is no whole number$/, 'la valeur n’est pas un nombre entier'],
+  [/^the value is no date$/, 'la valeur n’est pas une date'],
+  [/^the value has more than two decimals$/, 'la valeur a plus de deux décimales'],
+  [/^the value has more than ten digits before the decimal mark$/, 'la valeur a plus de dix chiffres avant la virgule'],
+  [/^the value can be read as two numbers: .*$/, 'la valeur peut être lue comme deux nombres : réglez la virgule de la source (decimal)'],
+  [/^line (\d+) has the same: .*$/, 'la ligne $1 a la même : il manque un filtre à la requête, ou une ligne y est deux fois'],
+  [/^debit and credit differ by (.*)$/, 'débit et crédit diffèrent de $1'],
+  [/^the file has (\d+) rows, the one before had (\d+): .*$/, 'le fichier a $1 lignes, le précédent en avait $2 : plus de la moitié manque'],
+] : [];
+function found(text) {
+  for (const [pattern, french] of FOUND) if (pattern.test(text)) return text.replace(pattern, french);
+  return text;
+}
+
+const main = document.getElementById('instances');
+const cards = new Map();
+const size = (bytes) => new Intl.NumberFormat(lang, { maximumFractionDigits: 1, notation: 'compact', style: 'unit', unit: 'byte', unitDisplay: 'narrow' }).format(bytes);
+const when = (iso, zone) => new Date(iso).toLocaleString(lang, { day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
+
+function element(name, text, className) {
+  const node = document.createElement(name);
+  node.textContent = text;
+  if (className) node.className = className;
+  return node;
+}
+
+function card(view) {
+  const node = document.getElementById('source').content.firstElementChild.cloneNode(true);
+  node.dataset.source = view.source;
+  const find = (selector) => node.querySelector(selector);
+  find('h2').textContent = view.source;
+  for (const part of ['blobs', 'files', 'held', 'runs']) find('.' + part + ' h3').textContent = t[part];
+  find('.runs thead tr').replaceChildren(...t.columns.map((text) => element('th', text)));
+  find('.sync').textContent = t.transfer;
+  find('.sync').addEventListener('click', async () => {
+    find('.sync').disabled = true;
+    await act(() => send('POST', 'dashboard/exports/transfer', { source: view.source }));
+    find('.sync').disabled = false;
+  });
+  main.append(node);
+  return node;
+}
+
+function list(files, zone, empty) {
+  if (files.length === 0) return [element('li', empty)];
+  return files.map((f) => {
+    const item = document.createElement('li');
+    item.append(element('span', f.name), element('small', size(f.size)), element('time', when(f.at, zone)));
+    return item;
+  });
+}
+
+// held are the files in quarantine; a file's report opens below it and stays open.
+const open = new Map();
+function held(view) {
+  if (view.held_files.length === 0) return [element('li', t.noneHeld)];
+  return view.held_files.map((q) => {
+    const item = document.createElement('li');
+    const path = 'dashboard/exports/quarantine/' + encodeURIComponent(q.source) + '/' + q.id;
+    const name = element('span', q.blob);
+    name.append(element('small', summary(q.summary)));
+    item.append(name, element('time', when(q.since, view.time_zone)),
+      button(t.why, t.whyHint, q.blob, async () => {
+        if (open.delete(q.id)) return forget(view);
+        await act(async () => open.set(q.id, (await send('GET', path)).report));
+        forget(view);
+      }),
+      button(t.release, t.releaseHint, q.blob, () => {
+        if (window.confirm(t.releaseAsk + '\n' + q.blob)) act(() => send('POST', path + '/release', {}));
+      }));
+    if (open.has(q.id)) item.append(report(open.get(q.id)));
+    return item;
+  });
+}
+
+// summary is the first finding as the list has it: "line 3: COLUMN: reason (and 4 more)".
+function summary(text) {
+  const m = /^(?:line (\d+): )?(?:([A-Z][A-Z_, ]+): )?(.*?)(?: \(and (\d+) more\))?$/.exec(text);
+  return [m[1] && t.line + m[1], m[2], found(m[3])].filter(Boolean).join(' : ') + (m[4] ? ' (' + t.more(m[4]) + ')' : '');
+}
+
+function report(r) {
+  const box = element('ul', '', 'report');
+  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, found(f.reason)].filter(Boolean).join(' : ')));
+  const more = (r.findings || []).length - lines.length + (r.more || 0);
+  if (more > 0) lines.push(element('li', t.more(more)));
+  box.append(...lines);
+  return box;
+}
+
+function forget(view) {
+  cards.get(view.source).last = '';
+  refresh();
+}
+
+function runs(view) {
+  return view.runs.slice(0, 8).map((r) => {
+    const line = document.createElement('tr');
+    for (const text of [when(r.began, view.time_zone), r.transferred, r.deleted, r.quarantined, r.archived, r.kept, r.failed, size(r.bytes), r.fault ? r.fault.detail : '']) line.insertCell().textContent = text;
+    line.classList.toggle('bad', Boolean(r.fault));
+    return line;
+  });
+}
+
+function state(view) {
+  if (view.busy) return t.busy;
+  if (view.runs.length === 0) return t.never;
+  return view.runs[0].fault ? view.runs[0].fault.detail : t.ok;
+}
+
+function show(view, answer) {
+  if (!cards.has(view.source)) cards.set(view.source, { node: card(view), last: '' });
+  const entry = cards.get(view.source);
+  const current = JSON.stringify([view, answer.need, answer.queries]);
+  if (entry.last === current) return; // leaves the focus where it is
+  entry.last = current;
+  const find = (selector) => entry.node.querySelector(selector);
+  const last = view.runs[0];
+  find('.state').textContent = state(view);
+  find('.state').classList.toggle('bad', Boolean(last && last.fault));
+  find('.result').textContent = [answer.need, last && t.did(last), last && last.fault && last.fault.do].filter(Boolean).join(' · ');
+  find('.blobs').hidden = !answer.editable;
+  find('.blobs ol').replaceChildren(...list(view.blobs, view.time_zone, t.none));
+  find('.queries').replaceChildren(...(answer.queries || []).map((q) => {
+    const item = element('li', q.name);
+    item.append(button(t.run, t.runHint, q.name, () => act(() => send('POST', 'dashboard/exports/queries/' + q.id))));
+    return item;
+  }));
+  find('.path').textContent = view.destination;
+  find('.files ol').replaceChildren(...list(view.files, view.time_zone, t.none));
+  find('.held ol').replaceChildren(...held(view));
+  find('.runs tbody').replaceChildren(...runs(view));
+  const parts = [t.next + clock(view.next_run, view.time_zone)];
+  if (view.access_until) parts.push(t.access + when(view.access_until, view.time_zone));
+  if (view.held > 0) parts.push(t.stored(view.held));
+  find('footer').textContent = parts.join(' · ');
+}
+
+// Faults that are often wanted: name, target, JSON.
+const PRESETS = [
+  ['Cegid: token refused', 'sim/cegid', { path: 'tokenprovider', status: 401 }],
+  ['Cegid: subscription key refused', 'sim/cegid', { path: 'tokenprovider', status: 401, reason: 'subscription' }],
+  ['Cegid 503, 60 s', 'sim/cegid', { path: '^/(tokenprovider|storage|query)', status: 503, seconds: 60 }],
+  ['Access without deleting', 'sim/cegid', { kind: 'no_delete', path: 'GetSASToken' }],
+  ['Access for 20 s', 'sim/cegid', { kind: 'sas_life', items: 20, path: 'GetSASToken' }],
+  ['Blobs 503, 60 s', 'sim/cegid', { path: '^/blobs/', status: 503, seconds: 60 }],
+  ['Blobs cut off, 3 times', 'sim/cegid', { method: 'GET', path: '^/blobs/.*csv', truncate: true, times: 3 }],
+  ['A query writes nothing', 'sim/cegid', { kind: 'query_writes_nothing' }],
+];
+
+startPage({
+  bridge: 'exports', path: 'dashboard/exports?locale=' + lang, every: 2000, simulators: { 'sim/cegid': 'Cegid' }, presets: PRESETS,
+  draw(answer) {
+    showClock(answer.now, answer.sources.length > 0 ? answer.sources[0].time_zone : 'UTC');
+    answer.sources.forEach((view) => show(view, answer));
+  },
+});
