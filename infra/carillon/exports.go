@@ -68,7 +68,11 @@ func (b *exportsBridge) destination(src exports.Source) (files.Store, error) {
 }
 
 func (b *exportsBridge) defaultFolder(source string) string {
-	return filepath.Join(b.data, "exports", source)
+	folder := filepath.Join(b.data, "exports", source)
+	if abs, err := filepath.Abs(folder); err == nil {
+		return abs // as a person needs it for the importer
+	}
+	return folder
 }
 
 // namedFolder is the folder that a source's settings name.
@@ -93,9 +97,10 @@ func (b *exportsBridge) jobs() []local.Job {
 	return []local.Job{{Schedule: "CRON_TZ=UTC " + exports.Schedule, Topic: exports.TopicTransfer}}
 }
 
-// overdue is a run at each start: it takes up what a run that died has left. The sample begins when its blob store answers.
+// overdue is a run at each start: it takes up what a run that died has left. The sample's asks for it itself, when its blob store answers.
 func (b *exportsBridge) overdue(context.Context) ([]string, error) {
 	if b.demo != nil {
+		b.tasks.Go(func() { b.demo.run(b) })
 		return nil, nil
 	}
 	return []string{exports.TopicTransfer}, nil

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,7 +56,7 @@ func exportsTransfer(o *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "transfer", Short: "Bring what is there now, and say what was done", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := o.transfer(cmd, req)
+			list, err := o.transfer(cmd.Context(), cmd.ErrOrStderr(), req)
 			if err != nil {
 				return err
 			}
@@ -74,14 +75,14 @@ func exportsTransfer(o *remote) *cobra.Command {
 }
 
 // transfer makes a run, and shows how far it is.
-func (o *remote) transfer(cmd *cobra.Command, req transfer.Request) ([]exports.Transfer, error) {
-	resp, err := o.request(cmd.Context(), http.MethodPost, "/operator/exports/transfer", req, 0)
+func (o *remote) transfer(ctx context.Context, terminal io.Writer, req transfer.Request) ([]exports.Transfer, error) {
+	resp, err := o.request(ctx, http.MethodPost, "/operator/exports/transfer", req, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	list := []exports.Transfer{}
-	err = follow(resp.Body, cmd.ErrOrStderr(), func(line []byte) (step, error) {
+	err = follow(resp.Body, terminal, func(line []byte) (step, error) {
 		var l transfer.Line
 		if err := json.Unmarshal(line, &l); err != nil {
 			return step{}, err
@@ -279,7 +280,7 @@ func reportTable(t *tabwriter.Writer, q transfer.Quarantined) {
 	for _, f := range r.Findings {
 		line := "-"
 		if f.Line > 0 {
-			line = fmt.Sprint(f.Line)
+			line = strconv.Itoa(f.Line)
 		}
 		row(t, line, cmp.Or(f.Column, "-"), f.Reason)
 	}
@@ -365,7 +366,7 @@ func exportsForce(o *remote) *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 			defer cancel()
-			return o.waitFor(ctx, cmd, req.Source, done, began)
+			return o.waitFor(ctx, cmd.ErrOrStderr(), req.Source, done, began)
 		},
 	}
 	o.sourceFlag(cmd, &req.Source, "the source; needed where there are several")
@@ -412,7 +413,7 @@ func forcedTable(t *tabwriter.Writer, done []queries.Forced) {
 const lookAgain = 5 * time.Second
 
 // waitFor waits until forced queries have run and a file of each has arrived, which it asks for.
-func (o *remote) waitFor(ctx context.Context, cmd *cobra.Command, source string, done []queries.Forced, began time.Time) error {
+func (o *remote) waitFor(ctx context.Context, terminal io.Writer, source string, done []queries.Forced, began time.Time) error {
 	ran, arrived := map[string]bool{}, map[string]string{}
 	for len(arrived) < len(done) {
 		select {
@@ -428,28 +429,27 @@ func (o *remote) waitFor(ctx context.Context, cmd *cobra.Command, source string,
 			for _, s := range list {
 				if s.ID == f.ID && s.Last.After(f.Last) && !ran[f.ID] {
 					ran[f.ID] = true
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s has run\n", plain(f.Name))
+					fmt.Fprintf(terminal, "%s has run\n", plain(f.Name))
 				}
 			}
 		}
 		if len(ran) > len(arrived) {
-			if err := o.arrivals(ctx, cmd, source, done, ran, arrived, began); err != nil {
+			if err := o.arrivals(ctx, terminal, source, done, ran, arrived, began); err != nil {
 				return err
 			}
 		}
 	}
 	for _, what := range arrived {
 		if what != exports.Take {
-			return fmt.Errorf("not every file was handed on; see: carillon exports quarantine list")
+			return errors.New("not every file was handed on; see: carillon exports quarantine list")
 		}
 	}
 	return nil
 }
 
 // arrivals makes a run, and looks for the files of queries among those of all runs since.
-func (o *remote) arrivals(ctx context.Context, cmd *cobra.Command, source string, done []queries.Forced, ran map[string]bool, arrived map[string]string, began time.Time) error {
-	cmd.SetContext(ctx)
-	if _, err := o.transfer(cmd, transfer.Request{Source: source}); err != nil {
+func (o *remote) arrivals(ctx context.Context, terminal io.Writer, source string, done []queries.Forced, ran map[string]bool, arrived map[string]string, began time.Time) error {
+	if _, err := o.transfer(ctx, terminal, transfer.Request{Source: source}); err != nil {
 		return err
 	}
 	var sources []transfer.Status
@@ -468,7 +468,7 @@ func (o *remote) arrivals(ctx context.Context, cmd *cobra.Command, source string
 					continue
 				}
 				arrived[done[i].ID] = f.What
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s %s\n", plain(done[i].Name), f.What, plain(f.Blob))
+				fmt.Fprintf(terminal, "%s: %s %s\n", plain(done[i].Name), f.What, plain(f.Blob))
 			}
 		}
 	}

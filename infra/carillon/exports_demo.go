@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ import (
 const demoSource = "paie"
 
 var demoAccount = simcegid.Account{
-	Tenant: "99990000", KeyID: "demo-key-id", KeySecret: "demo-key-secret", SubscriptionKeys: []string{"demo-primary", "demo-secondary"}, //nolint:gosec // the simulator's
+	Tenant: "99990000", KeyID: "demo-key-id", KeySecret: "demo-key-secret", SubscriptionKeys: []string{"demo-primary", "demo-secondary"},
 	Provider: "00000000-0000-4000-8000-000000000099", ProviderName: "cegid-xrp", Database: "DB000001",
 }
 
@@ -51,12 +52,10 @@ func openExportsDemo(b *exportsBridge) (*exportsDemo, error) {
 	if err := d.configure(b); err != nil {
 		return nil, err
 	}
-	if _, err := exec.LookPath("node"); err != nil {
+	d.need = "its blob store, Azurite, is starting"
+	if !installed("node") {
 		d.need = "its blob store, Azurite, needs Node.js: install it and start again"
-		return d, nil
 	}
-	d.need = "its blob store is starting"
-	b.tasks.Go(func() { d.run(b) })
 	return d, nil
 }
 
@@ -73,8 +72,16 @@ func (d *exportsDemo) configure(b *exportsBridge) error {
 	return b.writeSample(exports.SettingsFile, data)
 }
 
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
 // run starts the blob store, and lets queries run until the system stops.
 func (d *exportsDemo) run(b *exportsBridge) {
+	if !installed("node") {
+		return // it has been said
+	}
 	if err := d.start(b); err != nil {
 		if b.ctx.Err() == nil {
 			slog.ErrorContext(b.ctx, "the sample exports have no blob store", slog.Any("error", err))
@@ -218,7 +225,7 @@ func demoPay(at time.Time, n int) int {
 
 // french writes an amount in cents as Cegid does: 2 512,34.
 func french(cents int) string {
-	euros, rest := fmt.Sprint(cents/100), cents%100
+	euros, rest := strconv.Itoa(cents/100), cents%100
 	if len(euros) > 3 {
 		euros = euros[:len(euros)-3] + " " + euros[len(euros)-3:]
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/natefinch/atomic"
-
-	"bytes"
 
 	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"

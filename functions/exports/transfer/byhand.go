@@ -82,10 +82,10 @@ const (
 )
 
 // patient does something that needs a source's lease; while another run has it, it waits.
-func patient(ctx context.Context, wait func(waited time.Duration), do func() error) error {
+func patient(ctx context.Context, wait func(waited time.Duration), do func(ctx context.Context) error) error {
 	began := realNow()
 	for {
-		err := do()
+		err := do(ctx)
 		waited := realNow().Sub(began)
 		if !errors.Is(err, lease.ErrBusy) || waited > waitForOther {
 			return err
@@ -107,7 +107,7 @@ func (f function) runByHand(ctx context.Context, settings *exports.Settings, src
 	o := options{dryRun: req.DryRun, progress: func(step string, done, total int) {
 		send(Line{Progress: &Progress{src.Name, step, done, total}})
 	}}
-	err := patient(ctx, func(waited time.Duration) { o.progress("wait", int(waited.Seconds()), int(waitForOther.Seconds())) }, func() (err error) {
+	err := patient(ctx, func(waited time.Duration) { o.progress("wait", int(waited.Seconds()), int(waitForOther.Seconds())) }, func(ctx context.Context) (err error) {
 		t, err = f.run(ctx, settings, src, o)
 		return err
 	})

@@ -64,7 +64,7 @@ func blobs(t *testing.T) *azurite.Server {
 		t.Fatal(err)
 	}
 	store.once.Do(func() {
-		if store.dir, store.err = os.MkdirTemp("", "azurite"); store.err == nil {
+		if store.dir, store.err = os.MkdirTemp("", "azurite"); store.err == nil { //nolint:usetesting // it outlives the test
 			store.server, store.err = azurite.Start(context.WithoutCancel(t.Context()), script, store.dir)
 		}
 	})

@@ -123,6 +123,8 @@ func values(m map[string]string) []string {
 }
 
 // TestDeleteSettings: never leaves the blob and does not hand it on again; after N days it goes.
+//
+//nolint:tparallel // newFixture does
 func TestDeleteSettings(t *testing.T) {
 	for setting, later := range map[string]int{"never": 1, "after 2 days": 0} {
 		t.Run(setting, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 
@@ -75,7 +74,7 @@ func TestOddNames(t *testing.T) {
 // TestFolderMark: a blob that stands for a folder by its metadata is no file.
 func TestFolderMark(t *testing.T) {
 	f := newFixture(t, nil)
-	if _, err := f.container.NewBlockBlobClient("DB1").UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{Metadata: map[string]*string{"hdi_isfolder": to.Ptr("true")}}); err != nil {
+	if _, err := f.container.NewBlockBlobClient("DB1").UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{Metadata: map[string]*string{"hdi_isfolder": new("true")}}); err != nil {
 		t.Fatal(err)
 	}
 	f.put("DB1/x.csv", []byte(cumul))
@@ -138,6 +137,8 @@ func TestWrittenAgainAndAgain(t *testing.T) {
 }
 
 // TestCannotBeDeleted: a blob with a snapshot, with a lease, or without the right: it is handed on once, stays, and goes when it can.
+//
+//nolint:tparallel // newFixture does
 func TestCannotBeDeleted(t *testing.T) {
 	t.Run("snapshot", func(t *testing.T) {
 		f := newFixture(t, nil)
@@ -233,6 +234,8 @@ func same(a, b map[string]string) bool {
 }
 
 // TestBadStore: refusals for load, cut answers, answers of another length, contents of another MD5.
+//
+//nolint:tparallel // newFixture does
 func TestBadStore(t *testing.T) {
 	data := make([]byte, 1<<20)
 	_, _ = rand.Read(data)
@@ -337,11 +340,12 @@ func TestShrunk(t *testing.T) {
 	f := newFixture(t, nil)
 	name := func(day string) string { return "DB1/DB1-paie-histocumsal-202508" + day + "040012.csv" }
 	rows := func(n int) []byte {
-		text := "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n"
+		var text bytes.Buffer
+		text.WriteString("PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n")
 		for i := range n {
-			text += strings.Repeat("1", i+1) + ";01;1,00\n"
+			text.WriteString(strings.Repeat("1", i+1) + ";01;1,00\n")
 		}
-		return []byte(text)
+		return text.Bytes()
 	}
 	f.put(name("01"), rows(9))
 	f.good()

@@ -101,7 +101,7 @@ var letters = map[string]letter{ //nolint:gochecknoglobals // constants
 		failedText:     "Bonjour,\n\nLes exports de %s n’ont pas pu être transférés depuis le %s (%d passages de suite).\n\n%s\n\nQue faire ?\n%s\n\nRien n’est perdu : les fichiers restent chez Cegid. Vous recevrez un autre message quand tout fonctionnera de nouveau.\n\nCarillon\n",
 		recovered:      "Carillon : les exports de %s arrivent de nouveau",
 		recoveredText:  "Bonjour,\n\nLes exports de %s sont de nouveau transférés.\n\nCarillon\n",
-		quarantine:     "Carillon : un fichier de %s est en quarantaine",
+		quarantine:     "Carillon : un fichier de %s est en quarantaine", //nolint:misspell // French
 		quarantineText: "Bonjour,\n\nDes fichiers de %s (%d) n’ont pas passé le contrôle. L’importateur ne les voit pas.\n\n%s\nQue faire ?\nFaites corriger la requête chez Cegid et relancez-la : le nouveau fichier sera contrôlé et transmis. Si le fichier est bon malgré tout : carillon exports quarantine release ID\n\nCarillon\n",
 	},
 	"en": {

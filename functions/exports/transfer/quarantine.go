@@ -112,8 +112,8 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	var q Quarantined
-	err = patient(r.Context(), func(time.Duration) {}, func() (err error) {
-		q, err = f.release(r.Context(), src, r.PathValue("id"), req.Older)
+	err = patient(r.Context(), func(time.Duration) {}, func(ctx context.Context) (err error) {
+		q, err = f.release(ctx, src, r.PathValue("id"), req.Older)
 		return err
 	})
 	switch {

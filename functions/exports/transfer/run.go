@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -224,10 +225,7 @@ func (w *work) list(ctx context.Context) ([]exports.Blob, error) {
 // handed is what was handed on last of each query.
 func (w *work) handed() (handed map[string]exports.Handed) {
 	w.s.Change(func(state *exports.State) {
-		handed = make(map[string]exports.Handed, len(state.Handed))
-		for key, h := range state.Handed {
-			handed[key] = h
-		}
+		handed = maps.Clone(state.Handed)
 	})
 	return handed
 }

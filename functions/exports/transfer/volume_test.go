@@ -20,7 +20,8 @@ func sizes() []int {
 	if os.Getenv(peers.Required) != "" {
 		scale = 1
 	}
-	list := []int{0, 1, 200 << 20 / scale, 150 << 20 / scale, 100 << 20 / scale}
+	list := make([]int, 0, 500)
+	list = append(list, 0, 1, 200<<20/scale, 150<<20/scale, 100<<20/scale)
 	for i := range 495 {
 		n := rand.IntN(64 << 10)
 		switch i % 16 {

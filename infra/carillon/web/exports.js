@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', ''], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
-  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', ''], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
+  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', heldNow: (n) => 'Transferred; ' + n + ' in quarantine', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', ''], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
+  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', heldNow: (n) => 'Transféré ; ' + n + ' en quarantaine', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', ''], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
 };
 const t = TEXT[lang];
 
@@ -127,7 +127,8 @@ function runs(view) {
 function state(view) {
   if (view.busy) return t.busy;
   if (view.runs.length === 0) return t.never;
-  return view.runs[0].fault ? view.runs[0].fault.detail : t.ok;
+  if (view.runs[0].fault) return view.runs[0].fault.detail;
+  return view.quarantine > 0 ? t.heldNow(view.quarantine) : t.ok;
 }
 
 function show(view, answer) {
@@ -140,6 +141,7 @@ function show(view, answer) {
   const last = view.runs[0];
   find('.state').textContent = state(view);
   find('.state').classList.toggle('bad', Boolean(last && last.fault));
+  find('.state').classList.toggle('warn', view.quarantine > 0);
   find('.result').textContent = [answer.need, last && t.did(last), last && last.fault && last.fault.do].filter(Boolean).join(' · ');
   find('.blobs').hidden = !answer.editable;
   find('.blobs ol').replaceChildren(...list(view.blobs, view.time_zone, t.none));

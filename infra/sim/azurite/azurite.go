@@ -27,7 +27,7 @@ const Version = "3.37.0"
 const Account = "devstoreaccount1"
 
 // ErrMissing says that Node.js or the package is not there.
-var ErrMissing = errors.New("Azurite needs Node.js and the npm package azurite")
+var ErrMissing = errors.New("there is no Node.js, or no npm package azurite")
 
 // Server is a running Azurite.
 type Server struct {

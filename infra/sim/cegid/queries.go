@@ -142,7 +142,7 @@ func (s *Server) Execute(ctx context.Context, id string) error {
 		}
 		one["lastExecution"], one["nextExecution"] = at.Format(timeForm), nil
 		schedule, _ := one["cron"].(string)
-		if next, err := after(schedule, at); err == nil {
+		if next, err := after(schedule, at); err == nil && one["enable"] == true {
 			one["nextExecution"] = next.Format(timeForm)
 		}
 	}

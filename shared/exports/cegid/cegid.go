@@ -24,13 +24,13 @@ import (
 
 var (
 	// ErrRefused says that the API key's id, its secret or the tenant id is wrong.
-	ErrRefused = errors.New("Cegid refused the API key")
+	ErrRefused = errors.New("the API key was refused by Cegid")
 	// ErrSubscription says that the subscription key is wrong or used up.
-	ErrSubscription = errors.New("Cegid refused the subscription key")
+	ErrSubscription = errors.New("the subscription key was refused by Cegid, or its quota is used up")
 	// ErrNotFound says that Cegid knows no such provider or query.
-	ErrNotFound = errors.New("Cegid knows no such thing")
+	ErrNotFound = errors.New("there is no such thing at Cegid")
 	// ErrNoAnswer says that Cegid did not answer, or not sensibly.
-	ErrNoAnswer = errors.New("Cegid does not answer")
+	ErrNoAnswer = errors.New("no sensible answer came from Cegid")
 	// ErrExpired says that a SAS address of the settings has come to its end.
 	ErrExpired = errors.New("the SAS address has expired")
 )

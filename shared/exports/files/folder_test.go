@@ -41,7 +41,7 @@ func TestFolderOfThePerson(t *testing.T) {
 // TestOtherFileSystem: a name cannot be given across file systems, and the error says what to set.
 func TestOtherFileSystem(t *testing.T) {
 	t.Parallel()
-	other, err := os.MkdirTemp("/dev/shm", "carillon")
+	other, err := os.MkdirTemp("/dev/shm", "carillon") //nolint:usetesting // another file system
 	if err != nil {
 		t.Skip("there is no second file system here: ", err)
 	}
