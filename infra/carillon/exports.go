@@ -142,7 +142,7 @@ func (b *exportsBridge) announce(w io.Writer) {
 		fmt.Fprintf(w, "  queries       %s/queries\n", b.url)
 		return
 	}
-	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  exported files       %s\n", b.url, b.demo.state(), b.defaultFolder(demoSource))
+	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n  exported files       %s\n", b.url, b.demo.state(), b.url, demoQueriesKey, b.defaultFolder(demoSource))
 }
 
 var (

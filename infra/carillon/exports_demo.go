@@ -21,8 +21,11 @@ import (
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
-// The sample source.
-const demoSource = "paie"
+// The sample source, and the key of its queries.
+const (
+	demoSource     = "paie"
+	demoQueriesKey = "demo-queries-key" //nolint:gosec // the simulator's
+)
 
 var demoAccount = simcegid.Account{
 	Tenant: "99990000", KeyID: "demo-key-id", KeySecret: "demo-key-secret", SubscriptionKeys: []string{"demo-primary", "demo-secondary"},
@@ -61,7 +64,7 @@ func openExportsDemo(b *exportsBridge) (*exportsDemo, error) {
 
 // configure writes the sample exports.json, at each start because the address may be another.
 func (d *exportsDemo) configure(b *exportsBridge) error {
-	data, err := json.Marshal(map[string]any{"sources": []any{map[string]any{
+	data, err := json.Marshal(map[string]any{"queries_key": demoQueriesKey, "sources": []any{map[string]any{
 		"name": demoSource, "mode": exports.ModeAPI, "cegid_api_base_url": b.url + "/sim/cegid", "cegid_tenant_id": demoAccount.Tenant,
 		"cegid_api_key_id": demoAccount.KeyID, "cegid_api_key_secret": demoAccount.KeySecret, "cegid_subscription_key": demoAccount.SubscriptionKeys[0],
 		"cegid_provider_id": demoAccount.Provider, "time_zone": demoZone,
@@ -169,7 +172,7 @@ func azuriteScript(ctx context.Context, tell func(string)) (string, error) {
 	}
 	home := filepath.Join(cache, "carillon", "azurite-"+azurite.Version)
 	modules := filepath.Join(home, "node_modules")
-	for _, dir := range []string{filepath.Join("infra", "sim", "peers", "node_modules"), modules} {
+	for _, dir := range append(workingCopy(), modules) {
 		if script, err := azurite.Script(dir); err == nil {
 			return script, nil
 		}
@@ -190,6 +193,16 @@ func azuriteScript(ctx context.Context, tell func(string)) (string, error) {
 		return "", fmt.Errorf("its blob store, Azurite, could not be installed: npm: %s", lines[len(lines)-1])
 	}
 	return azurite.Script(modules)
+}
+
+// workingCopy is where the npm packages of the tests would be, if this is run somewhere in a working copy.
+func workingCopy() (folders []string) {
+	dir, err := os.Getwd()
+	for err == nil && filepath.Dir(dir) != dir {
+		folders = append(folders, filepath.Join(dir, "infra", "sim", "peers", "node_modules"))
+		dir = filepath.Dir(dir)
+	}
+	return folders
 }
 
 // The sample's queries. One lacks a filter, so that its file is held in the quarantine.
