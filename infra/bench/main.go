@@ -1,5 +1,5 @@
 // Command bench measures the bridges, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports]; all without a name.
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move]; all without a name.
 // docs/performance.md tells what they mean.
 package main
 
@@ -16,12 +16,20 @@ import (
 var figures = []struct {
 	name string
 	run  func(context.Context) error
-}{{"change", change}, {"hour", hour}, {"tick", tick}, {"burst", burst}, {"get", get}, {"campus", campusYear}, {"exports", checkExports}}
+}{{"change", change}, {"hour", hour}, {"tick", tick}, {"burst", burst}, {"get", get}, {"campus", campusYear}, {"exports", checkExports}, {"move", move}}
 
 func main() {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if dir := os.Getenv(moveDir); dir != "" {
+		if err := moveOnce(ctx, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			stop()
+			os.Exit(1) //nolint:gocritic // stop has been called
+		}
+		return
+	}
 	for _, f := range figures {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], f.name) {
 			continue

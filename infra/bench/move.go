@@ -1,0 +1,363 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/exports/files"
+)
+
+// moveDir names the folder over which a re-run of this program makes one run: a process of its own, as rclone is one.
+const moveDir = "CARILLON_BENCH_MOVE"
+
+const moveRounds = 3
+
+// A load is what is moved.
+type load struct {
+	name        string
+	count, size int
+}
+
+var loads = []load{{"200 files of 1 MiB", 200, 1 << 20}, {"2,000 files of 10 KiB", 2000, 10 << 10}, {"2 files of 1 GiB", 2, 1 << 30}}
+
+// A mover moves all blobs of a container into a folder.
+type mover struct {
+	name string
+	cmd  func(ctx context.Context, address, dir string) (*exec.Cmd, error)
+}
+
+// A bout is one move.
+type bout struct {
+	took time.Duration
+	peak int64 // KiB
+}
+
+// move measures a run against rclone move, on the same container of the same Azurite, and shows what each does when a blob is written
+// anew in the middle. It needs Azurite (make peers) and rclone: go install github.com/rclone/rclone@v1.76.0.
+func move(ctx context.Context) error {
+	if _, err := exec.LookPath("rclone"); err != nil {
+		return errors.New("rclone is not there: go install github.com/rclone/rclone@v1.76.0")
+	}
+	script, err := azurite.Script(filepath.Join("infra", "sim", "peers", "node_modules"))
+	if err != nil {
+		return fmt.Errorf("%w: make peers", err)
+	}
+	home, err := os.MkdirTemp("", "carillon-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	store, err := azurite.Start(ctx, script, home)
+	if err != nil {
+		return err
+	}
+	defer store.Stop()
+	movers := []mover{{"Carillon", carillonMove}, {"rclone 4/8", rcloneMove()}, {"rclone 16/16", rcloneMove("--transfers", "16", "--checkers", "16")}}
+	n := 0
+	for _, l := range loads {
+		if err := compare(ctx, store, home, l, movers, &n); err != nil {
+			return err
+		}
+	}
+	return rewrites(ctx, store, home, movers[:2], &n)
+}
+
+// compare lets the movers take turns with a load.
+func compare(ctx context.Context, store *azurite.Server, home string, l load, movers []mover, n *int) error {
+	bouts := make([][]bout, len(movers))
+	for range moveRounds {
+		for i, m := range movers {
+			*n++
+			b, err := onceMoved(ctx, store, home, fmt.Sprintf("c%06d", *n), l, m)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", l.name, m.name, err)
+			}
+			bouts[i] = append(bouts[i], b)
+		}
+	}
+	ours := median(bouts[0])
+	for i, m := range movers {
+		b := median(bouts[i])
+		fmt.Printf("%-22s %-13s %6.2f s  %5.1f MiB at most  ratio %.2f\n", l.name, m.name, b.took.Seconds(), float64(worst(bouts[i]))/1024, b.took.Seconds()/ours.took.Seconds())
+	}
+	return nil
+}
+
+func median(list []bout) bout {
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b bout) int { return int(a.took - b.took) })
+	return sorted[len(sorted)/2]
+}
+
+func worst(list []bout) int64 {
+	return slices.MaxFunc(list, func(a, b bout) int { return int(a.peak - b.peak) }).peak
+}
+
+// onceMoved fills a container, lets it be moved, and sees that all is where it should be.
+func onceMoved(ctx context.Context, store *azurite.Server, home, name string, l load, m mover) (bout, error) {
+	if err := fill(ctx, store, name, l); err != nil {
+		return bout{}, err
+	}
+	dir, err := os.MkdirTemp(home, "to")
+	if err != nil {
+		return bout{}, err
+	}
+	defer os.RemoveAll(dir)
+	address, err := addressOf(store, store.URL, name)
+	if err != nil {
+		return bout{}, err
+	}
+	cmd, err := m.cmd(ctx, address, dir)
+	if err != nil {
+		return bout{}, err
+	}
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	b := bout{took: time.Since(began)}
+	if err != nil {
+		return b, fmt.Errorf("%w: %s", err, out)
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		b.peak = usage.Maxrss
+	}
+	return b, allMoved(ctx, store, name, dir, l)
+}
+
+func addressOf(store *azurite.Server, base, name string) (string, error) {
+	token, err := store.Token(name, "rdl", time.Now().Add(time.Hour))
+	return base + name + "?" + token, err
+}
+
+// fill makes a container with a load.
+func fill(ctx context.Context, store *azurite.Server, name string, l load) error {
+	c, err := store.Container(name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Create(ctx, nil); err != nil {
+		return err
+	}
+	data := make([]byte, l.size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range l.count {
+		group.Go(func() error {
+			_, err := c.NewBlockBlobClient(fmt.Sprintf("in/%05d.bin", i)).UploadBuffer(ctx, data, &blockblob.UploadBufferOptions{BlockSize: 32 << 20, Concurrency: 2})
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// allMoved sees that the container is empty and the files are whole.
+func allMoved(ctx context.Context, store *azurite.Server, name, dir string, l load) error {
+	c, err := store.Container(name)
+	if err != nil {
+		return err
+	}
+	page, err := c.NewListBlobsFlatPager(nil).NextPage(ctx)
+	if err != nil {
+		return err
+	}
+	found := 0
+	err = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(file) != ".bin" {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Size() == int64(l.size) {
+			found++
+		}
+		return err
+	})
+	if err == nil && (found != l.count || len(page.Segment.BlobItems) != 0) {
+		err = fmt.Errorf("%d of %d files arrived, %d or more are left", found, l.count, len(page.Segment.BlobItems))
+	}
+	if err == nil {
+		_, err = c.Delete(ctx, nil)
+	}
+	return err
+}
+
+// rcloneMove is rclone as a process; transfers/checkers as given, else 4/8.
+func rcloneMove(args ...string) func(context.Context, string, string) (*exec.Cmd, error) {
+	return func(ctx context.Context, address, dir string) (*exec.Cmd, error) {
+		u, err := url.Parse(address)
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.CommandContext(ctx, "rclone", append([]string{"move", ":azureblob:" + filepath.Base(u.Path), dir, "--azureblob-sas-url", address}, args...)...)
+		cmd.Env = append(os.Environ(), "RCLONE_CONFIG=/dev/null")
+		return cmd, nil
+	}
+}
+
+// carillonMove is exports/transfer as a process, with its journal.
+func carillonMove(ctx context.Context, address, dir string) (*exec.Cmd, error) {
+	doc, err := json.Marshal(map[string]any{"sources": []any{map[string]any{"name": "bench", "mode": exports.ModeSASURL, "sas_url": address}}})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, exports.SettingsFile), doc, 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), moveDir+"="+dir)
+	return cmd, nil
+}
+
+// moveOnce is the re-run.
+func moveOnce(ctx context.Context, dir string) error {
+	db, err := local.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	settings, err := exports.LoadSettings(local.Folder(dir))
+	if err != nil {
+		return err
+	}
+	h := transfer.New(transfer.Config{
+		Settings: settings, State: db.Bucket("state"), Publisher: local.NewQueue(db, time.Now), Now: time.Now,
+		Destination: func(exports.Source) (files.Store, error) {
+			return files.NewFolder(filepath.Join(dir, "files"), "", true), nil
+		},
+	})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/transfer", strings.NewReader("{}")))
+	if w.Code != http.StatusOK || strings.Contains(w.Body.String(), `"fault"`) {
+		return fmt.Errorf("the run failed: %s", w.Body)
+	}
+	return nil
+}
+
+// rewrites shows what becomes of a blob that its writer writes anew: while it is read, and between its copy and its deletion.
+func rewrites(ctx context.Context, store *azurite.Server, home string, movers []mover, n *int) error {
+	for _, when := range []string{"while it is read", "before it is deleted"} {
+		for _, m := range movers {
+			*n++
+			said, err := rewritten(ctx, store, home, fmt.Sprintf("c%06d", *n), m, when)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("written anew %-22s %-13s %s\n", when, m.name, said)
+		}
+	}
+	return nil
+}
+
+func rewritten(ctx context.Context, store *azurite.Server, home, name string, m mover, when string) (string, error) {
+	const size = 8 << 20
+	one := load{count: 1, size: size}
+	if err := fill(ctx, store, name, one); err != nil {
+		return "", err
+	}
+	c, err := store.Container(name)
+	if err != nil {
+		return "", err
+	}
+	second := bytes.Repeat([]byte("second! "), size/8)
+	write := func() { _, _ = c.NewBlockBlobClient("in/00000.bin").UploadBuffer(ctx, second, nil) }
+	target, err := url.Parse(store.URL)
+	if err != nil {
+		return "", err
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
+	}}
+	var struck atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		isBlob := r.URL.Query().Get("comp") == ""
+		switch {
+		case r.Method == http.MethodDelete && when == "before it is deleted" && struck.CompareAndSwap(false, true):
+			write()
+		case r.Method == http.MethodGet && isBlob && when == "while it is read" && struck.CompareAndSwap(false, true):
+			half(proxy, w, r)
+			write()
+			panic(http.ErrAbortHandler) // the connection breaks, as they do
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	dir, err := os.MkdirTemp(home, "to")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	address, err := addressOf(store, front.URL+"/"+azurite.Account+"/", name)
+	if err != nil {
+		return "", err
+	}
+	cmd, err := m.cmd(ctx, address, dir)
+	if err != nil {
+		return "", err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "its run failed: " + string(out[max(0, len(out)-200):]), nil
+	}
+	return whereIs(ctx, store, name, dir, second)
+}
+
+// half answers with the first half of a blob.
+func half(proxy http.Handler, w http.ResponseWriter, r *http.Request) {
+	whole := httptest.NewRecorder()
+	proxy.ServeHTTP(whole, r)
+	maps.Copy(w.Header(), whole.Header())
+	w.WriteHeader(whole.Code)
+	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+	_ = http.NewResponseController(w).Flush()
+}
+
+// whereIs says where the second version of a blob is now.
+func whereIs(ctx context.Context, store *azurite.Server, name, dir string, second []byte) (string, error) {
+	c, err := store.Container(name)
+	if err != nil {
+		return "", err
+	}
+	page, err := c.NewListBlobsFlatPager(nil).NextPage(ctx)
+	if err != nil {
+		return "", err
+	}
+	arrived := false
+	err = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(file) == ".bin" {
+			data, rerr := os.ReadFile(file) //nolint:gosec // our own folder
+			arrived = arrived || bytes.Equal(data, second)
+			return rerr
+		}
+		return err
+	})
+	switch {
+	case arrived:
+		return "the newer version has arrived", err
+	case len(page.Segment.BlobItems) > 0:
+		return "the newer version is still at the source", err
+	default:
+		return "THE NEWER VERSION IS LOST: deleted unread", err
+	}
+}
