@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
@@ -136,15 +135,43 @@ func onceMoved(ctx context.Context, store *azurite.Server, home, name string, l 
 		return bout{}, err
 	}
 	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	b := bout{took: time.Since(began)}
+	peak, out, err := watched(cmd)
+	b := bout{took: time.Since(began), peak: peak}
 	if err != nil {
 		return b, fmt.Errorf("%w: %s", err, out)
 	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		b.peak = usage.Maxrss
-	}
 	return b, allMoved(ctx, store, name, dir, l)
+}
+
+// watched runs a process and returns the most memory that it held, in KiB. The kernel's own account of it (ru_maxrss) would begin with ours.
+func watched(cmd *exec.Cmd) (peak int64, out []byte, err error) {
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		return 0, nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-done:
+			return peak, said.Bytes(), err
+		case <-time.After(10 * time.Millisecond):
+			peak = max(peak, highWater(cmd.Process.Pid))
+		}
+	}
+}
+
+// highWater is a process's VmHWM, in KiB.
+func highWater(pid int) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0 // it has ended
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	var kib int64
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib
 }
 
 func addressOf(store *azurite.Server, base, name string) (string, error) {

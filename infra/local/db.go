@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -36,6 +37,10 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 type DB struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
+
+	turn    sync.Mutex // of who commits
+	mu      sync.Mutex
+	waiting []*change
 }
 
 // Open opens carillon.db in dir, and makes it if need be. What a call has
@@ -58,7 +63,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	read.SetMaxOpenConns(2 * runtime.NumCPU())
-	return &DB{write, read}, nil
+	return &DB{write: write, read: read}, nil
 }
 
 // Close closes the file.
@@ -86,15 +91,67 @@ func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	return err
 }
 
-// inTx runs f in a write transaction.
-func (db *DB) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+// A change is one caller's part of a write transaction.
+type change struct {
+	ctx  context.Context //nolint:containedctx // of who waits for it
+	f    func(context.Context, *sql.Tx) error
+	done bool
+	err  error
+}
+
+// inTx runs f in a write transaction, with the context that it passes. Those who ask while one is being committed share the next: the
+// disk is waited for once for all of them. An error of f undoes f's own writes, and nobody else's.
+func (db *DB) inTx(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	c := &change{ctx: ctx, f: f}
+	db.mu.Lock()
+	db.waiting = append(db.waiting, c)
+	db.mu.Unlock()
+
+	db.turn.Lock()
+	defer db.turn.Unlock()
+	if !c.done {
+		db.mu.Lock()
+		together := db.waiting
+		db.waiting = nil
+		db.mu.Unlock()
+		db.commit(together)
+	}
+	return c.err
+}
+
+// commit makes changes in one transaction. They are not interrupted: SQLite would undo all of them.
+func (db *DB) commit(changes []*change) {
+	err := db.together(changes)
+	for _, c := range changes {
+		c.done = true
+		if c.err == nil {
+			c.err = err
+		}
+	}
+}
+
+func (db *DB) together(changes []*change) error {
+	ctx := context.Background()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	if err := f(tx); err != nil {
-		return err
+	for _, c := range changes {
+		if c.err = c.ctx.Err(); c.err != nil {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+			return err
+		}
+		if c.err = c.f(context.WithoutCancel(c.ctx), tx); c.err != nil {
+			if _, err := tx.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "RELEASE one"); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }

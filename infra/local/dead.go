@@ -73,7 +73,7 @@ func scanDead(row interface{ Scan(dest ...any) error }) (DeadLetter, error) {
 // SendAgain puts a dead letter back into its subscription, with all its attempts before it.
 func (q *Queue) SendAgain(ctx context.Context, id int64) error {
 	var name string
-	err := q.db.inTx(ctx, func(tx *sql.Tx) error {
+	err := q.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "SELECT subscription FROM dead_letters WHERE id = ?", id).Scan(&name)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNoDeadLetter

@@ -47,7 +47,7 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 		return 0, err
 	}
 	var next int64
-	err = b.db.inTx(ctx, func(tx *sql.Tx) error {
+	err = b.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var have int64
 		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?", b.name, name).Scan(&have)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -69,7 +69,7 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 }
 
 func (b bucket) Delete(ctx context.Context, name string, gen int64) error {
-	err := b.db.inTx(ctx, func(tx *sql.Tx) error {
+	err := b.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var have int64
 		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?", b.name, name).Scan(&have)
 		if errors.Is(err, sql.ErrNoRows) {

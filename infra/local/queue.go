@@ -76,7 +76,7 @@ func (q *Queue) Publish(ctx context.Context, topic string, m messages.Message) e
 	id := make([]byte, 8)
 	_, _ = rand.Read(id) // never fails
 	var woken []*subscription
-	err = q.db.inTx(ctx, func(tx *sql.Tx) error {
+	err = q.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, s := range q.subs {
 			if s.Topic != topic {
 				continue
@@ -231,7 +231,7 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 }
 
 func (q *Queue) bury(ctx context.Context, d delivery, reason string) error {
-	return q.db.inTx(ctx, func(tx *sql.Tx) error {
+	return q.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO dead_letters SELECT id, subscription, message_id, data, attributes, ordering_key, published, ?, ?, ? FROM deliveries WHERE id = ?",
 			d.envelope.Attempt, reason, time.Now().UnixMilli(), d.id)
 		if err != nil {

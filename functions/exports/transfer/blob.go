@@ -81,8 +81,13 @@ func (w *work) fetch(ctx context.Context, b exports.Blob, temp exports.File, e *
 	return err
 }
 
-// buffers are for copying: what a run holds in memory does not grow with the files.
-var buffers = sync.Pool{New: func() any { return new([256 << 10]byte) }} //nolint:gochecknoglobals // a pool
+// Buffers for copying: what a run holds in memory does not grow with the files. Large files are written in larger pieces, which costs the kernel less.
+var (
+	small = sync.Pool{New: func() any { return new(make([]byte, 128<<10)) }} //nolint:gochecknoglobals // a pool
+	large = sync.Pool{New: func() any { return new(make([]byte, 1<<20)) }}   //nolint:gochecknoglobals // a pool
+)
+
+const largeFile = 16 << 20
 
 func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File, e *entry) error {
 	body, stored, err := w.container.Open(ctx, b)
@@ -104,9 +109,13 @@ func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File,
 		check = md5.New() //nolint:gosec // as above
 		sinks = append(sinks, check)
 	}
-	buffer := buffers.Get().(*[256 << 10]byte) //nolint:errcheck // only these are in it
-	defer buffers.Put(buffer)
-	n, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{body}, buffer[:])
+	pool := &small
+	if b.Size >= largeFile {
+		pool = &large
+	}
+	buffer := pool.Get().(*[]byte) //nolint:errcheck // only these are in it
+	defer pool.Put(buffer)
+	n, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{body}, *buffer)
 	if err != nil {
 		return err
 	}
@@ -204,7 +213,8 @@ func (w *work) rowsBefore(blob string) (rows int) {
 	return rows
 }
 
-// settle makes an entry's moves, and enters that it is stored.
+// settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal says that the moves may
+// be made, and a temporary name that is gone says that they were.
 func (w *work) settle(ctx context.Context, e *entry) error {
 	for _, m := range e.Moves {
 		if err := w.move(ctx, e, m); err != nil {
@@ -217,11 +227,17 @@ func (w *work) settle(ctx context.Context, e *entry) error {
 			return err
 		}
 	}
-	if err := w.put(ctx, e); err != nil {
-		return err
-	}
+	e.newer = true
 	w.s.Change(func(state *exports.State) { state.Hand(e.Entry) })
 	return nil
+}
+
+// enter writes an entry where it is newer than what is written.
+func (w *work) enter(ctx context.Context, e *entry) error {
+	if !e.newer {
+		return nil
+	}
+	return w.put(ctx, e)
 }
 
 // settled is the state of an entry that has no moves left.
@@ -266,6 +282,9 @@ func (w *work) move(ctx context.Context, e *entry, m exports.Move) error {
 	}
 	if _, err := w.store.Stat(ctx, m.From); errors.Is(err, files.ErrNotFound) {
 		return nil // it was made, and its answer lost
+	}
+	if sum, err := w.hash(ctx, m.To); err == nil && sum == e.FileSHA256 && m.To == e.File {
+		return w.store.Remove(ctx, m.From) // it was made, and a crash has brought the temporary name back
 	}
 	if m.To.Place == exports.PlaceFiles {
 		if err := w.supersede(ctx, e, m.To); err != nil {
@@ -386,7 +405,7 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 	keep, never := w.src.Keep()
 	if never || w.f.Now().Sub(e.StoredAt) < keep {
 		w.keep(b, exports.KeptBySettings)
-		return nil
+		return w.enter(ctx, e)
 	}
 	if refused || !w.container.SAS().Allows('d') && w.container.SAS().Container != "" {
 		return w.held(ctx, b, e, "the access to the container does not include deleting")
@@ -412,16 +431,14 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 		w.mu.Unlock()
 		return w.held(ctx, b, e, err.Error())
 	default:
-		return fmt.Errorf("it is stored, but could not be deleted: %w", err)
+		return errors.Join(fmt.Errorf("it is stored, but could not be deleted: %w", err), w.enter(context.WithoutCancel(ctx), e))
 	}
 }
 
 // held notes a blob that is stored and cannot be deleted; the next run tries again.
 func (w *work) held(ctx context.Context, b exports.Blob, e *entry, why string) error {
 	w.keep(b, why)
-	if e.Kept == why {
-		return nil
-	}
+	e.newer = e.newer || e.Kept != why
 	e.Kept = why
-	return w.put(ctx, e)
+	return w.enter(ctx, e)
 }

@@ -14,7 +14,8 @@ import (
 type entry struct {
 	exports.Entry
 
-	gen int64
+	gen   int64
+	newer bool // than what is written
 }
 
 // readJournal reads what the journal's listing tells.
@@ -56,7 +57,7 @@ func (w *work) versionsOf(e exports.Entry) []exports.Mark {
 // entry reads a document of the journal.
 func (w *work) entry(ctx context.Context, id string) (*entry, error) {
 	e, gen, err := documents.Load[exports.Entry](ctx, w.f.State, exports.EntryName(w.src.Name, id))
-	return &entry{e, gen}, err
+	return &entry{Entry: e, gen: gen}, err
 }
 
 // put writes an entry where nobody else has.
@@ -66,7 +67,7 @@ func (w *work) put(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	e.gen = gen
+	e.gen, e.newer = gen, false
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.marks[e.ID] = mark{exports.MarkOf(name, metadata), gen}
@@ -141,7 +142,10 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 	} else if err != nil && !errors.Is(err, files.ErrNotFound) {
 		return err
 	}
-	return w.settle(ctx, e)
+	if err := w.settle(ctx, e); err != nil {
+		return err
+	}
+	return w.enter(ctx, e)
 }
 
 func (w *work) copyToArchive(ctx context.Context, b exports.Blob, e *entry) error {

@@ -168,5 +168,8 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 	if err := w.settle(ctx, e); err != nil {
 		return q, err
 	}
+	if err := w.enter(ctx, e); err != nil {
+		return q, err
+	}
 	return quarantined(e.Entry), w.store.Remove(ctx, reportOf(from))
 }

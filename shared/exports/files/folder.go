@@ -18,6 +18,7 @@ import (
 type Folder struct {
 	files, work string
 	own         bool // files is ours to make
+	syncs       *syncs
 }
 
 var _ Store = Folder{}
@@ -32,7 +33,7 @@ func NewFolder(destination, work string, own bool) Folder {
 	if work == "" {
 		work = destination + WorkSuffix
 	}
-	return Folder{files: destination, work: filepath.Clean(work), own: own}
+	return Folder{files: destination, work: filepath.Clean(work), own: own, syncs: &syncs{folders: map[string]*folderSync{}}}
 }
 
 // Permissions: these are payrolls and ledgers; the folder's group may read them.
@@ -107,11 +108,14 @@ func (d Folder) Create(_ context.Context, f exports.File) (Writer, error) {
 		return nil, fmt.Errorf("making a file: %w", withoutPath(err))
 	}
 	adopt(file, d.files)
-	return &fileWriter{file: file}, nil
+	return &fileWriter{file: file, syncs: d.syncs}, nil
 }
 
 type fileWriter struct {
 	file   *os.File
+	syncs  *syncs
+	begun  int64 // bytes that the disk was asked to take
+	size   int64
 	failed bool
 	done   bool
 }
@@ -122,8 +126,15 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 		w.failed = true
 		return n, full(fmt.Errorf("writing a file: %w", withoutPath(err)))
 	}
+	if w.size += int64(n); w.size-w.begun >= early {
+		writeBack(w.file, w.begun, w.size-w.begun)
+		w.begun = w.size
+	}
 	return n, nil
 }
+
+// early is how much of a large file goes to disk while the rest is still coming, so that little is left to wait for in the end.
+const early = 16 << 20
 
 // full marks an error of a full disk: no other file will fit either.
 func full(err error) error {
@@ -140,7 +151,7 @@ func (w *fileWriter) Commit() error {
 		err = cerr
 	}
 	if err == nil && !w.failed {
-		err = syncFolder(filepath.Dir(w.file.Name()))
+		err = w.syncs.sync(filepath.Dir(w.file.Name()))
 	}
 	if err != nil || w.failed {
 		w.Abort()
@@ -193,10 +204,7 @@ func (d Folder) Move(_ context.Context, from, to exports.File) error {
 	case err != nil:
 		return full(fmt.Errorf("giving a file its name: %w", withoutPath(err)))
 	}
-	if err := syncFolder(filepath.Dir(target)); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(source))
+	return d.syncs.sync(filepath.Dir(target)) // a file system that keeps a journal makes both folders' change one
 }
 
 // Remove implements [Store]. The folders stay: their names are the container's.
@@ -251,7 +259,7 @@ func (d Folder) makeFolder(name string) error {
 	if err := os.Mkdir(name, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return full(fmt.Errorf("making a folder: %w", withoutPath(err)))
 	}
-	return syncFolder(parent)
+	return d.syncs.sync(parent)
 }
 
 // withoutPath keeps the names of files, which tell whose payroll it is, out of errors.

@@ -24,9 +24,14 @@ func adopt(file *os.File, folder string) {
 	if err != nil {
 		return
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Gid) != os.Getegid() {
 		_ = file.Chown(-1, int(stat.Gid))
 	}
+}
+
+// writeBack lets the disk begin with a part of a file, and does not wait for it.
+func writeBack(file *os.File, from, n int64) {
+	_ = unix.SyncFileRange(int(file.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE) // Commit waits, and tells of failures
 }
 
 // syncFolder makes the names in a folder durable.
