@@ -38,7 +38,7 @@ func main() {
 		if err := f.run(ctx); err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", f.name, err)
 			stop()
-			os.Exit(1) //nolint:gocritic // stop has been called
+			os.Exit(1)
 		}
 	}
 }

@@ -24,7 +24,7 @@ import (
 // The sample source, and the key of its queries.
 const (
 	demoSource     = "paie"
-	demoQueriesKey = "demo-queries-key" //nolint:gosec // the simulator's
+	demoQueriesKey = "demo-queries-key"
 )
 
 var demoAccount = simcegid.Account{
@@ -112,7 +112,7 @@ func (d *exportsDemo) start(b *exportsBridge) error {
 		return err
 	}
 	d.set(blobs, "")
-	if err := d.cegid.Serve(blobs); err != nil {
+	if err := d.cegid.Serve(b.ctx, blobs); err != nil {
 		return err
 	}
 	return d.seed(b)

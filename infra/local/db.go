@@ -114,7 +114,7 @@ func (db *DB) inTx(ctx context.Context, f func(context.Context, *sql.Tx) error) 
 		together := db.waiting
 		db.waiting = nil
 		db.mu.Unlock()
-		db.commit(together)
+		db.commit(together) //nolint:contextcheck // it is of several callers
 	}
 	return c.err
 }

@@ -52,8 +52,9 @@ func TestPlan(t *testing.T) {
 			if r, ok := exports.ParseRun(run(tt.handed)); ok {
 				handed[r.Key()] = exports.Handed{At: r.At}
 			}
-			var got []string
-			for _, task := range exports.Plan(tt.blobs, tt.known, handed, tt.src, now) {
+			tasks := exports.Plan(tt.blobs, tt.known, handed, tt.src, now)
+			got := make([]string, 0, len(tasks))
+			for _, task := range tasks {
 				got = append(got, fmt.Sprintf("%s %s", task.Blob.Name, task.Do))
 			}
 			if strings.Join(got, ", ") != tt.want {

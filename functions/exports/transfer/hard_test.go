@@ -177,6 +177,13 @@ func TestCannotBeDeleted(t *testing.T) {
 			t.Errorf("run %+v", r)
 		}
 	})
+	t.Run("no_right_to_list", func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.configure(func(src map[string]any) { src["sas_url"] = f.address("rd", time.Now().Add(time.Hour)) })
+		if r := f.run(); r.Fault == nil || r.Fault.Code != "container_refused" {
+			t.Errorf("a container that cannot be listed is not an empty one: %+v", r)
+		}
+	})
 	t.Run("no_right", func(t *testing.T) {
 		f := newFixture(t, nil)
 		f.configure(func(src map[string]any) { src["sas_url"] = f.address("rl", time.Now().Add(time.Hour)) })

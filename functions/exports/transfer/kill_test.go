@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -176,12 +177,17 @@ func TestKill(t *testing.T) {
 		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), killDir+"="+f.dir, killAt+"="+strconv.Itoa(2+rand.IntN(24+20*(i%4))))
-		out, err := cmd.CombinedOutput()
+		var log bytes.Buffer
+		cmd.Stderr = &log
+		out, err := cmd.Output()
+		if strings.Contains(log.String(), "DB1/") || strings.Contains(log.String(), "sig=") {
+			t.Fatalf("the log names files, or the address:\n%s", log.String())
+		}
 		switch code := cmd.ProcessState.ExitCode(); {
 		case code == -1:
 			killed++
 		case err != nil:
-			t.Fatalf("run %d: %v\n%s", i, err, out)
+			t.Fatalf("run %d: %v\n%s%s", i, err, out, log.String())
 		}
 		f.forgetLease()
 		if i%5 == 0 {

@@ -162,12 +162,12 @@ func (s *Server) Upload(ctx context.Context, blobs *azurite.Server, name string,
 // container is the customer's.
 func (s *Server) container() string { return s.account.Tenant }
 
-func (s *Server) makeContainer(blobs *azurite.Server) error {
+func (s *Server) makeContainer(ctx context.Context, blobs *azurite.Server) error {
 	c, err := blobs.Container(s.container())
 	if err != nil {
 		return err
 	}
-	if _, err = c.Create(context.Background(), nil); bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+	if _, err = c.Create(ctx, nil); bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return nil
 	}
 	return err

@@ -4,6 +4,7 @@
 package cegid
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -87,12 +88,12 @@ func New(prefix string, now func() time.Time, records Store, account Account) (*
 }
 
 // Serve gives the server its blob store, and makes the customer's container there.
-func (s *Server) Serve(blobs *azurite.Server) error {
+func (s *Server) Serve(ctx context.Context, blobs *azurite.Server) error {
 	target, err := url.Parse(blobs.URL)
 	if err != nil {
 		return err
 	}
-	if err := s.makeContainer(blobs); err != nil {
+	if err := s.makeContainer(ctx, blobs); err != nil {
 		return err
 	}
 	s.mu.Lock()

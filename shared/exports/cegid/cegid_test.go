@@ -221,7 +221,7 @@ func TestAccess(t *testing.T) {
 	}
 	t.Cleanup(blobs.Stop)
 	server, src := simulated(t)
-	if err := server.Serve(blobs); err != nil {
+	if err := server.Serve(t.Context(), blobs); err != nil {
 		t.Fatal(err)
 	}
 	access := cegid.Access(src)
@@ -274,11 +274,11 @@ func TestChoose(t *testing.T) {
 		{"NONE", true, "", cegid.ErrNotFound},
 	} {
 		chosen, err := cegid.Choose(list, tt.name, tt.part)
-		got := ""
+		var ids strings.Builder
 		for _, s := range chosen {
-			got += s.ID
+			ids.WriteString(s.ID)
 		}
-		if got != tt.want || !errors.Is(err, tt.err) {
+		if got := ids.String(); got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%q part %v: %s, %v; want %s, %v", tt.name, tt.part, got, err, tt.want, tt.err)
 		}
 	}
@@ -322,7 +322,7 @@ func TestSimulator(t *testing.T) {
 	later := start.Add(2 * time.Minute)
 	now.Store(&later)
 	second := open() // as after a restart
-	if err := errors.Join(second.Serve(blobs), second.RunDue(t.Context()), second.RunDue(t.Context())); err != nil {
+	if err := errors.Join(second.Serve(t.Context(), blobs), second.RunDue(t.Context()), second.RunDue(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	c, err := blobs.Container("99990000")
