@@ -4,6 +4,7 @@ package functions_test
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,14 +20,22 @@ var forbidden = map[string]string{
 	module + "infra/":                      "functions know nothing of infra",
 }
 
-// The feed neither publishes nor writes to anybody.
-const (
-	pubsub = "cloud.google.com/go/pubsub"
-	mail   = "github.com/wneessen/go-mail"
-)
+// only says which functions alone link what, and why.
+var only = map[string]struct {
+	functions []string
+	why       string
+}{
+	"github.com/arduino/iot-client-go":  {[]string{"rooms/status"}, "one instance holds the account's limit"},
+	"github.com/wneessen/go-mail":       {[]string{"campus/sync", "exports/transfer"}, "the others write to nobody"},
+	"github.com/Azure/azure-sdk-for-go": {[]string{"exports/transfer"}, "the others have no business in a container"},
+	"google.golang.org/api/calendar":    {[]string{"rooms/webhook", "rooms/watch", "rooms/status", "rooms/refresh", "rooms/meetings"}, "it is the rooms' calendar"},
+	"github.com/arran4/golang-ical":     {[]string{"campus/feed"}, "the others serve no calendars"},
+}
 
-// arduino is linked into rooms/status alone: one instance holds the account's limit.
-const arduino = "github.com/arduino/iot-client-go"
+// mute functions publish nothing.
+var mute = []string{"campus/feed", "exports/queries"}
+
+const pubsub = "cloud.google.com/go/pubsub"
 
 func TestDependencies(t *testing.T) {
 	t.Parallel()
@@ -51,11 +60,13 @@ func TestDependencies(t *testing.T) {
 				if strings.HasPrefix(dep, module+"functions/") && dep != module+"functions/"+name {
 					t.Errorf("imports the function %s: functions meet in messages and documents", dep)
 				}
-				if name == "campus/feed" && (strings.HasPrefix(dep, pubsub) || strings.HasPrefix(dep, mail)) {
-					t.Errorf("imports %s: it neither publishes nor writes to anybody", dep)
+				if slices.Contains(mute, name) && strings.HasPrefix(dep, pubsub) {
+					t.Errorf("imports %s: it publishes nothing", dep)
 				}
-				if strings.HasPrefix(dep, arduino) && name != "rooms/status" {
-					t.Errorf("imports %s: only rooms/status talks to Arduino", dep)
+				for prefix, rule := range only {
+					if strings.HasPrefix(dep, prefix) && !slices.Contains(rule.functions, name) {
+						t.Errorf("imports %s: %s", dep, rule.why)
+					}
 				}
 			}
 		})
