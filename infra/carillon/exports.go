@@ -62,7 +62,7 @@ func (b *exportsBridge) open() (err error) {
 // destination is where a source's files go: its folder, or exports/NAME in the data folder.
 func (b *exportsBridge) destination(src exports.Source) (files.Store, error) {
 	if src.Destination == "" {
-		return files.NewFolder(b.defaultFolder(src.Name), src.WorkFolder, true), nil
+		return files.NewFolder(b.defaultFolder(src.Name), src.Work(), true), nil
 	}
 	return namedFolder(src)
 }
@@ -80,7 +80,7 @@ func namedFolder(src exports.Source) (files.Store, error) {
 	if strings.HasPrefix(src.Destination, exports.BucketScheme) {
 		return nil, fmt.Errorf("%w: a bucket is for the cloud; name a folder", files.ErrUnusable)
 	}
-	return files.NewFolder(src.Destination, src.WorkFolder, false), nil
+	return files.NewFolder(src.Destination, src.Work(), false), nil
 }
 
 func (b *exportsBridge) close() {

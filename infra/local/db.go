@@ -5,6 +5,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -121,14 +122,20 @@ func (db *DB) inTx(ctx context.Context, f func(context.Context, *sql.Tx) error) 
 
 // commit makes changes in one transaction. They are not interrupted: SQLite would undo all of them.
 func (db *DB) commit(changes []*change) {
-	err := db.together(changes)
-	for _, c := range changes {
-		c.done = true
-		if c.err == nil {
-			c.err = err
+	err := errBroken // if one of them panics
+	defer func() {
+		for _, c := range changes {
+			c.done = true
+			if c.err == nil {
+				c.err = err
+			}
 		}
-	}
+	}()
+	err = db.together(changes)
 }
+
+// errBroken says that a change was not made because another one, beside it, panicked.
+var errBroken = errors.New("the transaction broke off")
 
 func (db *DB) together(changes []*change) error {
 	ctx := context.Background()

@@ -133,12 +133,15 @@ type State struct {
 	// Handed is what was last handed on of each query, by [Run.Key].
 	Handed map[string]Handed `json:"handed,omitempty"`
 	Alert  alerts.Record     `json:"alert,omitzero"`
+	// Rebuild says that a run died, so that Handed is to be read from the journal first.
+	Rebuild bool `json:"rebuild,omitempty"`
 }
 
 // A Handed is the last file of a query that was handed on.
 type Handed struct {
 	At   time.Time `json:"at"` // the time in its name
 	Rows int       `json:"rows"`
+	ID   string    `json:"id"` // its entry
 }
 
 // StateName is the document of a source's state.
@@ -171,6 +174,8 @@ type Transfer struct {
 	Kept        int       `json:"kept"`     // blobs that stay at the source, on purpose or because they cannot be deleted
 	Failed      int       `json:"failed"`   // blobs that stay because something went wrong
 	Bytes       int64     `json:"bytes"`    // read from the source
+	// Late says that there is more than the time allowed: the run hands itself on.
+	Late bool `json:"late,omitempty"`
 	// Files say what happened to which, the faults first; More is how many were left out.
 	Files []FileLine `json:"files,omitempty"`
 	More  int        `json:"more,omitempty"`
@@ -193,7 +198,7 @@ func (s *State) Hand(e Entry) {
 	if !ok || e.File.Place != PlaceFiles || run.At.Before(s.Handed[run.Key()].At) {
 		return
 	}
-	h := Handed{At: run.At, Rows: s.Handed[run.Key()].Rows}
+	h := Handed{At: run.At, Rows: s.Handed[run.Key()].Rows, ID: e.ID}
 	if e.Report != nil {
 		h.Rows = e.Report.Rows
 	}

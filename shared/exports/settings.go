@@ -174,7 +174,7 @@ func (s *Settings) Validate() error {
 	if s.SMTP != nil {
 		faults = append(faults, s.SMTP.Validate())
 	}
-	names, folders := map[string]int{}, map[string]int{}
+	names := map[string]int{}
 	for i, src := range s.Sources {
 		fault := func(key, format string, args ...any) {
 			faults = append(faults, fmt.Errorf("at \"/sources/%d/%s\": %w", i, key, fmt.Errorf(format, args...)))
@@ -194,15 +194,50 @@ func (s *Settings) Validate() error {
 		}
 		src.validateSAS(fault)
 		src.validateFolders(fault)
-		if folder := cmp.Or(src.Destination, src.OldDestination); folder != "" {
-			folder = filepath.Clean(folder)
-			if first, twice := folders[folder]; twice {
-				fault("dossier_de_destination", "it is the folder of /sources/%d too; each source needs its own", first)
+		for j, other := range s.Sources[:i] {
+			if overlap(src.folders(), other.folders()) {
+				fault("dossier_de_destination", "its folders and those of /sources/%d lie in one another; each source needs its own", j)
 			}
-			folders[folder] = i
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// folders are the destination and work folder that a source names.
+func (s Source) folders() []string {
+	destination := cmp.Or(s.Destination, s.OldDestination)
+	switch {
+	case destination == "":
+		return nil
+	case strings.HasPrefix(destination, BucketScheme):
+		return []string{strings.TrimRight(destination, "/")}
+	case s.WorkFolder != "":
+		return []string{destination, s.Work()}
+	default:
+		return []string{destination, filepath.Clean(destination) + WorkSuffix}
+	}
+}
+
+// WorkSuffix is what the work folder's path has behind the destination's, unless it is named.
+const WorkSuffix = ".carillon"
+
+// Work is the source's part of the work folder that it names, or "".
+func (s Source) Work() string {
+	if s.WorkFolder == "" {
+		return ""
+	}
+	return filepath.Join(s.WorkFolder, s.Name)
+}
+
+// overlap reports whether a folder of the one lies in one of the other.
+func overlap(a, b []string) bool {
+	within := func(x, y string) bool {
+		x, y = filepath.Clean(x), filepath.Clean(y)
+		return x == y || strings.HasPrefix(x, strings.TrimRight(y, string(filepath.Separator))+string(filepath.Separator))
+	}
+	return slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return within(x, y) || within(y, x) })
+	})
 }
 
 type faultAt func(key, format string, args ...any)

@@ -17,10 +17,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
+
+// whyHeld is why a file is in the quarantine.
+const whyHeld = "it did not pass the check"
 
 // lineQuarantine is what a run's table says of a file that failed its check.
 const lineQuarantine = "quarantine"
@@ -28,6 +34,10 @@ const lineQuarantine = "quarantine"
 var (
 	// errCorrupt says that what was read is not what the store says it holds.
 	errCorrupt = errors.New("what was read is not what the store holds, by its length or MD5")
+	// errLost says that a temporary file went before it got its name.
+	errLost = errors.New("its temporary file went: does another program tidy the work folder?")
+	// errOlder says that a newer version of the blob was handed on.
+	errOlder = errors.New("a newer version of it was handed on")
 	// errTaken says that the importer's folder has another file of that name.
 	errTaken = errors.New("another file of that name is in the importer's folder, and nothing is overwritten")
 )
@@ -37,7 +47,7 @@ var (
 // [azure.ErrChanged] means that there is a newer version.
 func (w *work) bring(ctx context.Context, t exports.Task) error {
 	e := w.newEntry(t.Blob)
-	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID}
+	temp := tempFile(e.ID)
 	err := w.fetch(ctx, t.Blob, temp, e)
 	if errors.Is(err, azure.ErrGone) {
 		w.mu.Lock()
@@ -60,6 +70,11 @@ func (w *work) bring(ctx context.Context, t exports.Task) error {
 	}
 	w.count(t, e)
 	return w.remove(ctx, t.Blob, e)
+}
+
+// tempFile is a name that no other attempt has: a run that was thought dead must not write into this one's file.
+func tempFile(id string) exports.File {
+	return exports.File{Place: exports.PlaceTemp, Path: id + "-" + uuid.NewString()}
 }
 
 func (w *work) newEntry(b exports.Blob) *entry {
@@ -153,7 +168,7 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 		e.send(exports.PlaceFiles, t, temp, "")
 	case !report.OK():
 		e.Report = &report
-		e.send(exports.PlaceQuarantine, t, temp, "it did not pass the check")
+		e.send(exports.PlaceQuarantine, t, temp, whyHeld)
 	case w.src.Rewrite:
 		e.Report = &report
 		return w.rewrite(ctx, t, temp, e)
@@ -185,7 +200,7 @@ func (e *entry) send(place string, t exports.Task, from exports.File, why string
 
 // rewrite puts a file into the importer's form; the original goes to the archive.
 func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, e *entry) error {
-	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-rewritten"}
+	temp := tempFile(e.ID)
 	out, err := w.store.Create(ctx, temp)
 	if err != nil {
 		return err
@@ -214,14 +229,22 @@ func (w *work) rowsBefore(blob string) (rows int) {
 }
 
 // settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal says that the moves may
-// be made, and a temporary name that is gone says that they were.
+// be made.
 func (w *work) settle(ctx context.Context, e *entry) error {
-	for _, m := range e.Moves {
-		if err := w.move(ctx, e, m); err != nil {
+	if err := w.withdrawOlder(ctx, e); err != nil {
+		return err
+	}
+	for i := range e.Moves {
+		if err := w.move(ctx, e, i); err != nil {
 			return errors.Join(err, w.undo(ctx, e, err))
 		}
 	}
-	e.State, e.StoredAt, e.Moves = e.settled(), w.f.Now().UTC(), nil
+	return w.settled(ctx, e)
+}
+
+// settled notes that an entry's file stands under its name.
+func (w *work) settled(ctx context.Context, e *entry) error {
+	e.State, e.StoredAt, e.Moves = e.end(), w.f.Now().UTC(), nil
 	if e.File.Place == exports.PlaceQuarantine {
 		if err := w.report(ctx, e); err != nil {
 			return err
@@ -232,6 +255,51 @@ func (w *work) settle(ctx context.Context, e *entry) error {
 	return nil
 }
 
+// withdrawOlder takes an older run of the query back that the importer has not taken yet: it goes to the archive.
+func (w *work) withdrawOlder(ctx context.Context, e *entry) error {
+	run, ok := exports.ParseRun(e.Blob)
+	last := w.handed()[run.Key()]
+	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || !last.At.Before(run.At) {
+		return nil
+	}
+	old, err := w.entry(ctx, last.ID)
+	if errors.Is(err, documents.ErrNotFound) {
+		return nil // long ago
+	}
+	if err == nil && old.File.Place == exports.PlaceFiles {
+		err = w.retire(ctx, old, "a newer run of its query came")
+	}
+	return ignore(err, errTaken)
+}
+
+// retire puts a file that was handed on, and still stands there as it was, into the archive. [errTaken]: another file stands there.
+func (w *work) retire(ctx context.Context, old *entry, why string) error {
+	switch same, err := w.stands(ctx, old.File, old.FileSHA256); {
+	case errors.Is(err, files.ErrNotFound):
+		return nil // the importer has it
+	case err != nil:
+		return err
+	case !same:
+		return errTaken
+	}
+	name := exports.Archived(old.File.Path, old.ID)
+	if old.FileSHA256 != old.SHA256 { // the original bears that name
+		name = exports.Archived(old.File.Path, "rewritten-"+old.ID)
+	}
+	from, to := old.File, exports.File{Place: exports.PlaceArchive, Path: name}
+	if err := w.store.Move(ctx, from, to); err != nil {
+		return ignore(err, files.ErrNotFound)
+	}
+	old.File, old.Why = to, why
+	return w.put(ctx, old)
+}
+
+// stands reports whether a file has some contents.
+func (w *work) stands(ctx context.Context, f exports.File, sum string) (bool, error) {
+	got, err := w.hash(ctx, f)
+	return err == nil && got == sum, err
+}
+
 // enter writes an entry where it is newer than what is written.
 func (w *work) enter(ctx context.Context, e *entry) error {
 	if !e.newer {
@@ -240,8 +308,8 @@ func (w *work) enter(ctx context.Context, e *entry) error {
 	return w.put(ctx, e)
 }
 
-// settled is the state of an entry that has no moves left.
-func (e *entry) settled() string {
+// end is the state of an entry that has no moves left.
+func (e *entry) end() string {
 	if e.DeletedAt.IsZero() {
 		return exports.StateStored
 	}
@@ -254,7 +322,7 @@ func (w *work) report(ctx context.Context, e *entry) error {
 	if err != nil {
 		return fmt.Errorf("encoding a report: %w", err)
 	}
-	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-report"}
+	temp := tempFile(e.ID)
 	out, err := w.store.Create(ctx, temp)
 	if err != nil {
 		return err
@@ -266,7 +334,11 @@ func (w *work) report(ctx context.Context, e *entry) error {
 	if err := out.Commit(); err != nil {
 		return err
 	}
-	return w.move(ctx, e, exports.Move{From: temp, To: reportOf(e.File)})
+	err = w.store.Move(ctx, temp, reportOf(e.File))
+	if errors.Is(err, files.ErrExists) { // of a run that died here
+		return w.store.Remove(ctx, temp)
+	}
+	return err
 }
 
 // reportOf is the file of a quarantined file's report.
@@ -274,25 +346,46 @@ func reportOf(f exports.File) exports.File {
 	return exports.File{Place: f.Place, Path: f.Path + ".report.json"}
 }
 
-// move makes one move. One whose file is not there was made before.
-func (w *work) move(ctx context.Context, e *entry, m exports.Move) error {
+// move makes an entry's move i. That it was made before is taken from the file that stands there, and from nothing else; [errLost] where neither is.
+func (w *work) move(ctx context.Context, e *entry, i int) error {
+	if err := w.s.Alive(); err != nil {
+		return err
+	}
+	m, sum := e.Moves[i], e.SHA256
+	if m.To == e.File {
+		sum = e.FileSHA256
+	}
 	err := w.store.Move(ctx, m.From, m.To)
-	if !errors.Is(err, files.ErrExists) {
-		return ignore(err, files.ErrNotFound)
+	if err == nil || !errors.Is(err, files.ErrExists) && !errors.Is(err, files.ErrNotFound) {
+		return err
+	}
+	made, herr := w.stands(ctx, m.To, sum)
+	switch {
+	case herr != nil && !errors.Is(herr, files.ErrNotFound):
+		return herr
+	case made:
+		return w.store.Remove(ctx, m.From) // it was made; after a crash, or a lost answer
+	case errors.Is(err, files.ErrNotFound):
+		return errLost
+	case m.To.Place != exports.PlaceFiles:
+		return err
 	}
 	if _, err := w.store.Stat(ctx, m.From); errors.Is(err, files.ErrNotFound) {
-		return nil // it was made, and its answer lost
+		return errLost
 	}
-	if sum, err := w.hash(ctx, m.To); err == nil && sum == e.FileSHA256 && m.To == e.File {
-		return w.store.Remove(ctx, m.From) // it was made, and a crash has brought the temporary name back
-	}
-	if m.To.Place == exports.PlaceFiles {
-		if err := w.supersede(ctx, e, m.To); err != nil {
-			return err
+	err = w.supersede(ctx, e, m.To)
+	if errors.Is(err, errOlder) && m.From.Place == exports.PlaceTemp {
+		e.File, e.Why = exports.File{Place: exports.PlaceArchive, Path: exports.Archived(m.To.Path, e.ID)}, err.Error()
+		if e.FileSHA256 != e.SHA256 {
+			e.File.Path = exports.Archived(m.To.Path, "rewritten-"+e.ID)
 		}
-		return w.store.Move(ctx, m.From, m.To)
+		e.Moves[i].To = e.File
+		return w.store.Move(ctx, m.From, e.File)
 	}
-	return w.store.Remove(ctx, m.From) // names of the other places hold the version: it is there already
+	if err != nil {
+		return err
+	}
+	return w.store.Move(ctx, m.From, m.To)
 }
 
 func ignore(err, target error) error {
@@ -312,21 +405,18 @@ func (w *work) supersede(ctx context.Context, e *entry, taken exports.File) erro
 		if old.File != taken {
 			continue
 		}
-		sum, err := w.hash(ctx, taken)
-		if errors.Is(err, files.ErrNotFound) {
+		same, err := w.stands(ctx, taken, old.FileSHA256)
+		switch {
+		case errors.Is(err, files.ErrNotFound):
 			return nil // the importer was quicker
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		case !same:
+			continue // the one of another version
+		case old.StagedAt.After(e.StagedAt):
+			return errOlder
 		}
-		if sum != old.FileSHA256 {
-			break
-		}
-		old.File, old.Why = exports.File{Place: exports.PlaceArchive, Path: exports.Archived(taken.Path, old.ID)}, "a newer version of it came"
-		if err := w.store.Move(ctx, taken, old.File); err != nil {
-			return ignore(err, files.ErrNotFound)
-		}
-		return w.put(ctx, old)
+		return w.retire(ctx, old, "a newer version of it came")
 	}
 	return errTaken
 }
@@ -344,21 +434,26 @@ func (w *work) hash(ctx context.Context, f exports.File) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// undo takes back what was prepared for a name that is taken. The blob, or the file in the quarantine, stays.
+// undo takes back what was prepared for a file that cannot have its name. The blob, or the file in the quarantine, stays. The entry goes first:
+// it must not say of a file that it is there when it no longer is.
 func (w *work) undo(ctx context.Context, e *entry, why error) error {
-	if !errors.Is(why, errTaken) {
+	if !errors.Is(why, errTaken) && !errors.Is(why, errLost) && !errors.Is(why, errOlder) {
 		return nil
 	}
 	if from := e.Moves[len(e.Moves)-1].From; from.Place != exports.PlaceTemp {
-		e.State, e.File, e.Moves, e.ReleasedAt = e.settled(), from, nil, time.Time{}
+		e.State, e.File, e.Moves, e.ReleasedAt, e.Why = e.end(), from, nil, time.Time{}, whyHeld
 		return w.put(ctx, e)
 	}
-	for _, m := range e.Moves {
+	moves := e.Moves
+	if err := w.drop(ctx, e); err != nil {
+		return err
+	}
+	for _, m := range moves {
 		if err := w.store.Remove(ctx, m.From); err != nil {
 			return err
 		}
 	}
-	return w.drop(ctx, e)
+	return nil
 }
 
 // count counts a file that is stored.
@@ -403,6 +498,9 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 	refused := w.noDelete
 	w.mu.Unlock()
 	keep, never := w.src.Keep()
+	if err := w.s.Alive(); err != nil {
+		return err
+	}
 	if never || w.f.Now().Sub(e.StoredAt) < keep {
 		w.keep(b, exports.KeptBySettings)
 		return w.enter(ctx, e)

@@ -278,7 +278,7 @@ func (f *fixture) archive() map[string]string    { return f.beside("archive") }
 func (f *fixture) temp() map[string]string       { return f.beside("tmp") }
 
 func (f *fixture) beside(place string) map[string]string {
-	return tree(f.T, filepath.Join(f.dir, "paie"+files.WorkSuffix, place))
+	return tree(f.T, filepath.Join(f.dir, "paie"+exports.WorkSuffix, place))
 }
 
 // tree is the hash of each file below a folder.

@@ -132,7 +132,7 @@ func (f function) push(ctx context.Context, d messages.Delivery) error {
 	if errors.Is(err, errDone) {
 		return nil
 	}
-	if err == nil && t.Fault != nil && t.Fault.Code == codeOutOfTime {
+	if err == nil && t.Late {
 		return messages.PublishJSON(context.WithoutCancel(ctx), f.Publisher, exports.TopicTransfer, msg, nil)
 	}
 	return err

@@ -84,6 +84,9 @@ func (w *work) drop(ctx context.Context, e *entry) error {
 
 // rebuildHanded reads from the journal what a run that died had not stored with the state.
 func (w *work) rebuildHanded(ctx context.Context) error {
+	if !w.s.State.Rebuild {
+		return nil
+	}
 	for id, m := range w.known() {
 		if m.Place != exports.PlaceFiles || m.State == exports.StateStaged {
 			continue
@@ -94,6 +97,7 @@ func (w *work) rebuildHanded(ctx context.Context) error {
 		}
 		w.s.Change(func(state *exports.State) { state.Hand(e.Entry) })
 	}
+	w.s.Change(func(state *exports.State) { state.Rebuild = false })
 	return nil
 }
 
@@ -127,39 +131,51 @@ func (w *work) takeUp(ctx context.Context, blobs []exports.Blob) error {
 	return nil
 }
 
+// takeUpOne finishes an entry. A file that has neither its temporary name nor its final one was given its own, and the importer has taken it; or
+// it was removed. Nobody can tell. A copy goes to the archive before the blob may go: the importer sees nothing twice, and nothing is lost.
 func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
-	for _, m := range e.Moves {
-		if err := w.move(ctx, e, m); err != nil {
+	if err := w.withdrawOlder(ctx, e); err != nil {
+		return err
+	}
+	for i := range e.Moves {
+		err := w.move(ctx, e, i)
+		if errors.Is(err, errLost) && e.Moves[i].From.Place == exports.PlaceTemp {
+			return w.replace(ctx, e, b)
+		}
+		if err != nil {
 			return errors.Join(err, w.undo(ctx, e, err))
 		}
 	}
-	// A file that has no name any more was given its own, and the importer has taken it; or its temporary name was removed. Nobody can
-	// tell. While the blob is there, a copy goes to the archive: the importer sees nothing twice, and nothing is lost.
-	if _, err := w.store.Stat(ctx, e.File); errors.Is(err, files.ErrNotFound) && b.Name != "" {
-		if err := w.copyToArchive(ctx, b, e); err != nil {
-			return err
-		}
-	} else if err != nil && !errors.Is(err, files.ErrNotFound) {
-		return err
-	}
-	if err := w.settle(ctx, e); err != nil {
+	if err := w.settled(ctx, e); err != nil {
 		return err
 	}
 	return w.enter(ctx, e)
 }
 
-func (w *work) copyToArchive(ctx context.Context, b exports.Blob, e *entry) error {
-	copied := w.newEntry(b)
-	temp := exports.File{Place: exports.PlaceTemp, Path: e.ID + "-copy"} // not the name that the journal has a move for
-	if err := w.fetch(ctx, b, temp, copied); err != nil {
+// replace puts a copy of the blob into the archive for a file that is no longer there. Where the blob has gone too, as after a deletion that was not
+// entered, there is nothing left to do: blobs are deleted after their file stood under its name.
+func (w *work) replace(ctx context.Context, e *entry, b exports.Blob) error {
+	if b.Name != "" {
+		copied, temp := w.newEntry(b), tempFile(e.ID)
+		if err := w.fetch(ctx, b, temp, copied); err != nil {
+			return err
+		}
+		if copied.SHA256 != e.SHA256 {
+			return errCorrupt
+		}
+		kept := exports.File{Place: exports.PlaceArchive, Path: exports.Archived(e.File.Path, e.ID)}
+		if err := w.store.Move(ctx, temp, kept); err != nil && !errors.Is(err, files.ErrExists) {
+			return err
+		}
+		if same, err := w.stands(ctx, kept, e.SHA256); err != nil || !same {
+			return errors.Join(errCorrupt, err)
+		}
+		e.Why = "it was handed on as the run stopped; a copy is in the archive"
+	}
+	if err := w.settled(ctx, e); err != nil {
 		return err
 	}
-	if copied.SHA256 != e.SHA256 {
-		return errCorrupt
-	}
-	e.Why = "it was handed on as the run stopped; a copy is in the archive"
-	e.Moves = []exports.Move{{From: temp, To: exports.File{Place: exports.PlaceArchive, Path: exports.Archived(e.File.Path, e.ID)}}}
-	return nil
+	return w.enter(ctx, e)
 }
 
 // keepEntries is how long the journal remembers what was deleted at the source.

@@ -117,6 +117,8 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 		return err
 	})
 	switch {
+	case errors.Is(err, errOlder):
+		return web.NewProblem(http.StatusConflict, "A newer version of it lies in the importer's folder. Let that be imported first.", nil)
 	case errors.Is(err, errTaken):
 		return web.NewProblem(http.StatusConflict, "The importer's folder has a file of that name; nothing is overwritten. Let it be imported first.", nil)
 	case errors.Is(err, files.ErrUnusable):
@@ -127,9 +129,23 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 	return web.WriteJSON(w, http.StatusOK, q)
 }
 
+// noNewerVersion refuses a file of whose blob a newer version was handed on.
+func (w *work) noNewerVersion(ctx context.Context, e *entry) error {
+	for _, m := range w.versionsOf(e.Entry) {
+		other, err := w.entry(ctx, m.ID)
+		if err != nil {
+			return err
+		}
+		if other.StagedAt.After(e.StagedAt) {
+			return web.NewProblem(http.StatusConflict, "A newer version of it was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
+		}
+	}
+	return nil
+}
+
 // release hands on a quarantined file under the source's lease.
 func (f function) release(ctx context.Context, src exports.Source, id string, older bool) (q Quarantined, err error) {
-	s, ctx, _, err := f.open(ctx, src.Name, time.Time{})
+	s, ctx, err := f.open(ctx, src.Name, time.Time{})
 	if err != nil {
 		return q, err
 	}
@@ -141,6 +157,9 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 	if err := w.readJournal(ctx); err != nil {
 		return q, err
 	}
+	if err := w.rebuildHanded(ctx); err != nil {
+		return q, err
+	}
 	e, err := w.entry(ctx, id)
 	if errors.Is(err, documents.ErrNotFound) || err == nil && (e.File.Place != exports.PlaceQuarantine || e.State == exports.StateStaged) {
 		return q, errNotQuarantined()
@@ -150,6 +169,11 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 	}
 	if run, ok := exports.ParseRun(e.Blob); ok && !older && w.handed()[run.Key()].At.After(run.At) {
 		return q, web.NewProblem(http.StatusConflict, "A newer run of its query was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
+	}
+	if !older {
+		if err := w.noNewerVersion(ctx, e); err != nil {
+			return q, err
+		}
 	}
 	if _, err := w.store.Stat(ctx, e.File); errors.Is(err, files.ErrNotFound) {
 		return q, web.NewProblem(http.StatusNotFound, "Its file is no longer in the quarantine folder.", nil)

@@ -32,17 +32,16 @@ var errDone = errors.New("a later run has done it")
 // A session is the right to work on a source, and its state.
 type session = lease.Session[exports.State]
 
-// open takes the source's lease; crashed says that the run before has not ended.
-func (f function) open(ctx context.Context, source string, asked time.Time) (s *session, in context.Context, crashed bool, err error) {
+// open takes the source's lease; see [lease.Take].
+func (f function) open(ctx context.Context, source string, asked time.Time) (*session, context.Context, error) {
 	of := func(state *exports.State) *lease.Lease { return &state.Lease }
-	s, in, err = lease.Take(ctx, f.State, exports.StateName(source), of, func(state *exports.State) error {
+	return lease.Take(ctx, f.State, exports.StateName(source), of, func(state *exports.State) error {
 		if len(state.Runs) > 0 && !asked.IsZero() && state.Runs[0].Fault == nil && state.Runs[0].Began.After(asked) {
 			return errDone
 		}
-		crashed, state.Version = state.Lease.ID != "", 1
+		state.Rebuild, state.Version = state.Rebuild || state.Lease.ID != "", 1
 		return nil
 	})
-	return s, in, crashed, err
 }
 
 // run is one run of a source. What went wrong outside is the run's Fault, recorded with the state and
@@ -51,12 +50,12 @@ func (f function) run(ctx context.Context, settings *exports.Settings, src expor
 	if o.dryRun {
 		return f.dryRun(ctx, src, o), nil
 	}
-	s, ctx, crashed, err := f.open(ctx, src.Name, o.asked)
+	s, ctx, err := f.open(ctx, src.Name, o.asked)
 	if err != nil {
 		return exports.Transfer{}, err
 	}
 	w := f.newWork(s, src, o)
-	w.end(w.do(ctx, crashed))
+	w.end(w.do(ctx))
 	s.Change(func(state *exports.State) {
 		state.Record(w.t)
 		if w.t.Fault == nil || w.t.Fault.Code != codeOutOfTime {
@@ -131,10 +130,12 @@ func (f function) newWork(s *session, src exports.Source, o options) *work {
 
 // end records how the run ended.
 func (w *work) end(err error) {
+	progress := w.t.Transferred+w.t.Archived+w.t.Quarantined+w.t.Deleted > 0
+	w.t.Late = err == nil && w.late && progress
 	if err == nil && w.t.Failed > 0 {
 		err = coded{codeFiles, fmt.Sprintf("%d files stay at the source; see what is said of each", w.t.Failed)}
 	}
-	if err == nil && w.late && w.t.Transferred+w.t.Archived+w.t.Quarantined+w.t.Deleted == 0 {
+	if err == nil && w.late && !progress {
 		err = coded{codeFailed, "not one file could be brought in the time of a whole run"}
 	}
 	if err == nil && w.late {
@@ -164,7 +165,7 @@ func (w *work) prepare() (err error) {
 }
 
 // do looks around, finishes what another run has begun, and brings what is there.
-func (w *work) do(ctx context.Context, crashed bool) error {
+func (w *work) do(ctx context.Context) error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
@@ -176,10 +177,8 @@ func (w *work) do(ctx context.Context, crashed bool) error {
 	if err := w.readJournal(ctx); err != nil {
 		return err
 	}
-	if crashed {
-		if err := w.rebuildHanded(ctx); err != nil {
-			return err
-		}
+	if err := w.rebuildHanded(ctx); err != nil {
+		return err
 	}
 	w.o.progress("list", 0, 1)
 	blobs, err := w.list(ctx)
@@ -279,7 +278,7 @@ func (w *work) account(b exports.Blob, err error) {
 		return
 	}
 	w.t.Failed++
-	w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Refuse, Why: err.Error(), Bytes: b.Size})
+	w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Refuse, Why: strings.ReplaceAll(err.Error(), "\n", "; "), Bytes: b.Size})
 	if errors.Is(err, azure.ErrNoAnswer) {
 		w.silent++
 	}
@@ -305,10 +304,11 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 			return err
 		}
 		err = w.remove(ctx, t.Blob, e)
-		if !errors.Is(err, azure.ErrChanged) {
-			return err
+		if errors.Is(err, azure.ErrChanged) {
+			w.keep(t.Blob, "it was written anew; the next run looks at it")
+			return nil
 		}
-		t.Do = exports.Take
+		return err
 	}
 	return w.bringNewest(ctx, t)
 }

@@ -23,6 +23,9 @@ const (
 // ErrBusy says that another run is at work.
 var ErrBusy = errors.New("another run is at work on it")
 
+// ErrLost says that the lease has ended under way.
+var ErrLost = errors.New("the lease has ended: this run was stopped for too long")
+
 // A Lease is who works on something. It stands in the document of that thing's state.
 type Lease struct {
 	ID      string    `json:"id"`
@@ -89,13 +92,30 @@ func (s *Session[T]) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := s.Save(ctx); err != nil && ctx.Err() == nil {
+			if err := s.renew(ctx); err != nil && ctx.Err() == nil {
 				slog.ErrorContext(ctx, "lease not renewed", slog.Any("error", err))
 				s.cancel(err)
 				return
 			}
 		}
 	}
+}
+
+// renew stores the state, or gives up before the lease ends.
+func (s *Session[T]) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, renew)
+	defer cancel()
+	return s.Save(ctx)
+}
+
+// Alive is nil while the lease holds. A process that was stopped for a while finds out here, before it does what cannot be undone.
+func (s *Session[T]) Alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lease != nil && !s.lease(&s.State).Held() {
+		return ErrLost
+	}
+	return nil
 }
 
 // Change changes the state in memory.

@@ -112,7 +112,7 @@ func (c *Container) with(ctx context.Context, do func(*container.Client) error) 
 	if err != nil {
 		return err
 	}
-	err = translated(do(client))
+	err = translated(ctx, do(client))
 	if !errors.Is(err, ErrRefused) || errors.Is(err, errNoRight) {
 		return err
 	}
@@ -123,20 +123,20 @@ func (c *Container) with(ctx context.Context, do func(*container.Client) error) 
 	if again == client {
 		return err
 	}
-	return translated(do(again))
+	return translated(ctx, do(again))
 }
 
 // translated is an error of the store without the address in it, which holds the token.
-func translated(err error) error {
+func translated(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	answer, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
-		if ctx := contextError(err); ctx != nil {
-			return ctx
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		return fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
+		return fmt.Errorf("%w: %s", ErrNoAnswer, web.WithoutURL(err).Error()) // a text: a socket's deadline is none of ours
 	}
 	told := fmt.Errorf("%d %s", answer.StatusCode, answer.ErrorCode)
 	switch code := bloberror.Code(answer.ErrorCode); {
@@ -159,15 +159,6 @@ func translated(err error) error {
 	default:
 		return fmt.Errorf("%w: it answered %w", ErrNoAnswer, told)
 	}
-}
-
-func contextError(err error) error {
-	for _, e := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, e) {
-			return e
-		}
-	}
-	return nil
 }
 
 // List yields the container's blobs in the order of their names, without snapshots. After an error it ends.
@@ -245,18 +236,22 @@ func (c *Container) Open(ctx context.Context, b exports.Blob) (body io.ReadClose
 			return err
 		}
 		md5 = answer.ContentMD5
-		body = reader{answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: rereads})}
+		body = reader{answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: rereads}), func(err error) error { return translated(ctx, err) }}
 		return nil
 	})
 	return body, md5, err
 }
 
-type reader struct{ io.ReadCloser }
+type reader struct {
+	io.ReadCloser
+
+	translated func(error) error
+}
 
 func (r reader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = translated(err)
+		err = r.translated(err)
 	}
 	return n, err
 }

@@ -123,8 +123,11 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, path strin
 	header.Set("Accept", "application/json")
 	req.Header = header
 	resp, err := client.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
+		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, web.WithoutURL(err).Error()) // a text: a call's deadline is none of the run's
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
@@ -23,15 +24,12 @@ type Folder struct {
 
 var _ Store = Folder{}
 
-// WorkSuffix is what the work folder's path has behind the destination's, unless it is named.
-const WorkSuffix = ".carillon"
-
-// NewFolder returns the store of a destination. work may be "": see [WorkSuffix]. own says that the destination is
+// NewFolder returns the store of a destination. work may be "": see [exports.WorkSuffix]. own says that the destination is
 // made where it is missing; one that a person named must be there, for it may be a drive that is not mounted.
 func NewFolder(destination, work string, own bool) Folder {
 	destination = filepath.Clean(destination)
 	if work == "" {
-		work = destination + WorkSuffix
+		work = destination + exports.WorkSuffix
 	}
 	return Folder{files: destination, work: filepath.Clean(work), own: own, syncs: &syncs{folders: map[string]*folderSync{}}}
 }
@@ -200,9 +198,16 @@ func (d Folder) Move(_ context.Context, from, to exports.File) error {
 	case errors.Is(err, fs.ErrExist):
 		return ErrExists
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(source); err == nil {
+			return errors.New("a folder of the destination went while a file was given its name")
+		}
 		return ErrNotFound
 	case err != nil:
 		return full(fmt.Errorf("giving a file its name: %w", withoutPath(err)))
+	}
+	if to.Place == exports.PlaceArchive {
+		now := time.Now()                //nolint:forbidigo // files have the machine's time
+		_ = os.Chtimes(target, now, now) // the archive keeps it from now on
 	}
 	return d.syncs.sync(filepath.Dir(target)) // a file system that keeps a journal makes both folders' change one
 }

@@ -94,7 +94,7 @@ func TestPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", "tmp", "tmp/a", "tmp/a/b"} {
-		info, err := os.Stat(filepath.Join(dir+files.WorkSuffix, name))
+		info, err := os.Stat(filepath.Join(dir+exports.WorkSuffix, name))
 		if err != nil || info.Mode().Perm()&0o027 != 0 {
 			t.Errorf("%q: %v, %v", name, info.Mode(), err)
 		}
