@@ -75,7 +75,7 @@ func TestExports(t *testing.T) {
 		if err != nil || !strings.Contains(out, "ECRITURE has run") || !strings.Contains(out, "ECRITURE: take DB000001/DB000001-cpa-ecriture-") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		if got := delivered(t, dir); len(got) != 6 {
+		if got := delivered(t, dir); len(got) != 5 { // the run before has given way to it
 			t.Errorf("delivered %v", got)
 		}
 		out, err = run(t, "exports", "list", "--data", dir)
@@ -209,7 +209,7 @@ func TestExportsPage(t *testing.T) {
 	shows(card+".blobs ol", "histocumsal")
 	do("transferring", chromedp.Click(chromedp.CSS(card+".sync")))
 	shows(card+".result", "1 transferred, 1 deleted at the source")
-	if got := delivered(t, dir); len(got) != 5 {
+	if got := delivered(t, dir); len(got) != 4 { // the run before has given way to it
 		t.Errorf("delivered %v", got)
 	}
 	do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))

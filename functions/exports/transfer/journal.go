@@ -137,14 +137,17 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 	if err := w.withdrawOlder(ctx, e); err != nil {
 		return err
 	}
+	lost := false
 	for i := range e.Moves {
 		err := w.move(ctx, e, i)
 		if errors.Is(err, errLost) && e.Moves[i].From.Place == exports.PlaceTemp {
-			return w.replace(ctx, e, b)
-		}
-		if err != nil {
+			lost = true
+		} else if err != nil {
 			return errors.Join(err, w.undo(ctx, e, err))
 		}
+	}
+	if lost {
+		return w.replace(ctx, e, b)
 	}
 	if err := w.settled(ctx, e); err != nil {
 		return err

@@ -35,8 +35,8 @@ type Lease struct {
 // Held reports whether somebody is at work.
 func (l Lease) Held() bool { return l.ID != "" && now().Before(l.Expires) }
 
-// now is the machine's clock: leases bound processes, whatever the bridge's clock says.
-func now() time.Time { return time.Now() } //nolint:forbidigo // the real clock
+// now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on while a machine sleeps.
+func now() time.Time { return time.Now().Round(0) } //nolint:forbidigo // the real clock
 
 // A Session is the right to work on a T, and the T, with the lease renewed until it is closed.
 type Session[T any] struct {
