@@ -47,7 +47,7 @@ func TestAccessEndsInTheMiddle(t *testing.T) {
 		t.Errorf("run %+v", r)
 	}
 	took := r.Ended.Sub(r.Began)
-	if made, most := server.Counts().SAS, 2+int(took/(1600*time.Millisecond)); made < 2 || made > most { // one each four fifths of its life
+	if made, most := server.Counts().SAS, 2+int(took/(800*time.Millisecond)); made < 2 || made > most { // one each four fifths of its life, whose end is in whole seconds
 		t.Errorf("%d accesses were made in %s, at most %d are needed", made, took, most)
 	}
 }
