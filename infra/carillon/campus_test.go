@@ -279,40 +279,23 @@ func TestBridgesApart(t *testing.T) {
 func TestCampusPage(t *testing.T) {
 	t.Parallel()
 	o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, only: []string{"rooms", "campus"}})
-	ctx := browser(t)
+	p := openPage(t, o)
 	const lea = `article[data-instance="lea"] `
-	do := func(what string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, actions...); err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
-	text := func(selector string) string {
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('`+selector+`')].map((n) => n.textContent).join('|')`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
-	shows := func(selector, want string) {
-		t.Helper()
-		o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(text(selector), want) })
-	}
-	do("opening the rooms", chromedp.Navigate(o.s.url+"/"))
-	shows("nav", "RoomsCampus")
-	do("going over", chromedp.Click(chromedp.CSS(`nav a[href="campus.html"]`)))
-	shows(lea+".state", "Up to date")
-	shows(lea+".result", "both agree")
-	settled(ctx, o)
+	p.do("opening the rooms", chromedp.Navigate(o.s.url+"/"))
+	p.shows("nav", "RoomsCampus")
+	p.do("going over", chromedp.Click(chromedp.CSS(`nav a[href="campus.html"]`)))
+	p.shows(lea+".state", "Up to date")
+	p.shows(lea+".result", "both agree")
+	settled(p.ctx, o)
 	// A title is a text, whatever is in it.
-	do("adding", chromedp.SendKeys(chromedp.CSS(lea+".title"), `<b onclick="x">Grand oral</b>`), chromedp.Click(chromedp.CSS(lea+".add button")))
-	shows(lea+".school li.differs span", `<b onclick="x">Grand oral</b>`)
-	do("synchronising", chromedp.Click(chromedp.CSS(lea+".sync")))
-	shows(lea+".calendar li span", `<b onclick="x">Grand oral</b>`)
-	shows(lea+".changes", "created")
-	o.eventually(15*time.Second, "both sides agree", func() bool { return text(lea+".differs") == "" })
-	do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
-	shows("#faults li", `"kind":"partial"`)
-	do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))
-	shows(lea+".result", "20 held back")
+	p.do("adding", chromedp.SendKeys(chromedp.CSS(lea+".title"), `<b onclick="x">Grand oral</b>`), chromedp.Click(chromedp.CSS(lea+".add button")))
+	p.shows(lea+".school li.differs span", `<b onclick="x">Grand oral</b>`)
+	p.do("synchronising", chromedp.Click(chromedp.CSS(lea+".sync")))
+	p.shows(lea+".calendar li span", `<b onclick="x">Grand oral</b>`)
+	p.shows(lea+".changes", "created")
+	o.eventually(15*time.Second, "both sides agree", func() bool { return p.text(lea+".differs") == "" })
+	p.do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
+	p.shows("#faults li", `"kind":"partial"`)
+	p.do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))
+	p.shows(lea+".result", "20 held back")
 }

@@ -48,6 +48,41 @@ func settled(ctx context.Context, o *office) {
 	})
 }
 
+// A page is a browser's tab.
+type page struct {
+	o   *office
+	ctx context.Context //nolint:containedctx // the tab's
+}
+
+func openPage(t *testing.T, o *office) page {
+	t.Helper()
+	return page{o, browser(t)}
+}
+
+// do does something on the page.
+func (p page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	p.o.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.o.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// text is what the elements of a selector say.
+func (p page) text(selector string) string {
+	p.o.t.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('`+selector+`')].map((n) => n.textContent).join('|')`))
+	if err != nil {
+		p.o.t.Fatal(err)
+	}
+	return got
+}
+
+// shows waits until they say something.
+func (p page) shows(selector, want string) {
+	p.o.t.Helper()
+	p.o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(p.text(selector), want) })
+}
+
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 1)

@@ -177,43 +177,26 @@ func TestExportsPage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	o := newExports(t, dir, 1)
-	ctx := browser(t)
+	p := openPage(t, o)
 	const card = `article[data-source="paie"] `
-	do := func(what string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, actions...); err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
-	text := func(selector string) string {
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('`+selector+`')].map((n) => n.textContent).join('|')`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
-	shows := func(selector, want string) {
-		t.Helper()
-		o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(text(selector), want) })
-	}
-	do("opening the rooms, which do not run", chromedp.Navigate(o.s.url+"/"))
-	shows(card+".state", "Transferred; 1 in quarantine")
-	shows(card+".files li", "DB000001/DB000001-cpa-ecriture-")
-	shows(card+".held", "line 50 : PHC_SALARIE, PHC_CUMULPAIE : line 2 has the same")
-	settled(ctx, o)
-	do("the report", chromedp.Click(chromedp.CSS(card+".held button")))
-	shows(card+".report li", "line 51")
-	shows(card+".report li", "and 28 more")
-	settled(ctx, o)
-	do("running a query", chromedp.Click(chromedp.CSS(card+".queries button")))
-	shows(card+".blobs ol", "histocumsal")
-	do("transferring", chromedp.Click(chromedp.CSS(card+".sync")))
-	shows(card+".result", "1 transferred, 1 deleted at the source")
+	p.do("opening the rooms, which do not run", chromedp.Navigate(o.s.url+"/"))
+	p.shows(card+".state", "Transferred; 1 in quarantine")
+	p.shows(card+".files li", "DB000001/DB000001-cpa-ecriture-")
+	p.shows(card+".held", "line 50 : PHC_SALARIE, PHC_CUMULPAIE : line 2 has the same")
+	settled(p.ctx, o)
+	p.do("the report", chromedp.Click(chromedp.CSS(card+".held button")))
+	p.shows(card+".report li", "line 51")
+	p.shows(card+".report li", "and 28 more")
+	settled(p.ctx, o)
+	p.do("running a query", chromedp.Click(chromedp.CSS(card+".queries button")))
+	p.shows(card+".blobs ol", "histocumsal")
+	p.do("transferring", chromedp.Click(chromedp.CSS(card+".sync")))
+	p.shows(card+".result", "1 transferred, 1 deleted at the source")
 	if got := delivered(t, dir); len(got) != 4 { // the run before has given way to it
 		t.Errorf("delivered %v", got)
 	}
-	do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
-	shows("#faults li", "tokenprovider")
+	p.do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
+	p.shows("#faults li", "tokenprovider")
 }
 
 // TestWithoutNode: the sample says what it needs, and the rest runs.

@@ -43,7 +43,7 @@ type Move struct {
 
 // States of an entry, in their order.
 const (
-	// StateStaged: the moves of the entry may be made, and are made again after a crash; one whose file is no longer there was made.
+	// StateStaged: the moves of the entry may be made, and are looked at again after a crash: the file that stands there tells whether one was made.
 	StateStaged = "staged"
 	// StateStored: the file stands under its name, and the blob may be deleted.
 	StateStored = "stored"

@@ -39,24 +39,6 @@ func ParseRun(blob string) (r Run, ok bool) {
 	return Run{Database: folder, Collection: m[2], Query: m[3], At: at}, true
 }
 
-// Newest tells the newest run of each query from the older ones; names of another form are new each. Both lists are sorted.
-func Newest(blobs []string) (newest, older []string) {
-	last := map[Run]Run{} // by the run without its time
-	for _, blob := range blobs {
-		if run, ok := ParseRun(blob); ok && !run.At.Before(last[run.query()].At) {
-			last[run.query()] = run
-		}
-	}
-	for _, blob := range slices.Sorted(slices.Values(blobs)) {
-		if run, ok := ParseRun(blob); ok && last[run.query()] != run {
-			older = append(older, blob)
-		} else {
-			newest = append(newest, blob)
-		}
-	}
-	return newest, older
-}
-
 // Key names the run's query.
 func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Query }
 
@@ -64,12 +46,6 @@ func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Que
 func SameQuery(query, inName string) bool {
 	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; ") }
 	return strings.EqualFold(trim(query), trim(inName))
-}
-
-// query is the run without its time.
-func (r Run) query() Run {
-	r.At = time.Time{}
-	return r
 }
 
 // Marker reports whether a blob is a folder's marker and no file.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,12 +21,21 @@ func TestNewestOfTheRecordedNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
+	var blobs []exports.Blob
 	for line := range strings.Lines(string(data)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !exports.Marker(line, 0) {
-			names = append(names, line)
+			names, blobs = append(names, line), append(blobs, exports.Blob{Name: line, Size: 1})
 		}
 	}
-	newest, older := exports.Newest(names)
+	var newest, older []string
+	for _, t := range exports.Plan(blobs, nil, nil, exports.Source{}, time.Now()) {
+		switch t.Do {
+		case exports.Take:
+			newest = append(newest, t.Blob.Name)
+		case exports.Archive:
+			older = append(older, t.Blob.Name)
+		}
+	}
 	want := []string{
 		"DB000001/DB000001-cpa-analytiq-20250831094209.csv", "DB000001/DB000001-paie-absencesalarie;-20250830040013.csv", "DB000001/DB000001-paie-histocumsal-20250830040012.csv",
 		"DB000001/sub/same-name.csv", "DB000001/vide-20250830.csv", "DB000002/DB000002-cpa-analytiq-20250830094213.csv", "DB000002/sub/same-name.csv",

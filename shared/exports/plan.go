@@ -126,6 +126,16 @@ func refuseCollisions(tasks []Task) {
 	}
 }
 
+// InArchive is where the file of an entry goes that was handed on and is taken back. Where it was rewritten, the original has the plain name there.
+func (e Entry) InArchive() File {
+	name := Archived(e.File.Path, e.ID)
+	if e.FileSHA256 != e.SHA256 {
+		ext := path.Ext(name)
+		name = strings.TrimSuffix(name, ext) + "-rewritten" + ext
+	}
+	return File{Place: PlaceArchive, Path: name}
+}
+
 // Archived is a file's name in the archive and quarantine: versions of one blob stand side by side.
 func Archived(file, id string) string {
 	dir, name := path.Split(file)

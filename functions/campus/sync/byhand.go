@@ -3,12 +3,9 @@ package sync
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/googleapis/gax-go/v2"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -76,12 +73,6 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// A run by hand waits for another one so long: a crashed one's lease ends within it.
-const (
-	waitForOther = 45 * time.Second
-	lookAgain    = time.Second
-)
-
 // runByHand runs one instance; a person who leaves does not stop it half-way.
 func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst campus.Instance, req Request, send func(Line)) campus.Run {
 	if end, ok := ctx.Deadline(); ok {
@@ -92,21 +83,17 @@ func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst
 	o := options{byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword, acceptTimes: req.AcceptTimes, progress: func(step string, done, total int) {
 		send(Line{Progress: &Progress{inst.Name, step, done, total}})
 	}}
-	began := realNow()
-	for {
-		run, err := f.run(ctx, settings, inst, o)
-		if errors.Is(err, lease.ErrBusy) && realNow().Sub(began) < waitForOther {
-			o.progress("wait", int(realNow().Sub(began).Seconds()), int(waitForOther.Seconds()))
-			if gax.Sleep(ctx, lookAgain) == nil {
-				continue
-			}
-		}
-		if err != nil {
-			run.Instance, run.Verified = inst.Name, false
-			run.Fault = &campus.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
-		}
-		return run
+	var run campus.Run
+	wait := func(waited, most time.Duration) { o.progress("wait", int(waited.Seconds()), int(most.Seconds())) }
+	err := lease.Wait(ctx, wait, func(ctx context.Context) (err error) {
+		run, err = f.run(ctx, settings, inst, o)
+		return err
+	})
+	if err != nil {
+		run.Instance, run.Verified = inst.Name, false
+		run.Fault = &campus.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
 	}
+	return run
 }
 
 func instance(settings *campus.Settings, name string) (campus.Instance, error) {

@@ -28,7 +28,7 @@ func (f function) open(ctx context.Context, instance string, asked time.Time) (*
 	})
 }
 
-// realNow is the machine's clock, for how long a person waits.
+// realNow is the machine's clock, for deadlines.
 func realNow() time.Time { return time.Now() } //nolint:forbidigo // the real clock
 
 // keyed are locks by name.

@@ -282,22 +282,26 @@ func (w *work) retire(ctx context.Context, old *entry, why string) error {
 	case !same:
 		return errTaken
 	}
-	name := exports.Archived(old.File.Path, old.ID)
-	if old.FileSHA256 != old.SHA256 { // the original bears that name
-		name = exports.Archived(old.File.Path, "rewritten-"+old.ID)
-	}
-	from, to := old.File, exports.File{Place: exports.PlaceArchive, Path: name}
-	if err := w.store.Move(ctx, from, to); err != nil {
+	to := old.InArchive()
+	if err := w.store.Move(ctx, old.File, to); err != nil {
 		return ignore(err, files.ErrNotFound)
 	}
 	old.File, old.Why = to, why
 	return w.put(ctx, old)
 }
 
-// stands reports whether a file has some contents.
+// stands reports whether a file has contents of a SHA-256.
 func (w *work) stands(ctx context.Context, f exports.File, sum string) (bool, error) {
-	got, err := w.hash(ctx, f)
-	return err == nil && got == sum, err
+	r, err := w.store.Open(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	got := sha256.New()
+	if _, err := io.Copy(got, r); err != nil {
+		return false, fmt.Errorf("reading a file: %w", err)
+	}
+	return hex.EncodeToString(got.Sum(nil)) == sum, nil
 }
 
 // enter writes an entry where it is newer than what is written.
@@ -375,10 +379,7 @@ func (w *work) move(ctx context.Context, e *entry, i int) error {
 	}
 	err = w.supersede(ctx, e, m.To)
 	if errors.Is(err, errOlder) && m.From.Place == exports.PlaceTemp {
-		e.File, e.Why = exports.File{Place: exports.PlaceArchive, Path: exports.Archived(m.To.Path, e.ID)}, err.Error()
-		if e.FileSHA256 != e.SHA256 {
-			e.File.Path = exports.Archived(m.To.Path, "rewritten-"+e.ID)
-		}
+		e.File, e.Why = e.InArchive(), err.Error()
 		e.Moves[i].To = e.File
 		return w.store.Move(ctx, m.From, e.File)
 	}
@@ -419,19 +420,6 @@ func (w *work) supersede(ctx context.Context, e *entry, taken exports.File) erro
 		return w.retire(ctx, old, "a newer version of it came")
 	}
 	return errTaken
-}
-
-func (w *work) hash(ctx context.Context, f exports.File) (string, error) {
-	r, err := w.store.Open(ctx, f)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, r); err != nil {
-		return "", fmt.Errorf("reading a file: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // undo takes back what was prepared for a file that cannot have its name. The blob, or the file in the quarantine, stays. The entry goes first:

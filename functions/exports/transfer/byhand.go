@@ -3,13 +3,10 @@ package transfer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/googleapis/gax-go/v2"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
@@ -75,28 +72,6 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// A run by hand waits for another one so long: a crashed one's lease ends within it.
-const (
-	waitForOther = 45 * time.Second
-	lookAgain    = time.Second
-)
-
-// patient does something that needs a source's lease; while another run has it, it waits.
-func patient(ctx context.Context, wait func(waited time.Duration), do func(ctx context.Context) error) error {
-	began := realNow()
-	for {
-		err := do(ctx)
-		waited := realNow().Sub(began)
-		if !errors.Is(err, lease.ErrBusy) || waited > waitForOther {
-			return err
-		}
-		wait(waited)
-		if gax.Sleep(ctx, lookAgain) != nil {
-			return err
-		}
-	}
-}
-
 // runByHand runs one source; a person who leaves does not stop it half-way.
 func (f function) runByHand(ctx context.Context, settings *exports.Settings, src exports.Source, req Request, send func(Line)) (t exports.Transfer) {
 	if end, ok := ctx.Deadline(); ok {
@@ -107,7 +82,8 @@ func (f function) runByHand(ctx context.Context, settings *exports.Settings, src
 	o := options{dryRun: req.DryRun, progress: func(step string, done, total int) {
 		send(Line{Progress: &Progress{src.Name, step, done, total}})
 	}}
-	err := patient(ctx, func(waited time.Duration) { o.progress("wait", int(waited.Seconds()), int(waitForOther.Seconds())) }, func(ctx context.Context) (err error) {
+	wait := func(waited, most time.Duration) { o.progress("wait", int(waited.Seconds()), int(most.Seconds())) }
+	err := lease.Wait(ctx, wait, func(ctx context.Context) (err error) {
 		t, err = f.run(ctx, settings, src, o)
 		return err
 	})

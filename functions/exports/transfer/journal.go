@@ -155,7 +155,7 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 	return w.enter(ctx, e)
 }
 
-// replace puts a copy of the blob into the archive for a file that is no longer there. Where the blob has gone too, as after a deletion that was not
+// replace reads the blob again for a file that is no longer there: one that was handed on gets a copy in the archive. Where the blob has gone too, as after a deletion that was not
 // entered, there is nothing left to do: blobs are deleted after their file stood under its name.
 func (w *work) replace(ctx context.Context, e *entry, b exports.Blob) error {
 	if b.Name != "" {
@@ -166,14 +166,17 @@ func (w *work) replace(ctx context.Context, e *entry, b exports.Blob) error {
 		if copied.SHA256 != e.SHA256 {
 			return errCorrupt
 		}
-		kept := exports.File{Place: exports.PlaceArchive, Path: exports.Archived(e.File.Path, e.ID)}
+		kept := e.File // what is in the quarantine or archive is there again
+		if kept.Place == exports.PlaceFiles {
+			kept = exports.File{Place: exports.PlaceArchive, Path: exports.Archived(e.File.Path, e.ID)}
+			e.Why = "it was handed on as the run stopped; a copy is in the archive"
+		}
 		if err := w.store.Move(ctx, temp, kept); err != nil && !errors.Is(err, files.ErrExists) {
 			return err
 		}
 		if same, err := w.stands(ctx, kept, e.SHA256); err != nil || !same {
 			return errors.Join(errCorrupt, err)
 		}
-		e.Why = "it was handed on as the run stopped; a copy is in the archive"
 	}
 	if err := w.settled(ctx, e); err != nil {
 		return err

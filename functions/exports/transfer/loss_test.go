@@ -122,13 +122,17 @@ func TestTemporaryFileVanishes(t *testing.T) {
 // TestRewrittenAndWrittenAnew: with rewriting too, a newer version takes the place of one that the importer has not taken yet.
 func TestRewrittenAndWrittenAnew(t *testing.T) {
 	f := newFixture(t, func(src map[string]any) { src["rewrite"] = true })
-	f.put("DB1/x.csv", []byte(cumul))
-	f.good()
-	f.put("DB1/x.csv", []byte(strings.Replace(cumul, "12,00", "13,00", 1)))
-	for range 2 {
-		if r := f.run(); r.Fault != nil {
-			t.Errorf("fault %+v files %+v; files %v archive %v temp %v", r.Fault, r.Files, f.files(), names(f.archive()), names(f.temp()))
+	for _, amount := range []string{"12,00", "13,00", "14,00"} {
+		f.put("DB1/x.csv", []byte(strings.Replace(cumul, "12,00", amount, 1)))
+		for range 2 {
+			if r := f.run(); r.Fault != nil {
+				t.Errorf("%s: fault %+v files %+v; files %v archive %v temp %v", amount, r.Fault, r.Files, f.files(), names(f.archive()), names(f.temp()))
+			}
 		}
+	}
+	last := "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n0000000001;01;2512.34\n0000000002;01;-14.00\n"
+	if f.files()["DB1/x.csv"] != hash([]byte(last)) || len(f.archive()) != 5 { // three originals, and two that were taken back
+		t.Errorf("files %v, archive %s", f.files(), names(f.archive()))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
@@ -112,7 +113,7 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	var q Quarantined
-	err = patient(r.Context(), func(time.Duration) {}, func(ctx context.Context) (err error) {
+	err = lease.Wait(r.Context(), func(time.Duration, time.Duration) {}, func(ctx context.Context) (err error) {
 		q, err = f.release(ctx, src, r.PathValue("id"), req.Older)
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/googleapis/gax-go/v2"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
@@ -37,6 +38,28 @@ func (l Lease) Held() bool { return l.ID != "" && now().Before(l.Expires) }
 
 // now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on while a machine sleeps.
 func now() time.Time { return time.Now().Round(0) } //nolint:forbidigo // the real clock
+
+// Who waits for another run does so no longer than this: a dead one's lease ends within it.
+const (
+	patience  = life + 15*time.Second
+	lookAgain = time.Second
+)
+
+// Wait does something that takes a lease; while another run has it, it tells how long it has waited and for how long it will, and tries again.
+func Wait(ctx context.Context, tell func(waited, most time.Duration), do func(context.Context) error) error {
+	began := now()
+	for {
+		err := do(ctx)
+		waited := now().Sub(began)
+		if !errors.Is(err, ErrBusy) || waited > patience {
+			return err
+		}
+		tell(waited, patience)
+		if gax.Sleep(ctx, lookAgain) != nil {
+			return err
+		}
+	}
+}
 
 // A Session is the right to work on a T, and the T, with the lease renewed until it is closed.
 type Session[T any] struct {
