@@ -22,14 +22,6 @@ func main() {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if dir := os.Getenv(moveDir); dir != "" {
-		if err := moveOnce(ctx, dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			stop()
-			os.Exit(1) //nolint:gocritic // stop has been called
-		}
-		return
-	}
 	for _, f := range figures {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], f.name) {
 			continue
@@ -38,7 +30,7 @@ func main() {
 		if err := f.run(ctx); err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", f.name, err)
 			stop()
-			os.Exit(1)
+			os.Exit(1) //nolint:gocritic // stop has been called
 		}
 	}
 }

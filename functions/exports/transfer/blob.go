@@ -14,7 +14,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -96,14 +95,6 @@ func (w *work) fetch(ctx context.Context, b exports.Blob, temp exports.File, e *
 	return err
 }
 
-// Buffers for copying: what a run holds in memory does not grow with the files. Large files are written in larger pieces, which costs the kernel less.
-var (
-	small = sync.Pool{New: func() any { return new(make([]byte, 128<<10)) }} //nolint:gochecknoglobals // a pool
-	large = sync.Pool{New: func() any { return new(make([]byte, 1<<20)) }}   //nolint:gochecknoglobals // a pool
-)
-
-const largeFile = 16 << 20
-
 func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File, e *entry) error {
 	body, stored, err := w.container.Open(ctx, b)
 	if err != nil {
@@ -118,19 +109,14 @@ func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File,
 	if b.MD5 != nil {
 		stored = b.MD5
 	}
-	sum, sinks := sha256.New(), []io.Writer{out}
+	sum := sha256.New()
+	sums := []hash.Hash{sum}
 	check := hash.Hash(nil)
-	if sinks = append(sinks, sum); stored != nil {
+	if stored != nil {
 		check = md5.New() //nolint:gosec // as above
-		sinks = append(sinks, check)
+		sums = append(sums, check)
 	}
-	pool := &small
-	if b.Size >= largeFile {
-		pool = &large
-	}
-	buffer := pool.Get().(*[]byte) //nolint:errcheck // only these are in it
-	defer pool.Put(buffer)
-	n, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{body}, *buffer)
+	n, err := pump(out, body, b.Size, sums)
 	if err != nil {
 		return err
 	}
@@ -144,9 +130,6 @@ func (w *work) fetchOnce(ctx context.Context, b exports.Blob, temp exports.File,
 	e.FileSHA256 = e.SHA256
 	return out.Commit()
 }
-
-// onlyReader hides other ways to copy, which would not use our buffer.
-type onlyReader struct{ io.Reader }
 
 // place decides where a file goes, and what is done to get it there.
 func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *entry) error {
