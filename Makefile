@@ -1,10 +1,13 @@
-.PHONY: run test peers lint bench
+.PHONY: run test test-deploy peers lint stage bench
 
 run: ## start everything on this machine, with a sample office
 	go run ./infra/carillon up
 
 test: peers ## every test, with the race detector and others' clients and servers
 	CARILLON_PEERS=1 go test -race -shuffle=on -count=1 ./...
+
+test-deploy: ## build and start every function as the cloud does; the bridges across them
+	CARILLON_DEPLOY=1 go test -count=1 -timeout 20m ./infra/stage/...
 
 peers: infra/sim/peers/node_modules/.package-lock.json
 
@@ -13,6 +16,9 @@ infra/sim/peers/node_modules/.package-lock.json: infra/sim/peers/package-lock.js
 
 lint: ## formatting and static checks
 	golangci-lint run ./...
+
+stage: ## one source zip a function, in build/functions/
+	go run ./infra/stage
 
 bench: ## the figures of docs/performance.md
 	go run ./infra/bench

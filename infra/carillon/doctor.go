@@ -75,7 +75,7 @@ func examineOffice(ctx context.Context, dir string, bucket documents.Bucket) []f
 		e.credentials = doc.Data
 	}
 	var err error
-	if e.calendar, err = googlecal.FromBucket(ctx, bucket, time.Now); err != nil {
+	if e.calendar, err = googlecal.FromBucket(ctx, bucket, googlecal.Environment{}, time.Now); err != nil {
 		e.add("credentials", stateMissing, "not usable", "Put a service account's JSON key as "+rooms.CredentialsFile+" into "+dir+".")
 	}
 	return e.examine(ctx)

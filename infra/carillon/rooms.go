@@ -122,7 +122,7 @@ func (b *officeBridge) calendar() (*googlecal.Client, error) {
 	if b.demo != nil {
 		return googlecal.New(b.ctx, googlecal.Config{BaseURL: b.url + "/sim/googlecal", Now: b.clock.Now})
 	}
-	return googlecal.FromBucket(b.ctx, b.config, b.clock.Now)
+	return googlecal.FromBucket(b.ctx, b.config, googlecal.Environment{}, b.clock.Now)
 }
 
 func (b *officeBridge) public(mux *http.ServeMux) {

@@ -36,6 +36,7 @@ type Environment struct {
 	WatchBucket  string `env:"WATCH_BUCKET,required"`
 	TopicPrefix  string `env:"TOPIC_PREFIX"`
 	Key          string `env:"WEBHOOK_KEY,required"`
+	Calendar     googlecal.Environment
 }
 
 func setup(ctx context.Context) (http.Handler, error) {
@@ -47,7 +48,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	cal, err := googlecal.FromBucket(ctx, cloud.Config, time.Now) //nolint:forbidigo // the real clock
+	cal, err := googlecal.FromBucket(ctx, cloud.Config, env.Calendar, time.Now) //nolint:forbidigo // the real clock
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +69,8 @@ const (
 	budget = 55 * time.Second
 	// renewBefore is how long before its end a channel is replaced; they last 7 days by default.
 	renewBefore = 24 * time.Hour
+	// alarmBefore is when there were two scheduled attempts to replace it.
+	alarmBefore = 12 * time.Hour
 	// openingTime is longer than an opening takes, so that an older pending channel was left by a crash.
 	openingTime = budget + 5*time.Second
 )
@@ -118,6 +121,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 			return err
 		}
 	}
+	slog.InfoContext(ctx, "watches looked at", slog.Int("rooms", len(names))) // an alert waits for its absence
 	return nil
 }
 
@@ -191,6 +195,9 @@ func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen in
 	w.Fault = &rooms.Fault{Code: reason, Detail: googlecal.Advice(reason), Since: f.Now().UTC()}
 	if _, err := f.store(ctx, room, gen, w); err != nil {
 		return errors.Join(cause, err)
+	}
+	if w.Channel != nil && w.Channel.Expiration.Sub(f.Now()) < alarmBefore {
+		slog.ErrorContext(ctx, "watch near expiry", slog.String("room", room), slog.String("reason", reason), slog.Time("expiration", w.Channel.Expiration)) // an alert waits for it
 	}
 	if !permanent {
 		return cause

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -228,4 +229,36 @@ func TestFailedRenewalKeepsTheOldChannel(t *testing.T) {
 	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel.ID == first.ID || f.record("blue").Fault != nil {
 		t.Errorf("answered %d, record %+v", code, f.record("blue"))
 	}
+}
+
+// An alert of the cloud waits for these lines.
+//
+//nolint:paralleltest // it takes the process's log
+func TestWhatAlertsWaitForIsLogged(t *testing.T) {
+	f := newFixture(t)
+	said := logged(t, func() { f.run("") })
+	if !strings.Contains(said, `"watches looked at"`) {
+		t.Errorf("a scheduled run logged %s", said)
+	}
+	f.run("blue")
+	f.failing.Store(true)
+	f.now = f.record("blue").Channel.Expiration.Add(-23 * time.Hour)
+	if said := logged(t, func() { f.run("blue") }); strings.Contains(said, "watch near expiry") {
+		t.Errorf("alarm at the first failed renewal: %s", said)
+	}
+	f.now = f.record("blue").Channel.Expiration.Add(-11 * time.Hour)
+	if said := logged(t, func() { f.run("blue") }); !strings.Contains(said, `"watch near expiry"`) || !strings.Contains(said, `"room":"blue"`) {
+		t.Errorf("no alarm 11 hours before the end: %s", said)
+	}
+}
+
+// logged is what the process logs during do.
+func logged(t *testing.T, do func()) string {
+	t.Helper()
+	var said bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&said, nil)))
+	defer slog.SetDefault(before)
+	do()
+	return said.String()
 }

@@ -37,6 +37,7 @@ type Environment struct {
 	TopicPrefix  string `env:"TOPIC_PREFIX"`
 	Key          string `env:"WEBHOOK_KEY,required"`
 	PreviousKey  string `env:"WEBHOOK_KEY_PREVIOUS"`
+	Calendar     googlecal.Environment
 }
 
 func setup(ctx context.Context) (http.Handler, error) {
@@ -48,7 +49,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	cal, err := googlecal.FromBucket(ctx, cloud.Config, time.Now) //nolint:forbidigo // the real clock
+	cal, err := googlecal.FromBucket(ctx, cloud.Config, env.Calendar, time.Now) //nolint:forbidigo // the real clock
 	if err != nil {
 		return nil, err
 	}

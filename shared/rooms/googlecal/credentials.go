@@ -9,11 +9,20 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// FromBucket returns a client with the service account's key beside config.json where there is one, else with the function's own account.
-func FromBucket(ctx context.Context, bucket documents.Bucket, now func() time.Time) (*Client, error) {
+// Environment is what the environment of a function says of the calendar.
+type Environment struct {
+	// Account is a service account to act in the name of, where there is no key.
+	Account string `env:"CALENDAR_ACCOUNT"`
+	// URL is another Calendar API's, for tests.
+	URL string `env:"CALENDAR_URL"`
+}
+
+// FromBucket returns a client with the service account's key beside config.json where there is one, else in the name of the environment's account,
+// else with the function's own.
+func FromBucket(ctx context.Context, bucket documents.Bucket, env Environment, now func() time.Time) (*Client, error) {
 	doc, err := bucket.Get(ctx, rooms.CredentialsFile)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return nil, err
 	}
-	return New(ctx, Config{Credentials: doc.Data, Now: now})
+	return New(ctx, Config{BaseURL: env.URL, Credentials: doc.Data, Account: env.Account, Now: now})
 }

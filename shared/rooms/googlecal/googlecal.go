@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
+	"google.golang.org/api/impersonate"
 	"google.golang.org/api/option"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -41,32 +42,46 @@ type Client struct {
 type Config struct {
 	// BaseURL replaces https://www.googleapis.com/ when set; calls then carry a fixed bearer and no Google account is needed.
 	BaseURL string
-	// Credentials are a service account's key (JSON); without them the function's own account is used.
+	// Credentials are a service account's key (JSON).
 	Credentials []byte
+	// Account, where there is no key, is a service account that the function's own may act in the name of
+	// (cloud.google.com/iam/docs/service-account-impersonation): calendars are shared with one account, and it has no key.
+	Account string
 	// Now is the clock.
 	Now func() time.Time
 }
 
 // New returns a client.
 func New(ctx context.Context, cfg Config) (*Client, error) {
-	api, err := gcal.NewService(ctx, cfg.options()...)
+	options, err := cfg.options(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("making the Calendar client: %w", err)
+	}
+	api, err := gcal.NewService(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("making the Calendar client: %w", err)
 	}
 	return &Client{api: api, now: cfg.Now, zones: map[string]string{}}, nil
 }
 
-func (cfg Config) options() []option.ClientOption {
-	scopes := option.WithScopes(gcal.CalendarEventsScope)
+func (cfg Config) options(ctx context.Context) ([]option.ClientOption, error) {
 	switch {
 	case cfg.BaseURL != "":
 		token := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})
-		return []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}
+		return []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}, nil
 	case len(cfg.Credentials) > 0:
-		return []option.ClientOption{scopes, option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials)}
+		return []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope), option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials)}, nil
+	case cfg.Account != "":
+		tokens, err := inTheNameOf(ctx, cfg.Account)
+		return []option.ClientOption{option.WithTokenSource(tokens)}, err
 	default:
-		return []option.ClientOption{scopes}
+		return []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope)}, nil
 	}
+}
+
+// inTheNameOf gives tokens of another service account. ([option.ImpersonateCredentials] would ask with a token of the calendar's scope, which is refused.)
+func inTheNameOf(ctx context.Context, account string, options ...option.ClientOption) (oauth2.TokenSource, error) {
+	return impersonate.CredentialsTokenSource(ctx, impersonate.CredentialsConfig{TargetPrincipal: account, Scopes: []string{gcal.CalendarEventsScope}}, options...)
 }
 
 // A Listing is a calendar's coming events.

@@ -1,0 +1,116 @@
+# What tells somebody that something no longer works.
+
+resource "google_monitoring_notification_channel" "email" {
+  count = var.alert_email == "" ? 0 : 1
+
+  project      = var.project
+  display_name = "Carillon"
+  type         = "email"
+  labels       = { email_address = var.alert_email }
+
+  depends_on = [google_project_service.this]
+}
+
+locals {
+  channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+
+  # By metric: the function, what it logs each time that it got on, and two periods.
+  progress = merge(
+    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "120s" } },
+    { for name in keys(local.offices) : "${name}-rooms-refresh" => { function = module.rooms_refresh[name].name, message = "room listed", silence = "7200s" } },
+    { for name in keys(local.offices) : "${name}-rooms-watch" => { function = module.rooms_watch[name].name, message = "watches looked at", silence = "43200s" } },
+    # Runs are hourly, but not at night: the two periods are those of a morning.
+    { for name in keys(local.schools) : "${name}-campus-sync" => { function = module.campus_sync[name].name, message = "campus run done", silence = "50400s" } },
+    { for name in keys(local.companies) : "${name}-exports-transfer" => { function = module.exports_transfer[name].name, message = "exports run done", silence = "7200s" } },
+  )
+
+  dead_letters = concat(
+    [for name in keys(local.offices) : module.rooms_dead_letters[name].subscription],
+    [for name in keys(local.schools) : module.campus_dead_letters[name].subscription],
+    [for name in keys(local.companies) : module.exports_dead_letters[name].subscription],
+  )
+}
+
+module "progress" {
+  source   = "./modules/progress"
+  for_each = local.progress
+
+  project  = var.project
+  name     = each.key
+  function = each.value.function
+  message  = each.value.message
+  silence  = each.value.silence
+  channels = local.channels
+}
+
+# A message that no attempt could bring: it waits in dead/ of the bridge's state bucket.
+resource "google_monitoring_alert_policy" "dead_letters" {
+  for_each = toset(local.dead_letters)
+
+  project               = var.project
+  display_name          = "${each.key}: dead letters"
+  combiner              = "OR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "a dead letter has come"
+    condition_threshold {
+      filter          = "metric.type=\"pubsub.googleapis.com/topic/send_request_count\" AND resource.type=\"pubsub_topic\" AND resource.labels.topic_id=\"${each.key}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "A function could not take a message after all attempts. It is in dead/ of the bridge's state bucket. See docs/deploy.md, \"When something is wrong\"."
+  }
+}
+
+# A calendar's push channel is about to end and could not be renewed: from then on changes come with the hourly refresh only.
+resource "google_logging_metric" "watch_expiry" {
+  for_each = local.offices
+
+  project     = var.project
+  name        = "${each.key}-rooms-watch-expiry"
+  description = "Push channels that are near their end and could not be renewed."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${module.rooms_watch[each.key].name}\" AND jsonPayload.message=\"watch near expiry\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+}
+
+resource "google_monitoring_alert_policy" "watch_expiry" {
+  for_each = local.offices
+
+  project               = var.project
+  display_name          = "${each.key}-rooms: a watch is near its end"
+  combiner              = "OR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "a push channel could not be renewed"
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.watch_expiry[each.key].name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "The log of ${module.rooms_watch[each.key].name} names the room and the reason. Most often its calendar is no longer shared with the account of the output calendar_accounts."
+  }
+}

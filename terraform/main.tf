@@ -1,0 +1,121 @@
+# What all bridges stand on: the services of Google Cloud, who builds, and where sources and images are.
+
+data "google_project" "this" {
+  project_id = var.project
+}
+
+locals {
+  # What `make stage` wrote: file, sha256 and entry point, by function.
+  staged = jsondecode(file("${path.root}/../build/functions/functions.json"))
+
+  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+
+  platform = {
+    project      = var.project
+    region       = var.region
+    source       = google_storage_bucket.source.name
+    build        = google_service_account.build.id
+    repository   = google_artifact_registry_repository.functions.id
+    pubsub_agent = local.pubsub_agent
+    operators    = var.operators
+  }
+}
+
+resource "google_project_service" "this" {
+  for_each = toset([
+    "artifactregistry.googleapis.com",
+    "calendar-json.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "iam.googleapis.com",
+    "iamcredentials.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ])
+
+  project            = var.project
+  service            = each.key
+  disable_on_destroy = false
+}
+
+# The account that builds. Writing build logs is a right on the project; there is no smaller one.
+resource "google_service_account" "build" {
+  project      = var.project
+  account_id   = "carillon-build"
+  display_name = "Builds functions"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "build_logs" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+resource "google_storage_bucket" "source" {
+  project                     = var.project
+  name                        = "${var.project}-carillon-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true
+
+  # Enough to go back to an earlier release.
+  versioning {
+    enabled = true
+  }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 90
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_storage_bucket_iam_member" "build_reads_source" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.build.member
+}
+
+resource "google_artifact_registry_repository" "functions" {
+  project       = var.project
+  location      = var.region
+  repository_id = "carillon"
+  format        = "DOCKER"
+
+  cleanup_policies {
+    id     = "newest"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 5
+    }
+  }
+  cleanup_policies {
+    id     = "old"
+    action = "DELETE"
+    condition {
+      older_than = "2592000s"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_artifact_registry_repository_iam_member" "build_writes_images" {
+  project    = var.project
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}

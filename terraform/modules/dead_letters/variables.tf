@@ -1,0 +1,22 @@
+variable "platform" {
+  description = "What all functions share: see local.platform of the root module."
+  type = object({
+    project      = string
+    pubsub_agent = string
+  })
+}
+
+variable "installation" {
+  description = "Short name of the office or school."
+  type        = string
+}
+
+variable "bridge" {
+  description = "Name of the bridge."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Bucket whose dead/ takes the messages."
+  type        = string
+}

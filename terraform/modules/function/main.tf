@@ -1,0 +1,174 @@
+# A function with the account that it runs as, the account that calls it, its rights, its subscriptions.
+
+terraform {
+  required_providers {
+    google = {
+      source = "hashicorp/google"
+    }
+  }
+}
+
+locals {
+  name = "${var.installation}-${var.function}"
+}
+
+resource "google_service_account" "run" {
+  project      = var.platform.project
+  account_id   = local.name
+  display_name = "Runs ${local.name}"
+}
+
+# The zip's name holds its contents' hash: another source is another object, and so another deployment.
+resource "google_storage_bucket_object" "source" {
+  bucket = var.platform.source
+  name   = var.staged.file
+  source = "${path.root}/../build/functions/${var.staged.file}"
+}
+
+resource "google_cloudfunctions2_function" "this" {
+  project  = var.platform.project
+  location = var.platform.region
+  name     = local.name
+
+  build_config {
+    runtime           = "go126"
+    entry_point       = var.staged.entry_point
+    docker_repository = var.platform.repository
+    service_account   = var.platform.build
+
+    # The flags of infra/stage/buildpack: without the tag Cloud Storage's client links gRPC.
+    environment_variables = {
+      GOFLAGS             = "-tags=disable_grpc_modules"
+      GOOGLE_GOLDFLAGS    = "-s -w"
+      GOOGLE_CLEAR_SOURCE = "1"
+    }
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket_object.source.bucket
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  service_config {
+    service_account_email            = google_service_account.run.email
+    available_memory                 = var.memory
+    available_cpu                    = "1"
+    max_instance_count               = var.instances
+    max_instance_request_concurrency = var.concurrency
+    timeout_seconds                  = var.timeout
+    ingress_settings                 = var.public || length(var.platform.operators) > 0 ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+    environment_variables            = merge(var.environment, { GOOGLE_CLOUD_PROJECT = var.platform.project })
+
+    dynamic "secret_volumes" {
+      for_each = var.secrets
+      content {
+        mount_path = "/secrets/${secret_volumes.key}"
+        project_id = var.platform.project
+        secret     = secret_volumes.value # its latest version, in a file of its name
+      }
+    }
+  }
+
+  depends_on = [google_secret_manager_secret_iam_member.run]
+}
+
+# What it may do.
+
+resource "google_storage_bucket_iam_member" "run" {
+  for_each = var.buckets
+
+  bucket = each.value.bucket
+  role   = each.value.role
+  member = google_service_account.run.member
+}
+
+resource "google_secret_manager_secret_iam_member" "run" {
+  for_each = var.secrets
+
+  project   = var.platform.project
+  secret_id = each.value
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.run.member
+}
+
+resource "google_pubsub_topic_iam_member" "publish" {
+  for_each = var.publishes
+
+  project = var.platform.project
+  topic   = each.value
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.run.member
+}
+
+# Who may call it: everybody, or its own caller and the operators.
+
+resource "google_service_account" "call" {
+  count = length(var.subscriptions) > 0 ? 1 : 0
+
+  project      = var.platform.project
+  account_id   = "call-${local.name}"
+  display_name = "Calls ${local.name}"
+}
+
+resource "google_cloud_run_v2_service_iam_member" "call" {
+  for_each = var.public ? { public = "allUsers" } : merge(
+    { for i, account in google_service_account.call : "caller" => account.member },
+    { for operator in var.platform.operators : operator => operator },
+  )
+
+  project  = var.platform.project
+  location = var.platform.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+# What is pushed to it. The acknowledgement deadline is the push's time-out too: longer than the function's.
+
+resource "google_pubsub_subscription" "push" {
+  for_each = var.subscriptions
+
+  project                    = var.platform.project
+  name                       = "${local.name}-${each.key}"
+  topic                      = each.value.topic
+  ack_deadline_seconds       = min(var.timeout + 10, 600)
+  message_retention_duration = each.value.retention
+
+  push_config {
+    push_endpoint = google_cloudfunctions2_function.this.service_config[0].uri
+    oidc_token {
+      service_account_email = google_service_account.call[0].email
+      audience              = google_cloudfunctions2_function.this.service_config[0].uri
+    }
+  }
+
+  retry_policy {
+    minimum_backoff = "1s"
+    maximum_backoff = "60s"
+  }
+
+  dynamic "dead_letter_policy" {
+    for_each = each.value.attempts == null ? [] : [each.value.attempts]
+    content {
+      dead_letter_topic     = var.dead_letters
+      max_delivery_attempts = dead_letter_policy.value
+    }
+  }
+
+  # It must outlive the school holidays.
+  expiration_policy {
+    ttl = ""
+  }
+}
+
+# Pub/Sub itself takes a dead letter off the subscription.
+resource "google_pubsub_subscription_iam_member" "dead_letters" {
+  for_each = { for name, subscription in var.subscriptions : name => subscription if subscription.attempts != null }
+
+  project      = var.platform.project
+  subscription = google_pubsub_subscription.push[each.key].name
+  role         = "roles/pubsub.subscriber"
+  member       = var.platform.pubsub_agent
+}

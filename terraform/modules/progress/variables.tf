@@ -1,0 +1,29 @@
+variable "project" {
+  description = "ID of the project."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the metric, as in main-rooms-tick."
+  type        = string
+}
+
+variable "function" {
+  description = "Name of the function that should get on."
+  type        = string
+}
+
+variable "message" {
+  description = "What it logs each time that it got on."
+  type        = string
+}
+
+variable "silence" {
+  description = "How long it may say nothing: two periods."
+  type        = string
+}
+
+variable "channels" {
+  description = "Notification channels."
+  type        = list(string)
+}

@@ -1,0 +1,20 @@
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.45"
+    }
+  }
+
+  # terraform init -backend-config="bucket=NAME"
+  backend "gcs" {
+    prefix = "carillon"
+  }
+}
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
