@@ -96,7 +96,6 @@ module "campus_sync" {
   platform     = local.platform
   installation = each.key
   function     = "campus-sync"
-  staged       = local.staged["campus-sync"]
   instances    = 1
   concurrency  = 20
   timeout      = 590
@@ -129,7 +128,6 @@ module "campus_feed" {
   platform     = local.platform
   installation = each.key
   function     = "campus-feed"
-  staged       = local.staged["campus-feed"]
   public       = true
   instances    = 5
   concurrency  = 80

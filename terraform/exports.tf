@@ -128,7 +128,6 @@ module "exports_transfer" {
   platform     = local.platform
   installation = each.key
   function     = "exports-transfer"
-  staged       = local.staged["exports-transfer"]
   instances    = 3
   concurrency  = 8
   timeout      = 590
@@ -163,7 +162,6 @@ module "exports_queries" {
   platform     = local.platform
   installation = each.key
   function     = "exports-queries"
-  staged       = local.staged["exports-queries"]
   public       = true
   instances    = 2
   concurrency  = 20

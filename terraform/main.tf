@@ -5,7 +5,7 @@ data "google_project" "this" {
 }
 
 locals {
-  # What `make stage` wrote: file, sha256 and entry point, by function.
+  # What `make stage` wrote: file and entry point, by function.
   staged = jsondecode(file("${path.root}/../build/functions/functions.json"))
 
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
@@ -14,6 +14,7 @@ locals {
     project      = var.project
     region       = var.region
     source       = google_storage_bucket.source.name
+    functions    = { for name, staged in local.staged : name => { object = google_storage_bucket_object.source[name].name, entry_point = staged.entry_point } }
     build        = google_service_account.build.id
     repository   = google_artifact_registry_repository.functions.id
     pubsub_agent = local.pubsub_agent
@@ -80,6 +81,15 @@ resource "google_storage_bucket" "source" {
   }
 
   depends_on = [google_project_service.this]
+}
+
+# A zip's name holds its contents' hash: another source is another object, and so another deployment.
+resource "google_storage_bucket_object" "source" {
+  for_each = local.staged
+
+  bucket = google_storage_bucket.source.name
+  name   = each.value.file
+  source = "${path.root}/../build/functions/${each.value.file}"
 }
 
 resource "google_storage_bucket_iam_member" "build_reads_source" {

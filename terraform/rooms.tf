@@ -157,7 +157,6 @@ module "rooms_webhook" {
   platform     = local.platform
   installation = each.key
   function     = "rooms-webhook"
-  staged       = local.staged["rooms-webhook"]
   public       = true
   instances    = 10
   concurrency  = 80
@@ -192,7 +191,6 @@ module "rooms_watch" {
   platform     = local.platform
   installation = each.key
   function     = "rooms-watch"
-  staged       = local.staged["rooms-watch"]
   instances    = 5
   concurrency  = 20
   timeout      = 60
@@ -226,7 +224,6 @@ module "rooms_status" {
   platform     = local.platform
   installation = each.key
   function     = "rooms-status"
-  staged       = local.staged["rooms-status"]
   instances    = 1
   concurrency  = 500
   timeout      = 60
@@ -262,7 +259,6 @@ module "rooms_refresh" {
   platform     = local.platform
   installation = each.key
   function     = "rooms-refresh"
-  staged       = local.staged["rooms-refresh"]
   instances    = 5
   concurrency  = 20
   timeout      = 60
@@ -297,7 +293,6 @@ module "rooms_meetings" {
   platform     = local.platform
   installation = each.key
   function     = "rooms-meetings"
-  staged       = local.staged["rooms-meetings"]
   public       = true
   instances    = 10
   concurrency  = 80

@@ -101,9 +101,9 @@ func (b *officeBridge) subscriptions() []local.Subscription {
 // jobs are the schedules of the cloud's Scheduler.
 func (b *officeBridge) jobs() []local.Job {
 	return []local.Job{
-		{Schedule: "* * * * *", Topic: rooms.TopicTick, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}},
-		{Schedule: "7 * * * *", Topic: rooms.TopicRefresh},
-		{Schedule: "23 */6 * * *", Topic: rooms.TopicWatch},
+		{Schedule: rooms.TickSchedule, Topic: rooms.TopicTick, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}},
+		{Schedule: rooms.RefreshSchedule, Topic: rooms.TopicRefresh},
+		{Schedule: rooms.WatchSchedule, Topic: rooms.TopicWatch},
 	}
 }
 

@@ -31,6 +31,13 @@ const (
 	TopicWatch   = "roomcalendar_watch"
 )
 
+// When messages are published on schedule, as five cron fields.
+const (
+	TickSchedule    = "* * * * *"
+	RefreshSchedule = "7 * * * *"
+	WatchSchedule   = "23 */6 * * *"
+)
+
 // KindReconcile is the kind attribute of the [TopicDue] message that compares every Thing with what it should show.
 const KindReconcile = "reconcile"
 

@@ -18,13 +18,6 @@ resource "google_service_account" "run" {
   display_name = "Runs ${local.name}"
 }
 
-# The zip's name holds its contents' hash: another source is another object, and so another deployment.
-resource "google_storage_bucket_object" "source" {
-  bucket = var.platform.source
-  name   = var.staged.file
-  source = "${path.root}/../build/functions/${var.staged.file}"
-}
-
 resource "google_cloudfunctions2_function" "this" {
   project  = var.platform.project
   location = var.platform.region
@@ -32,7 +25,7 @@ resource "google_cloudfunctions2_function" "this" {
 
   build_config {
     runtime           = "go126"
-    entry_point       = var.staged.entry_point
+    entry_point       = var.platform.functions[var.function].entry_point
     docker_repository = var.platform.repository
     service_account   = var.platform.build
 
@@ -45,8 +38,8 @@ resource "google_cloudfunctions2_function" "this" {
 
     source {
       storage_source {
-        bucket = google_storage_bucket_object.source.bucket
-        object = google_storage_bucket_object.source.name
+        bucket = var.platform.source
+        object = var.platform.functions[var.function].object
       }
     }
   }

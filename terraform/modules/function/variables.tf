@@ -4,6 +4,7 @@ variable "platform" {
     project      = string
     region       = string
     source       = string # bucket of the zips
+    functions    = map(object({ object = string, entry_point = string }))
     build        = string # account that builds, by its id
     repository   = string # of the images
     pubsub_agent = string # Pub/Sub's own account, as an IAM member
@@ -19,15 +20,6 @@ variable "installation" {
 variable "function" {
   description = "Name of the function, as in rooms-webhook."
   type        = string
-}
-
-variable "staged" {
-  description = "What `make stage` made of it."
-  type = object({
-    file        = string
-    sha256      = string
-    entry_point = string
-  })
 }
 
 variable "environment" {

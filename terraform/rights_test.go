@@ -1,0 +1,153 @@
+package terraform_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What each function may do with buckets, by the last part of their names: no more than it does, by its package comment.
+var rights = map[string]map[string]string{
+	"rooms/webhook":    {"rooms-config": "objectViewer", "rooms-watch": "objectViewer"},
+	"rooms/watch":      {"rooms-config": "objectViewer", "rooms-watch": "objectUser"},
+	"rooms/status":     {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
+	"rooms/refresh":    {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
+	"rooms/meetings":   {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
+	"campus/sync":      {"campus-config": "objectViewer", "campus-state": "objectUser"},
+	"campus/feed":      {"campus-state": "objectViewer"},
+	"exports/transfer": {"exports-config": "objectViewer", "exports-state": "objectUser", "exports-files": "objectUser"},
+	"exports/queries":  {"exports-config": "objectUser"},
+}
+
+func TestLeastRights(t *testing.T) {
+	t.Parallel()
+	p := plan(t, everything())
+	for _, name := range functionNames(t) {
+		account := "serviceAccount:" + deployed(name) + "@" + project + ".iam.gserviceaccount.com"
+		got := map[string]string{}
+		for _, r := range p.Resources {
+			if r.String("member") != account {
+				continue
+			}
+			switch r.Type {
+			case "google_storage_bucket_iam_member":
+				got[strings.TrimPrefix(r.String("bucket"), project+"-main-")] = strings.TrimPrefix(r.String("role"), "roles/storage.")
+			case "google_pubsub_topic_iam_member": // TestTopics
+			case "google_secret_manager_secret_iam_member": // TestSecrets
+			case "google_service_account_iam_member":
+				if r.String("role") != "roles/iam.serviceAccountTokenCreator" || !strings.HasSuffix(r.String("service_account_id"), "/main-rooms-calendar@"+project+".iam.gserviceaccount.com") {
+					t.Errorf("%s: %s on %s", name, r.String("role"), r.String("service_account_id"))
+				}
+			default:
+				t.Errorf("%s has %s by %s", name, r.String("role"), r.Address)
+			}
+		}
+		if !maps.Equal(got, rights[name]) {
+			t.Errorf("%s has %v on buckets, want %v", name, got, rights[name])
+		}
+	}
+}
+
+// Rights are on a bucket, topic, secret or function; on the project only build logs may be written, for which there is no smaller place.
+func TestNothingOnTheProject(t *testing.T) {
+	t.Parallel()
+	for _, r := range plan(t, everything()).Resources {
+		if r.Type == "google_project_iam_member" && r.String("role") != "roles/logging.logWriter" {
+			t.Errorf("%s gives %s on the whole project", r.Address, r.String("role"))
+		}
+		if strings.HasSuffix(r.Type, "_iam_binding") || strings.HasSuffix(r.Type, "_iam_policy") {
+			t.Errorf("%s takes rights away that others gave", r.Address)
+		}
+		if role := r.String("role"); strings.HasSuffix(strings.ToLower(role), "admin") || role == "roles/owner" || role == "roles/editor" {
+			t.Errorf("%s gives %s", r.Address, role)
+		}
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	buckets := of(plan(t, everything()), "google_storage_bucket")
+	for _, r := range buckets {
+		if r.String("public_access_prevention") != "enforced" || !r.Bool("uniform_bucket_level_access") || !r.In("versioning").Bool("enabled") {
+			t.Errorf("%s may become public, or keeps no versions", r.Address)
+		}
+		if r.Bool("force_destroy") && !strings.HasSuffix(r.String("name"), "-carillon-source") {
+			t.Errorf("%s goes with all that is in it when it is taken out", r.Address)
+		}
+	}
+	if len(buckets) != 12 {
+		t.Errorf("%d buckets", len(buckets))
+	}
+}
+
+// Secrets are made empty; each function sees those that its settings file may name, and those of its environment.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	p := plan(t, everything())
+	made := make([]string, 0, 8)
+	for _, r := range of(p, "google_secret_manager_secret") {
+		made = append(made, r.String("secret_id"))
+	}
+	if got := of(p, "google_secret_manager_secret_version"); len(got) > 0 {
+		t.Errorf("values of secrets are in Terraform's state: %s", got[0].Address)
+	}
+	want := map[string][]string{
+		"rooms/webhook": {"main-rooms-arduino", "main-rooms-webhook-key", "main-rooms-webhook-key-previous"},
+		"rooms/watch":   {"main-rooms-arduino", "main-rooms-webhook-key"},
+		"rooms/status":  {"main-rooms-arduino"}, "rooms/refresh": {"main-rooms-arduino"}, "rooms/meetings": {"main-rooms-arduino"},
+		"campus/sync": {"main-campus-password"}, "exports/transfer": {"main-exports-cegid", "main-exports-queries"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
+	}
+	for _, name := range functionNames(t) {
+		service := one(t, p, "google_cloudfunctions2_function", deployed(name)).In("service_config")
+		paths := map[string]bool{}
+		var shown []string
+		for _, volume := range service.Blocks["secret_volumes"] {
+			secret := volume.String("secret")
+			shown = append(shown, secret)
+			paths["file:"+volume.String("mount_path")+"/"+secret] = true
+			if !slices.Contains(made, secret) {
+				t.Errorf("%s is shown %s, which is not made", name, secret)
+			}
+			if !isMember(p, "google_secret_manager_secret_iam_member", "secret_id", secret, "roles/secretmanager.secretAccessor", "serviceAccount:"+service.String("service_account_email")) {
+				t.Errorf("%s may not read %s", name, secret)
+			}
+		}
+		slices.Sort(shown)
+		if !slices.Equal(shown, want[name]) {
+			t.Errorf("%s is shown %v, want %v", name, shown, want[name])
+		}
+		for key, value := range service.Strings("environment_variables") {
+			if strings.HasPrefix(value, "file:") && !paths[value] {
+				t.Errorf("%s: %s is %s, where no secret is shown", name, key, value)
+			}
+		}
+	}
+}
+
+// The outputs are what a person copies: each secret's path is where its function finds it.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	p := plan(t, everything())
+	paths := map[string]bool{}
+	for _, r := range of(p, "google_cloudfunctions2_function") {
+		for _, volume := range r.In("service_config").Blocks["secret_volumes"] {
+			paths["file:"+volume.String("mount_path")+"/"+volume.String("secret")] = true
+		}
+	}
+	for name, path := range p.Outputs["secrets"].AsValueMap() {
+		if !paths[path.AsString()] {
+			t.Errorf("the secret %s is not at %s", name, path.AsString())
+		}
+	}
+	want := map[string]string{
+		"webhook_urls": "https://main-rooms-webhook.example.run.app", "meetings_urls": "https://main-rooms-meetings.example.run.app/meetings",
+		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com", "feed_urls": "https://main-campus-feed.example.run.app/feeds/campus/",
+		"queries_urls": "https://main-exports-queries.example.run.app/queries", "exports_buckets": project + "-main-exports-files",
+	}
+	for name, value := range want {
+		if got := p.Outputs[name].AsValueMap()["main"].AsString(); got != value {
+			t.Errorf("%s = %s, want %s", name, got, value)
+		}
+	}
+}
