@@ -152,6 +152,7 @@ func roomsCommand() *cobra.Command {
 			})
 		},
 	})
+	parent.AddCommand(thingsCommand())
 	return parent
 }
 

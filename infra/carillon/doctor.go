@@ -222,26 +222,22 @@ func (e *examination) addThing(room string, things []iotcloud.Thing) {
 	check := "Thing of " + room
 	i := slices.IndexFunc(things, func(t iotcloud.Thing) bool { return t.Name == room })
 	if i < 0 {
-		e.add(check, stateMissing, "no Thing of this name", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud.", room))
+		e.add(check, stateMissing, "no Thing of this name", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud, or let `carillon rooms things create` do it.", room))
 		return
 	}
 	var missing, wrong []string
 	for _, v := range rooms.Variables {
 		kind := cmp.Or(things[i].Types[v.Name], things[i].Types[v.Alias])
-		want := "CHARSTRING"
-		if v.Name == "busynow" {
-			want = "INT"
-		}
 		switch {
 		case kind == "" && !v.Optional:
 			missing = append(missing, v.Name)
-		case kind != "" && kind != want:
+		case kind != "" && kind != v.Type():
 			wrong = append(wrong, v.Name)
 		}
 	}
 	switch {
 	case len(missing) > 0:
-		e.add(check, stateMissing, "no "+strings.Join(missing, ", "), "Create these variables: busynow an Integer, the others Character Strings.")
+		e.add(check, stateMissing, "no "+strings.Join(missing, ", "), "Create these variables: busynow an Integer, the others Character Strings; or let `carillon rooms things create` do it.")
 	case len(wrong) > 0:
 		e.add(check, stateMissing, "of another type: "+strings.Join(wrong, ", "), "Make busynow an Integer and the others Character Strings.")
 	default:

@@ -36,6 +36,14 @@ type Variable struct {
 	Value func(Fields) any
 }
 
+// Type is the variable's type in the Arduino cloud.
+func (v Variable) Type() string {
+	if v.Name == "busynow" {
+		return "INT"
+	}
+	return "CHARSTRING"
+}
+
 // Variables lists a display's variables in the order of their importance: the colour of the door, then the current texts, then the next.
 var Variables = []Variable{
 	{"busynow", "", false, 0, func(f Fields) any { return f.BusyNow }},

@@ -34,6 +34,23 @@ func (s *Server) AddThing(name, zone string, variables ...string) error {
 	return nil
 }
 
+// AddVariable gives a Thing a variable of a type, as INT.
+func (s *Server) AddVariable(thing, name, kind string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.things {
+		if t.Name != thing {
+			continue
+		}
+		t.add(name, kind)
+		if e := s.save(t); e != nil {
+			return e
+		}
+		return nil
+	}
+	return notFound("thing")
+}
+
 // RemoveThing deletes a Thing.
 func (s *Server) RemoveThing(name string) error {
 	s.mu.Lock()

@@ -132,6 +132,34 @@ func thing(t *iot.ArduinoThing) Thing {
 	return out
 }
 
+// CreateThing makes a Thing in a time zone: one request. After [ErrNoAnswer] it may be there; a listing tells.
+func (c *Client) CreateThing(ctx context.Context, name, zone string) (made Thing, err error) {
+	err = c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
+		t, resp, err := c.api.ThingsV2API.ThingsV2Create(ctx).ThingCreate(iot.ThingCreate{Name: &name, Timezone: &zone}).Execute()
+		if err == nil {
+			made = thing(t)
+		}
+		return resp, err
+	})
+	if err != nil {
+		return made, fmt.Errorf("making the Thing %s: %w", name, err)
+	}
+	return made, nil
+}
+
+// CreateVariable gives a Thing a variable that the cloud and the device may both write: one request.
+func (c *Client) CreateVariable(ctx context.Context, thingID string, v rooms.Variable) error {
+	body := iot.Property{Name: v.Name, VariableName: &v.Name, Type: v.Type(), Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE"}
+	err := c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
+		_, resp, err := c.api.PropertiesV2API.PropertiesV2Create(ctx, thingID).Property(body).Execute()
+		return resp, err
+	})
+	if err != nil {
+		return fmt.Errorf("making the variable %s: %w", v.Name, err)
+	}
+	return nil
+}
+
 // Publish sends one value to a Thing's property: one request. Of calls that wait for the account's limit, the lowest rank goes first.
 func (c *Client) Publish(ctx context.Context, rank int, thingID, propertyID string, value any) error {
 	err := c.call(ctx, rank, func(ctx context.Context) (*http.Response, error) {
