@@ -147,7 +147,7 @@ func roomsCommand() *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ROOM", "DATA AGE", "WATCH UNTIL", "LAST PUSH", "LAST PUBLISH", "FAULT")
 				for _, r := range list {
-					row(t, r.Room, cmp.Or(r.DataAge, "unread"), when(r.WatchExpires), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+					row(t, r.Room, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, when(r.WatchExpires)), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
 				}
 			})
 		},

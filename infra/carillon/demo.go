@@ -67,6 +67,9 @@ func openDemo(s *officeBridge) (*demo, error) {
 // configure writes the sample config.json, at each start because the address may be another.
 func (d *demo) configure(s *officeBridge) error {
 	settings := rooms.Settings{ClientID: demoClient, ClientSecret: demoSecret, OrganizationID: demoOrg, WatchURL: s.url}
+	if s.firewalled {
+		settings.WatchURL = ""
+	}
 	type room = map[string]string
 	var list []room
 	for _, name := range roomNames(s.size) {

@@ -167,11 +167,11 @@ func (e *examination) addCredentials() (account string) {
 }
 
 func (e *examination) addAddress() {
-	const check, do = "gcal_watch_function_url", "Set the public https address of the webhook; without it changes come with the hourly refresh only."
+	const check, do = "gcal_watch_function_url", "Set the public https address of the webhook, and changes come at once."
 	u, err := url.Parse(e.settings.WatchURL)
 	switch {
 	case e.settings.WatchURL == "":
-		e.add(check, stateWarning, "not set", do)
+		e.add(check, stateWarning, "not set: calendars are polled "+every(e.settings.PollInterval()), do)
 	case e.simulated:
 		e.add(check, stateOK, e.settings.WebhookURL(), "")
 	case err != nil || u.Scheme != "https" || u.Host == "":

@@ -76,6 +76,7 @@ type roomStatus struct {
 	LastPush     time.Time `json:"last_push,omitzero"`
 	LastPublish  time.Time `json:"last_publish,omitzero"`
 	WatchExpires time.Time `json:"watch_expires,omitzero"`
+	Polled       string    `json:"polled,omitempty"` // how often, where there is no watch
 	NextChange   string    `json:"next_change,omitempty"`
 	Faults       []string  `json:"faults"`
 }
@@ -94,6 +95,9 @@ func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error
 		status, err := b.roomStatus(r.Context(), room.Name)
 		if err != nil {
 			return err
+		}
+		if settings.Polls() {
+			status.Polled = every(settings.PollInterval())
 		}
 		list = append(list, status)
 	}

@@ -104,6 +104,7 @@ func (b *officeBridge) jobs() []local.Job {
 		{Schedule: rooms.TickSchedule, Topic: rooms.TopicTick, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}},
 		{Schedule: rooms.RefreshSchedule, Topic: rooms.TopicRefresh},
 		{Schedule: rooms.WatchSchedule, Topic: rooms.TopicWatch},
+		{Schedule: rooms.PollSchedule, Topic: rooms.TopicRefresh, Message: messages.Message{Attributes: map[string]string{"kind": rooms.KindPoll}}}, // in the cloud there is always an address
 	}
 }
 
@@ -158,9 +159,20 @@ func (b *officeBridge) waiting(ctx context.Context) ([]string, error) {
 	return waiting, nil
 }
 
+// every is an interval of whole minutes in words.
+func every(d time.Duration) string {
+	if d == time.Minute {
+		return "every minute"
+	}
+	return fmt.Sprintf("every %d minutes", int(d.Minutes()))
+}
+
 func (b *officeBridge) announce(w io.Writer) {
 	if b.demo == nil {
 		fmt.Fprintf(w, "  rooms         %s/webhook /start_watching /meetings\n", b.url)
+		if settings, err := b.settings.Get(b.ctx); err == nil && settings.Polls() {
+			fmt.Fprintf(w, "                no gcal_watch_function_url, so Google cannot tell of changes: calendars are polled %s\n", every(settings.PollInterval()))
+		}
 		return
 	}
 	fmt.Fprintf(w, "  a display asks       %s/meetings?client_id=%s&room_name=blue_room  (bearer %s)\n", b.url, demoClient, demoSecret)

@@ -36,7 +36,12 @@ const (
 	TickSchedule    = "* * * * *"
 	RefreshSchedule = "7 * * * *"
 	WatchSchedule   = "23 */6 * * *"
+	// PollSchedule is where Google cannot reach us; see [Settings.PollDue].
+	PollSchedule = "* * * * *"
 )
+
+// KindPoll is the kind attribute of the [TopicRefresh] message that lists the rooms where Google cannot tell of changes.
+const KindPoll = "poll"
 
 // KindReconcile is the kind attribute of the [TopicDue] message that compares every Thing with what it should show.
 const KindReconcile = "reconcile"
@@ -59,6 +64,7 @@ type Settings struct {
 	OrganizationID    string         `json:"iot_organization_id"`
 	RequestsPerSecond int            `json:"iot_requests_per_second"`
 	WatchURL          string         `json:"gcal_watch_function_url"`
+	PollMinutes       int            `json:"gcal_poll_minutes"`
 	TimeZone          string         `json:"time_zone"`
 	Locale            string         `json:"locale"`
 	Rooms             []RoomSettings `json:"rooms"`
@@ -113,6 +119,22 @@ func (s *Settings) Limit() int {
 // WebhookURL is where Google sends its messages.
 func (s *Settings) WebhookURL() string {
 	return strings.TrimSuffix(strings.TrimRight(s.WatchURL, "/"), "/webhook") + "/webhook"
+}
+
+// Polls reports whether Google has no address to tell of changes at, as behind a firewall: calendars are asked instead.
+func (s *Settings) Polls() bool { return s.WatchURL == "" }
+
+// pollsPerMinute is how many calendars are asked in a minute: a third of Google's 600 requests/min/user, which bookings and the hourly refresh need too.
+const pollsPerMinute = 200
+
+// PollInterval is how often each calendar is asked: whole minutes, and no more often than all rooms may be.
+func (s *Settings) PollInterval() time.Duration {
+	return time.Duration(max(s.PollMinutes, 1, (len(s.Rooms)+pollsPerMinute-1)/pollsPerMinute)) * time.Minute
+}
+
+// PollDue reports whether the calendars are asked in the minute of an instant.
+func (s *Settings) PollDue(at time.Time) bool {
+	return s.Polls() && at.Unix()/60%int64(s.PollInterval().Minutes()) == 0
 }
 
 // Room returns a room by name. zones are tried in turn when the settings name none: the calendar's, then the Thing's.

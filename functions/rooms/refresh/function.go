@@ -1,7 +1,7 @@
 // Package refresh lists rooms on schedule, because a small share of push messages never arrives.
 //
-// Trigger: push of roomcalendar_refresh: without a room (hourly), it hands all
-// rooms on to itself, paced below Google's quota; with a room, it lists that one.
+// Trigger: push of roomcalendar_refresh: without a room (hourly, and with kind=poll each
+// minute where Google cannot reach us), it hands all rooms on to itself, paced below Google's quota; with a room, it lists that one.
 // Reads: config.json, calendars, booking claims. Writes: a claim that a crash left.
 // Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room
 // one roomcalendar_due that asks rooms/status to compare all Things.
@@ -92,7 +92,11 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 		return err
 	}
 	if msg.RoomName == "" {
-		return f.all(ctx, settings, msg.After)
+		kind := d.Message.Attributes["kind"]
+		if kind == rooms.KindPoll && msg.After == "" && !settings.PollDue(d.Message.PublishTime) {
+			return nil
+		}
+		return f.all(ctx, settings, msg.After, kind)
 	}
 	room, ok := settings.Room(msg.RoomName)
 	if !ok {
@@ -101,8 +105,8 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	return f.one(ctx, room)
 }
 
-// all hands on the rooms after `after`, in the order of their names.
-func (f function) all(ctx context.Context, settings *rooms.Settings, after string) error {
+// all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a listing of the Arduino account.
+func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind string) error {
 	var names []string
 	for _, r := range settings.Rooms {
 		if r.Name > after {
@@ -112,7 +116,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after strin
 	slices.Sort(names)
 	for i, name := range names {
 		if i == perTurn {
-			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, nil)
+			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, map[string]string{"kind": kind})
 		}
 		if after != "" || i >= atOnce {
 			if err := gax.Sleep(ctx, jitter(pace)); err != nil {
@@ -122,6 +126,9 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after strin
 		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return err
 		}
+	}
+	if kind == rooms.KindPoll {
+		return nil
 	}
 	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
 }

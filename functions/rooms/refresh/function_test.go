@@ -239,3 +239,89 @@ func TestClaimOfACrash(t *testing.T) {
 		})
 	}
 }
+
+// pollAt is the poll of an instant; after is of one that goes on.
+func pollAt(h http.Handler, at time.Time, after string) int {
+	data, _ := json.Marshal(rooms.RoomMessage{After: after})
+	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: at, Message: messages.Message{Data: data, Attributes: map[string]string{"kind": rooms.KindPoll}}}})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
+	return w.Code
+}
+
+// TestPolledWithoutAnAddress: where Google cannot tell of changes, every room is listed in the minutes that the settings name, and Things are not compared.
+func TestPolledWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		settings string
+		minutes  map[int]int // minute: rooms listed
+	}{
+		"each_minute":       {``, map[int]int{0: 2, 1: 2, 7: 2}},
+		"every_third":       {`"gcal_poll_minutes":3,`, map[int]int{0: 2, 1: 0, 2: 0, 3: 2, 59: 0}},
+		"with_an_address":   {`"gcal_watch_function_url":"https://rooms.example.com",`, map[int]int{0: 0, 1: 0}},
+		"with_no_such_text": {`"gcal_watch_function_url":"",`, map[int]int{0: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			data := `{"iot_client_id":"i","iot_client_secret":"s",` + test.settings + `"rooms":[{"room_name":"a","gcal_calendar_id":"a"},{"room_name":"b","gcal_calendar_id":"b"}]}`
+			if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			settings, err := rooms.LoadSettings(local.Folder(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for minute, want := range test.minutes {
+				var s sent
+				h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
+				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), ""); code != http.StatusNoContent {
+					t.Errorf("answered %d", code)
+				}
+				if len(s.all) != want || slices.ContainsFunc(s.all, func(p published) bool { return p.topic != rooms.TopicRefresh }) {
+					t.Errorf("minute %d: published %+v, want %d rooms", minute, s.all, want)
+				}
+			}
+		})
+	}
+}
+
+// TestPollOfManyRooms: a poll that goes on remains one; more than 200 rooms are asked less often.
+func TestPollOfManyRooms(t *testing.T) {
+	t.Parallel()
+	list := make([]string, 0, 401)
+	for i := range 401 {
+		list = append(list, fmt.Sprintf(`{"room_name":"room%03d","gcal_calendar_id":"r%d@example.com"}`, i, i))
+	}
+	dir := t.TempDir()
+	data := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[` + strings.Join(list, ",") + `]}`
+	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(local.Folder(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := settings.Get(t.Context())
+	if err != nil || value.PollInterval() != 3*time.Minute {
+		t.Fatalf("interval of 401 rooms = %s, %v", value.PollInterval(), err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var s sent
+		h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
+		at := time.Unix(0, 0)
+		if code := pollAt(h, at.Add(time.Minute), ""); code != http.StatusNoContent || len(s.all) != 0 {
+			t.Errorf("a minute that is not due: %d, %d messages", code, len(s.all))
+		}
+		pollAt(h, at, "")
+		last := s.all[len(s.all)-1]
+		if len(s.all) != 121 || last.kind != rooms.KindPoll || !strings.Contains(string(last.data), "room119") {
+			t.Fatalf("%d messages, then %+v", len(s.all), last)
+		}
+		s.all = nil
+		pollAt(h, at.Add(time.Minute), "room119") // by then the minute is another
+		if len(s.all) != 121 {
+			t.Errorf("going on: %d messages", len(s.all))
+		}
+	})
+}

@@ -1,7 +1,7 @@
 // Package watch keeps one push channel open on every room's calendar.
 //
 // Trigger: push of roomcalendar_watch: without a room (every 6 hours), it hands
-// all rooms on to itself; with a room, it opens, renews or ends that room's channel.
+// all rooms on to itself; with a room, it opens, renews or ends that room's channel. Without a public address there are none.
 // Reads: config.json. Writes: <room_name>.json in the watch bucket, alone.
 // Publishes: roomcalendar_watch. Caller: its invoker account only.
 // A repeat finds a healthy channel and does nothing; of two runs at once one goes on.
@@ -96,7 +96,7 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 		return f.all(ctx, settings)
 	}
 	room, ok := settings.Room(msg.RoomName)
-	if !ok {
+	if !ok || settings.Polls() {
 		return f.remove(ctx, msg.RoomName)
 	}
 	return f.keep(ctx, room, settings.WebhookURL())
@@ -106,7 +106,7 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 	names := map[string]bool{}
 	for _, r := range settings.Rooms {
-		names[r.Name] = true
+		names[r.Name] = !settings.Polls()
 	}
 	for info, err := range f.Watches.List(ctx, "") {
 		if err != nil {
@@ -116,7 +116,10 @@ func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 			names[name] = true
 		}
 	}
-	for name := range names {
+	for name, todo := range names {
+		if !todo {
+			continue
+		}
 		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -33,7 +34,9 @@ func (s *sent) Publish(_ context.Context, _ string, m messages.Message) error {
 type fixture struct {
 	t        *testing.T
 	handler  http.Handler
+	config   documents.Bucket
 	watches  documents.Bucket
+	calendar *googlecal.Client
 	now      time.Time
 	sent     sent
 	mu       sync.Mutex
@@ -76,18 +79,24 @@ func newFixture(t *testing.T) *fixture {
 	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(db.Bucket("config"))
-	if err != nil {
+	f.config, f.watches = db.Bucket("config"), db.Bucket("watches")
+	if f.calendar, err = googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: f.clock}); err != nil {
 		t.Fatal(err)
 	}
-	now := func() time.Time { return f.now }
-	cal, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.watches = db.Bucket("watches")
-	f.handler = watch.New(watch.Config{Settings: settings, Watches: f.watches, Calendar: cal, Publisher: &f.sent, Key: "key", Now: now})
+	f.open(t)
 	return f
+}
+
+func (f *fixture) clock() time.Time { return f.now }
+
+// open makes the function, which reads its settings with its first message.
+func (f *fixture) open(t *testing.T) {
+	t.Helper()
+	settings, err := rooms.LoadSettings(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.handler = watch.New(watch.Config{Settings: settings, Watches: f.watches, Calendar: f.calendar, Publisher: &f.sent, Key: "key", Now: f.clock})
 }
 
 func (f *fixture) run(room string) int {
@@ -261,4 +270,39 @@ func logged(t *testing.T, do func()) string {
 	defer slog.SetDefault(before)
 	do()
 	return said.String()
+}
+
+// TestNoChannelWithoutAnAddress: where the address has been taken out of the settings, channels end, and none is opened.
+func TestNoChannelWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.run("blue")
+	doc, err := f.config.Get(t.Context(), rooms.SettingsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := regexp.MustCompile(`"gcal_watch_function_url":"[^"]*",`).ReplaceAll(doc.Data, nil)
+	if _, err := f.config.Put(t.Context(), rooms.SettingsFile, doc.Generation, without, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.open(t) // another instance, which reads the settings
+	f.mu.Lock()
+	f.requests = nil
+	f.mu.Unlock()
+	f.sent.messages = nil
+	f.run("")
+	if len(f.sent.messages) != 1 || !strings.Contains(string(f.sent.messages[0].Data), "blue") {
+		t.Errorf("handed on %+v, want the room that has a channel", f.sent.messages)
+	}
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel != nil || !slices.Contains(f.asked(), "stop") {
+		t.Errorf("answered %d, record %+v", code, f.record("blue"))
+	}
+	f.run("lost")
+	if asked := f.asked(); slices.Contains(asked, "watch") {
+		t.Errorf("Google was asked for a channel: %v", asked)
+	}
+	f.sent.messages = nil
+	if f.run(""); len(f.sent.messages) != 0 {
+		t.Errorf("then there is nothing to do, but %+v", f.sent.messages)
+	}
 }
