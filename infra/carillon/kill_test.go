@@ -236,12 +236,18 @@ func killAtStart(t *testing.T, o *office, listen, kill string) {
 	}
 	process(t, dir, listen, "0 never")
 	o.eventually(soon, "the process is healthy", o.healthy)
-	o.eventually(2*soon, "every door is right", func() bool {
+	o.everyDoorIsRight(2 * soon)
+}
+
+// everyDoorIsRight waits until each room's Thing shows what its calendar says.
+func (o *office) everyDoorIsRight(limit time.Duration) {
+	o.t.Helper()
+	o.eventually(limit, "every door is right", func() bool {
 		things := o.things()
 		for _, room := range demoRooms {
-			_, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
+			code, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
 			for _, name := range []string{"busynow", "curevmtg", "curevtm", "nextevmtg", "nextevtm"} {
-				if fmt.Sprint(things[room][name]) != fmt.Sprint(want[name]) {
+				if code != http.StatusOK || fmt.Sprint(things[room][name]) != fmt.Sprint(want[name]) {
 					return false
 				}
 			}
@@ -284,18 +290,7 @@ func TestKill(t *testing.T) {
 	process(t, dir, listen, "")
 	o.eventually(30*time.Second, "the process answers", answers)
 	o.eventually(30*time.Second, "the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
-	for _, room := range demoRooms {
-		o.eventually(30*time.Second, room+" is right", func() bool {
-			code, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
-			shown := o.things()[room]
-			for _, name := range []string{"busynow", "curevmtg", "curevtm", "nextevmtg", "nextevtm"} {
-				if code != http.StatusOK || fmt.Sprint(shown[name]) != fmt.Sprint(want[name]) {
-					return false
-				}
-			}
-			return true
-		})
-	}
+	o.everyDoorIsRight(30 * time.Second)
 }
 
 func freeAddress(t *testing.T) string {

@@ -2,10 +2,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -22,9 +24,26 @@ func main() {
 	}
 }
 
+// release is set where a release is built.
+var release string
+
+// version is the release, or the commit that this was built of.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if release != "" || !ok {
+		return cmp.Or(release, "unknown")
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}
+
 func command() *cobra.Command {
-	root := &cobra.Command{Use: "carillon", Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand())
+	root := &cobra.Command{Use: "carillon", Version: version(), Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand())
 	return root
 }
 

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -54,7 +55,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	write.SetMaxOpenConns(1)
-	if _, err := write.ExecContext(ctx, tables); err != nil {
+	if err := prepare(ctx, write); err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("opening the database in %s: %w", dir, err)
 	}
@@ -65,6 +66,38 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(2 * runtime.NumCPU())
 	return &DB{write: write, read: read}, nil
+}
+
+// format is the form of the tables, kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
+const format = 1
+
+var errNewer = errors.New("it was written by a newer Carillon: install that version again, or restore a backup of before")
+
+func prepare(ctx context.Context, db *sql.DB) error {
+	var found int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+		return err
+	}
+	if found > format {
+		return errNewer
+	}
+	_, err := db.ExecContext(ctx, tables+fmt.Sprintf("PRAGMA user_version = %d;", format))
+	return err
+}
+
+// Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not kept waiting.
+func Snapshot(ctx context.Context, dir, file string) error {
+	name := filepath.Join(dir, "carillon.db")
+	if _, err := os.Stat(name); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", "file:"+name+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	return err
 }
 
 // Close closes the file.

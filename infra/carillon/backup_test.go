@@ -1,0 +1,250 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dump is all that a database holds, in a form that can be compared.
+func dump(t *testing.T, dir string) string {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, databaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var all strings.Builder
+	for table, columns := range map[string]string{
+		"documents": "bucket, name, generation, metadata, data", "deliveries": "id, subscription, data, attributes, attempt", "dead_letters": "id, subscription, data, reason",
+		"records": "owner, key, data", "settings": "name, value", "generations": "id, last",
+	} {
+		rows, err := db.Query("SELECT " + columns + " FROM " + table + " ORDER BY 1, 2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, _ := rows.Columns()
+		var lines []string
+		for rows.Next() {
+			values := make([]any, len(names))
+			for i := range values {
+				values[i] = new(sql.RawBytes)
+			}
+			if err := rows.Scan(values...); err != nil {
+				t.Fatal(err)
+			}
+			line := []string{table}
+			for _, v := range values {
+				line = append(line, string(*v.(*sql.RawBytes)))
+			}
+			lines = append(lines, strings.Join(line, "|"))
+		}
+		_ = rows.Close()
+		slices.Sort(lines)
+		fmt.Fprintln(&all, strings.Join(lines, "\n"))
+	}
+	lines := strings.Split(all.String(), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// ranUntil runs the sample office until do has returned, and has it stopped cleanly.
+func ranUntil(t *testing.T, dir string, do func(o *office)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := start(ctx, options{data: dir, speed: 1, listen: "127.0.0.1:0", only: []string{"rooms"}})
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	o := &office{t, s}
+	o.eventually(40*time.Second, "healthy", o.healthy)
+	do(o)
+	cancel()
+	if err := s.wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Backup, wipe, restore: the same state, and a system that goes on with it.
+func TestBackupWipeRestore(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	dir, config, file := filepath.Join(home, "data"), filepath.Join(home, "config"), filepath.Join(home, "carillon.backup")
+	ranUntil(t, dir, func(o *office) {
+		o.meet("quiet_room", "Before")
+		o.shows(5*time.Second, "quiet_room", "curevmtg", "Before")
+	})
+	old := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	archived := filepath.Join(dir, "exports", "paie.carillon", "archive", "été.csv")
+	if err := firstError(os.MkdirAll(filepath.Dir(archived), 0o750), os.WriteFile(archived, []byte("a;b\n"), 0o640), os.Chtimes(archived, old, old),
+		os.MkdirAll(config, 0o700), os.WriteFile(filepath.Join(config, "config.json"), []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(t, dir)
+	if out, err := run(t, "backup", file, "--data", dir, "--config", config); err != nil || !strings.Contains(out, "3 files") {
+		t.Fatalf("backup: %v\n%s", err, out)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the backup, which holds secrets, is %v, %v", info.Mode(), err)
+	}
+	if err := firstError(os.RemoveAll(dir), os.RemoveAll(config)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, "restore", file, "--data", dir, "--config", config); err != nil {
+		t.Fatalf("restore: %v\n%s", err, out)
+	}
+	if got := dump(t, dir); got != want {
+		t.Errorf("the state is another:\n%s\nwant\n%s", got[:min(len(got), 2000)], want[:min(len(want), 2000)])
+	}
+	info, err := os.Stat(archived)
+	if err != nil || !info.ModTime().Equal(old) || info.Mode().Perm() != 0o640 {
+		t.Errorf("the file in the archive: %v, %v", info, err)
+	}
+	if data, err := os.ReadFile(filepath.Join(config, "config.json")); err != nil || string(data) != "{}" {
+		t.Errorf("settings = %s, %v", data, err)
+	}
+	ranUntil(t, dir, func(o *office) {
+		if got := o.value("quiet_room", "curevmtg"); got != "Before" {
+			t.Errorf("the door shows %v", got)
+		}
+		o.meet("green_room", "After")
+	})
+}
+
+// A backup of a system that is at work is whole.
+func TestBackupWhileRunning(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	dir := filepath.Join(home, "data")
+	o := newOffice(t, dir, 1)
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				o.meet("quiet_room", fmt.Sprint("Meeting ", i))
+			}
+		}
+	}()
+	for i := range 5 {
+		file, to := filepath.Join(home, fmt.Sprint("backup", i)), filepath.Join(home, fmt.Sprint("restored", i))
+		if out, err := run(t, "backup", file, "--data", dir); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if out, err := run(t, "restore", file, "--data", to); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(to, databaseName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said string
+		if err := db.QueryRow("PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
+			t.Errorf("the database is %s, %v", said, err)
+		}
+		_ = db.Close()
+	}
+	close(stop)
+	<-done
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	dir, file := filepath.Join(home, "data"), filepath.Join(home, "backup")
+	ranUntil(t, dir, func(*office) {})
+	if _, err := run(t, "backup", file, "--data", dir); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := func(name string, kind byte) []byte {
+		var buf bytes.Buffer
+		zipped := gzip.NewWriter(&buf)
+		w := tar.NewWriter(zipped)
+		_ = w.WriteHeader(&tar.Header{Name: name, Typeflag: kind, Mode: 0o600, Linkname: "/etc/passwd"})
+		_, _ = w.Close(), zipped.Close()
+		return buf.Bytes()
+	}
+	for name, test := range map[string]struct {
+		content []byte
+		says    string
+	}{
+		"cut short":         {whole[:len(whole)/2], "no whole backup"},
+		"sum cut off":       {whole[:len(whole)-4], "no whole backup"},
+		"no backup":         {[]byte("hello"), "no whole backup"},
+		"leads outside":     {archive("data/../../evil", tar.TypeReg), "no whole backup"},
+		"is absolute":       {archive("/evil", tar.TypeReg), "no whole backup"},
+		"a link":            {archive("data/carillon.db", tar.TypeSymlink), "no whole backup"},
+		"without the state": {archive("data/other", tar.TypeReg), "no backup"},
+	} {
+		bad, to := filepath.Join(home, "bad"), filepath.Join(home, "to "+name)
+		if err := os.WriteFile(bad, test.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run(t, "restore", bad, "--data", to); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(to); err == nil {
+			t.Errorf("%s: something was restored", name)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(home, "..", "evil")); len(found) > 0 {
+		t.Error("a file was written outside")
+	}
+	if _, err := run(t, "restore", file, "--data", dir); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("over what is there: %v", err)
+	}
+	if _, err := run(t, "backup", filepath.Join(home, "b"), "--data", filepath.Join(home, "nothing")); err == nil || !strings.Contains(err.Error(), "no data folder") {
+		t.Errorf("backup of nothing: %v", err)
+	}
+	if _, err := run(t, "backup", filepath.Join(dir, "backup"), "--data", dir); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+		t.Errorf("backup into itself: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(home, ".carillon-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func firstError(list ...error) error {
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Data of a newer Carillon is left alone.
+func TestNewerDataIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ranUntil(t, dir, func(*office) {})
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, databaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+	if _, err := start(t.Context(), options{data: dir, speed: 1, listen: "127.0.0.1:0", only: []string{"rooms"}}); err == nil || !strings.Contains(err.Error(), "newer Carillon") {
+		t.Errorf("started: %v", err)
+	}
+}
