@@ -1,4 +1,4 @@
-.PHONY: run test test-deploy peers lint stage bench
+.PHONY: run test test-deploy peers lint stage release bench
 
 run: ## start everything on this machine, with a sample office
 	go run ./infra/carillon up
@@ -16,9 +16,13 @@ infra/sim/peers/node_modules/.package-lock.json: infra/sim/peers/package-lock.js
 
 lint: ## formatting and static checks
 	golangci-lint run ./...
+	actionlint
 
 stage: ## one source zip a function, in build/functions/
 	go run ./infra/stage
+
+release: ## VERSION=1.2.3: every platform's command, Debian packages, bill of materials, checksums
+	VERSION=$(VERSION) bash infra/package/release.sh
 
 bench: ## the figures of docs/performance.md
 	go run ./infra/bench
