@@ -29,7 +29,7 @@ func init() { functions.HTTP("CampusFeed", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	StateBucket string `env:"STATE_BUCKET,required"`
+	StateBucket string `env:"STATE_BUCKET,required"` // bucket of what the bridge keeps
 }
 
 func setup(ctx context.Context) (http.Handler, error) {

@@ -31,9 +31,9 @@ func init() { functions.HTTP("CampusSync", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket string `env:"CONFIG_BUCKET,required"`
-	StateBucket  string `env:"STATE_BUCKET,required"`
-	TopicPrefix  string `env:"TOPIC_PREFIX"`
+	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	StateBucket  string `env:"STATE_BUCKET,required"`  // bucket of what the bridge keeps
+	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
 }
 
 func setup(ctx context.Context) (http.Handler, error) {

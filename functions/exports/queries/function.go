@@ -36,7 +36,7 @@ func init() { functions.HTTP("ExportsQueries", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket string `env:"CONFIG_BUCKET,required"`
+	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
 }
 
 func setup(ctx context.Context) (http.Handler, error) {

@@ -38,10 +38,10 @@ func init() { functions.HTTP("ExportsTransfer", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket  string `env:"CONFIG_BUCKET,required"`
-	StateBucket   string `env:"STATE_BUCKET,required"`
-	ExportsBucket string `env:"EXPORTS_BUCKET,required"`
-	TopicPrefix   string `env:"TOPIC_PREFIX"`
+	ConfigBucket  string `env:"CONFIG_BUCKET,required"`  // bucket of the settings file
+	StateBucket   string `env:"STATE_BUCKET,required"`   // bucket of what the bridge keeps
+	ExportsBucket string `env:"EXPORTS_BUCKET,required"` // bucket that the importer reads
+	TopicPrefix   string `env:"TOPIC_PREFIX"`            // what every topic's name begins with
 }
 
 func setup(ctx context.Context) (http.Handler, error) {

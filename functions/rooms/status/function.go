@@ -30,10 +30,10 @@ func init() { functions.HTTP("RoomsStatus", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket string `env:"CONFIG_BUCKET,required"`
-	StateBucket  string `env:"STATE_BUCKET,required"`
-	TopicPrefix  string `env:"TOPIC_PREFIX"`
-	ArduinoURL   string `env:"ARDUINO_URL,default=https://api2.arduino.cc"`
+	ConfigBucket string `env:"CONFIG_BUCKET,required"`                      // bucket of the settings file
+	StateBucket  string `env:"STATE_BUCKET,required"`                       // bucket of what the bridge keeps
+	TopicPrefix  string `env:"TOPIC_PREFIX"`                                // what every topic's name begins with
+	ArduinoURL   string `env:"ARDUINO_URL,default=https://api2.arduino.cc"` // another Arduino IoT Cloud API's address, for tests
 }
 
 func setup(ctx context.Context) (http.Handler, error) {

@@ -32,10 +32,10 @@ func init() { functions.HTTP("RoomsWatch", web.Lazy(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket string `env:"CONFIG_BUCKET,required"`
-	WatchBucket  string `env:"WATCH_BUCKET,required"`
-	TopicPrefix  string `env:"TOPIC_PREFIX"`
-	Key          string `env:"WEBHOOK_KEY,required"`
+	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	WatchBucket  string `env:"WATCH_BUCKET,required"`  // bucket of the rooms' push channels
+	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
+	Key          string `env:"WEBHOOK_KEY,required"`   // signs channel tokens: any long random text
 	Calendar     googlecal.Environment
 }
 

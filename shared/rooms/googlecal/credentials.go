@@ -11,10 +11,8 @@ import (
 
 // Environment is what the environment of a function says of the calendar.
 type Environment struct {
-	// Account is a service account to act in the name of, where there is no key.
-	Account string `env:"CALENDAR_ACCOUNT"`
-	// URL is another Calendar API's, for tests.
-	URL string `env:"CALENDAR_URL"`
+	Account string `env:"CALENDAR_ACCOUNT"` // service account to act in the name of, where there is no calendar_credentials.json
+	URL     string `env:"CALENDAR_URL"`     // another Calendar API's address, for tests
 }
 
 // FromBucket returns a client with the service account's key beside config.json where there is one, else in the name of the environment's account,

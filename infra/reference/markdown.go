@@ -1,0 +1,195 @@
+package reference
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// settingsFiles are the settings files of the bridges and their schemas.
+var settingsFiles = []struct{ file, schema, page string }{
+	{"config.json", "shared/rooms/config.schema.json", "rooms.md"},
+	{"campus.json", "shared/campus/campus.schema.json", "campus.md"},
+	{"exports.json", "shared/exports/exports.schema.json", "exports.md"},
+}
+
+const intro = `# Configuration
+
+Everything that can be set. This page is made of the schemas, the functions' structs and Terraform's variables by
+` + "`go test ./infra/reference -update`" + `, and a test holds it to them.
+
+Any text in a settings file may be ` + "`env:NAME`" + `, the value of an environment variable, or ` + "`file:PATH`" + `, the contents of a file: a secret of Secret Manager in the
+cloud (` + "`terraform output secrets`" + ` prints the paths), a file that only the service reads on one machine. A key that is not listed is refused, with its place in the file.
+What is written while the system runs holds within a minute; what cannot be used is told in the log, and the last good settings stay.
+
+`
+
+// Markdown is docs/configuration.md for the module at root.
+func Markdown(root string) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString(intro)
+	for _, f := range settingsFiles {
+		data, err := os.ReadFile(filepath.Join(root, f.schema)) //nolint:gosec // a file of this repository
+		if err != nil {
+			return nil, err
+		}
+		var s schema
+		if err := json.Unmarshal(data, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.schema, err)
+		}
+		fmt.Fprintf(&out, "## `%s`\n\n[%s](%s) tells what it is for; its schema is [%s](../%s).\n\n| key | | values | |\n|---|---|---|---|\n", f.file, f.page, f.page, filepath.Base(f.schema), f.schema)
+		if err := s.rows(&out, ""); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.schema, err)
+		}
+		out.WriteString("\n")
+	}
+	if err := environments(&out, root); err != nil {
+		return nil, err
+	}
+	if err := terraform(&out, root); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// A schema is what we use of JSON Schema.
+type schema struct {
+	Type             string
+	Description      string
+	Enum             []any
+	Const            any
+	Minimum, Maximum *json.Number
+	Pattern          string
+	Required         []string
+	Properties       map[string]schema
+	Items            *schema
+}
+
+func (s schema) rows(out *bytes.Buffer, under string) error {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		p := s.Properties[name]
+		if name == "$schema" || name == "version" {
+			continue
+		}
+		required := ""
+		if slices.Contains(s.Required, name) {
+			required = "required"
+		}
+		inner := p.Items != nil && p.Items.Type == "object"
+		if p.Description == "" && p.Type != "object" && !inner {
+			return fmt.Errorf("%s%s has no description", under, name)
+		}
+		fmt.Fprintf(out, "| `%s%s` | %s | %s | %s |\n", under, name, required, p.values(), cell(p.Description))
+		next, path := p, under+name+"."
+		if inner {
+			next, path = *p.Items, under+name+"[]."
+		}
+		if err := next.rows(out, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values says which values a key takes.
+func (s schema) values() string {
+	switch {
+	case len(s.Enum) > 0:
+		list := make([]string, 0, len(s.Enum))
+		for _, v := range s.Enum {
+			list = append(list, fmt.Sprintf("`%v`", v))
+		}
+		return strings.Join(list, ", ")
+	case s.Minimum != nil && s.Maximum != nil:
+		return fmt.Sprintf("%s to %s", *s.Minimum, *s.Maximum)
+	case s.Type == "array" && s.Items != nil && s.Items.Type != "object":
+		return "list of " + s.Items.Type + "s"
+	case s.Type == "array":
+		return "list"
+	default:
+		return s.Type
+	}
+}
+
+// cell is text in a cell of a table.
+func cell(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "|", `\|`)
+}
+
+func environments(out *bytes.Buffer, root string) error {
+	names, err := Functions(root)
+	if err != nil {
+		return err
+	}
+	used, about := map[string][]string{}, map[string]Variable{}
+	for _, name := range names {
+		variables, err := Environment(root, "functions/"+name)
+		if err != nil {
+			return err
+		}
+		for _, v := range variables {
+			if v.Doc == "" {
+				return fmt.Errorf("functions/%s: %s has no comment", name, v.Name)
+			}
+			used[v.Name], about[v.Name] = append(used[v.Name], "`"+strings.ReplaceAll(name, "/", "-")+"`"), v
+		}
+	}
+	out.WriteString("## Environment of the functions\n\nTerraform sets it. A value may be `file:PATH`. On one machine there is no such thing: `carillon up --help` lists its options.\n\n| variable | | of | |\n|---|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		v := about[name]
+		required := ""
+		if v.Required {
+			required = "required"
+		}
+		doc := v.Doc
+		if v.Default != "" {
+			doc += "; default `" + v.Default + "`"
+		}
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", name, required, strings.Join(used[name], " "), cell(doc))
+	}
+	out.WriteString("\n")
+	return nil
+}
+
+// terraform lists the variables of the root module.
+func terraform(out *bytes.Buffer, root string) error {
+	name := filepath.Join(root, "terraform", "variables.tf")
+	src, err := os.ReadFile(name) //nolint:gosec // a file of this repository
+	if err != nil {
+		return err
+	}
+	parsed, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return diags
+	}
+	body, _ := parsed.Body.(*hclsyntax.Body)
+	out.WriteString("## `terraform.tfvars`\n\n| variable | | form | |\n|---|---|---|---|\n")
+	for _, b := range body.Blocks {
+		text := func(attr string) string {
+			a := b.Body.Attributes[attr]
+			if a == nil {
+				return ""
+			}
+			r := a.Expr.Range()
+			return strings.Join(strings.Fields(string(src[r.Start.Byte:r.End.Byte])), " ")
+		}
+		required := ""
+		if b.Body.Attributes["default"] == nil {
+			required = "required"
+		}
+		doc := strings.Trim(text("description"), `"`)
+		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != `""` {
+			doc += " Default `" + strings.Trim(d, `"`) + "`."
+		}
+		fmt.Fprintf(out, "| `%s` | %s | `%s` | %s |\n", b.Labels[0], required, text("type"), cell(doc))
+	}
+	return nil
+}

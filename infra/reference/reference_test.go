@@ -1,0 +1,55 @@
+package reference
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/configuration.md")
+
+// TestConfigurationIsCurrent: the page is what the code says.
+func TestConfigurationIsCurrent(t *testing.T) {
+	t.Parallel()
+	want, err := Markdown("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join("..", "..", "docs", "configuration.md")
+	if *update {
+		if err := os.WriteFile(page, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("docs/configuration.md is not current (%v); make it with: go test ./infra/reference -update", err)
+	}
+	for _, word := range []string{"`rooms[].gcal_calendar_id` | required", "`instances[].notify`", "`sources[].dossier_de_destination`", "`WEBHOOK_KEY_PREVIOUS`", "`CALENDAR_ACCOUNT`", "`alert_email`"} {
+		if !strings.Contains(string(want), word) {
+			t.Errorf("%s is missing", word)
+		}
+	}
+}
+
+func TestEnvironmentsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	dir := filepath.Join(root, "functions", "a", "b")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]string{
+		"no such type": "package b\n", "no tag": "package b\ntype Environment struct {\n\tName string\n}\n", "no Go": "package {",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "function.go"), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Environment(root, "functions/a/b"); err == nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
