@@ -10,7 +10,7 @@ output "config_buckets" {
 output "secrets" {
   description = "The secrets to fill, and how a settings file names each."
   value = merge(
-    { for name, secret in local.rooms_secrets : name => "file:/secrets/${secret.secret}/${name}" },
+    { for name, secret in local.rooms_secrets : name => "file:/secrets/${secret.secret}/${name}" if secret.secret != "webhook-key-previous" },
     merge([for name, school in var.campus : { for secret in school.secrets : "${name}-campus-${secret}" => "file:/secrets/${secret}/${name}-campus-${secret}" }]...),
     merge([for name, company in var.exports : { for secret in company.secrets : "${name}-exports-${secret}" => "file:/secrets/${secret}/${name}-exports-${secret}" }]...),
   )

@@ -3,10 +3,10 @@
 locals {
   offices = { for name, office in var.rooms : name => office if office.running }
 
-  # Every secret of every office: what signs the channels' tokens, and what config.json names.
+  # Every secret of every office: what signs the channels' tokens, the one before while it is changed, and what config.json names.
   rooms_secrets = merge([
     for name, office in var.rooms : {
-      for secret in concat(["webhook-key"], office.previous_webhook_key ? ["webhook-key-previous"] : [], office.secrets) :
+      for secret in concat(["webhook-key", "webhook-key-previous"], office.secrets) :
       "${name}-rooms-${secret}" => { office = name, secret = secret }
     }
   ]...)

@@ -171,8 +171,10 @@ func restore(file, data, config string) (left bool, err error) {
 			return false, fmt.Errorf("%s is not empty: move it away first, or name another folder", dir)
 		}
 	}
-	// Beside the data folder, so that it comes into being whole.
-	scratch, err := os.MkdirTemp(filepath.Dir(filepath.Clean(data)), ".carillon-restore")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return false, err
+	}
+	scratch, err := os.MkdirTemp(data, ".carillon-restore") // the one place that the service's account may write to
 	if err != nil {
 		return false, err
 	}
@@ -193,10 +195,24 @@ func restore(file, data, config string) (left bool, err error) {
 			return false, err
 		}
 	}
-	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty one
-		return false, err
+	return has && config == "", moveUp(filepath.Join(scratch, dataFolder), data)
+}
+
+// moveUp moves what is in a folder into another one, the database last: where it is, everything is.
+func moveUp(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
 	}
-	return has && config == "", errors.Join(os.Chmod(filepath.Join(scratch, dataFolder), 0o700), os.Rename(filepath.Join(scratch, dataFolder), data)) //nolint:gosec // a folder
+	for _, entry := range entries {
+		if entry.Name() == databaseName {
+			continue
+		}
+		if err := os.Rename(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Rename(filepath.Join(from, databaseName), filepath.Join(to, databaseName))
 }
 
 func unpack(file, dir string) error {
