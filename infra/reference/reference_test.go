@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,4 +53,33 @@ func TestEnvironmentsThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// TestFrenchPagesHaveTheSameCommands: what is typed is the same in both languages.
+func TestFrenchPagesHaveTheSameCommands(t *testing.T) {
+	t.Parallel()
+	for english, french := range map[string]string{"README.md": "README.fr.md", "docs/deploy.md": "docs/deploy.fr.md"} {
+		want, got := typed(t, english), typed(t, french)
+		if len(want) < 3 || !slices.Equal(got, want) {
+			t.Errorf("%s has other commands than %s:\n%s\nwant\n%s", french, english, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// typed are the lines of a page that stand in its blocks of code.
+func typed(t *testing.T, page string) (lines []string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fenced := false
+	for line := range strings.Lines(string(data)) {
+		fence := strings.HasPrefix(line, "```")
+		if fence || fenced || strings.HasPrefix(line, "    ") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		fenced = fenced != fence
+	}
+	return lines
 }
