@@ -53,7 +53,7 @@ func TestUpgrade(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), program, "--version").Output(); err != nil || !strings.Contains(string(out), "1.1.0") {
 		t.Errorf("version = %s, %v", out, err)
 	}
-	up()
+	after := up()
 	o.everyDoorIsRight(60 * time.Second)
 	for id, room := range acknowledged {
 		if code, _ := o.call(http.MethodGet, o.events(room, "/"+id), "x", nil); code != http.StatusOK {
@@ -66,6 +66,24 @@ func TestUpgrade(t *testing.T) {
 	if got := o.lessons(); got != lessons {
 		t.Errorf("%d lessons are in the calendars, before there were %d", got, lessons)
 	}
+	if peak := highWater(t, after.Process.Pid); peak > 150 {
+		t.Errorf("it held %d MiB; a small machine has 150 for it", peak)
+	}
+}
+
+// highWater is the most memory that a process has held, in MiB.
+func highWater(t *testing.T, pid int) int {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skipf("no /proc here: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib / 1024
 }
 
 // lessons is how many lessons of the coming days the students' calendars have.

@@ -178,7 +178,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 }
 
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the run may have no time left
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 25*time.Second) // the run may have no time left
 	defer cancel()
 	_, err := documents.Update(ctx, w.f.State, campus.RefusalsName, func(r *campus.Refusals) (map[string]string, error) { return nil, change(r) })
 	return err
