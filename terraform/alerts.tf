@@ -14,9 +14,9 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
-  # By metric: the function, what it logs each time that it got on, and two periods.
+  # By metric: the function, what it logs each time that it got on, and two periods; ticks have five, because lines may be minutes late.
   progress = merge(
-    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "120s" } },
+    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "300s" } },
     { for name in keys(local.offices) : "${name}-rooms-refresh" => { function = module.rooms_refresh[name].name, message = "room listed", silence = "7200s" } },
     { for name in keys(local.offices) : "${name}-rooms-watch" => { function = module.rooms_watch[name].name, message = "watches looked at", silence = "43200s" } },
     # Runs are hourly, but not at night: the two periods are those of a morning.
@@ -24,10 +24,11 @@ locals {
     { for name in keys(local.companies) : "${name}-exports-transfer" => { function = module.exports_transfer[name].name, message = "exports run done", silence = "7200s" } },
   )
 
+  # What the subscriptions' names of each bridge begin with.
   dead_letters = concat(
-    [for name in keys(local.offices) : module.rooms_dead_letters[name].subscription],
-    [for name in keys(local.schools) : module.campus_dead_letters[name].subscription],
-    [for name in keys(local.companies) : module.exports_dead_letters[name].subscription],
+    [for name in keys(local.offices) : "${name}-rooms"],
+    [for name in keys(local.schools) : "${name}-campus"],
+    [for name in keys(local.companies) : "${name}-exports"],
   )
 }
 
@@ -55,7 +56,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   conditions {
     display_name = "a dead letter has come"
     condition_threshold {
-      filter          = "metric.type=\"pubsub.googleapis.com/topic/send_request_count\" AND resource.type=\"pubsub_topic\" AND resource.labels.topic_id=\"${each.key}\""
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/dead_letter_message_count\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=starts_with(\"${each.key}-\")"
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"

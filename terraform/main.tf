@@ -15,7 +15,7 @@ locals {
     region       = var.region
     source       = google_storage_bucket.source.name
     functions    = { for name, staged in local.staged : name => { object = google_storage_bucket_object.source[name].name, entry_point = staged.entry_point } }
-    build        = google_service_account.build.id
+    build        = terraform_data.builder.output
     repository   = google_artifact_registry_repository.functions.id
     pubsub_agent = local.pubsub_agent
     operators    = var.operators
@@ -51,6 +51,17 @@ resource "google_service_account" "build" {
   display_name = "Builds functions"
 
   depends_on = [google_project_service.this]
+}
+
+# The builder as functions know it: with its rights.
+resource "terraform_data" "builder" {
+  input = google_service_account.build.id
+
+  depends_on = [
+    google_project_iam_member.build_logs,
+    google_storage_bucket_iam_member.build_reads_source,
+    google_artifact_registry_repository_iam_member.build_writes_images,
+  ]
 }
 
 resource "google_project_iam_member" "build_logs" {

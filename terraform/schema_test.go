@@ -34,6 +34,7 @@ var notInSchema = map[string][]string{
 	"google_artifact_registry_repository_iam_member": {"repository", "role", "member"},
 	"google_monitoring_notification_channel":         {"type"},
 	"google_service_account_iam_member":              {"service_account_id", "role", "member"},
+	"terraform_data":                                 {"input"},
 }
 
 // Every argument and block of every resource is known to the provider, has its type, and none that must be there is missing.
