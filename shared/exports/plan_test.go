@@ -33,6 +33,7 @@ func TestPlan(t *testing.T) {
 		"bad_name":            {blobs: []exports.Blob{blob("../a"), blob("b")}, want: "../a fail, b take"},
 		"collision":           {blobs: []exports.Blob{blob("x/a"), blob("y/a"), blob("z/A"), blob("b")}, src: exports.Source{Flatten: true}, want: "b take, x/a fail, y/a fail, z/A fail"},
 		"stored":              {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), want: "a delete"},
+		"stored_in_this_run":  {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Second)), want: "a delete"},
 		"deleted_and_there":   {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateDeleted, old), want: "a delete"},
 		"another_version":     {blobs: []exports.Blob{{Name: "a", ETag: "2", Modified: old}}, known: known("a", exports.StateStored, old), want: "a take"},
 		"begun":               {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStaged, old), want: "a resume"},
