@@ -99,7 +99,7 @@ func TestBuilder(t *testing.T) {
 // The services of Google Cloud that what is planned, and the functions, call.
 func TestServicesAreEnabled(t *testing.T) {
 	t.Parallel()
-	enabled := []string{}
+	enabled := make([]string, 0, 16)
 	for _, r := range of(plan(t, everything()), "google_project_service") {
 		enabled = append(enabled, strings.TrimSuffix(r.String("service"), ".googleapis.com"))
 	}
@@ -159,5 +159,58 @@ func TestBounds(t *testing.T) {
 	}
 	if channels := of(p, "google_monitoring_notification_channel"); len(channels) != 1 || channels[0].Strings("labels")["email_address"] != "office@example.com" {
 		t.Error("nobody gets the alerts")
+	}
+}
+
+// Without operators, what is not public is reached from inside the project alone.
+func TestIngress(t *testing.T) {
+	t.Parallel()
+	variables := everything()
+	with := plan(t, variables)
+	delete(variables, "operators")
+	without := plan(t, variables)
+	for _, name := range functionNames(t) {
+		want := "ALLOW_INTERNAL_ONLY"
+		if slices.Contains(public, name) {
+			want = "ALLOW_ALL"
+		}
+		if got := one(t, without, "google_cloudfunctions2_function", deployed(name)).In("service_config").String("ingress_settings"); got != want {
+			t.Errorf("%s lets in %s, want %s", name, got, want)
+		}
+		if got := one(t, with, "google_cloudfunctions2_function", deployed(name)).In("service_config").String("ingress_settings"); got != "ALLOW_ALL" {
+			t.Errorf("operators reach %s by %s", name, got)
+		}
+	}
+}
+
+// An alert's filter names a metric of ours that is there, or Pub/Sub's own.
+func TestAlertsKnowTheirMetric(t *testing.T) {
+	t.Parallel()
+	p := plan(t, everything())
+	ours := map[string]int{}
+	for _, r := range of(p, "google_logging_metric") {
+		ours["logging.googleapis.com/user/"+r.String("name")] = 0
+	}
+	dead := 0
+	for _, r := range of(p, "google_monitoring_alert_policy") {
+		conditions := r.In("conditions")
+		filter := conditions.In("condition_absent").String("filter") + conditions.In("condition_threshold").String("filter")
+		_, rest, _ := strings.Cut(filter, `metric.type="`)
+		metric, _, _ := strings.Cut(rest, `"`)
+		if _, known := ours[metric]; known {
+			ours[metric]++
+		} else if metric == "pubsub.googleapis.com/subscription/dead_letter_message_count" {
+			dead++
+		} else {
+			t.Errorf("%s waits for the metric %q", r.Address, metric)
+		}
+	}
+	for metric, alerts := range ours {
+		if alerts != 1 {
+			t.Errorf("%s has %d alerts", metric, alerts)
+		}
+	}
+	if dead != 4 {
+		t.Errorf("%d alerts for dead letters", dead)
 	}
 }
