@@ -118,6 +118,7 @@ func checkBlock(t *testing.T, where string, b tfplan.Block, schema schemaBlock) 
 func TestChecksCanFail(t *testing.T) {
 	t.Parallel()
 	variables := everything()
+	const account = "resource \"google_service_account\" \"a\" {\n  account_id = \"a\"\n}\n"
 	for name, broken := range map[string]string{
 		"undeclared variable":  `output "x" { value = var.nothing }`,
 		"undeclared local":     `output "x" { value = local.nothing }`,
@@ -129,6 +130,9 @@ func TestChecksCanFail(t *testing.T) {
 		"wrong type":           "module \"m\" {\n  source = \"./inner\"\n  name = [1]\n}",
 		"for_each over a list": "resource \"google_pubsub_topic\" \"t\" {\n  for_each = [\"a\"]\n  name = each.key\n}",
 		"circle":               "locals {\n  a = local.b\n  b = local.a\n}",
+		"circle of order":      "resource \"google_pubsub_topic\" \"a\" {\n  name = \"a\"\n  depends_on = [google_pubsub_topic.b]\n}\nresource \"google_pubsub_topic\" \"b\" {\n  name = google_pubsub_topic.a.name\n}",
+		"for_each too early":   account + "resource \"google_pubsub_topic\" \"t\" {\n  for_each = toset([\"for-${google_service_account.a.email}\"])\n  name = each.key\n}",
+		"count too early":      account + "resource \"google_pubsub_topic\" \"t\" {\n  count = google_service_account.a.email == \"\" ? 0 : 1\n  name = \"t\"\n}",
 		"declared twice":       "locals {\n  a = 1\n}\nlocals {\n  a = 2\n}",
 	} {
 		dir := t.TempDir()

@@ -14,17 +14,20 @@ import (
 func computed(kind string, object map[string]cty.Value) {
 	text := func(name string) string {
 		if v, ok := object[name]; ok && !v.IsNull() && v.Type() == cty.String {
+			v, _ = v.Unmark()
 			return v.AsString()
 		}
 		return ""
 	}
-	set := func(name, format string, args ...any) { object[name] = cty.StringVal(fmt.Sprintf(format, args...)) }
+	set := func(name, format string, args ...any) {
+		object[name] = cty.StringVal(fmt.Sprintf(format, args...)).Mark(late{})
+	}
 	project := text("project")
 	switch kind {
 	case "terraform_data":
-		object["output"] = object["input"]
+		object["output"] = object["input"].Mark(late{})
 	case "google_project":
-		set("number", "1234567890")
+		object["number"] = cty.StringVal("1234567890") // a data source: read when Terraform plans
 	case "google_service_account":
 		email := text("account_id") + "@" + project + ".iam.gserviceaccount.com"
 		set("email", "%s", email)
@@ -52,7 +55,7 @@ func addURI(object map[string]cty.Value, uri string) {
 		return
 	}
 	inner := service.Index(cty.NumberIntVal(0)).AsValueMap()
-	inner["uri"] = cty.StringVal(uri)
+	inner["uri"] = cty.StringVal(uri).Mark(late{})
 	object["service_config"] = cty.TupleVal([]cty.Value{cty.ObjectVal(inner)})
 }
 

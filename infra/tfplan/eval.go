@@ -158,7 +158,11 @@ var (
 func (m *module) each(b *hclsyntax.Block, instance func(suffix string, extra map[string]cty.Value) (cty.Value, error)) (cty.Value, error) {
 	if attr := b.Body.Attributes["depends_on"]; attr != nil {
 		for _, t := range attr.Expr.Variables() {
-			if _, err := m.target(t); err != nil {
+			key, err := m.target(t)
+			if err != nil {
+				return cty.NilVal, err
+			}
+			if _, err := m.need(key); err != nil {
 				return cty.NilVal, err
 			}
 		}
@@ -167,6 +171,9 @@ func (m *module) each(b *hclsyntax.Block, instance func(suffix string, extra map
 		n, err := m.eval(attr.Expr, nil)
 		if err != nil {
 			return cty.NilVal, err
+		}
+		if n.IsMarked() {
+			return cty.NilVal, at(attr.SrcRange, "count %w", errLate)
 		}
 		times, _ := n.AsBigFloat().Int64()
 		list := make([]cty.Value, times)
@@ -190,6 +197,9 @@ func (m *module) each(b *hclsyntax.Block, instance func(suffix string, extra map
 }
 
 func (m *module) forEach(attr *hclsyntax.Attribute, over cty.Value, instance func(string, map[string]cty.Value) (cty.Value, error)) (cty.Value, error) {
+	if over.IsMarked() {
+		return cty.NilVal, at(attr.SrcRange, "for_each %w", errLate)
+	}
 	if !over.CanIterateElements() || over.Type().IsTupleType() || over.Type().IsListType() {
 		return cty.NilVal, at(attr.SrcRange, "for_each takes a map or a set of strings, not %s", over.Type().FriendlyName())
 	}
@@ -216,7 +226,7 @@ func (m *module) instance(b *hclsyntax.Block, address string, extra map[string]c
 		return cty.NilVal, err
 	}
 	if b.Type == "resource" {
-		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), block})
+		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), block.unmarked()})
 	}
 	object := block.value()
 	computed(b.Labels[0], object)
@@ -266,6 +276,7 @@ func (m *module) dynamic(b *hclsyntax.Block, extra map[string]cty.Value) ([]Bloc
 		return nil, err
 	}
 	var list []Block
+	over, _ = over.Unmark() // Terraform plans such blocks as not known yet
 	for key, value := range over.Elements() {
 		inner := maps.Clone(extra)
 		if inner == nil {
@@ -280,6 +291,11 @@ func (m *module) dynamic(b *hclsyntax.Block, extra map[string]cty.Value) ([]Bloc
 	}
 	return list, nil
 }
+
+// late marks a value that the cloud gives: Terraform has it when it applies, not when it plans.
+type late struct{}
+
+var errLate = errors.New("needs what is known after the apply only")
 
 var errSource = errors.New("modules are folders of this repository")
 

@@ -82,6 +82,20 @@ func (b Block) In(kind string) Block {
 	return Block{}
 }
 
+// unmarked is the block as a test reads it.
+func (b Block) unmarked() Block {
+	plain := Block{Args: map[string]cty.Value{}, Blocks: map[string][]Block{}}
+	for name, v := range b.Args {
+		plain.Args[name], _ = v.UnmarkDeep()
+	}
+	for kind, list := range b.Blocks {
+		for _, inner := range list {
+			plain.Blocks[kind] = append(plain.Blocks[kind], inner.unmarked())
+		}
+	}
+	return plain
+}
+
 // value is the block as an expression sees it.
 func (b Block) value() map[string]cty.Value {
 	all := maps.Clone(b.Args)
@@ -110,6 +124,9 @@ func Load(dir string, variables map[string]cty.Value, read func(name string) ([]
 	}
 	if p.Outputs, err = m.all(); err != nil {
 		return nil, err
+	}
+	for name, v := range p.Outputs {
+		p.Outputs[name], _ = v.UnmarkDeep()
 	}
 	return p, nil
 }
