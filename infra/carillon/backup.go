@@ -30,7 +30,7 @@ const (
 )
 
 // notKept are files of the data folder that a running system makes anew, or that the snapshot stands for.
-var notKept = []string{databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", runFile}
+var notKept = []string{databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", runFile, lockFile}
 
 func backupCommand() *cobra.Command {
 	var data, config string

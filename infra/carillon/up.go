@@ -10,10 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -52,6 +55,9 @@ type system struct {
 	cleanup []func()
 }
 
+// lockFile, in the data folder, is held while a system runs there.
+const lockFile = "lock"
+
 // sample reports whether the outside systems are simulated.
 func (s *system) sample() bool { return s.folder == "" }
 
@@ -71,7 +77,16 @@ func (s *system) open() error {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return err
 	}
-	var err error
+	// Two would make every call to the outside twice. The lock goes with the process, also with one that is killed.
+	lock := flock.New(filepath.Join(s.data, lockFile))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("locking the data folder: %w", err)
+	}
+	if !locked {
+		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data", s.data)
+	}
+	s.cleanup = append(s.cleanup, func() { _ = lock.Unlock() })
 	if s.db, err = local.Open(s.ctx, s.data); err != nil {
 		return err
 	}

@@ -252,6 +252,9 @@ func TestStartAgainOnTheSameData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := start(t.Context(), options{listen: "127.0.0.1:0", data: dir, speed: 1, only: []string{"rooms"}}); err == nil || !strings.Contains(err.Error(), "another carillon runs with the data folder "+dir) {
+		t.Errorf("a second one on the same data: %v", err)
+	}
 	time.Sleep(time.Second) // in the middle of the first publishing
 	cancel()
 	if err := s.wait(); err != nil {
