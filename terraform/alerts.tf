@@ -14,14 +14,15 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
-  # By metric: the function, what it logs each time that it got on, and two periods; ticks have five, because lines may be minutes late.
+  # By metric: the function, what it logs each time that it got on, and two periods and a
+  # quarter of an hour, because Google may count lines ten minutes late.
   progress = merge(
-    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "300s" } },
-    { for name in keys(local.offices) : "${name}-rooms-refresh" => { function = module.rooms_refresh[name].name, message = "room listed", silence = "7200s" } },
-    { for name in keys(local.offices) : "${name}-rooms-watch" => { function = module.rooms_watch[name].name, message = "watches looked at", silence = "43200s" } },
+    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "900s" } },
+    { for name in keys(local.offices) : "${name}-rooms-refresh" => { function = module.rooms_refresh[name].name, message = "room listed", silence = "8100s" } },
+    { for name in keys(local.offices) : "${name}-rooms-watch" => { function = module.rooms_watch[name].name, message = "watches looked at", silence = "44100s" } },
     # Runs are hourly, but not at night: the two periods are those of a morning.
     { for name in keys(local.schools) : "${name}-campus-sync" => { function = module.campus_sync[name].name, message = "campus run done", silence = "50400s" } },
-    { for name in keys(local.companies) : "${name}-exports-transfer" => { function = module.exports_transfer[name].name, message = "exports run done", silence = "7200s" } },
+    { for name in keys(local.companies) : "${name}-exports-transfer" => { function = module.exports_transfer[name].name, message = "exports run done", silence = "8100s" } },
   )
 
   # What the subscriptions' names of each bridge begin with.
