@@ -73,6 +73,9 @@ func restoreCommand() *cobra.Command {
 
 // backup writes the archive to a file that is complete or not there.
 func backup(ctx context.Context, file, data, config string) (files int, err error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return 0, fmt.Errorf("%s is a folder: name a file in it", file)
+	}
 	if inside(file, data) || config != "" && inside(file, config) {
 		return 0, fmt.Errorf("%s lies in a folder that it would hold: write it elsewhere", file)
 	}
@@ -171,6 +174,12 @@ func restore(file, data, config string) (left bool, err error) {
 			return false, fmt.Errorf("%s is not empty: move it away first, or name another folder", dir)
 		}
 	}
+	if _, err := os.Stat(file); err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
+		defer os.Remove(data) // which works where nothing came into it
+	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return false, err
 	}
@@ -179,8 +188,10 @@ func restore(file, data, config string) (left bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(scratch)
-	if err := unpack(file, scratch); err != nil {
+	if err := unpack(file, scratch); errors.Is(err, errArchive) {
 		return false, fmt.Errorf("%s is no whole backup: %w", file, err)
+	} else if err != nil {
+		return false, fmt.Errorf("restoring %s: %w", file, err)
 	}
 	if _, err := os.Stat(filepath.Join(scratch, dataFolder, databaseName)); err != nil {
 		return false, fmt.Errorf("%s is no backup: it has no %s", file, dataFolder+databaseName)
@@ -215,6 +226,16 @@ func moveUp(from, to string) error {
 	return os.Rename(filepath.Join(from, databaseName), filepath.Join(to, databaseName))
 }
 
+// errArchive is a fault of the archive, not of the machine.
+var errArchive = errors.New("not readable to its end")
+
+func notWhole(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errArchive, err)
+}
+
 func unpack(file, dir string) error {
 	in, err := os.Open(file) //nolint:gosec // the caller's
 	if err != nil {
@@ -223,7 +244,7 @@ func unpack(file, dir string) error {
 	defer in.Close()
 	unzipped, err := gzip.NewReader(in)
 	if err != nil {
-		return err
+		return notWhole(err)
 	}
 	root, err := os.OpenRoot(dir) // names lead nowhere else
 	if err != nil {
@@ -234,13 +255,13 @@ func unpack(file, dir string) error {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			_, err = io.Copy(io.Discard, unzipped) //nolint:gosec // to the end, which has the sum; nothing is kept
-			return err
+			return notWhole(err)
 		}
 		if err != nil {
-			return err
+			return notWhole(err)
 		}
-		if header.Typeflag != tar.TypeReg || !strings.HasPrefix(header.Name, dataFolder) && !strings.HasPrefix(header.Name, configFolder) {
-			return fmt.Errorf("%q does not belong there", header.Name)
+		if header.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(header.Name)) || !strings.HasPrefix(header.Name, dataFolder) && !strings.HasPrefix(header.Name, configFolder) {
+			return fmt.Errorf("%w: %q does not belong there", errArchive, header.Name)
 		}
 		if err := unpackOne(root, header, archive); err != nil {
 			return err
@@ -258,6 +279,9 @@ func unpackOne(root *os.Root, header *tar.Header, in io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
+	if _, ours := errors.AsType[*fs.PathError](err); !ours {
+		err = notWhole(err)
+	}
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return err
 	}

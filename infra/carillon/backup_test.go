@@ -6,7 +6,9 @@ import (
 	"compress/gzip"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,8 +203,8 @@ func TestRestoreRefuses(t *testing.T) {
 		if _, err := run(t, "restore", bad, "--data", to); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if left, _ := os.ReadDir(to); len(left) > 0 {
-			t.Errorf("%s: something was restored: %v", name, left)
+		if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: something was made: %v", name, err)
 		}
 	}
 	if found, _ := filepath.Glob(filepath.Join(home, "..", "evil")); len(found) > 0 {
@@ -210,6 +212,12 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if _, err := run(t, "restore", file, "--data", dir); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("over what is there: %v", err)
+	}
+	if _, err := run(t, "restore", filepath.Join(home, "nothing"), "--data", filepath.Join(home, "new")); err == nil || strings.Contains(err.Error(), "no whole backup") {
+		t.Errorf("a file that is not there is called a bad backup: %v", err)
+	}
+	if _, err := run(t, "backup", home, "--data", dir); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("backup to a folder: %v", err)
 	}
 	if _, err := run(t, "backup", filepath.Join(home, "b"), "--data", filepath.Join(home, "nothing")); err == nil || !strings.Contains(err.Error(), "no data folder") {
 		t.Errorf("backup of nothing: %v", err)

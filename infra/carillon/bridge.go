@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,6 +71,8 @@ func chosen(ctx context.Context, asked []string, folder string) ([]string, error
 		files = append(files, b.file)
 		if _, err := local.Folder(folder).Get(ctx, b.file); err == nil {
 			names = append(names, b.name)
+		} else if !errors.Is(err, documents.ErrNotFound) {
+			return nil, fmt.Errorf("reading the settings: %w", err)
 		}
 	}
 	if len(names) == 0 {

@@ -260,6 +260,13 @@ func TestBridgesApart(t *testing.T) {
 	if _, err := start(options{folder: folder}); err == nil || !strings.Contains(err.Error(), "config.json, campus.json") {
 		t.Errorf("an empty folder: %v", err)
 	}
+	unreadable := t.TempDir()
+	if err := os.Mkdir(filepath.Join(unreadable, "config.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(options{folder: unreadable}); err == nil || !strings.Contains(err.Error(), "reading the settings") || strings.Contains(err.Error(), "none of") {
+		t.Errorf("settings that cannot be read: %v", err)
+	}
 	if _, err := start(options{only: []string{"kitchen"}}); err == nil || !strings.Contains(err.Error(), "rooms, campus") {
 		t.Errorf("an unknown bridge: %v", err)
 	}

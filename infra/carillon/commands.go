@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -62,6 +63,9 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 	if info.URL == "" || info.Key == "" {
 		var kept runInfo
 		data, err := os.ReadFile(filepath.Join(o.data, runFile))
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("the data folder %s may not be read by this account: run the command as the system's, as in `sudo -u carillon carillon …`", o.data)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
 		}

@@ -54,7 +54,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 	}
 	var found []finding
 	if slices.Contains(names, "rooms") {
-		found = append(found, examineOffice(ctx, dir, bucket)...)
+		found = append(found, examineOffice(ctx, bucket)...)
 	}
 	if slices.Contains(names, "campus") {
 		found = append(found, examineCampus(ctx, bucket)...)
@@ -65,7 +65,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 	return found
 }
 
-func examineOffice(ctx context.Context, dir string, bucket documents.Bucket) []finding {
+func examineOffice(ctx context.Context, bucket documents.Bucket) []finding {
 	settings, fault := readSettings(ctx, bucket)
 	if fault != nil {
 		return []finding{*fault}
@@ -74,10 +74,7 @@ func examineOffice(ctx context.Context, dir string, bucket documents.Bucket) []f
 	if doc, err := bucket.Get(ctx, rooms.CredentialsFile); err == nil {
 		e.credentials = doc.Data
 	}
-	var err error
-	if e.calendar, err = googlecal.FromBucket(ctx, bucket, googlecal.Environment{}, time.Now); err != nil {
-		e.add("credentials", stateMissing, "not usable", "Put a service account's JSON key as "+rooms.CredentialsFile+" into "+dir+".")
-	}
+	e.calendar, _ = googlecal.FromBucket(ctx, bucket, googlecal.Environment{}, time.Now) // addCredentials tells why not
 	return e.examine(ctx)
 }
 
@@ -155,6 +152,9 @@ func (e *examination) addCredentials() (account string) {
 	case e.simulated:
 		e.add("credentials", stateOK, "simulated Google: any bearer", "")
 		return "anybody"
+	case len(e.credentials) == 0 && e.calendar == nil:
+		e.add("credentials", stateMissing, "no "+rooms.CredentialsFile+", and this machine has no Google account of its own", "Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")
+		return "the service account"
 	case len(e.credentials) == 0:
 		e.add("credentials", stateWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used", "Put a service account's JSON key there unless this machine has an account of its own.")
 		return "the machine's own account"

@@ -138,8 +138,11 @@ func TestDoctorOfAFolder(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			var text strings.Builder
-			missing := false
+			missing, told := false, map[string]int{}
 			for _, f := range examineFolder(ctx, dir) {
+				if told[f.Check]++; told[f.Check] > 1 {
+					t.Errorf("%s is told twice", f.Check)
+				}
 				text.WriteString(f.State + " " + f.Check + " " + f.Found + " " + f.Do + "\n")
 				missing = missing || f.State == stateMissing
 			}

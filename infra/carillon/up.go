@@ -220,6 +220,9 @@ func (s *system) operatorListener() error {
 	if err := s.operatorPaths(mux, "http://"+listener.Addr().String()); err != nil {
 		return err
 	}
+	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+		slog.WarnContext(s.ctx, "the operators' address is not a loopback one: keep it from whoever must not see the dashboard", slog.String("address", addr.String()))
+	}
 	s.listenOn(listener, mux)
 	return nil
 }

@@ -204,6 +204,9 @@ func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]deli
 	return found, rows.Err()
 }
 
+// unrecorded is the pause before the next attempt where the outcome could not be written, as on a full disk.
+const unrecorded = 10 * time.Second
+
 // push makes one attempt and records its outcome.
 func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 	outcome := "expired"
@@ -213,6 +216,7 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 	if ctx.Err() != nil && outcome != "" {
 		return // we are stopping, which is not the message's fault
 	}
+	stopping := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	switch {
@@ -227,6 +231,10 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 	}
 	if err != nil {
 		slog.ErrorContext(ctx, "delivery not recorded, it will come again", slog.String("subscription", s.Name), slog.Any("error", err))
+		select {
+		case <-stopping:
+		case <-time.After(unrecorded):
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -105,7 +106,7 @@ func (d Folder) Create(_ context.Context, f exports.File) (Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a file: %w", withoutPath(err))
 	}
-	adopt(file, d.files)
+	adopt(name, d.files)
 	return &fileWriter{file: file, syncs: d.syncs}, nil
 }
 
@@ -263,6 +264,9 @@ func (d Folder) makeFolder(name string) error {
 	}
 	if err := os.Mkdir(name, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return full(fmt.Errorf("making a folder: %w", withoutPath(err)))
+	}
+	if strings.HasPrefix(name, d.files+string(filepath.Separator)) {
+		adopt(name, d.files)
 	}
 	return d.syncs.sync(parent)
 }

@@ -18,14 +18,14 @@ func rename(from, to string) error {
 	return err
 }
 
-// adopt gives a file the group of the importer's folder, so that the importer may read it. Without the right to do so it stays as it is.
-func adopt(file *os.File, folder string) {
+// adopt gives a file or folder the group of the importer's folder, so that the importer may read it. Without the right to do so it stays as it is.
+func adopt(name, folder string) {
 	info, err := os.Stat(folder)
 	if err != nil {
 		return
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Gid) != os.Getegid() {
-		_ = file.Chown(-1, int(stat.Gid))
+		_ = os.Lchown(name, -1, int(stat.Gid))
 	}
 }
 

@@ -3,6 +3,7 @@ package googlecal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -22,5 +23,15 @@ func FromBucket(ctx context.Context, bucket documents.Bucket, env Environment, n
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return nil, err
 	}
-	return New(ctx, Config{BaseURL: env.URL, Credentials: doc.Data, Account: env.Account, Now: now})
+	client, err := New(ctx, Config{BaseURL: env.URL, Credentials: doc.Data, Account: env.Account, Now: now})
+	switch {
+	case err == nil:
+		return client, nil
+	case len(doc.Data) > 0:
+		return nil, fmt.Errorf("%s is no service account's key of type JSON: %w", rooms.CredentialsFile, err)
+	case env.Account == "":
+		return nil, fmt.Errorf("there is no %s beside the settings, and this machine has no Google account of its own: %w", rooms.CredentialsFile, err)
+	default:
+		return nil, err
+	}
 }
