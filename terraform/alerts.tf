@@ -14,15 +14,16 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
+  # Metrics are made before anything runs: for ten minutes Google does not know a new one, and refuses its alert.
   # By metric: the function, what it logs each time that it got on, and two periods and a
   # quarter of an hour, because Google may count lines ten minutes late.
   progress = merge(
-    { for name in keys(local.offices) : "${name}-rooms-tick" => { function = module.rooms_status[name].name, message = "tick", silence = "900s" } },
-    { for name in keys(local.offices) : "${name}-rooms-refresh" => { function = module.rooms_refresh[name].name, message = "room listed", silence = "8100s" } },
-    { for name in keys(local.offices) : "${name}-rooms-watch" => { function = module.rooms_watch[name].name, message = "watches looked at", silence = "44100s" } },
+    { for name, office in var.rooms : "${name}-rooms-tick" => { running = office.running, function = "${name}-rooms-status", message = "tick", silence = "900s" } },
+    { for name, office in var.rooms : "${name}-rooms-refresh" => { running = office.running, function = "${name}-rooms-refresh", message = "room listed", silence = "8100s" } },
+    { for name, office in var.rooms : "${name}-rooms-watch" => { running = office.running, function = "${name}-rooms-watch", message = "watches looked at", silence = "44100s" } },
     # Runs are hourly, but not at night: the two periods are those of a morning.
-    { for name in keys(local.schools) : "${name}-campus-sync" => { function = module.campus_sync[name].name, message = "campus run done", silence = "50400s" } },
-    { for name in keys(local.companies) : "${name}-exports-transfer" => { function = module.exports_transfer[name].name, message = "exports run done", silence = "8100s" } },
+    { for name, school in var.campus : "${name}-campus-sync" => { running = school.running, function = "${name}-campus-sync", message = "campus run done", silence = "50400s" } },
+    { for name, company in var.exports : "${name}-exports-transfer" => { running = company.running, function = "${name}-exports-transfer", message = "exports run done", silence = "8100s" } },
   )
 
   # What the subscriptions' names of each bridge begin with.
@@ -39,10 +40,13 @@ module "progress" {
 
   project  = var.project
   name     = each.key
+  running  = each.value.running
   function = each.value.function
   message  = each.value.message
   silence  = each.value.silence
   channels = local.channels
+
+  depends_on = [google_project_service.this]
 }
 
 # A message that no attempt could bring: it waits in dead/ of the bridge's state bucket.
@@ -68,6 +72,11 @@ resource "google_monitoring_alert_policy" "dead_letters" {
     }
   }
 
+  # These lines are rare, and an incident that stays open tells of no other.
+  alert_strategy {
+    auto_close = "1800s"
+  }
+
   documentation {
     mime_type = "text/markdown"
     content   = "A function could not take a message after all attempts. It is in dead/ of the bridge's state bucket. See docs/deploy.md, \"When something is wrong\"."
@@ -76,17 +85,19 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
 # A calendar's push channel is about to end and could not be renewed: from then on changes come with the hourly refresh only.
 resource "google_logging_metric" "watch_expiry" {
-  for_each = local.offices
+  for_each = var.rooms
 
   project     = var.project
   name        = "${each.key}-rooms-watch-expiry"
   description = "Push channels that are near their end and could not be renewed."
-  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${module.rooms_watch[each.key].name}\" AND jsonPayload.message=\"watch near expiry\""
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${each.key}-rooms-watch\" AND jsonPayload.message=\"watch near expiry\""
 
   metric_descriptor {
     metric_kind = "DELTA"
     value_type  = "INT64"
   }
+
+  depends_on = [google_project_service.this]
 }
 
 resource "google_monitoring_alert_policy" "watch_expiry" {
@@ -111,8 +122,12 @@ resource "google_monitoring_alert_policy" "watch_expiry" {
     }
   }
 
+  alert_strategy {
+    auto_close = "1800s"
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "The log of ${module.rooms_watch[each.key].name} names the room and the reason. Most often its calendar is no longer shared with the account of the output calendar_accounts."
+    content   = "The log of ${each.key}-rooms-watch names the room and the reason. Most often its calendar is no longer shared with the account of the output calendar_accounts."
   }
 }

@@ -44,7 +44,7 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# The account that builds. Writing build logs is a right on the project; there is no smaller one.
+# The account that builds. Writing build logs is a right on the project: there is no smaller one.
 resource "google_service_account" "build" {
   project      = var.project
   account_id   = "carillon-build"
@@ -59,6 +59,7 @@ resource "terraform_data" "builder" {
 
   depends_on = [
     google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copies,
     google_storage_bucket_iam_member.build_reads_source,
     google_artifact_registry_repository_iam_member.build_writes_images,
   ]
@@ -68,6 +69,19 @@ resource "google_project_iam_member" "build_logs" {
   project = var.project
   role    = "roles/logging.logWriter"
   member  = google_service_account.build.member
+}
+
+# Cloud Functions copies a zip into a bucket of its own, which it makes with the first function, and builds from there. A right on that bucket
+# cannot be given before: it is one on the project that holds for this bucket alone.
+resource "google_project_iam_member" "build_reads_copies" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title      = "sources of functions"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+  }
 }
 
 resource "google_storage_bucket" "source" {

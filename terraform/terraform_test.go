@@ -139,6 +139,15 @@ func TestBridgesAreSwitchedOn(t *testing.T) {
 			t.Errorf("%s is there before it runs", r.String("name"))
 		}
 	}
+	for _, r := range of(first, "google_monitoring_alert_policy") {
+		if strings.HasPrefix(r.String("display_name"), "main-rooms") {
+			t.Errorf("%q waits for what does not run", r.String("display_name"))
+		}
+	}
+	// A new metric is known after ten minutes only, which filling takes.
+	for _, name := range []string{"tick", "refresh", "watch", "watch-expiry"} {
+		one(t, first, "google_logging_metric", "main-rooms-"+name)
+	}
 	one(t, first, "google_storage_bucket", project+"-main-rooms-config")
 	secrets := make([]string, 0, 8)
 	for _, r := range of(first, "google_secret_manager_secret") {

@@ -85,6 +85,7 @@ func TestBuilder(t *testing.T) {
 	p := plan(t, everything())
 	builder := "serviceAccount:carillon-build@" + project + ".iam.gserviceaccount.com"
 	if !isMember(p, "google_project_iam_member", "project", project, "roles/logging.logWriter", builder) ||
+		!isMember(p, "google_project_iam_member", "project", project, "roles/storage.objectViewer", builder) ||
 		!isMember(p, "google_storage_bucket_iam_member", "bucket", project+"-carillon-source", "roles/storage.objectViewer", builder) ||
 		!isMember(p, "google_artifact_registry_repository_iam_member", "repository", "carillon", "roles/artifactregistry.writer", builder) {
 		t.Error("the builder lacks a right")

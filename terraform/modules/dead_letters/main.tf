@@ -34,6 +34,7 @@ resource "google_pubsub_subscription" "dead" {
   name                       = "${var.installation}-${var.bridge}-dead"
   topic                      = google_pubsub_topic.dead.id
   message_retention_duration = "2678400s"
+  ack_deadline_seconds       = 300 # no file may stay open for longer
 
   cloud_storage_config {
     bucket          = var.bucket

@@ -21,6 +21,8 @@ resource "google_logging_metric" "this" {
 }
 
 resource "google_monitoring_alert_policy" "this" {
+  count = var.running ? 1 : 0
+
   project               = var.project
   display_name          = "${var.name}: no progress"
   combiner              = "OR"

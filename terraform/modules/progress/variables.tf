@@ -8,6 +8,11 @@ variable "name" {
   type        = string
 }
 
+variable "running" {
+  description = "Whether the function is there, so that its silence means something."
+  type        = bool
+}
+
 variable "function" {
   description = "Name of the function that should get on."
   type        = string
@@ -19,7 +24,7 @@ variable "message" {
 }
 
 variable "silence" {
-  description = "How long it may say nothing: two periods."
+  description = "How long it may say nothing."
   type        = string
 }
 
