@@ -110,6 +110,8 @@ func (s schema) values() string {
 		return strings.Join(list, ", ")
 	case s.Minimum != nil && s.Maximum != nil:
 		return fmt.Sprintf("%s to %s", *s.Minimum, *s.Maximum)
+	case s.Type == "array" && s.Items != nil && len(s.Items.Enum) > 0:
+		return "list of " + s.Items.values()
 	case s.Type == "array" && s.Items != nil && s.Items.Type != "object":
 		return "list of " + s.Items.Type + "s"
 	case s.Type == "array":
