@@ -51,6 +51,9 @@ func Markdown(root string) ([]byte, error) {
 		}
 		out.WriteString("\n")
 	}
+	if err := options(&out, root); err != nil {
+		return nil, err
+	}
 	if err := environments(&out, root); err != nil {
 		return nil, err
 	}
@@ -144,7 +147,7 @@ func environments(out *bytes.Buffer, root string) error {
 			used[v.Name], about[v.Name] = append(used[v.Name], "`"+strings.ReplaceAll(name, "/", "-")+"`"), v
 		}
 	}
-	out.WriteString("## Environment of the functions\n\nTerraform sets it. A value may be `file:PATH`. On one machine there is no such thing: `carillon up --help` lists its options.\n\n| variable | | of | |\n|---|---|---|---|\n")
+	out.WriteString("## Environment of the functions\n\nTerraform sets it. A value may be `file:PATH`; beside these there is `GOOGLE_CLOUD_PROJECT`, the project of the topics. On one machine there is no such thing.\n\n| variable | | of | |\n|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		v := about[name]
 		required := ""
