@@ -185,7 +185,7 @@ func TestCampusCommands(t *testing.T) {
 func TestNoLoginAtEachStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	newCampus(t, dir) // it goes on beside the others: SQLite lets it
+	t.Run("before", func(t *testing.T) { newCampus(t, dir) }) //nolint:paralleltest // it ends with it
 	o := newOfficeWith(t, options{data: dir, speed: 1, only: []string{"campus"}})
 	time.Sleep(time.Second)
 	next, err := o.s.campus.statuses(t.Context(), "")
