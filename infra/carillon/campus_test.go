@@ -182,6 +182,8 @@ func TestCampusCommands(t *testing.T) {
 }
 
 // TestNoLoginAtEachStart: starting again and again, as a machine that restarts does, logs nobody in before a run is due.
+//
+//nolint:tparallel // the first must end before the second starts
 func TestNoLoginAtEachStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
