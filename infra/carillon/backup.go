@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -95,7 +96,7 @@ func backup(ctx context.Context, file, data, config string) (files int, err erro
 		return 0, err
 	}
 	defer out.Close()
-	a := archive{gzip: gzip.NewWriter(out)}
+	a := archive{gzip: gzip.NewWriter(out), roots: map[string]bool{}}
 	a.tar = tar.NewWriter(a.gzip)
 	err = a.add(snapshot, dataFolder+databaseName)
 	if err == nil {
@@ -107,39 +108,79 @@ func backup(ctx context.Context, file, data, config string) (files int, err erro
 	if err = errors.Join(err, a.tar.Close(), a.gzip.Close(), out.Sync(), out.Close()); err != nil {
 		return 0, err
 	}
-	return a.files, os.Rename(out.Name(), file)
+	if err := os.Rename(out.Name(), file); err != nil {
+		return 0, err
+	}
+	if folder, err := os.Open(filepath.Dir(file)); err == nil {
+		_ = folder.Sync() // the name too; some systems cannot
+		_ = folder.Close()
+	}
+	return a.files, nil
 }
 
-// inside reports whether a file lies in a folder.
+// inside reports whether a file, which need not be there, lies in a folder.
 func inside(file, dir string) bool {
-	file, ferr := filepath.Abs(file)
-	dir, derr := filepath.Abs(dir)
-	rel, err := filepath.Rel(dir, file)
+	folder, ferr := resolved(filepath.Dir(file))
+	dir, derr := resolved(dir)
+	rel, err := filepath.Rel(dir, folder)
 	return ferr == nil && derr == nil && err == nil && filepath.IsLocal(rel)
+}
+
+func resolved(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 type archive struct {
 	gzip  *gzip.Writer
 	tar   *tar.Writer
+	roots map[string]bool // folders that were walked
 	files int
 }
 
-// addAll adds the files below a folder.
+// addAll adds the files below a folder, and those that links in it lead to: a folder may have been moved to another disk.
 func (a *archive) addAll(dir, under string, except []string) error {
-	return filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
-		rel, rerr := filepath.Rel(dir, file)
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	if a.roots[root] {
+		return fmt.Errorf("%s leads to what is in the backup already", dir)
+	}
+	a.roots[root] = true
+	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		rel, rerr := filepath.Rel(root, file)
+		name := under + filepath.ToSlash(rel)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && file != dir:
+		case errors.Is(err, fs.ErrNotExist) && file != root:
 			return nil // it went meanwhile
 		case err != nil:
 			return err
 		case rerr != nil:
 			return rerr
-		case !entry.Type().IsRegular() || slices.Contains(except, filepath.ToSlash(rel)):
+		case entry.IsDir() || slices.Contains(except, filepath.ToSlash(rel)):
 			return nil
+		case entry.Type() == fs.ModeSymlink:
+			return a.addLinked(file, name)
+		case !entry.Type().IsRegular():
+			return fmt.Errorf("%s is neither a file nor a folder: move it away", file)
 		}
-		return a.add(file, under+filepath.ToSlash(rel))
+		return a.add(file, name)
 	})
+}
+
+func (a *archive) addLinked(file, name string) error {
+	switch info, err := os.Stat(file); {
+	case err != nil:
+		return fmt.Errorf("%s leads nowhere: %w", file, err)
+	case info.IsDir():
+		return a.addAll(file, name+"/", nil)
+	default:
+		return a.add(file, name)
+	}
 }
 
 // add adds a file as long as it is now; one that went meanwhile is none.
@@ -169,61 +210,90 @@ func (a *archive) add(file, name string) error {
 
 // restore unpacks an archive into folders that are new. left says that it holds settings, and config is "".
 func restore(file, data, config string) (left bool, err error) {
-	for _, dir := range []string{data, config} {
-		if found, _ := os.ReadDir(dir); dir != "" && len(found) > 0 {
-			return false, fmt.Errorf("%s is not empty: move it away first, or name another folder", dir)
-		}
-	}
 	if _, err := os.Stat(file); err != nil {
 		return false, err
 	}
-	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
-		defer os.Remove(data) // which works where nothing came into it
-	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return false, err
-	}
-	scratch, err := os.MkdirTemp(data, ".carillon-restore") // the one place that the service's account may write to
+	intoData, err := newFolder(data)
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(scratch)
-	if err := unpack(file, scratch); errors.Is(err, errArchive) {
+	defer intoData.close()
+	intoConfig := &restored{}
+	if config != "" {
+		if intoConfig, err = newFolder(config); err != nil {
+			return false, err
+		}
+		defer intoConfig.close()
+	}
+	has, err := unpack(file, intoData.scratch, intoConfig.scratch)
+	if errors.Is(err, errArchive) {
 		return false, fmt.Errorf("%s is no whole backup: %w", file, err)
 	} else if err != nil {
 		return false, fmt.Errorf("restoring %s: %w", file, err)
 	}
-	if _, err := os.Stat(filepath.Join(scratch, dataFolder, databaseName)); err != nil {
+	if _, err := os.Stat(filepath.Join(intoData.scratch, databaseName)); err != nil {
 		return false, fmt.Errorf("%s is no backup: it has no %s", file, dataFolder+databaseName)
 	}
-	_, err = os.Stat(filepath.Join(scratch, configFolder))
-	has := err == nil
-	if has && config != "" {
-		if err := os.MkdirAll(config, 0o700); err != nil {
-			return false, err
-		}
-		if err := os.CopyFS(config, os.DirFS(filepath.Join(scratch, configFolder))); err != nil {
-			return false, err
-		}
+	if config == "" {
+		return has, intoData.moveUp()
 	}
-	return has && config == "", moveUp(filepath.Join(scratch, dataFolder), data)
+	if !has {
+		return false, fmt.Errorf("%s holds no settings: leave --config out", file)
+	}
+	return false, errors.Join(intoConfig.moveUp(), intoData.moveUp())
 }
 
-// moveUp moves what is in a folder into another one, the database last: where it is, everything is.
-func moveUp(from, to string) error {
-	entries, err := os.ReadDir(from)
+// restored is a folder that is filled: what comes into it is unpacked below it first, the one place that the service's account may write to.
+type restored struct {
+	dir, scratch string
+	made         bool // it was not there
+}
+
+func newFolder(dir string) (*restored, error) {
+	found, err := os.ReadDir(dir)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case len(found) > 0:
+		return nil, fmt.Errorf("%s is not empty: move it away first, or name another folder", dir)
+	}
+	r := &restored{dir: dir, made: err != nil}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if r.scratch, err = os.MkdirTemp(dir, ".carillon-restore"); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *restored) close() {
+	_ = os.RemoveAll(r.scratch)
+	if r.made {
+		_ = os.Remove(r.dir) // which works where nothing came into it
+	}
+}
+
+// moveUp gives everything its place, the database last: where it is, everything is.
+func (r *restored) moveUp() error {
+	entries, err := os.ReadDir(r.scratch)
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, entry := range entries {
-		if entry.Name() == databaseName {
-			continue
-		}
-		if err := os.Rename(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
+		if err := os.Rename(filepath.Join(r.scratch, entry.Name()), filepath.Join(r.dir, entry.Name())); err != nil {
 			return err
 		}
 	}
-	return os.Rename(filepath.Join(from, databaseName), filepath.Join(to, databaseName))
+	return nil
+}
+
+func rank(entry fs.DirEntry) int {
+	if entry.Name() == databaseName {
+		return 1
+	}
+	return 0
 }
 
 // errArchive is a fault of the archive, not of the machine.
@@ -236,44 +306,52 @@ func notWhole(err error) error {
 	return fmt.Errorf("%w: %w", errArchive, err)
 }
 
-func unpack(file, dir string) error {
+// unpack writes an archive's files into two folders; without one for the settings they are left. has says that there are some.
+func unpack(file, data, config string) (has bool, err error) {
 	in, err := os.Open(file) //nolint:gosec // the caller's
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer in.Close()
 	unzipped, err := gzip.NewReader(in)
 	if err != nil {
-		return notWhole(err)
+		return false, notWhole(err)
 	}
+	for archive := tar.NewReader(unzipped); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, unzipped) //nolint:gosec // to the end, which has the sum; nothing is kept
+			return has, notWhole(err)
+		}
+		if err != nil {
+			return false, notWhole(err)
+		}
+		dir, name := data, strings.TrimPrefix(header.Name, dataFolder)
+		if rest, ok := strings.CutPrefix(header.Name, configFolder); ok {
+			has, dir, name = true, config, rest
+		}
+		if header.Typeflag != tar.TypeReg || name == header.Name || !filepath.IsLocal(filepath.FromSlash(name)) {
+			return false, fmt.Errorf("%w: %q does not belong there", errArchive, header.Name)
+		}
+		if dir == "" {
+			continue
+		}
+		if err := unpackOne(dir, name, header, archive); err != nil {
+			return false, err
+		}
+	}
+}
+
+func unpackOne(dir, name string, header *tar.Header, in io.Reader) error {
 	root, err := os.OpenRoot(dir) // names lead nowhere else
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	for archive := tar.NewReader(unzipped); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			_, err = io.Copy(io.Discard, unzipped) //nolint:gosec // to the end, which has the sum; nothing is kept
-			return notWhole(err)
-		}
-		if err != nil {
-			return notWhole(err)
-		}
-		if header.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(header.Name)) || !strings.HasPrefix(header.Name, dataFolder) && !strings.HasPrefix(header.Name, configFolder) {
-			return fmt.Errorf("%w: %q does not belong there", errArchive, header.Name)
-		}
-		if err := unpackOne(root, header, archive); err != nil {
-			return err
-		}
-	}
-}
-
-func unpackOne(root *os.Root, header *tar.Header, in io.Reader) error {
-	name := filepath.FromSlash(header.Name)
-	if err := root.MkdirAll(filepath.FromSlash(path.Dir(header.Name)), 0o750); err != nil {
+	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o750); err != nil {
 		return err
 	}
+	name = filepath.FromSlash(name)
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, header.FileInfo().Mode().Perm())
 	if err != nil {
 		return err

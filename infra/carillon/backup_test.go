@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -254,5 +255,65 @@ func TestNewerDataIsRefused(t *testing.T) {
 	_ = db.Close()
 	if _, err := start(t.Context(), options{data: dir, speed: 1, listen: "127.0.0.1:0", only: []string{"rooms"}}); err == nil || !strings.Contains(err.Error(), "newer Carillon") {
 		t.Errorf("started: %v", err)
+	}
+}
+
+// What a link leads to is in the backup as well, and everything comes back with the rights that it had.
+func TestBackupFollowsLinks(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	at := func(parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
+	ranUntil(t, at("ssd"), func(*office) {})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(at("usb", "paie"), 0o750))
+	must(os.WriteFile(at("usb", "paie", "f.csv"), []byte("a;b"), 0o640))
+	must(os.MkdirAll(at("etc", "keys"), 0o700))
+	must(os.WriteFile(at("etc", "keys", "secret"), []byte("s"), 0o600))
+	must(os.WriteFile(at("real.json"), []byte("{}"), 0o600))
+	must(os.Symlink("ssd", at("data")))
+	must(os.Symlink(at("usb"), at("ssd", "exports")))
+	must(os.Symlink("etc", at("config")))
+	must(os.Symlink("../real.json", at("etc", "campus.json")))
+
+	if _, err := run(t, "backup", at("plain"), "--data", at("data")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "restore", at("plain"), "--data", at("n1"), "--config", at("n2")); err == nil || !strings.Contains(err.Error(), "no settings") {
+		t.Errorf("settings that the backup has not: %v", err)
+	}
+	if _, err := run(t, "backup", at("whole"), "--data", at("data"), "--config", at("config")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "restore", at("whole"), "--data", at("to"), "--config", at("to-config")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]fs.FileMode{"to/exports/paie/f.csv": 0o640, "to-config/keys/secret": 0o600, "to-config/campus.json": 0o600} {
+		if info, err := os.Stat(at(name)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want a file with %v", name, info, err, want)
+		}
+	}
+	if info, err := os.Stat(at("to-config", "keys")); err != nil || info.Mode().Perm()&0o027 != 0 {
+		t.Errorf("others may look into the folder of the keys: %v, %v", info, err)
+	}
+
+	if _, err := run(t, "backup", at("ssd", "b"), "--data", at("data")); err == nil || !strings.Contains(err.Error(), "lies in a folder") {
+		t.Errorf("a backup into its own folder through a link: %v", err)
+	}
+	for what, put := range map[string]func(string) error{
+		"leads nowhere":        func(name string) error { return os.Symlink("nothing", name) },
+		"already":              func(name string) error { return os.Symlink(at("ssd"), name) },
+		"neither a file nor a": func(name string) error { return syscall.Mkfifo(name, 0o600) },
+	} {
+		name := at("ssd", "odd")
+		must(put(name))
+		if _, err := run(t, "backup", at("odd"), "--data", at("data")); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("want %q, got %v", what, err)
+		}
+		must(os.Remove(name))
 	}
 }
