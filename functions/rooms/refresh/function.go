@@ -91,8 +91,8 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	if err != nil {
 		return err
 	}
+	kind := d.Message.Attributes["kind"]
 	if msg.RoomName == "" {
-		kind := d.Message.Attributes["kind"]
 		if kind == rooms.KindPoll && msg.After == "" && !settings.PollDue(d.Message.PublishTime) {
 			return nil
 		}
@@ -102,7 +102,19 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	if !ok {
 		return nil // taken out of the settings since
 	}
-	return f.one(ctx, room)
+	if kind == rooms.KindPoll {
+		f.poll(ctx, room)
+		return nil
+	}
+	return f.one(ctx, room, slog.LevelInfo)
+}
+
+// poll lists a room once. What fails is asked again by the next poll: who tried again besides would ask more often the longer Google does not answer,
+// and a refusal for the quota would make the calls more, not fewer.
+func (f function) poll(ctx context.Context, room rooms.Room) {
+	if err := f.one(googlecal.Once(ctx), room, slog.LevelDebug); err != nil {
+		slog.WarnContext(ctx, "room not listed, the next poll asks again", slog.String("room", room.Name), slog.Any("error", err))
+	}
 }
 
 // all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a listing of the Arduino account.
@@ -123,7 +135,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 				return err
 			}
 		}
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, map[string]string{"kind": kind}); err != nil {
 			return err
 		}
 	}
@@ -133,7 +145,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
 }
 
-func (f function) one(ctx context.Context, room rooms.Room) error {
+func (f function) one(ctx context.Context, room rooms.Room, level slog.Level) error {
 	began := f.Now()
 	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
 		return err
@@ -145,7 +157,7 @@ func (f function) one(ctx context.Context, room rooms.Room) error {
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
 		return err
 	}
-	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "refresh"),
+	slog.Log(ctx, level, "room listed", slog.String("room", room.Name), slog.String("why", "refresh"),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return nil
 }

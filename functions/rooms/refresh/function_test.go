@@ -110,6 +110,7 @@ type fixture struct {
 	state   documents.Bucket
 	sent    sent
 	failing bool
+	asked   int
 }
 
 var now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -128,6 +129,7 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.asked++
 		if f.failing {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -240,9 +242,19 @@ func TestClaimOfACrash(t *testing.T) {
 	}
 }
 
-// pollAt is the poll of an instant; after is of one that goes on.
-func pollAt(h http.Handler, at time.Time, after string) int {
-	data, _ := json.Marshal(rooms.RoomMessage{After: after})
+// TestPollThatFailsIsOver: each poll asks a room once, so that a Google that fails or limits is not asked more and more often.
+func TestPollThatFailsIsOver(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.failing = true
+	if code := pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent || len(f.sent.all) != 0 || f.asked != 1 {
+		t.Errorf("answered %d after %d requests, with %d messages; want 204, 1 and none", code, f.asked, len(f.sent.all))
+	}
+}
+
+// pollAt is the poll of an instant: of all rooms, of those after one, or of one.
+func pollAt(h http.Handler, at time.Time, msg rooms.RoomMessage) int {
+	data, _ := json.Marshal(msg)
 	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: at, Message: messages.Message{Data: data, Attributes: map[string]string{"kind": rooms.KindPoll}}}})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
@@ -275,10 +287,10 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 			for minute, want := range test.minutes {
 				var s sent
 				h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
-				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), ""); code != http.StatusNoContent {
+				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), rooms.RoomMessage{}); code != http.StatusNoContent {
 					t.Errorf("answered %d", code)
 				}
-				if len(s.all) != want || slices.ContainsFunc(s.all, func(p published) bool { return p.topic != rooms.TopicRefresh }) {
+				if len(s.all) != want || slices.ContainsFunc(s.all, func(p published) bool { return p.topic != rooms.TopicRefresh || p.kind != rooms.KindPoll }) {
 					t.Errorf("minute %d: published %+v, want %d rooms", minute, s.all, want)
 				}
 			}
@@ -310,16 +322,16 @@ func TestPollOfManyRooms(t *testing.T) {
 		var s sent
 		h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
 		at := time.Unix(0, 0)
-		if code := pollAt(h, at.Add(time.Minute), ""); code != http.StatusNoContent || len(s.all) != 0 {
+		if code := pollAt(h, at.Add(time.Minute), rooms.RoomMessage{}); code != http.StatusNoContent || len(s.all) != 0 {
 			t.Errorf("a minute that is not due: %d, %d messages", code, len(s.all))
 		}
-		pollAt(h, at, "")
+		pollAt(h, at, rooms.RoomMessage{})
 		last := s.all[len(s.all)-1]
 		if len(s.all) != 121 || last.kind != rooms.KindPoll || !strings.Contains(string(last.data), "room119") {
 			t.Fatalf("%d messages, then %+v", len(s.all), last)
 		}
 		s.all = nil
-		pollAt(h, at.Add(time.Minute), "room119") // by then the minute is another
+		pollAt(h, at.Add(time.Minute), rooms.RoomMessage{After: "room119"}) // by then the minute is another
 		if len(s.all) != 121 {
 			t.Errorf("going on: %d messages", len(s.all))
 		}

@@ -288,14 +288,23 @@ func transient(err error) bool {
 
 const attempts = 4
 
+type onceKey struct{}
+
+// Once returns a context whose calls are not repeated, for who asks anew soon.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // retry repeats a call that may pass the next time, with growing random pauses, while ctx allows.
 func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	limit := attempts
+	if ctx.Value(onceKey{}) != nil {
+		limit = 1
+	}
 	backoff := gax.Backoff{Initial: 500 * time.Millisecond, Max: 8 * time.Second, Multiplier: 2}
 	for attempt := 1; ; attempt++ {
 		callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 		got, err := call(callCtx)
 		cancel()
-		if err == nil || attempt == attempts || !transient(err) || ctx.Err() != nil {
+		if err == nil || attempt == limit || !transient(err) || ctx.Err() != nil {
 			return got, web.WithoutURL(err)
 		}
 		if gax.Sleep(ctx, backoff.Pause()) != nil {
