@@ -21,12 +21,16 @@ type Clock struct {
 	start, origin time.Time
 	mu            sync.Mutex
 	last          time.Time
-	bound         time.Time // zero: the machine's own clock, which needs none
-	wall          bool      // nothing else than the machine's clock
+	bound         time.Time        // zero: the machine's own clock, which needs none
+	wall          func() time.Time // nothing else than the machine's clock
 }
 
 // WallClock is the machine's clock, with its corrections: a real office's time.
-func WallClock() *Clock { return &Clock{speed: 1, wall: true} }
+//
+// It is without the monotonic reading, by which a machine whose clock is set would seem to go on as before.
+func WallClock() *Clock {
+	return &Clock{speed: 1, wall: func() time.Time { return time.Now().Round(0) }}
+}
 
 const clockSetting = "clock"
 
@@ -73,8 +77,8 @@ func (c *Clock) store(ctx context.Context, t time.Time) error {
 
 // Now is the simulated time.
 func (c *Clock) Now() time.Time {
-	if c.wall {
-		return time.Now()
+	if c.wall != nil {
+		return c.wall()
 	}
 	t := c.origin.Add(time.Since(c.start) * time.Duration(c.speed))
 	c.mu.Lock()
@@ -93,7 +97,7 @@ func (c *Clock) Real(d time.Duration) time.Duration { return d / time.Duration(c
 
 // Save stores the time, when nobody asks for it any more.
 func (c *Clock) Save(ctx context.Context) error {
-	if c.wall {
+	if c.wall != nil {
 		return nil
 	}
 	return c.store(ctx, c.Now())
@@ -129,12 +133,16 @@ func Schedule(ctx context.Context, clock *Clock, pub messages.Publisher, jobs ..
 		}
 		wg.Go(func() {
 			for {
-				next := schedule.Next(clock.Now().UTC())
-				for now := clock.Now(); now.Before(next); now = clock.Now() {
-					// In short steps, so that a changed machine clock is noticed.
+				began := clock.Now()
+				next, now := schedule.Next(began.UTC()), began
+				// In short steps, so that a changed machine clock is noticed.
+				for ; now.Before(next) && !setBack(began, now); now = clock.Now() {
 					if !sleep(ctx, min(time.Second, clock.Real(next.Sub(now))+time.Millisecond)) {
 						return
 					}
+				}
+				if now.Before(next) {
+					continue
 				}
 				if err := pub.Publish(ctx, job.Topic, job.Message); err != nil && ctx.Err() == nil {
 					slog.ErrorContext(ctx, "scheduled message not published", slog.String("topic", job.Topic), slog.Any("error", err))
@@ -145,6 +153,9 @@ func Schedule(ctx context.Context, clock *Clock, pub messages.Publisher, jobs ..
 	wg.Wait()
 	return nil
 }
+
+// setBack reports whether a clock was put back; small corrections, which clocks get all the time, are none.
+func setBack(began, now time.Time) bool { return now.Before(began.Add(-time.Minute)) }
 
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

@@ -176,8 +176,10 @@ type delivery struct {
 // due reads what is due and not in flight. What was in flight when the process died is still there.
 func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]delivery, error) {
 	busy := inFlight.copy() // before the read: what ends meanwhile is read as it was, due
-	rows, err := q.db.read.QueryContext(ctx, "SELECT id, message_id, data, attributes, ordering_key, published, expires, attempt FROM deliveries WHERE subscription = ? AND due <= ? ORDER BY due, id LIMIT ?",
-		s.Name, time.Now().UnixMilli(), batch+len(busy))
+	// No pause is longer than MaxBackoff: what would have to wait for longer was written before the machine's clock was put back.
+	now := time.Now()
+	rows, err := q.db.read.QueryContext(ctx, "SELECT id, message_id, data, attributes, ordering_key, published, expires, attempt FROM deliveries WHERE subscription = ? AND (due <= ? OR due > ?) ORDER BY due, id LIMIT ?",
+		s.Name, now.UnixMilli(), now.Add(s.MaxBackoff+time.Minute).UnixMilli(), batch+len(busy))
 	if err != nil {
 		return nil, err
 	}
