@@ -32,13 +32,13 @@ output "meetings_urls" {
 }
 
 output "feed_urls" {
-  description = "By campus bridge, the address that feeds begin with."
-  value       = { for name, function in module.campus_feed : name => "${function.url}/feeds/campus/" }
+  description = "By campus bridge, the address before the path of a feed."
+  value       = { for name, function in module.campus_feed : name => function.url }
 }
 
 output "queries_urls" {
-  description = "By exports bridge, the address of the scheduled queries."
-  value       = { for name, function in module.exports_queries : name => "${function.url}/queries" }
+  description = "By exports bridge, the function that shows and controls the scheduled queries, for who has queries_key."
+  value       = { for name, function in module.exports_queries : name => function.url }
 }
 
 output "exports_buckets" {

@@ -145,8 +145,8 @@ func TestOutputs(t *testing.T) {
 	}
 	want := map[string]string{
 		"webhook_urls": "https://main-rooms-webhook.example.run.app", "meetings_urls": "https://main-rooms-meetings.example.run.app/meetings",
-		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com", "feed_urls": "https://main-campus-feed.example.run.app/feeds/campus/",
-		"queries_urls": "https://main-exports-queries.example.run.app/queries", "exports_buckets": project + "-main-exports-files",
+		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com", "feed_urls": "https://main-campus-feed.example.run.app",
+		"queries_urls": "https://main-exports-queries.example.run.app", "exports_buckets": project + "-main-exports-files",
 	}
 	for name, value := range want {
 		if got := p.Outputs[name].AsValueMap()["main"].AsString(); got != value {

@@ -26,12 +26,14 @@ import (
 // A remote is the running system that an operator's command speaks to.
 type remote struct {
 	url, key, data string
+	function       string // address of a deployed function, which has a part of the paths
 	json           bool
 }
 
 func (o *remote) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&o.url, "url", "", "address of the running system; default from the data folder")
 	cmd.PersistentFlags().StringVar(&o.key, "key", "env:CARILLON_OPERATOR_KEY", "operator key, or env:NAME; default from the data folder")
+	cmd.PersistentFlags().StringVar(&o.function, "function", "", "address of the deployed function to ask; --key is then an identity token, or queries_key")
 	cmd.PersistentFlags().StringVar(&o.data, "data", "data", "data folder of the running system")
 	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")
 }
@@ -59,6 +61,15 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 	info := runInfo{URL: o.url, Key: o.key}
 	if name, ok := strings.CutPrefix(info.Key, "env:"); ok {
 		info.Key = os.Getenv(name)
+	}
+	if o.function != "" {
+		var err error
+		if path, err = functionPath(path); err != nil {
+			return nil, err
+		}
+		if info.URL = o.function; info.Key == "" {
+			return nil, errors.New("--function needs a key: export CARILLON_OPERATOR_KEY=\"$(gcloud auth print-identity-token)\", or queries_key where queries are controlled")
+		}
 	}
 	if info.URL == "" || info.Key == "" {
 		var kept runInfo
@@ -96,6 +107,16 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		return nil, errors.New(cmp.Or(p.Detail, p.Title))
 	}
 	return nil, fmt.Errorf("the system answered %d", resp.StatusCode)
+}
+
+// functionPath is what a deployed function has for an operator's path: campus/sync, exports/transfer and exports/queries have their parts.
+func functionPath(path string) (string, error) {
+	for _, bridge := range []string{"campus", "exports"} {
+		if rest, ok := strings.CutPrefix(path, "/operator/"+bridge); ok {
+			return rest, nil
+		}
+	}
+	return "", errors.New("no deployed function has this: see docs/deploy.md, \"When something is wrong\"")
 }
 
 // show prints v as JSON, or as a table.
