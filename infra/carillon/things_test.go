@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
@@ -16,13 +18,45 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
-// thingsOffice is an account that has a whole Thing, one that lacks variables, and none of the third room; and a folder of its settings.
-func thingsOffice(t *testing.T) (arduino *simarduino.Server, args []string) {
+// An account counts what is asked of it that could change something.
+type account struct {
+	*simarduino.Server
+
+	changes atomic.Int32
+}
+
+func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/token") {
+		a.changes.Add(1)
+	}
+	a.Server.ServeHTTP(w, r)
+}
+
+// things lists what the account has.
+func things(t *testing.T, args []string) map[string]iotcloud.Thing {
 	t.Helper()
-	arduino, err := simarduino.New(simarduino.Account{ClientID: "id", ClientSecret: "hidden", Unlimited: true}, nil)
+	list, err := iotcloud.New(args[len(args)-1], &rooms.Settings{ClientID: "id", ClientSecret: "hidden", RequestsPerSecond: 1000}).Things(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	found := map[string]iotcloud.Thing{}
+	for _, thing := range list {
+		found[thing.Name] = thing
+	}
+	if len(found) != len(list) {
+		t.Errorf("there are two Things of a name: %v", list)
+	}
+	return found
+}
+
+// thingsOffice is an account that has a whole Thing, one that lacks variables, and none of the third room; and a folder of its settings.
+func thingsOffice(t *testing.T) (arduino *account, args []string) {
+	t.Helper()
+	simulator, err := simarduino.New(simarduino.Account{ClientID: "id", ClientSecret: "hidden", Unlimited: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arduino = &account{Server: simulator}
 	server := httptest.NewServer(arduino)
 	t.Cleanup(server.Close)
 	for name, variables := range map[string][]string{"whole": demoVariables, "partly": {"busynow", "curevmsg"}} {
@@ -43,7 +77,7 @@ func TestThingsAreMade(t *testing.T) {
 	t.Parallel()
 	arduino, args := thingsOffice(t)
 	out, err := run(t, append(args, "--dry-run")...)
-	if err != nil || !strings.Contains(out, "the Thing and 9 variables") || len(arduino.Calls()) > 0 {
+	if err != nil || !strings.Contains(out, "the Thing and 9 variables") || arduino.changes.Load() > 0 {
 		t.Fatalf("dry run: %v\n%s", err, out)
 	}
 	// The same as before: it made nothing.
@@ -61,7 +95,11 @@ func TestThingsAreMade(t *testing.T) {
 	if fmt.Sprint(lines) != fmt.Sprint(want) {
 		t.Errorf("made %v\nwant %v", lines, want)
 	}
-	if out, err = run(t, args...); err != nil || strings.Count(out, " - ") < 3 {
+	if zone := things(t, args)["new room"].TimeZone; zone != "Europe/Paris" {
+		t.Errorf("the new Thing is in %q", zone)
+	}
+	made := arduino.changes.Load()
+	if out, err = run(t, args...); err != nil || strings.Count(out, " - ") < 3 || arduino.changes.Load() != made {
 		t.Errorf("a second run: %v\n%s", err, out)
 	}
 }
@@ -90,12 +128,12 @@ func TestThingsAreMadeOnce(t *testing.T) {
 	if err != nil || strings.Contains(out, `"created": true`) || strings.Contains(out, "nextev") {
 		t.Errorf("something was still missing: %v\n%s", err, out)
 	}
-	things, err := iotcloud.New(args[len(args)-1], &rooms.Settings{ClientID: "id", ClientSecret: "hidden", RequestsPerSecond: 1000}).Things(t.Context())
-	if err != nil || len(things) != 3 {
-		t.Errorf("Things = %v, %v", things, err)
+	if found := things(t, args); len(found) != 3 {
+		t.Errorf("Things = %v", found)
 	}
 }
 
+// A variable of another type is a person's: it is told, and nothing is sent that could change it.
 func TestThingsOfAnotherType(t *testing.T) {
 	t.Parallel()
 	arduino, args := thingsOffice(t)
@@ -107,6 +145,10 @@ func TestThingsOfAnotherType(t *testing.T) {
 	}
 	if out, err := run(t, args...); err == nil || !strings.Contains(err.Error(), "another type") || !strings.Contains(out, "[busynow]") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	// The other eight, the seven that another Thing lacks, a Thing with nine.
+	if n := arduino.changes.Load(); n != 8+7+1+9 || things(t, args)["whole"].Types["busynow"] != "CHARSTRING" {
+		t.Errorf("%d changes, %v", n, things(t, args)["whole"].Types)
 	}
 }
 
