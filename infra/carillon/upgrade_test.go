@@ -1,18 +1,23 @@
 package main
 
 import (
+	"crypto/sha256"
+	"database/sql"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Kill, upgrade the program, start: every meeting that was acknowledged is in its calendar, every door is right, and every timetable is in
-// its calendar once, as if nothing had happened.
+// Kill, upgrade the program, start: every meeting that was acknowledged is in its calendar, every door is right, every timetable is in its
+// calendar once, every exported file is in the importer's folder once, and what waits or lies dead in the queue is there, as if nothing had happened.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	long(t)
@@ -24,7 +29,7 @@ func TestUpgrade(t *testing.T) {
 	o := &office{t, &system{url: "http://" + listen}}
 
 	up := func() *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen, "--bridges", "rooms,campus")
+		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen, "--bridges", "rooms,campus,exports")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -38,6 +43,11 @@ func TestUpgrade(t *testing.T) {
 	if lessons == 0 {
 		t.Fatal("no lesson is in the calendars")
 	}
+	o.dashboard("transfer")
+	files := o.handedOn(data)
+	if len(files) == 0 {
+		t.Fatal("no file was handed on")
+	}
 	acknowledged := map[string]string{} // event: room
 	now := time.Now()
 	for i := range 40 {
@@ -47,6 +57,7 @@ func TestUpgrade(t *testing.T) {
 	}
 	_ = before.Process.Kill() // in the middle of telling the doors
 	_ = before.Wait()
+	waiting := o.leave(data)
 	if err := os.Rename(newer, program); err != nil { // as a package manager does
 		t.Fatal(err)
 	}
@@ -66,9 +77,87 @@ func TestUpgrade(t *testing.T) {
 	if got := o.lessons(); got != lessons {
 		t.Errorf("%d lessons are in the calendars, before there were %d", got, lessons)
 	}
+	o.dashboard("transfer")
+	if got := o.handedOn(data); !maps.Equal(got, files) {
+		t.Errorf("the importer's folder has %v, had %v", got, files)
+	}
+	o.dashboard("queries/" + demoQueries[0].ID)
+	o.dashboard("transfer")
+	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(o.handedOn(data))), func(name string) bool { return files[name] != "" })
+	if len(fresh) != 1 {
+		t.Errorf("a query brought %v", fresh)
+	}
+	if got := o.lies(data); got != waiting {
+		t.Errorf("the queue has %s, had %s", got, waiting)
+	}
 	if peak := highWater(t, after.Process.Pid); peak > 150 {
 		t.Errorf("it held %d MiB; a small machine has 150 for it", peak)
 	}
+}
+
+// dashboard presses a button of the exports page.
+func (o *office) dashboard(button string) {
+	o.t.Helper()
+	if code, answer := o.call(http.MethodPost, "/dashboard/exports/"+button, "", map[string]any{}); code >= http.StatusBadRequest {
+		o.t.Fatalf("%s: %d, %v", button, code, answer)
+	}
+}
+
+// handedOn are the files in the importer's folder, with their sums.
+func (o *office) handedOn(data string) map[string]string {
+	o.t.Helper()
+	found := map[string]string{}
+	folder := os.DirFS(filepath.Join(data, "exports", demoSource))
+	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(folder, name)
+		found[name] = fmt.Sprintf("%x", sha256.Sum256(content))
+		return err
+	})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return found
+}
+
+// leave puts a dead letter and a message of a subscription that nothing serves into the database of a stopped system.
+func (o *office) leave(data string) string {
+	o.t.Helper()
+	db := o.database(data)
+	for _, statement := range []string{
+		"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) VALUES ('bridge-to-come', 'm1', 'x', '{}', '', '2026-01-01T00:00:00Z', 9999999999999, 0)",
+		"INSERT INTO dead_letters VALUES (1000001, 'rooms-status-events', 'm2', 'y', '{}', '', '2026-01-01T00:00:00Z', 20, 'refused', 1)",
+	} {
+		if _, err := db.ExecContext(o.t.Context(), statement); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	_ = db.Close()
+	return o.lies(data)
+}
+
+// lies is what leave has put there, as it is now.
+func (o *office) lies(data string) (found string) {
+	o.t.Helper()
+	db := o.database(data)
+	defer db.Close()
+	err := db.QueryRowContext(o.t.Context(), `SELECT (SELECT group_concat(message_id || data || attempt) FROM deliveries WHERE subscription = 'bridge-to-come') || ' ' ||
+		(SELECT group_concat(message_id || data || reason) FROM dead_letters)`).Scan(&found)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return found
+}
+
+func (o *office) database(data string) *sql.DB {
+	o.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, databaseName)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return db
 }
 
 // highWater is the most memory that a process has held, in MiB.
