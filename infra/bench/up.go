@@ -21,7 +21,9 @@ func upMemory(ctx context.Context) error {
 	}
 	defer os.RemoveAll(home)
 	program, data := filepath.Join(home, "carillon"), filepath.Join(home, "data")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./infra/carillon").CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./infra/carillon")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w: %s", err, out)
 	}
 	port, err := freePort()
@@ -30,7 +32,6 @@ func upMemory(ctx context.Context) error {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	up := exec.CommandContext(ctx, program, "up", "--data", data, "--listen", address)
-	up.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := up.Start(); err != nil {
 		return err
 	}

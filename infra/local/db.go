@@ -68,7 +68,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	return &DB{write: write, read: read}, nil
 }
 
-// format is the form of the tables, kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
+// format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
 const format = 1
 
 var errNewer = errors.New("it was written by a newer Carillon: install that version again, or restore a backup of before")

@@ -29,6 +29,16 @@ func TestSameSourceSameBytes(t *testing.T) {
 	if !strings.HasPrefix(first.File, "rooms-meetings-") || !strings.Contains(first.File, first.SHA256[:16]) {
 		t.Errorf("file = %s, want the function's name and its contents' hash", first.File)
 	}
+	// Compressed, they would be other bytes with another Go.
+	archive, err := zip.NewReader(bytes.NewReader(first.data), int64(len(first.data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range archive.File {
+		if file.Method != zip.Store {
+			t.Errorf("%s is compressed", file.Name)
+		}
+	}
 }
 
 func TestOnlyWhatAFunctionImports(t *testing.T) {
