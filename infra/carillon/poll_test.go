@@ -1,7 +1,15 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +25,6 @@ func TestOfficeBehindAFirewall(t *testing.T) {
 	o.shows(10*time.Second, "quiet_room", "curevmtg", "Hello")
 	if _, err := o.s.rooms.watches.Get(t.Context(), "quiet_room.json"); err == nil {
 		t.Error("a channel was opened to an address that is none")
-	}
-	var said strings.Builder
-	if o.s.announce(&said); !strings.Contains(said.String(), "no gcal_watch_function_url") || !strings.Contains(said.String(), "polled every minute") {
-		t.Errorf("at its start it says:\n%s", &said)
 	}
 	out, err := run(t, "rooms", "status", "--data", dir)
 	if err != nil || !strings.Contains(out, "every minute") {
@@ -38,8 +42,48 @@ func TestBookingBehindAFirewall(t *testing.T) {
 	if late := o.s.clock.Now().Second() - 53; late > 0 {
 		time.Sleep(time.Duration(10-late) * time.Second) // past the next poll
 	}
-	if code, got := o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": 30, "title": "Booked here"}); code != http.StatusCreated && code != http.StatusOK {
+	if code, got := o.call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": 30}); code != http.StatusCreated && code != http.StatusOK {
 		t.Fatalf("answered %d: %v", code, got)
 	}
-	o.shows(5*time.Second, "quiet_room", "curevmtg", "Booked here")
+	o.shows(5*time.Second, "quiet_room", "busynow", 1.0)
+}
+
+// A real system without a public address says at its start what that means.
+func TestPollingIsAnnounced(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "rooms@example.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"config.json": []byte(`{"iot_client_id":"i","iot_client_secret":"s","gcal_poll_minutes":3,"rooms":[]}`), "calendar_credentials.json": key} {
+		if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	s, err := start(ctx, options{folder: folder, data: t.TempDir(), speed: 1, listen: "127.0.0.1:0", operator: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	s.announce(&said)
+	stop()
+	if err := s.wait(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said.String(), "no gcal_watch_function_url, so Google cannot tell of changes: calendars are polled every 3 minutes") {
+		t.Errorf("at its start it says:\n%s", &said)
+	}
 }
