@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -94,7 +95,7 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		return nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+info.Key)
-	resp, err := (&http.Client{Timeout: limit}).Do(r)
+	resp, err := outbound.New(outbound.Options{Timeout: limit, Stream: limit == 0}).Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
 	}

@@ -203,7 +203,7 @@ func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings,
 func (e *examination) addThings(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime) // its own: Google may have used up the rest
 	defer cancel()
-	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx) //nolint:contextcheck // a client outlives what made it
+	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx)
 	switch {
 	case errors.Is(err, iotcloud.ErrRefused):
 		e.add("Arduino account", stateMissing, "client id, secret or organisation refused", "Make an API key in the Arduino Cloud and write its id and secret, and the organisation's id, into config.json.")

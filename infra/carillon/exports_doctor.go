@@ -92,7 +92,7 @@ func examineDestination(ctx context.Context, src exports.Source) finding {
 
 func examineContainer(ctx context.Context, src exports.Source) finding {
 	check := "container of " + src.Name
-	container := azure.New(cegid.Access(src))
+	container := azure.New(cegid.Access(src), src.ForeignStore())
 	n := 0
 	var err error
 	for _, err = range container.List(ctx) {

@@ -22,7 +22,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
 // TopicSync asks campus/sync for a run: of the instance that its message names, or of all.
@@ -125,7 +125,7 @@ func (s *Settings) Validate() error {
 			fault("time_zone", "found %q, expected an IANA time zone such as Europe/Paris", inst.TimeZone)
 		}
 		for key, value := range map[string]string{"moncampus_host": inst.Host, "moncampus_cas_url": inst.CAS, "ecal_url": inst.ECALURL} {
-			if value != "" && !web.Secure(value) {
+			if value != "" && !outbound.Secure(value) {
 				fault(key, "expected an https address such as %s", DefaultHost)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
 // TopicTransfer asks exports/transfer for a run: of the source that its message names, or of all.
@@ -138,6 +139,13 @@ func (s *Settings) Source(name string) (Source, bool) {
 	return src, true
 }
 
+// ForeignStore reports whether the container's address comes from Cegid rather than from the settings. It must be a public one
+// then, unless Cegid itself is on this machine.
+func (s Source) ForeignStore() bool {
+	api, err := url.Parse(s.BaseURL)
+	return s.Mode != ModeSASURL && err == nil && !outbound.Local(api)
+}
+
 // Zone is the zone of the source's times.
 func (s Source) Zone() *time.Location { return calendar.Zone(time.UTC, s.TimeZone) }
 
@@ -186,7 +194,7 @@ func (s *Settings) Validate() error {
 			fault("name", "%q is the name of /sources/%d too", src.Name, first)
 		}
 		names[strings.ToLower(src.Name)] = i
-		if src.BaseURL != "" && !web.Secure(src.BaseURL) {
+		if src.BaseURL != "" && !outbound.Secure(src.BaseURL) {
 			fault("cegid_api_base_url", "expected an https address such as %s", DefaultBaseURL)
 		}
 		if src.TimeZone != "" && calendar.Zone(nil, src.TimeZone) == nil {
@@ -249,7 +257,7 @@ func (s Source) validateSAS(fault faultAt) {
 	sas, err := ParseSAS(s.SASURL)
 	if err != nil {
 		fault("sas_url", "%w", err)
-	} else if !web.Secure(sas.Container) {
+	} else if !outbound.Secure(sas.Container) {
 		fault("sas_url", "expected an https address")
 	}
 }

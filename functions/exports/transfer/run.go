@@ -159,7 +159,7 @@ func (w *work) prepare() (err error) {
 	if w.src.Fault != nil {
 		return coded{codeSettings, w.src.Fault.Error()}
 	}
-	w.container = azure.New(cegid.Access(w.src))
+	w.container = azure.New(cegid.Access(w.src), w.src.ForeignStore())
 	w.store, err = w.f.Destination(w.src)
 	return err
 }

@@ -192,7 +192,7 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 	if err != nil {
 		return nil, err
 	}
-	client := f.things.connect(settings) //nolint:contextcheck // a client outlives the request that made it
+	client := f.things.connect(settings)
 	var told []string
 	s.Published = maps.Clone(s.Published)
 	if s.Published == nil {

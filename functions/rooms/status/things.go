@@ -45,7 +45,7 @@ func (d *directory) list(ctx context.Context, s *rooms.Settings) (map[string]*io
 }
 
 func (d *directory) ask(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
-	list, err := d.connect(s).Things(ctx) //nolint:contextcheck // a client outlives the request that made it
+	list, err := d.connect(s).Things(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
 var (
@@ -48,7 +48,6 @@ const (
 	longestPause = time.Minute
 	pageSize     = 100 // the most that the API gives
 	maxPages     = 1000
-	maxAnswer    = 16 << 20
 )
 
 // A Client speaks with one API key. It may be used by many goroutines.
@@ -63,32 +62,15 @@ func New(inst campus.Instance) *Client {
 	pace := newPacer()
 	return &Client{
 		baseURL: strings.TrimRight(inst.ECALURL, "/"), key: inst.ECALKey, secret: inst.ECALSecret,
-		safe: client(pace, retryablehttp.DefaultRetryPolicy), once: client(pace, retryLimited),
+		safe: client(pace, nil), once: client(pace, retryLimited),
 	}
 }
 
-// transport is shared by all clients, which live for one run each: its connections outlive them.
-var transport = func() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
-	}
-	t = t.Clone()
-	t.MaxIdleConnsPerHost = 8
-	return t
-}()
-
-func client(pace *pacer, policy retryablehttp.CheckRetry) *http.Client {
-	c := retryablehttp.NewClient()
-	pace.next, c.HTTPClient.Transport = transport, pace
-	c.Logger = nil // it would print the signature
-	c.HTTPClient.Timeout = callTimeout
-	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, firstPause, lastPause
-	c.CheckRetry, c.ErrorHandler = policy, retryablehttp.PassthroughErrorHandler
-	c.Backoff = func(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
-		return min(longestPause, retryablehttp.DefaultBackoff(least, most, attempt, resp)) // which honours Retry-After
-	}
-	return c.StandardClient()
+func client(pace *pacer, check retryablehttp.CheckRetry) *http.Client {
+	return outbound.New(outbound.Options{
+		Timeout: callTimeout, Via: pace.over,
+		Retry: &outbound.Retry{Times: retries, First: firstPause, Last: lastPause, Longest: longestPause, Check: check},
+	})
 }
 
 // retryLimited repeats what was refused for the rate of calls, and nothing else: it was not done.
@@ -274,10 +256,10 @@ func (c *Client) call(ctx context.Context, method, path string, query map[string
 	}
 	resp, err := doer.Do(r)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
+		return 0, nil, fmt.Errorf("%w: %w", ErrNoAnswer, outbound.WithoutURL(err))
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	data, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}

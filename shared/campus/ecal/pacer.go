@@ -17,7 +17,6 @@ const (
 
 // A pacer holds all calls of a client back together once one was refused for their rate.
 type pacer struct {
-	next    http.RoundTripper
 	limiter *rate.Limiter
 
 	mu      sync.Mutex
@@ -26,8 +25,17 @@ type pacer struct {
 
 func newPacer() *pacer { return &pacer{limiter: rate.NewLimiter(rate.Inf, 1)} }
 
+// over holds back the calls to next.
+func (p *pacer) over(next http.RoundTripper) http.RoundTripper { return paced{p, next} }
+
+type paced struct {
+	*pacer
+
+	next http.RoundTripper
+}
+
 // RoundTrip implements [http.RoundTripper].
-func (p *pacer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p paced) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := p.limiter.Wait(r.Context()); err != nil {
 		return nil, err
 	}

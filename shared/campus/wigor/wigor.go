@@ -17,12 +17,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"golang.org/x/net/html"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
 var (
@@ -58,16 +57,10 @@ func New(inst campus.Instance) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a cookie jar: %w", err)
 	}
-	c := &Client{inst: inst}
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // we look at each step
-	c.once = &http.Client{Jar: jar, Timeout: callTimeout, CheckRedirect: stay}
-	again := retryablehttp.NewClient()
-	again.Logger = nil // it would print tickets
-	again.HTTPClient = c.once
-	again.RetryMax, again.RetryWaitMin, again.RetryWaitMax = retries, time.Second, 10*time.Second
-	again.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.safe = &http.Client{Transport: &retryablehttp.RoundTripper{Client: again}, CheckRedirect: stay}
-	return c, nil
+	options := outbound.Options{Timeout: callTimeout, MaxBody: maxAnswer, Jar: jar, Step: true}
+	once := outbound.New(options)
+	options.Retry = &outbound.Retry{Times: retries, First: time.Second, Last: 10 * time.Second}
+	return &Client{inst: inst, once: once, safe: outbound.New(options)}, nil
 }
 
 // Timetable reads the lessons that begin in the window, after a login where there is no session.
@@ -138,7 +131,7 @@ func (c *Client) get(ctx context.Context, address string) (*page, error) {
 			tickets[ticket] = true
 		}
 		if r, err = http.NewRequestWithContext(ctx, http.MethodGet, next.String(), http.NoBody); err != nil {
-			return nil, errors.New("MonCampus redirects to no address")
+			return nil, errors.New("MonCampus redirects to an address that cannot be read")
 		}
 	}
 	return nil, errors.New("MonCampus redirects in a circle")
@@ -155,22 +148,22 @@ func (c *Client) step(r *http.Request, client *http.Client) (*page, *url.URL, er
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
+		return nil, nil, fmt.Errorf("%w: %w", ErrNoAnswer, outbound.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		next, err := resp.Location()
-		if err != nil || next.Scheme != "https" && next.Scheme != r.URL.Scheme {
-			return nil, nil, errors.New("MonCampus redirects to no address")
+		if err != nil {
+			return nil, nil, errors.New("MonCampus redirects to an address that cannot be read")
 		}
-		return nil, next, nil
+		return nil, next, c.known(next)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(resp.Body)
+	if errors.Is(err, outbound.ErrTooLong) {
+		return nil, nil, fmt.Errorf("%w: the answer is longer than %d MB", ErrIncomplete, maxAnswer>>20)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: the answer broke off", ErrIncomplete)
-	}
-	if len(body) > maxAnswer {
-		return nil, nil, fmt.Errorf("%w: the answer is longer than %d MB", ErrIncomplete, maxAnswer>>20)
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	p := &page{at: resp.Request.URL, status: resp.StatusCode, contentType: kind, body: body}
@@ -181,6 +174,16 @@ func (c *Client) step(r *http.Request, client *http.Client) (*page, *url.URL, er
 		return nil, nil, statusError(p.status)
 	}
 	return p, nil, nil
+}
+
+// known refuses an address that is of neither server of the settings: tickets and cookies are for those two.
+func (c *Client) known(next *url.URL) error {
+	for _, address := range []string{c.inst.CAS, c.inst.Host} {
+		if u, err := url.Parse(address); err == nil && outbound.SameOrigin(next, u) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: MonCampus redirects to %s://%s, which is neither moncampus_host nor moncampus_cas_url of the settings", outbound.ErrRedirect, next.Scheme, next.Host)
 }
 
 // loginForm returns the hidden fields of the page's form#fm1, and where it is sent to.

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -111,25 +109,4 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 		return nil //nolint:nilerr // the client is gone, and the header is written
 	}
 	return nil
-}
-
-// WithoutURL returns an error of an HTTP client without the address, which may hold a key or a signature.
-func WithoutURL(err error) error {
-	for {
-		u, ok := errors.AsType[*url.Error](err)
-		if !ok {
-			return err
-		}
-		err = u.Err
-	}
-}
-
-// Secure reports whether secrets may be sent to an address: over https, or to this machine.
-func Secure(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -19,7 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -45,36 +44,33 @@ type Access func(ctx context.Context, renew bool) (exports.SAS, error)
 // A Container is a source's container. It is safe for concurrent use.
 type Container struct {
 	access Access
+	http   transporter
 
 	mu     sync.Mutex
 	sas    exports.SAS
 	client *container.Client
 }
 
-// New returns the container that access leads to.
-func New(access Access) *Container { return &Container{access: access} }
+// New returns the container that access leads to. publicOnly is for an address that the outside system gave.
+func New(access Access, publicOnly bool) *Container {
+	return &Container{access: access, http: transporter{
+		blobs: outbound.New(outbound.Options{Stream: true, PublicOnly: publicOnly}), rest: outbound.New(outbound.Options{Timeout: idle, PublicOnly: publicOnly}),
+	}}
+}
 
-// idle bounds how long an answer may stand still.
+// idle bounds calls that bring no blob.
 const idle = 60 * time.Second
 
-// transport gives up on a connection that stands still, and keeps one for each of a run's workers.
-var transport = &http.Client{Transport: &http.Transport{ //nolint:gochecknoglobals // connections are shared
-	Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: idle, IdleConnTimeout: idle,
-	MaxIdleConns: 64, MaxIdleConnsPerHost: 64, DisableCompression: true, ForceAttemptHTTP2: false, ReadBufferSize: 64 << 10,
-	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return idleConn{conn}, nil
-	},
-}}
+// A transporter lets blobs be of any size; the SDK reads every other answer whole, so those are bounded.
+type transporter struct{ blobs, rest *http.Client }
 
-type idleConn struct{ net.Conn }
-
-func (c idleConn) Read(p []byte) (int, error) {
-	_ = c.SetReadDeadline(time.Now().Add(idle)) //nolint:forbidigo // sockets live in real time
-	return c.Conn.Read(p)
+// Do implements [policy.Transporter].
+func (t transporter) Do(r *http.Request) (*http.Response, error) {
+	query := r.URL.Query()
+	if r.Method == http.MethodGet && !query.Has("comp") && !query.Has("restype") {
+		return t.blobs.Do(r) //nolint:gosec // G704: the address is judged when connecting
+	}
+	return t.rest.Do(r) //nolint:gosec // as above
 }
 
 var retries = policy.RetryOptions{MaxRetries: 4, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 20 * time.Second} //nolint:gochecknoglobals // a constant
@@ -90,7 +86,7 @@ func (c *Container) open(ctx context.Context, refused *container.Client) (*conta
 	if c.client != nil && sas == c.sas {
 		return c.client, nil
 	}
-	options := &container.ClientOptions{ClientOptions: policy.ClientOptions{Retry: retries, Transport: transport, Telemetry: policy.TelemetryOptions{Disabled: true}}}
+	options := &container.ClientOptions{ClientOptions: policy.ClientOptions{Retry: retries, Transport: c.http, Telemetry: policy.TelemetryOptions{Disabled: true}}}
 	client, err := container.NewClientWithNoCredential(sas.URL(), options)
 	if err != nil {
 		return nil, errors.New("the container's address cannot be used") // the error holds it
@@ -136,7 +132,7 @@ func translated(ctx context.Context, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w: %s", ErrNoAnswer, web.WithoutURL(err).Error()) // a text: a socket's deadline is none of ours
+		return fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error()) // a text: a socket's deadline is none of ours
 	}
 	told := fmt.Errorf("%d %s", answer.StatusCode, answer.ErrorCode)
 	switch code := bloberror.Code(answer.ErrorCode); {

@@ -16,9 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -40,7 +38,6 @@ const (
 	retries     = 4
 	firstPause  = 500 * time.Millisecond
 	lastPause   = 10 * time.Second
-	maxAnswer   = 16 << 20
 	maxPages    = 100
 )
 
@@ -57,12 +54,8 @@ type Client struct {
 
 // New returns a client. It does no I/O.
 func New(src exports.Source) *Client {
-	again := retryablehttp.NewClient()
-	again.Logger = nil // it would print the key's id
-	again.HTTPClient.Timeout = callTimeout
-	again.RetryMax, again.RetryWaitMin, again.RetryWaitMax = retries, firstPause, lastPause
-	again.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	return &Client{src: src, safe: again.StandardClient(), once: &http.Client{Timeout: callTimeout}}
+	again := &outbound.Retry{Times: retries, First: firstPause, Last: lastPause}
+	return &Client{src: src, safe: outbound.New(outbound.Options{Timeout: callTimeout, Retry: again}), once: outbound.New(outbound.Options{Timeout: callTimeout})}
 }
 
 // now is the machine's clock: tokens live in real time.
@@ -127,12 +120,15 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, path strin
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, web.WithoutURL(err).Error()) // a text: a call's deadline is none of the run's
+		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error()) // a text: a call's deadline is none of the run's
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	data, err := io.ReadAll(resp.Body)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return nil, c.refusal(resp.StatusCode, data)
+	}
+	if errors.Is(err, outbound.ErrTooLong) {
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: its answer broke off", ErrNoAnswer)
@@ -200,7 +196,7 @@ func (c *Client) SAS(ctx context.Context, deletion bool) (exports.SAS, error) {
 		return exports.SAS{}, fmt.Errorf("getting access to the container: %w: its answer is not readable", ErrNoAnswer)
 	}
 	sas, err := exports.JoinSAS(answer.BlobServiceURI, answer.ContainerName, answer.SASToken)
-	if err == nil && !web.Secure(sas.Container) {
+	if err == nil && !outbound.Secure(sas.Container) {
 		err = errors.New("its address is not of https")
 	}
 	if err != nil {

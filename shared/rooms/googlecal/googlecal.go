@@ -11,15 +11,17 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/auth/credentials"
 	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/oauth2"
 	gcal "google.golang.org/api/calendar/v3"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/impersonate"
 	"google.golang.org/api/option"
+	htransport "google.golang.org/api/transport/http"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
 // marker is the private extended property of events that were booked at a display; its value is the room's name.
@@ -53,9 +55,15 @@ type Config struct {
 
 // New returns a client.
 func New(ctx context.Context, cfg Config) (*Client, error) {
-	options, err := cfg.options(ctx)
+	client := outbound.New(outbound.Options{Timeout: callTimeout})
+	transport, err := cfg.authorized(ctx, client.Transport)
 	if err != nil {
 		return nil, fmt.Errorf("making the Calendar client: %w", err)
+	}
+	client.Transport = transport
+	options := []option.ClientOption{option.WithHTTPClient(client)}
+	if cfg.BaseURL != "" {
+		options = append(options, option.WithEndpoint(cfg.BaseURL+"/calendar/v3/"))
 	}
 	api, err := gcal.NewService(ctx, options...)
 	if err != nil {
@@ -64,18 +72,24 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	return &Client{api: api, now: cfg.Now, zones: map[string]string{}}, nil
 }
 
-func (cfg Config) options(ctx context.Context) ([]option.ClientOption, error) {
+// authorized puts the account's tokens on what goes over next.
+func (cfg Config) authorized(ctx context.Context, next http.RoundTripper) (http.RoundTripper, error) {
+	scopes := []string{gcal.CalendarEventsScope}
 	switch {
 	case cfg.BaseURL != "":
-		token := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})
-		return []option.ClientOption{option.WithEndpoint(cfg.BaseURL + "/calendar/v3/"), option.WithTokenSource(token)}, nil
+		return &oauth2.Transport{Base: next, Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "local"})}, nil
 	case len(cfg.Credentials) > 0:
-		return []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope), option.WithAuthCredentialsJSON(option.ServiceAccount, cfg.Credentials)}, nil
+		options := &credentials.DetectOptions{Scopes: scopes, Client: outbound.New(outbound.Options{Timeout: callTimeout})}
+		key, err := credentials.NewCredentialsFromJSON(credentials.ServiceAccount, cfg.Credentials, options)
+		if err != nil {
+			return nil, err
+		}
+		return htransport.NewTransport(ctx, next, option.WithAuthCredentials(key))
 	case cfg.Account != "":
 		tokens, err := inTheNameOf(ctx, cfg.Account)
-		return []option.ClientOption{option.WithTokenSource(tokens)}, err
+		return &oauth2.Transport{Base: next, Source: tokens}, err
 	default:
-		return []option.ClientOption{option.WithScopes(gcal.CalendarEventsScope)}, nil
+		return htransport.NewTransport(ctx, next, option.WithScopes(scopes...))
 	}
 }
 
@@ -205,7 +219,7 @@ func (c *Client) Watch(ctx context.Context, calendarID, channelID, token, addres
 	defer cancel()
 	got, err := c.api.Events.Watch(calendarID, &gcal.Channel{Id: channelID, Type: "web_hook", Address: address, Token: token}).Context(ctx).Do()
 	if err != nil {
-		return Watched{}, fmt.Errorf("watching a calendar: %w", web.WithoutURL(err))
+		return Watched{}, fmt.Errorf("watching a calendar: %w", outbound.WithoutURL(err))
 	}
 	return Watched{got.ResourceId, time.UnixMilli(got.Expiration).UTC()}, nil
 }
@@ -305,10 +319,10 @@ func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 		got, err := call(callCtx)
 		cancel()
 		if err == nil || attempt == limit || !transient(err) || ctx.Err() != nil {
-			return got, web.WithoutURL(err)
+			return got, outbound.WithoutURL(err)
 		}
 		if gax.Sleep(ctx, backoff.Pause()) != nil {
-			return got, web.WithoutURL(err)
+			return got, outbound.WithoutURL(err)
 		}
 	}
 }

@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	iot "github.com/arduino/iot-client-go/v3"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
@@ -42,17 +41,14 @@ var errNoTime = errors.New("no time left for a call to the Arduino cloud")
 // A Client speaks for one account. It may be used by many goroutines.
 type Client struct {
 	api     *iot.APIClient
-	org     string
 	limiter *limiter
-	source  func() oauth2.TokenSource
-
-	mu    sync.Mutex
-	token oauth2.TokenSource
+	tokens  *tokens
 }
 
 // New returns a client for the account of the settings. It does no I/O.
 func New(baseURL string, s *rooms.Settings) *Client {
-	client := &http.Client{Timeout: callTimeout, Transport: organization{s.OrganizationID}}
+	organized := func(next http.RoundTripper) http.RoundTripper { return organization{s.OrganizationID, next} }
+	client := outbound.New(outbound.Options{Timeout: callTimeout, Via: organized})
 	cfg := iot.NewConfiguration()
 	cfg.Servers = iot.ServerConfigurations{{URL: baseURL}}
 	cfg.HTTPClient = client
@@ -63,31 +59,28 @@ func New(baseURL string, s *rooms.Settings) *Client {
 	if s.OrganizationID != "" {
 		cc.EndpointParams.Set("organization_id", s.OrganizationID)
 	}
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
-	c := &Client{api: iot.NewAPIClient(cfg), org: s.OrganizationID, limiter: newLimiter(s.Limit())}
-	// A token lives 300 s; it is renewed a minute before.
-	c.source = func() oauth2.TokenSource { return oauth2.ReuseTokenSourceWithExpiry(nil, fresh{ctx, cc}, time.Minute) }
-	c.token = c.source()
-	return c
+	limiter := newLimiter(s.Limit())
+	ask := func(ctx context.Context) (*oauth2.Token, error) {
+		if err := limiter.wait(ctx, first); err != nil {
+			return nil, err
+		}
+		return cc.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+	}
+	return &Client{api: iot.NewAPIClient(cfg), limiter: limiter, tokens: &tokens{ask: ask}}
 }
-
-// fresh asks for a token each time; [clientcredentials.Config.TokenSource] has a cache of its own that renews too late.
-type fresh struct {
-	ctx context.Context //nolint:containedctx // oauth2 takes its HTTP client from it
-	cc  clientcredentials.Config
-}
-
-func (f fresh) Token() (*oauth2.Token, error) { return f.cc.Token(f.ctx) }
 
 // organization puts X-Organization on every request, the token's too: without it there the account gets the lowest limit.
-type organization struct{ id string }
+type organization struct {
+	id   string
+	next http.RoundTripper
+}
 
 func (o organization) RoundTrip(r *http.Request) (*http.Response, error) {
 	if o.id != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("X-Organization", o.id)
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return o.next.RoundTrip(r)
 }
 
 // A Thing is a display's Thing with the values that the cloud has for it.
@@ -178,12 +171,9 @@ const attempts = 4
 func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*http.Response, error)) error {
 	renewed := false
 	for attempt := 1; ; attempt++ {
-		c.mu.Lock()
-		source := c.token
-		c.mu.Unlock()
-		token, err := source.Token()
+		token, err := c.tokens.get(ctx)
 		if err != nil {
-			return tokenError(err)
+			return err
 		}
 		// Last, so that calls do not bunch up behind a token request.
 		if err := c.limiter.wait(ctx, rank); err != nil {
@@ -195,14 +185,10 @@ func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*
 		resp, err := do(context.WithValue(ctx, iot.ContextOAuth2, oauth2.StaticTokenSource(token))) //nolint:bodyclose // the generated client has read and closed it
 		switch {
 		case resp == nil:
-			return fmt.Errorf("%w: %w", ErrNoAnswer, web.WithoutURL(err))
+			return fmt.Errorf("%w: %w", ErrNoAnswer, outbound.WithoutURL(err))
 		case resp.StatusCode == http.StatusUnauthorized && !renewed:
 			renewed = true
-			c.mu.Lock()
-			if c.token == source {
-				c.token = c.source()
-			}
-			c.mu.Unlock()
+			c.tokens.drop(token)
 			continue
 		case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 			return ErrRefused
@@ -221,16 +207,4 @@ func (c *Client) call(ctx context.Context, rank int, do func(context.Context) (*
 		}
 		return nil
 	}
-}
-
-// tokenError drops the answer's body, which may repeat what we sent.
-func tokenError(err error) error {
-	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) && refused.Response != nil {
-		if code := refused.Response.StatusCode; code >= 500 || code == http.StatusTooManyRequests {
-			return fmt.Errorf("the Arduino cloud answered %d to the token request", code)
-		}
-		return ErrRefused
-	}
-	return web.WithoutURL(err)
 }
