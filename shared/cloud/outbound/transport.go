@@ -21,7 +21,7 @@ import (
 var ErrNotPublic error = final("the address that was given is not a public one, and was not connected to")
 
 // ErrTooLong says that an answer's body is longer than the client takes.
-var ErrTooLong = errors.New("the answer is too long")
+var ErrTooLong error = final("the answer is too long")
 
 // Idle is how long a stream's connection may stand still.
 const Idle = 60 * time.Second
