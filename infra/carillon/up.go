@@ -231,10 +231,10 @@ func (s *system) listenOn(listener net.Listener, h http.Handler) {
 	if s.wrap != nil {
 		h = s.wrap(h)
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := newServer(h)
 	s.servers = append(s.servers, server)
 	s.tasks.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(readers{listener}); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	})
