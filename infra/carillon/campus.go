@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/feed"
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -73,7 +74,8 @@ func (b *campusBridge) overdue(ctx context.Context) ([]string, error) {
 		if state.Run == nil {
 			return []string{campus.TopicSync}, nil
 		}
-		if next, err := campus.NextRun(state.Run.Began); err != nil || !next.After(b.clock.Now()) {
+		now := b.clock.Now()
+		if next, err := campus.NextRun(state.Run.Began); err != nil || !next.After(now) || calendar.Ahead(now, state.Run.Began) {
 			return []string{campus.TopicSync}, err
 		}
 	}

@@ -189,7 +189,7 @@ func (s Step) missed(c Class) Class {
 }
 
 func (s Step) confirmed(c Class) bool {
-	return c.Missing >= neededReadings && (s.ByHand || s.Now.Sub(c.MissingSince) >= confirmAfter)
+	return c.Missing >= neededReadings && (s.ByHand || !calendar.Within(s.Now, c.MissingSince, confirmAfter))
 }
 
 // Unconfirmed reports whether a second reading would decide on something.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
 // What a run does with a blob.
@@ -53,7 +55,7 @@ func Plan(blobs []Blob, known map[string]Mark, handed map[string]Handed, s Sourc
 			t.Do, t.Why = s.deletion(mark, now)
 		case err != nil:
 			t.Do, t.Why = Refuse, err.Error()
-		case s.minAge(b) > 0 && now.Sub(b.Modified) < s.minAge(b): // clocks may differ
+		case s.minAge(b) > 0 && calendar.Within(now, b.Modified, s.minAge(b)):
 			t.Do, t.Why = Keep, "it was written a moment ago"
 		case named && run.At.Before(newest[run.Key()]):
 			t.Do, t.Why = Archive, "a newer run of its query is there"

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/campus/ecal"
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
@@ -123,7 +124,7 @@ func (w *work) timetable(ctx context.Context) error {
 		ByHand: w.o.byHand, ClockSet: w.inst.Clock != "" || w.o.acceptTimes,
 	}
 	for _, at := range w.s.State.Deleted {
-		if w.run.Began.Sub(at) < campus.RecentFor {
+		if calendar.Within(w.run.Began, at, campus.RecentFor) {
 			w.step.Recent++
 		}
 	}
@@ -231,7 +232,7 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 		if len(reading.Unreadable) == 0 {
 			state.ReadAt = w.run.Began
 		}
-		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return w.run.Began.Sub(at) >= campus.RecentFor })
+		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
 		if w.o.allowDeletes == nil {
 			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed))...)
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 )
@@ -20,7 +21,7 @@ type session = lease.Session[campus.State]
 func (f function) open(ctx context.Context, instance string, asked time.Time) (*session, context.Context, error) {
 	of := func(state *campus.State) *lease.Lease { return &state.Lease }
 	return lease.Take(ctx, f.State, campus.StateName(instance), of, func(state *campus.State) error {
-		if run := state.Run; !asked.IsZero() && run != nil && run.Fault == nil && run.Began.After(asked) {
+		if run := state.Run; !asked.IsZero() && run != nil && run.Fault == nil && run.Began.After(asked) && !calendar.Ahead(f.Now(), run.Began) {
 			return errDone
 		}
 		state.Version = 1

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
@@ -36,8 +37,10 @@ type session = lease.Session[exports.State]
 func (f function) open(ctx context.Context, source string, asked time.Time) (*session, context.Context, error) {
 	of := func(state *exports.State) *lease.Lease { return &state.Lease }
 	return lease.Take(ctx, f.State, exports.StateName(source), of, func(state *exports.State) error {
-		if len(state.Runs) > 0 && !asked.IsZero() && state.Runs[0].Fault == nil && state.Runs[0].Began.After(asked) {
-			return errDone
+		if len(state.Runs) > 0 && !asked.IsZero() {
+			if last := state.Runs[0]; last.Fault == nil && last.Began.After(asked) && !calendar.Ahead(f.Now(), last.Began) {
+				return errDone
+			}
 		}
 		state.Rebuild, state.Version = state.Rebuild || state.Lease.ID != "", 1
 		return nil

@@ -214,7 +214,7 @@ func TestClaimOfACrash(t *testing.T) {
 			if tt.person {
 				f.person("Board", f.now, f.now.Add(time.Hour))
 			}
-			claim := rooms.Claim{Version: 1, EventID: "abcdef", Expires: time.Now().Add(time.Hour)}
+			claim := rooms.Claim{Version: 1, EventID: "abcdef", Expires: time.Now().Add(20 * time.Second)}
 			gen, err := documents.Store(t.Context(), f.state, rooms.ClaimName("blue"), 0, claim, nil)
 			if err != nil {
 				t.Fatal(err)

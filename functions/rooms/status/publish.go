@@ -157,7 +157,7 @@ func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
 		return false
 	}
 	s.Fault = f.fault(s.Fault, "account_refused", "Give config.json the iot_client_id and iot_client_secret of an Arduino API key that exists, and its iot_organization_id.")
-	return f.Now().Sub(s.Fault.Since) > refusedTime
+	return !calendar.Within(f.Now(), s.Fault.Since, refusedTime)
 }
 
 // unread keeps why nothing is known of a room; there is nothing to tell its Thing.
@@ -324,7 +324,7 @@ func uncertain(s *rooms.Snapshot) bool {
 	now := realNow()
 	for _, until := range s.Pending {
 		began := until.Add(-publisherLife)
-		if !until.After(now) || !began.Before(s.ToldAll) || now.Sub(later(s.ToldAll, s.ToldAt)) > retell {
+		if !calendar.Within(now, began, publisherLife) || !began.Before(s.ToldAll) || !calendar.Within(now, later(s.ToldAll, s.ToldAt), retell) {
 			return true
 		}
 	}
@@ -369,7 +369,7 @@ func property(t rooms.Thing, v rooms.Variable) (string, bool) {
 func living(pending map[string]time.Time) map[string]time.Time {
 	left := map[string]time.Time{}
 	for id, until := range pending {
-		if until.After(realNow()) {
+		if calendar.Within(realNow(), until.Add(-publisherLife), publisherLife) {
 			left[id] = until
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -103,7 +104,7 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 		return err
 	}
 	sameThing := thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties)
-	beingTold := s.ToldAt.After(asked) || len(s.Pending) > 0
+	beingTold := s.ToldAt.After(asked) && !calendar.Ahead(realNow(), s.ToldAt) || len(living(s.Pending)) > 0
 	shown := shownBy(thing)
 	if s.FetchedAt.IsZero() || sameThing && (beingTold || s.Fault == nil && same(s.Published, shown)) {
 		return nil

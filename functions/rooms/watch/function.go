@@ -18,6 +18,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 	"github.com/google/uuid"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -140,7 +141,7 @@ func (f function) keep(ctx context.Context, room rooms.Room, address string) err
 		}
 		return f.stopOld(ctx, room.Name, w, gen)
 	}
-	if w.Pending != nil && f.Now().Sub(w.Pending.Since) < openingTime {
+	if w.Pending != nil && calendar.Within(f.Now(), w.Pending.Since, openingTime) {
 		return web.NewProblem(http.StatusConflict, "The channel of room "+room.Name+" is being opened by another run.", nil) // it comes again
 	}
 	return f.open(ctx, room, address, w, gen)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/googleapis/gax-go/v2"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
@@ -33,8 +34,8 @@ type Lease struct {
 	Expires time.Time `json:"expires"` // on the machine's clock
 }
 
-// Held reports whether somebody is at work.
-func (l Lease) Held() bool { return l.ID != "" && now().Before(l.Expires) }
+// Held reports whether somebody is at work. A lease that ends later than one taken now was left by a process whose clock was ahead.
+func (l Lease) Held() bool { return l.ID != "" && calendar.Within(now(), l.Expires.Add(-life), life) }
 
 // now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on while a machine sleeps.
 func now() time.Time { return time.Now().Round(0) } //nolint:forbidigo // the real clock

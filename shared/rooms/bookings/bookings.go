@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
@@ -63,7 +64,7 @@ func Release(ctx context.Context, state documents.Bucket, room rooms.Room, event
 // nobody else's overlaps it, and is deleted otherwise.
 func Resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, now time.Time) error {
 	claim, err := documents.LoadIfAny[rooms.Claim](ctx, state, rooms.ClaimName(room.Name))
-	if err != nil || claim.EventID == "" || realNow().Before(claim.Expires) {
+	if err != nil || claim.EventID == "" || calendar.Within(realNow(), claim.Expires.Add(-lease), lease) {
 		return err
 	}
 	if err := settle(ctx, cal, room, claim.EventID, now); err != nil {
