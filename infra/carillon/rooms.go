@@ -82,7 +82,7 @@ func (b *officeBridge) functions() error {
 	}
 	b.webhook = b.metrics.function("rooms-webhook", webhook.New(webhook.Config{Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now}))
 	b.watch = b.metrics.function("rooms-watch", watch.New(watch.Config{Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Key: key, Now: now}))
-	b.refresh = b.metrics.function("rooms-refresh", refresh.New(refresh.Config{Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now}))
+	b.refresh = b.metrics.function("rooms-refresh", refresh.New(refresh.Config{Settings: b.settings, State: b.state, Watches: b.watches, Calendar: cal, Publisher: pub, Now: now}))
 	b.status = b.metrics.function("rooms-status", status.New(status.Config{Settings: b.settings, State: b.state, ArduinoURL: b.arduinoURL(), Publisher: pub, Now: now}))
 	b.meetings = b.metrics.function("rooms-meetings", meetings.New(meetings.Config{Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now}))
 	return nil
@@ -101,10 +101,9 @@ func (b *officeBridge) subscriptions() []local.Subscription {
 // jobs are the schedules of the cloud's Scheduler.
 func (b *officeBridge) jobs() []local.Job {
 	return []local.Job{
-		{Schedule: rooms.TickSchedule, Topic: rooms.TopicTick, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}},
+		{Schedule: rooms.TickSchedule, Topic: rooms.TopicTick, Message: messages.Message{Attributes: map[string]string{"kind": rooms.KindTick}}},
 		{Schedule: rooms.RefreshSchedule, Topic: rooms.TopicRefresh},
 		{Schedule: rooms.WatchSchedule, Topic: rooms.TopicWatch},
-		{Schedule: rooms.PollSchedule, Topic: rooms.TopicRefresh, Message: messages.Message{Attributes: map[string]string{"kind": rooms.KindPoll}}}, // in the cloud there is always an address
 	}
 }
 

@@ -22,6 +22,7 @@ type Event struct {
 	Organizer    Person     `json:"organizer,omitzero"`
 	Attendees    []Attendee `json:"attendees,omitempty"`
 	Created      string     `json:"created,omitempty"`
+	Updated      string     `json:"updated,omitempty"` // RFC 3339
 	// Booking is the room whose display made the event (private extended property), else "".
 	Booking string `json:"booking,omitempty"`
 }
@@ -85,6 +86,17 @@ func (e Event) Interval(local *time.Location) (i Interval, ok bool) {
 		end = NextMidnight(start, local)
 	}
 	return Interval{start, end}, true
+}
+
+// Dated returns an event that fills whole days of the calendar's zone, from one midnight to another, as one of dates: so
+// resource calendars get what was written as dates, and a day is a day in the room's own zone. A nil zone changes nothing.
+func (e Event) Dated(zone *time.Location) Event {
+	if zone == nil || e.Start.Date != "" || e.End.Date != "" || !e.AllDay(zone) {
+		return e
+	}
+	i, _ := e.Interval(zone)
+	e.Start, e.End = Date{Date: i.Start.In(zone).Format(time.DateOnly)}, Date{Date: i.End.In(zone).Format(time.DateOnly)}
+	return e
 }
 
 // AllDay reports whether the event fills whole local days: written as dates, or, as resource calendars write them, from one midnight to another.

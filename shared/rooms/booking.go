@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"slices"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -36,7 +37,7 @@ func slotCeil(d time.Duration) time.Duration {
 func (r Room) PlanBooking(events []calendar.Event, now time.Time, d time.Duration, fit bool) Plan {
 	floor := SlotFloor(now)
 	first := floor
-	meetings := r.Meetings(events)
+	meetings := r.Blocking(events)
 	for _, m := range meetings {
 		if !m.End.After(now) && m.End.After(first) {
 			first = m.End
@@ -69,9 +70,14 @@ func (r Room) PlanBooking(events []calendar.Event, now time.Time, d time.Duratio
 	return p
 }
 
+// Blocking are the meetings beside which nothing can be booked.
+func (r Room) Blocking(events []calendar.Event) []Meeting {
+	return slices.DeleteFunc(r.Meetings(events), func(m Meeting) bool { return m.Tentative })
+}
+
 // Conflict returns a meeting other than id that overlaps span.
 func (r Room) Conflict(events []calendar.Event, id string, span calendar.Interval) (Meeting, bool) {
-	for _, m := range r.Meetings(events) {
+	for _, m := range r.Blocking(events) {
 		if m.ID != id && m.Overlaps(span) {
 			return m, true
 		}

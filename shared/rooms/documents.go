@@ -17,6 +17,10 @@ type Snapshot struct {
 	TimeZone  string           `json:"time_zone,omitempty"` // the calendar's
 	// PushedAt is the FetchedAt of the last facts that a push message of Google brought.
 	PushedAt time.Time `json:"pushed_at,omitzero"`
+	// Unwatched says that the calendar has no living channel, so that it is polled.
+	Unwatched bool `json:"unwatched,omitempty"`
+	// PushMissed is when a listing found a change that no push message had told of, on Google's clock; zero once one has come.
+	PushMissed time.Time `json:"push_missed,omitzero"`
 	// Partial says that the calendar has more events in the window than these.
 	Partial bool `json:"partial,omitempty"`
 	// AsOf is the instant for which Published was computed; it may lie a few seconds ahead.
@@ -56,8 +60,15 @@ const SnapshotPrefix = "rooms/"
 // SnapshotName is the document of a room's snapshot.
 func SnapshotName(room string) string { return SnapshotPrefix + room + ".json" }
 
-// MetaTransition is the metadata key of a snapshot's next transition (RFC 3339).
-const MetaTransition = "next_transition"
+// MetaTransition is the metadata key of a snapshot's next transition (RFC 3339); MetaPoll is "true" where the calendar must be
+// polled, because Google's messages do not come.
+const (
+	MetaTransition = "next_transition"
+	MetaPoll       = "poll"
+)
+
+// Polled reports whether the calendar is asked each minute, because Google's messages do not come.
+func (s *Snapshot) Polled() bool { return !s.Removed && (s.Unwatched || !s.PushMissed.IsZero()) }
 
 // A Watch is a room's notification channel: document <room_name>.json in the
 // watch bucket. Only rooms/watch writes it.
@@ -96,6 +107,9 @@ func (w *Watch) Upgrade() {
 	w.Response = nil
 	w.Version = 1
 }
+
+// Alive reports whether the room has a channel that has not ended.
+func (w *Watch) Alive(now time.Time) bool { return w.Channel != nil && w.Channel.Expiration.After(now) }
 
 // Has reports whether the channel is recorded as open or being opened.
 func (w *Watch) Has(id string) bool {

@@ -2,14 +2,13 @@ package rooms
 
 import (
 	"time"
-	"unicode/utf8"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
 // Fields are a display's variables, as texts for people in the room's language and zone.
 type Fields struct {
-	BusyNow       int    `json:"busynow"` // 1 busy, 0 free
+	BusyNow       int    `json:"busynow"` // 1 busy or unknown, 0 free
 	CurEvMtg      string `json:"curevmtg"`
 	CurEvStart    string `json:"curevstart"`
 	CurEvEnd      string `json:"curevend"`
@@ -61,21 +60,6 @@ var Variables = []Variable{
 	{"nextevid", "", true, 2, func(f Fields) any { return f.NextEvID }},
 }
 
-// maxText keeps a title well inside a device's receive buffer of 256 bytes
-// (ArduinoIoTCloudTCP.h, MQTT_TRANSMIT_BUFFER_SIZE).
-const maxText = 64
-
-func short(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	cut := maxText - len("…")
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
-
 // FieldsAt returns the display's texts at an instant.
 func (r Room) FieldsAt(events []calendar.Event, at time.Time) Fields {
 	return r.Fields(r.StatusAt(events, at))
@@ -84,33 +68,52 @@ func (r Room) FieldsAt(events []calendar.Event, at time.Time) Fields {
 // Fields returns the texts of a status.
 func (r Room) Fields(s Status) Fields {
 	w := wordsOf(r.Locale)
+	if s.Unknown { // busy is what does no harm at a door: nobody walks into a meeting
+		return Fields{BusyNow: 1, CurEvMtg: r.noData(s)}
+	}
 	midnight := calendar.NextMidnight(s.At, r.Zone)
 	f := Fields{CurEvMtg: w.freeAllDay}
 	switch {
 	case s.Current != nil:
 		f.BusyNow = 1
-		f.CurEvMtg, f.CurOrganizer, f.CurEvID = s.Current.Title, s.Current.Organizer, s.Current.ID
+		f.CurEvMtg, f.CurOrganizer, f.CurEvID = s.Current.Title, s.Current.Organizer, shortID(s.Current.ID)
 		f.CurEvStart, f.CurEvEnd, f.CurEvTm = r.times(*s.Current, midnight)
 	case s.Next != nil && s.Next.Start.Before(midnight):
 		f.CurEvMtg = w.freeUntil + clock(s.Next.Start, r.Zone)
 	}
 	if s.Next != nil {
-		f.NextEvMtg, f.NextOrganizer, f.NextEvID = s.Next.Title, s.Next.Organizer, s.Next.ID
+		f.NextEvMtg, f.NextOrganizer, f.NextEvID = s.Next.Title, s.Next.Organizer, shortID(s.Next.ID)
 		f.NextEvStart, f.NextEvEnd, f.NextEvTm = r.times(*s.Next, midnight)
 	}
 	return f
 }
 
-// times writes a meeting's start, end and span: clock times within today, the
-// day before them on another day, dates over several days. midnight ends today.
+// noData says since when nothing is known: a time of today, else a date.
+func (r Room) noData(s Status) string {
+	w := wordsOf(r.Locale)
+	switch {
+	case s.ReadAt.IsZero():
+		return w.noData
+	case calendar.DayStart(s.ReadAt, r.Zone).Equal(calendar.DayStart(s.At, r.Zone)):
+		return w.noDataSince + clock(s.ReadAt, r.Zone)
+	default:
+		return w.noDataSince + w.date(s.ReadAt.In(r.Zone))
+	}
+}
+
+// times writes a meeting's start, end and span: clock times within today and over a night, the day before them on another
+// day, dates over several days, and on the last of those when it ends. midnight ends today.
 func (r Room) times(m Meeting, midnight time.Time) (start, end, span string) {
 	w := wordsOf(r.Locale)
 	from, last := m.Start.In(r.Zone), m.End.Add(-time.Nanosecond).In(r.Zone)
-	sameDay := from.YearDay() == last.YearDay() && from.Year() == last.Year()
 	today := m.Start.Before(midnight)
 	switch {
-	case !sameDay:
+	case !sameDay(from, last) && (m.AllDay || m.End.Sub(m.Start) >= 24*time.Hour):
 		start, end = w.date(from), w.date(last)
+		if !m.AllDay && !m.End.After(midnight) {
+			end = clock(m.End, r.Zone)
+			return start, end, w.until + end
+		}
 		return start, end, start + "-" + end
 	case m.AllDay && today:
 		return clock(m.Start, r.Zone), clock(m.End, r.Zone), w.allDay
@@ -124,5 +127,7 @@ func (r Room) times(m Meeting, midnight time.Time) (start, end, span string) {
 		return from.Format("2006-01-02 15:04"), end, w.day(from) + " " + clock(m.Start, r.Zone) + "-" + end
 	}
 }
+
+func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
 
 func clock(t time.Time, loc *time.Location) string { return t.In(loc).Format("15:04") }

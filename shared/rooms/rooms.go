@@ -36,15 +36,22 @@ const (
 	TickSchedule    = "* * * * *"
 	RefreshSchedule = "7 * * * *"
 	WatchSchedule   = "23 */6 * * *"
-	// PollSchedule is where Google cannot reach us; see [Settings.PollDue].
-	PollSchedule = "* * * * *"
 )
 
-// KindPoll is the kind attribute of the [TopicRefresh] message that lists the rooms where Google cannot tell of changes.
-const KindPoll = "poll"
+// Values of the kind attribute.
+const (
+	KindTick = "tick" // of [TopicTick]
+	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it should show.
+	KindDue       = "due"
+	KindReconcile = "reconcile"
+	// KindPoll is of the [TopicRefresh] message that lists the rooms of whose changes Google does not tell.
+	KindPoll = "poll"
+	// KindOpen is of the [TopicWatch] message that opens a channel also where one seems to live.
+	KindOpen = "open"
+)
 
-// KindReconcile is the kind attribute of the [TopicDue] message that compares every Thing with what it should show.
-const KindReconcile = "reconcile"
+// ReconcileMinutes is how often, by the ticks, every Thing is compared with what it should show.
+const ReconcileMinutes = 5
 
 // SettingsFile is the settings' name in the config bucket; CredentialsFile a service account's key beside it, if any.
 const (
@@ -77,6 +84,7 @@ type RoomSettings struct {
 	TimeZone          string `json:"time_zone"`
 	Locale            string `json:"locale"`
 	TransparentEvents string `json:"transparent_events"`
+	Pending           string `json:"pending"`
 }
 
 // Validate finds what the schema cannot: unknown zones, and two rooms of one name.
@@ -132,9 +140,9 @@ func (s *Settings) PollInterval() time.Duration {
 	return time.Duration(max(s.PollMinutes, 1, (len(s.Rooms)+pollsPerMinute-1)/pollsPerMinute)) * time.Minute
 }
 
-// PollDue reports whether the calendars are asked in the minute of an instant.
+// PollDue reports whether calendars are polled in the minute of an instant.
 func (s *Settings) PollDue(at time.Time) bool {
-	return s.Polls() && at.Unix()/60%int64(s.PollInterval().Minutes()) == 0
+	return at.Unix()/60%int64(s.PollInterval().Minutes()) == 0
 }
 
 // Room returns a room by name. zones are tried in turn when the settings name none: the calendar's, then the Thing's.
@@ -150,10 +158,14 @@ func (s *Settings) Room(name string, zones ...string) (Room, bool) {
 			if locale == "" {
 				locale = s.Locale
 			}
-			return Room{
+			room := Room{
 				Name: r.Name, CalendarID: r.CalendarID, Locale: locale, Zone: zone, ZoneGuessed: named == nil,
-				TransparentBusy: r.TransparentEvents == "busy",
-			}, true
+				TransparentBusy: r.TransparentEvents == "busy", Pending: r.Pending,
+			}
+			if len(zones) > 0 {
+				room.CalendarZone = calendar.Zone(nil, zones[0])
+			}
+			return room, true
 		}
 	}
 	return Room{}, false
@@ -177,6 +189,8 @@ type EventsMessage struct {
 	Why string `json:"why,omitempty"`
 	// Fault says why the calendar could not be read; there are no events then, and the last known ones stay.
 	Fault *Fault `json:"fault,omitempty"`
+	// Unwatched says whether the calendar lacks a living channel; nil from who does not know.
+	Unwatched *bool `json:"unwatched,omitempty"`
 }
 
 // Reasons for listing a room.

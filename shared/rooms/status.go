@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 )
@@ -18,12 +17,24 @@ type Room struct {
 	Zone       *time.Location
 	// ZoneGuessed says that Zone is not from the settings: the calendar's goes before it.
 	ZoneGuessed bool
+	// CalendarZone is the calendar's zone, where it is known: whole days are written in it.
+	CalendarZone *time.Location
 	// TransparentBusy lets events that show as "free" block the room too.
 	TransparentBusy bool
+	// Pending is what an invitation does that the room has not answered: PendingBusy, PendingFree or PendingTentative.
+	Pending string
 }
 
-// In returns the room in its calendar's zone where the settings name none.
+// What an invitation does that the room has neither accepted nor declined.
+const (
+	PendingBusy      = "busy"      // it blocks the room, without its title
+	PendingFree      = "free"      // it is ignored
+	PendingTentative = "tentative" // it is told of as what comes next, without its title, and blocks nothing
+)
+
+// In returns the room with its calendar's zone, in which it is where the settings name none.
 func (r Room) In(calendarZone string) Room {
+	r.CalendarZone = calendar.Zone(r.CalendarZone, calendarZone)
 	if r.ZoneGuessed {
 		r.Zone = calendar.Zone(r.Zone, calendarZone)
 	}
@@ -39,6 +50,8 @@ type Meeting struct {
 	Organizer string // a name, else an e-mail; "" where hidden, or nobody but the room itself
 	AllDay    bool
 	Booking   string
+	// Tentative meetings are shown as what comes next, and do not block the room.
+	Tentative bool
 }
 
 // Shown is how many meetings a display needs: the current and the next.
@@ -46,7 +59,10 @@ const Shown = 2
 
 // Status is what a room's display tells at one instant.
 type Status struct {
-	At      time.Time
+	At time.Time
+	// Unknown says that nobody knows; then there is only ReadAt, when the calendar was last read, zero for never.
+	Unknown bool
+	ReadAt  time.Time
 	Current *Meeting // the meeting that started first of those going on
 	Next    *Meeting // the first that starts later
 	// BusyUntil ends the chain of meetings that touch or overlap the current one; zero when the room is free.
@@ -72,19 +88,23 @@ func (r Room) meeting(e calendar.Event) (Meeting, bool) {
 	if !r.blocks(e) {
 		return Meeting{}, false
 	}
+	e = e.Dated(r.CalendarZone)
 	span, ok := e.Interval(r.Zone)
 	if !ok || !span.End.After(span.Start) {
 		return Meeting{}, false // no readable time, or none taken
 	}
 	e = e.Masked()
-	title := clean(e.Summary)
-	if title == "" {
-		title = wordsOf(r.Locale).private
-	}
-	return Meeting{
-		Interval: span, ID: e.ID, Title: title, Organizer: r.organizer(e),
+	m := Meeting{
+		Interval: span, ID: e.ID, Title: clean(e.Summary), Organizer: r.organizer(e),
 		AllDay: e.AllDay(r.Zone), Booking: e.Booking,
-	}, true
+	}
+	switch {
+	case r.pending(e): // anybody may send one: neither its title nor its organizer is shown at the door
+		m.Title, m.Organizer, m.Tentative = wordsOf(r.Locale).pending, "", r.Pending == PendingTentative
+	case m.Title == "":
+		m.Title = wordsOf(r.Locale).private
+	}
+	return m, true
 }
 
 // blocks tells whether the event takes the room, whenever it is.
@@ -96,25 +116,26 @@ func (r Room) blocks(e calendar.Event) bool {
 		return false
 	case e.EventType == "workingLocation" || e.EventType == "birthday":
 		return false
+	case r.pending(e):
+		return r.Pending != PendingFree
 	default:
 		return r.answer(e) != "declined"
 	}
 }
 
-// answer is the room's own answer to the invitation: that of the attendee who
-// is this calendar, else of the only room invited.
+// pending reports whether the event is an invitation that the room has neither accepted nor declined.
+func (r Room) pending(e calendar.Event) bool {
+	answer := r.answer(e)
+	return (answer == "needsAction" || answer == "tentative") && !e.Organizer.Self
+}
+
+// answer is the room's own answer to the invitation: that of the attendee who is this calendar. Another room's answer says
+// nothing of this one.
 func (r Room) answer(e calendar.Event) string {
-	var resources []calendar.Attendee
 	for _, a := range e.Attendees {
 		if a.Self || strings.EqualFold(a.Email, r.CalendarID) && a.Email != "" {
 			return a.ResponseStatus
 		}
-		if a.Resource {
-			resources = append(resources, a)
-		}
-	}
-	if len(resources) == 1 {
-		return resources[0].ResponseStatus
 	}
 	return ""
 }
@@ -130,21 +151,6 @@ func (r Room) organizer(e calendar.Event) string {
 		return ""
 	}
 	return cmp.Or(clean(e.Organizer.DisplayName), e.Organizer.Email)
-}
-
-// clean puts a text from a calendar on one line, without control characters and
-// without those that turn the direction of what stands beside them.
-func clean(s string) string {
-	s = strings.Map(func(c rune) rune {
-		switch {
-		case unicode.IsControl(c) || c == '\u2028' || c == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Bidi_Control, c):
-			return -1
-		}
-		return c
-	}, strings.ToValidUTF8(s, ""))
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // StatusAt tells what the display shows at an instant, given the room's events.
@@ -165,10 +171,11 @@ func statusAt(meetings []Meeting, at time.Time) Status {
 			if s.Next == nil {
 				s.Next = m
 			}
+		case m.Tentative:
 		case s.Current == nil:
 			s.Current = m
 		}
-		if s.Current != nil && (s.BusyUntil.IsZero() || !m.Start.After(s.BusyUntil)) && m.End.After(s.BusyUntil) {
+		if !m.Tentative && s.Current != nil && (s.BusyUntil.IsZero() || !m.Start.After(s.BusyUntil)) && m.End.After(s.BusyUntil) {
 			s.BusyUntil = m.End
 		}
 	}
@@ -189,11 +196,11 @@ func (s Status) FreeUntil() time.Time {
 func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	meetings := r.Meetings(events)
 	before := r.Fields(statusAt(meetings, after))
-	times := make([]time.Time, 0, 5*len(meetings)+1)
+	times := make([]time.Time, 0, 6*len(meetings)+1)
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
-			// a date is shortened on the day itself, and a free room is "free until" from the day's first instant
-			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone))
+			// a date is shortened on the day itself, a free room is "free until" from the day's first instant, and a last day tells its end
+			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.DayStart(m.End, r.Zone))
 	}
 	times = append(times, calendar.NextMidnight(after, r.Zone))
 	slices.SortFunc(times, time.Time.Compare)

@@ -1,15 +1,15 @@
 // Package refresh lists rooms on schedule, because a small share of push messages never arrives.
 //
-// Trigger: push of roomcalendar_refresh: without a room (hourly, and with kind=poll each
-// minute where Google cannot reach us), it hands all rooms on to itself, paced below Google's quota; with a room, it lists that one.
-// Reads: config.json, calendars, booking claims. Writes: a claim that a crash left.
-// Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room
-// one roomcalendar_due that asks rooms/status to compare all Things.
+// Trigger: push of roomcalendar_refresh: without a room, it hands rooms on to itself, paced below Google's quota: all of them
+// hourly, and with kind=poll those of whose changes Google does not tell; with a room, it lists that one.
+// Reads: config.json, calendars, channels, booking claims, which snapshots are to be polled. Writes: a claim that a crash left.
+// Publishes: roomcalendar_events, roomcalendar_refresh.
 // Caller: its invoker account only. A repeat lists again and changes nothing.
 package refresh
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -36,6 +36,7 @@ func init() { functions.HTTP("RoomsRefresh", web.Lazy(setup)) }
 type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
 	StateBucket  string `env:"STATE_BUCKET,required"`  // bucket of what the bridge keeps
+	WatchBucket  string `env:"WATCH_BUCKET,required"`  // bucket of the rooms' push channels
 	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
 	Calendar     googlecal.Environment
 }
@@ -45,7 +46,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
+	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix, env.WatchBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +54,14 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Documents, Calendar: cal, Publisher: cloud.Publisher, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, State: cloud.Documents, Watches: cloud.Others[0], Calendar: cal, Publisher: cloud.Publisher, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.
 type Config struct {
 	Settings  *config.Settings[rooms.Settings]
 	State     documents.Bucket
+	Watches   documents.Bucket
 	Calendar  *googlecal.Client
 	Publisher messages.Publisher
 	Now       func() time.Time
@@ -93,9 +95,6 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	}
 	kind := d.Message.Attributes["kind"]
 	if msg.RoomName == "" {
-		if kind == rooms.KindPoll && msg.After == "" && !settings.PollDue(d.Message.PublishTime) {
-			return nil
-		}
 		return f.all(ctx, settings, msg.After, kind)
 	}
 	room, ok := settings.Room(msg.RoomName)
@@ -103,28 +102,27 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 		return nil // taken out of the settings since
 	}
 	if kind == rooms.KindPoll {
-		f.poll(ctx, room)
+		f.poll(ctx, settings, room)
 		return nil
 	}
-	return f.one(ctx, room, slog.LevelInfo)
+	return f.one(ctx, settings, room, slog.LevelInfo)
 }
 
 // poll lists a room once. What fails is asked again by the next poll: who tried again besides would ask more often the longer Google does not answer,
 // and a refusal for the quota would make the calls more, not fewer.
-func (f function) poll(ctx context.Context, room rooms.Room) {
-	if err := f.one(googlecal.Once(ctx), room, slog.LevelDebug); err != nil {
+func (f function) poll(ctx context.Context, settings *rooms.Settings, room rooms.Room) {
+	if err := f.one(googlecal.Once(ctx), settings, room, slog.LevelDebug); err != nil {
 		slog.WarnContext(ctx, "room not listed, the next poll asks again", slog.String("room", room.Name), slog.Any("error", err))
 	}
 }
 
-// all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a listing of the Arduino account.
+// all hands on the rooms after `after`, in the order of their names.
 func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind string) error {
-	var names []string
-	for _, r := range settings.Rooms {
-		if r.Name > after {
-			names = append(names, r.Name)
-		}
+	names, err := f.names(ctx, settings, kind)
+	if err != nil {
+		return err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name <= after })
 	slices.Sort(names)
 	for i, name := range names {
 		if i == perTurn {
@@ -139,23 +137,45 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 			return err
 		}
 	}
-	if kind == rooms.KindPoll {
-		return nil
-	}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
+	return nil
 }
 
-func (f function) one(ctx context.Context, room rooms.Room, level slog.Level) error {
+// names are the rooms to list: all, or in a poll those of whose changes Google does not tell.
+func (f function) names(ctx context.Context, settings *rooms.Settings, kind string) (names []string, err error) {
+	polled := map[string]bool{}
+	if kind == rooms.KindPoll && !settings.Polls() {
+		for info, err := range f.State.List(ctx, rooms.SnapshotPrefix) {
+			if err != nil {
+				return nil, err
+			}
+			polled[info.Name] = info.Metadata[rooms.MetaPoll] != ""
+		}
+	}
+	for _, r := range settings.Rooms {
+		if kind != rooms.KindPoll || settings.Polls() || polled[rooms.SnapshotName(r.Name)] {
+			names = append(names, r.Name)
+		}
+	}
+	return names, nil
+}
+
+func (f function) one(ctx context.Context, settings *rooms.Settings, room rooms.Room, level slog.Level) error {
 	began := f.Now()
 	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
-		return err
+		slog.WarnContext(ctx, "claim not resolved, the next booking tries again", slog.String("room", room.Name), slog.Any("error", err))
 	}
-	msg, err := f.Calendar.Facts(ctx, room, began, rooms.WhyRefresh)
+	watch, err := documents.LoadIfAny[rooms.Watch](ctx, f.Watches, rooms.WatchName(room.Name))
 	if err != nil {
 		return err
 	}
+	unwatched := settings.Polls() || !watch.Alive(began)
+	msg, readErr := f.Calendar.Facts(ctx, room, rooms.WhyRefresh)
+	msg.Unwatched = &unwatched
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
-		return err
+		return errors.Join(readErr, err)
+	}
+	if readErr != nil {
+		return readErr
 	}
 	slog.Log(ctx, level, "room listed", slog.String("room", room.Name), slog.String("why", "refresh"),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))

@@ -86,11 +86,11 @@ func (f *function) handle(ctx context.Context, d messages.Delivery) error {
 		return err
 	}
 	switch d.Message.Attributes["kind"] {
-	case "tick":
-		return f.tick(ctx, d.Message.PublishTime)
+	case rooms.KindTick:
+		return f.tick(ctx, settings, d.Message.PublishTime)
 	case rooms.KindReconcile:
 		return f.reconcile(ctx, settings)
-	case "due":
+	case rooms.KindDue:
 		var msg rooms.RoomMessage
 		if err := d.Payload(&msg); err != nil {
 			return err

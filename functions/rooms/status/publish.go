@@ -20,38 +20,26 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
-// events takes a room's newer facts over.
+// stored is an error after the facts of a message were stored: the message is done, and what is left to do needs no more
+// than the room's name.
+type stored struct{ error }
+
+func (s stored) Unwrap() error { return s.error }
+
+// events takes a room's newer facts over. When only the Thing could not be told, a small message takes the place of the
+// large one: an outage of Arduino's would queue the listing of every change otherwise.
 func (f *function) events(ctx context.Context, settings *rooms.Settings, msg rooms.EventsMessage) error {
 	if _, ok := settings.Room(msg.RoomName); !ok {
 		return nil // taken out of the settings since
 	}
-	return f.update(ctx, settings, msg.RoomName, cmp.Or(msg.Why, "events"), time.Time{}, &msg)
-}
-
-// take puts newer facts into a snapshot; older ones leave it as it is.
-func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
-	if msg != nil && msg.Why == rooms.WhyPush && msg.Fault == nil && msg.FetchedAt.After(s.PushedAt) {
-		s.PushedAt = msg.FetchedAt.UTC()
+	err := f.update(ctx, settings, msg.RoomName, cmp.Or(msg.Why, "events"), time.Time{}, &msg)
+	if _, ok := errors.AsType[stored](err); ok {
+		slog.WarnContext(ctx, "stored, and the Thing to be told later", slog.String("room", msg.RoomName), slog.Any("error", err))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
+		return f.handOn(ctx, msg.RoomName, f.Now())
 	}
-	switch {
-	case msg == nil || !newer(msg.FetchedAt, s.FetchedAt, now):
-	case msg.Fault != nil:
-		if s.Removed { // configured again: what was known is gone
-			*s = rooms.Snapshot{}
-		}
-		s.Version, s.RoomName, s.CalendarFault = 1, msg.RoomName, msg.Fault
-	default:
-		s.Version, s.RoomName, s.Removed, s.CalendarFault = 1, msg.RoomName, false, nil
-		s.Events, s.FetchedAt, s.TimeZone, s.Partial = msg.Events, msg.FetchedAt.UTC(), msg.TimeZone, msg.Partial
-	}
-}
-
-// future is how far ahead of our clock a fact may be; one farther ahead is of unknown age.
-const future = time.Minute
-
-// newer decides whether facts of time got replace those of time have.
-func newer(got, have, now time.Time) bool {
-	return got.After(have) || have.After(now.Add(future))
+	return err
 }
 
 // due publishes a room whose time has come.
@@ -105,8 +93,11 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	if waiting := f.locks.newest(name); waiting != nil && !waiting.FetchedAt.After(now.Add(future)) {
 		take(&s, waiting, now)
 	}
-	if s.FetchedAt.IsZero() || s.Removed {
-		return nil, f.unread(ctx, gen, &old, s)
+	if s.Removed || s.FetchedAt.IsZero() && s.CalendarFault == nil {
+		return nil, nil // nothing has been heard of the room
+	}
+	if err := f.replaceChannel(ctx, &old, &s); err != nil {
+		return nil, err
 	}
 	if err := f.locate(ctx, settings, &s); err != nil {
 		return nil, f.unlocated(ctx, gen, s, err)
@@ -114,7 +105,8 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
 	at := instant(now, s.AsOf, transition)
 	s.AsOf = at
-	if s.Partial && len(room.StatusAt(s.Events, at).Coming) < rooms.Shown {
+	status := room.StatusOf(&s, at)
+	if s.Partial && !status.Unknown && len(status.Coming) < rooms.Shown {
 		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return nil, err
 		}
@@ -123,17 +115,18 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 		s.ToldAll = realNow().UTC()
 		s.Published = nil // what the Thing shows is not known, also if we do not come to the end
 	}
-	todo := differences(&s, room.FieldsAt(s.Events, at))
+	want := room.Fields(status)
+	todo := differences(&s, want)
 	s.Pending = living(s.Pending)
 	if len(todo) == 0 {
-		next := room.NextChange(s.Events, at)
+		next := room.NextChangeOf(&s, at)
 		if unchanged(&old, &s) && gen != 0 && info.Metadata[rooms.MetaTransition] == transitionText(next) {
 			return nil, nil // a message delivered twice costs no write
 		}
 		_, err := f.store(ctx, gen, s, next)
 		return nil, err
 	}
-	return f.publish(ctx, room, settings, gen, s, todo)
+	return f.publish(ctx, room, settings, gen, s, want)
 }
 
 // unlocated keeps the facts, and a time for the next tick, when Arduino's list of Things cannot be had.
@@ -145,7 +138,7 @@ func (f *function) unlocated(ctx context.Context, gen int64, s rooms.Snapshot, c
 	if done {
 		return nil
 	}
-	return cause
+	return stored{cause}
 }
 
 // refusedTime is for how long a refused account may be a passing fault of Arduino's: the queue tries again.
@@ -158,15 +151,6 @@ func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
 	}
 	s.Fault = f.fault(s.Fault, "account_refused", "Give config.json the iot_client_id and iot_client_secret of an Arduino API key that exists, and its iot_organization_id.")
 	return !calendar.Within(f.Now(), s.Fault.Since, refusedTime)
-}
-
-// unread keeps why nothing is known of a room; there is nothing to tell its Thing.
-func (f *function) unread(ctx context.Context, gen int64, old *rooms.Snapshot, s rooms.Snapshot) error {
-	if s.Removed || s.CalendarFault == old.CalendarFault {
-		return nil
-	}
-	_, err := f.store(ctx, gen, s, time.Time{})
-	return err
 }
 
 // load returns a room's snapshot, the zero one where there is none yet.
@@ -182,7 +166,7 @@ func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, inf
 }
 
 // publish stores the facts with a mark, tells the Thing, and takes the mark away.
-func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, todo []assignment) ([]string, error) {
+func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields) ([]string, error) {
 	me := uuid.NewString()
 	if s.Pending == nil {
 		s.Pending = map[string]time.Time{}
@@ -192,37 +176,26 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 	if err != nil {
 		return nil, err
 	}
-	client := f.things.connect(settings)
-	var told []string
 	s.Published = maps.Clone(s.Published)
 	if s.Published == nil {
 		s.Published = map[string]any{}
 	}
-	var refused []string
-	for _, a := range todo {
-		err := client.Publish(ctx, a.rank, s.Thing.ID, a.property, a.value)
-		if err != nil {
-			delete(s.Published, a.variable)
+	t := telling{client: f.things.connect(settings), s: &s}
+	if err := t.all(ctx, want); err != nil {
+		if err = f.unpublished(ctx, gen, s, me, err); err != nil {
+			err = stored{err}
 		}
-		switch {
-		case errors.Is(err, iotcloud.ErrInvalid): // the others are told all the same
-			refused = append(refused, a.variable)
-		case err != nil:
-			return told, f.unpublished(ctx, gen, s, me, err)
-		default:
-			told = append(told, a.variable)
-			s.Published[a.variable] = a.value
-		}
+		return t.told, err
 	}
-	f.noteRefused(&s, refused)
+	f.noteRefused(&s, t.refused)
 	delete(s.Pending, me)
 	s.ToldAt = realNow().UTC()
-	next := room.NextChange(s.Events, s.AsOf)
+	next := room.NextChangeOf(&s, s.AsOf)
 	if len(s.Pending) > 0 {
 		next = f.Now() // another publisher may yet write over us: look again
 	}
 	_, err = f.store(ctx, gen, s, next)
-	return told, err
+	return t.told, err
 }
 
 const variableRefused = "variable_refused"
@@ -263,44 +236,6 @@ func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot,
 		return nil
 	}
 	return cause
-}
-
-// locate finds the room's Thing where it is not known yet. What is missing
-// there is a fault for a person, kept in the snapshot; the next refresh looks again.
-func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *rooms.Snapshot) error {
-	if s.Thing.ID == "" || s.Fault != nil {
-		thing, err := f.things.find(ctx, settings, s.RoomName)
-		if err != nil {
-			return err
-		}
-		if thing == nil {
-			s.Thing, s.Fault = rooms.Thing{}, f.fault(s.Fault, "thing_missing", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud.", s.RoomName))
-			return nil
-		}
-		s.Thing = thing.Thing
-		s.Published = known(s.Published, shownBy(thing))
-	}
-	var missing []string
-	for _, v := range rooms.Variables {
-		if _, ok := property(s.Thing, v); !ok && !v.Optional {
-			missing = append(missing, v.Name)
-		}
-	}
-	if len(missing) == 0 {
-		if s.Fault != nil && s.Fault.Code != variableRefused {
-			s.Fault = nil
-		}
-		return nil
-	}
-	s.Fault = f.fault(s.Fault, "variable_missing", fmt.Sprintf("Create in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(missing, ", ")))
-	return nil
-}
-
-func (f *function) fault(old *rooms.Fault, code, detail string) *rooms.Fault {
-	if old != nil && old.Code == code && old.Detail == detail {
-		return old
-	}
-	return &rooms.Fault{Code: code, Detail: detail, Since: f.Now().UTC()}
 }
 
 // instant is the moment to compute for: now, or a transition that was found due a few seconds early, and never before what is shown already.
@@ -378,7 +313,7 @@ func living(pending map[string]time.Time) map[string]time.Time {
 
 // unchanged reports whether only the moment differs.
 func unchanged(a, b *rooms.Snapshot) bool {
-	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
+	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Polled() == b.Polled() && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
 }
 
 func transitionText(t time.Time) string {
@@ -392,7 +327,11 @@ func (f *function) store(ctx context.Context, gen int64, s rooms.Snapshot, next 
 	if s.Events == nil {
 		s.Events = []calendar.Event{}
 	}
-	return documents.Store(ctx, f.State, rooms.SnapshotName(s.RoomName), gen, s, map[string]string{rooms.MetaTransition: transitionText(next)})
+	metadata := map[string]string{rooms.MetaTransition: transitionText(next)}
+	if s.Polled() {
+		metadata[rooms.MetaPoll] = "true"
+	}
+	return documents.Store(ctx, f.State, rooms.SnapshotName(s.RoomName), gen, s, metadata)
 }
 
 // realNow is the machine's clock: publishers are bounded by HTTP deadlines, which are real also where the rooms' time is simulated.

@@ -2,6 +2,8 @@ package status
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ type directory struct {
 	mu      sync.Mutex
 	client  *iotcloud.Client
 	account rooms.Settings // of the client, without rooms
-	things  map[string]*iotcloud.Thing
+	things  map[string][]*iotcloud.Thing
 	listed  time.Time
 }
 
@@ -38,20 +40,20 @@ func (d *directory) connect(s *rooms.Settings) *iotcloud.Client {
 }
 
 // list asks for the Things.
-func (d *directory) list(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
+func (d *directory) list(ctx context.Context, s *rooms.Settings) (map[string][]*iotcloud.Thing, error) {
 	d.listing.Lock()
 	defer d.listing.Unlock()
 	return d.ask(ctx, s)
 }
 
-func (d *directory) ask(ctx context.Context, s *rooms.Settings) (map[string]*iotcloud.Thing, error) {
+func (d *directory) ask(ctx context.Context, s *rooms.Settings) (map[string][]*iotcloud.Thing, error) {
 	list, err := d.connect(s).Things(ctx)
 	if err != nil {
 		return nil, err
 	}
-	things := make(map[string]*iotcloud.Thing, len(list))
+	things := make(map[string][]*iotcloud.Thing, len(list))
 	for i := range list {
-		things[list[i].Name] = &list[i]
+		things[list[i].Name] = append(things[list[i].Name], &list[i])
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -59,8 +61,8 @@ func (d *directory) ask(ctx context.Context, s *rooms.Settings) (map[string]*iot
 	return things, nil
 }
 
-// find returns a room's Thing, or nil; many rooms that ask at once share one request.
-func (d *directory) find(ctx context.Context, s *rooms.Settings, room string) (*iotcloud.Thing, error) {
+// find returns the Things of a room's name; many rooms that ask at once share one request.
+func (d *directory) find(ctx context.Context, s *rooms.Settings, room string) ([]*iotcloud.Thing, error) {
 	d.listing.Lock()
 	defer d.listing.Unlock()
 	things := d.known()
@@ -74,13 +76,24 @@ func (d *directory) find(ctx context.Context, s *rooms.Settings, room string) (*
 }
 
 // known returns the Things of the last list, or nil when it is too old.
-func (d *directory) known() map[string]*iotcloud.Thing {
+func (d *directory) known() map[string][]*iotcloud.Thing {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Since(d.listed) > listAge {
 		return nil
 	}
 	return d.things
+}
+
+// choose returns the Thing of a room among those of its name: the one it had, else the first by id; nil where there is none.
+func choose(things []*iotcloud.Thing, id string) *iotcloud.Thing {
+	if len(things) == 0 {
+		return nil
+	}
+	if i := slices.IndexFunc(things, func(t *iotcloud.Thing) bool { return t.ID == id }); i >= 0 {
+		return things[i]
+	}
+	return slices.MinFunc(things, func(a, b *iotcloud.Thing) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // forget drops the list, because it named a Thing or variable that is gone.

@@ -26,20 +26,26 @@ const (
 )
 
 // tick hands on the rooms whose time has come. It makes no outside call.
-func (f *function) tick(ctx context.Context, published time.Time) error {
+func (f *function) tick(ctx context.Context, settings *rooms.Settings, published time.Time) error {
 	now := f.Now()
 	if now.Sub(published) > tickAge {
 		return nil
 	}
+	if published.Minute()%rooms.ReconcileMinutes == 0 {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile}); err != nil {
+			return err
+		}
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	due := 0
+	due, poll := 0, settings.Polls()
 	for info, err := range f.State.List(ctx, rooms.SnapshotPrefix) {
 		if err != nil {
 			return err
 		}
+		poll = poll || info.Metadata[rooms.MetaPoll] != ""
 		at, err := time.Parse(time.RFC3339Nano, info.Metadata[rooms.MetaTransition])
-		if err != nil || at.After(now.Add(ahead)) {
+		if err != nil || at.After(now.Add(ahead)) && at.Before(now.Add(rooms.LongestChange)) {
 			continue
 		}
 		due++
@@ -49,6 +55,11 @@ func (f *function) tick(ctx context.Context, published time.Time) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if poll && settings.PollDue(published) {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindPoll}); err != nil {
+			return err
+		}
+	}
 	if due > 0 {
 		slog.InfoContext(ctx, "tick", slog.Int("due", due), slog.Int64("duration_ms", f.Now().Sub(now).Milliseconds()))
 	}
@@ -57,7 +68,7 @@ func (f *function) tick(ctx context.Context, published time.Time) error {
 
 func (f *function) handOn(ctx context.Context, room string, at time.Time) error {
 	msg := rooms.RoomMessage{RoomName: room, Transition: at}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, map[string]string{"kind": "due"})
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, map[string]string{"kind": rooms.KindDue})
 }
 
 // reconcile compares what every Thing shows with what we told it: one request.
@@ -86,7 +97,7 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 }
 
 // compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
-func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, thing *iotcloud.Thing, asked time.Time) error {
+func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, things []*iotcloud.Thing, asked time.Time) error {
 	unlock, err := f.locks.lock(ctx, name, nil)
 	if err != nil {
 		return err
@@ -103,12 +114,20 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
 		return err
 	}
+	thing := choose(things, s.Thing.ID)
 	sameThing := thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties)
 	beingTold := s.ToldAt.After(asked) && !calendar.Ahead(realNow(), s.ToldAt) || len(living(s.Pending)) > 0
 	shown := shownBy(thing)
-	if s.FetchedAt.IsZero() || sameThing && (beingTold || s.Fault == nil && same(s.Published, shown)) {
+	told := s.Published != nil || s.Fault != nil // else there was nothing to tell yet
+	fault := s.Fault
+	if len(things) > 1 {
+		fault = f.fault(s.Fault, thingAmbiguous, ambiguous(name, thing.ID, things))
+	}
+	asItWas := fault == s.Fault && (fault == nil || len(things) > 1)
+	if !told || sameThing && (beingTold || asItWas && same(s.Published, shown)) {
 		return nil
 	}
+	s.Fault = fault // the publisher looks at it again
 	s.Published = known(s.Published, shown)
 	if thing == nil {
 		s.Thing = rooms.Thing{}

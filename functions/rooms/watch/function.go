@@ -1,7 +1,8 @@
 // Package watch keeps one push channel open on every room's calendar.
 //
 // Trigger: push of roomcalendar_watch: without a room (every 6 hours), it hands
-// all rooms on to itself; with a room, it opens, renews or ends that room's channel. Without a public address there are none.
+// all rooms on to itself; with a room, it opens, renews or ends that room's channel, and with kind=open it replaces one that
+// seems to live. Without a public address there are none.
 // Reads: config.json. Writes: <room_name>.json in the watch bucket, alone.
 // Publishes: roomcalendar_watch. Caller: its invoker account only.
 // A repeat finds a healthy channel and does nothing; of two runs at once one goes on.
@@ -100,7 +101,16 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	if !ok || settings.Polls() {
 		return f.remove(ctx, msg.RoomName)
 	}
-	return f.keep(ctx, room, settings.WebhookURL())
+	return f.keep(ctx, room, settings.WebhookURL(), wanted(d))
+}
+
+// wanted is since when a channel must have been opened: a message of kind open asks for one that is younger than it is. A
+// repeat finds that one.
+func wanted(d messages.Delivery) time.Time {
+	if d.Message.Attributes["kind"] != rooms.KindOpen {
+		return time.Time{}
+	}
+	return d.Message.PublishTime
 }
 
 // all hands on each room, and each record of a room that is no longer configured: one room's failure is its own message's.
@@ -130,12 +140,12 @@ func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 }
 
 // keep sees to it that the room has a channel with enough life left.
-func (f function) keep(ctx context.Context, room rooms.Room, address string) error {
+func (f function) keep(ctx context.Context, room rooms.Room, address string, since time.Time) error {
 	w, gen, err := f.load(ctx, room.Name)
 	if err != nil {
 		return err
 	}
-	if f.healthy(w, room, address) {
+	if f.healthy(w, room, address) && (since.IsZero() || w.Channel.Since.After(since)) {
 		if len(w.Old) == 0 {
 			return nil
 		}
@@ -179,7 +189,7 @@ func (f function) open(ctx context.Context, room rooms.Room, address string, w r
 	if w.Channel != nil {
 		w.Old = append(w.Old, *w.Channel)
 	}
-	c.ResourceID, c.Expiration, c.Since = granted.ResourceID, granted.Expiration, time.Time{}
+	c.ResourceID, c.Expiration, c.Since = granted.ResourceID, granted.Expiration, began
 	w.Channel, w.Fault = &c, nil
 	if gen, err = f.store(ctx, room.Name, gen, w); err != nil {
 		return err

@@ -6,17 +6,21 @@ import (
 	"time"
 )
 
-// A coalescer runs, for each key, at most one call at a time and lets at most
-// one more wait, whose result everybody shares who came meanwhile. So the last
+// A coalescer runs, for each key, at most one call at a time, begins none within a while after the last began, and lets at
+// most one more wait, whose result everybody shares who came meanwhile. So the last
 // run always began after the last request came.
 type coalescer struct {
 	mu   sync.Mutex
 	keys map[string]*slot
 }
 
+// between is the least time from the beginning of one run to that of the next.
+const between = 500 * time.Millisecond
+
 type slot struct {
 	running bool
 	waiting *run
+	next    time.Time // when the next run may begin; for serve alone
 }
 
 type run struct {
@@ -62,7 +66,7 @@ func (c *coalescer) join(ctx context.Context, key string, f func(context.Context
 
 // serve runs what waits until nothing does. Each waiter is answered before its own request ends, so this goroutine never outlasts the requests.
 func (c *coalescer) serve(ctx context.Context, key string, s *slot, f func(context.Context) error) {
-	for {
+	for ; ; <-time.After(time.Until(s.next)) {
 		c.mu.Lock()
 		r := s.waiting
 		s.waiting = nil
@@ -72,6 +76,7 @@ func (c *coalescer) serve(ctx context.Context, key string, s *slot, f func(conte
 			return
 		}
 		c.mu.Unlock()
+		s.next = time.Now().Add(between) //nolint:forbidigo // pauses are real time
 		runCtx, cancel := context.WithTimeout(ctx, runTimeout)
 		r.err = f(runCtx)
 		cancel()

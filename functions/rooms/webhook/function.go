@@ -5,15 +5,15 @@
 // Arduino client id and secret, as displays' installers of the old system called it.
 // Reads: config.json, the room's watch record, the room's calendar. Writes nothing.
 // Publishes: roomcalendar_events; roomcalendar_watch for /start_watching.
-// A repeat is harmless: it lists again, or is known by its number.
+// A repeat is harmless: it lists again, with all that come within the same half second. Message numbers are not looked at:
+// the token does not sign them, so anybody who has seen one message could write the numbers of those to come.
 package webhook
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -74,7 +74,7 @@ const budget = 50 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := &function{Config: cfg, numbers: map[string]uint64{}, lists: newCoalescer()}
+	f := &function{Config: cfg, lists: newCoalescer()}
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhook", web.HandlerFunc(f.push))
 	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
@@ -85,9 +85,6 @@ type function struct {
 	Config
 
 	lists *coalescer
-
-	mu      sync.Mutex
-	numbers map[string]uint64 // highest message number done, by channel
 }
 
 // push answers a message of Google's (developers.google.com/workspace/calendar/api/guides/push).
@@ -95,15 +92,13 @@ type function struct {
 func (f *function) push(w http.ResponseWriter, r *http.Request) error {
 	channel := r.Header.Get("X-Goog-Channel-Id")
 	name, genuine := rooms.CheckChannelToken(r.Header.Get("X-Goog-Channel-Token"), channel, f.Keys...)
-	number, _ := strconv.ParseUint(r.Header.Get("X-Goog-Message-Number"), 10, 64)
-	if !genuine || f.done(channel, number) {
+	if !genuine {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	if err := f.take(r.Context(), name, channel, r.Header.Get("X-Goog-Resource-Id")); err != nil {
 		return web.Unavailable(err)
 	}
-	f.setDone(channel, number)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -130,35 +125,13 @@ func (f *function) take(ctx context.Context, name, channel, resource string) err
 // tell lists the room and publishes what it found.
 func (f *function) tell(ctx context.Context, room rooms.Room) error {
 	began := f.Now()
-	msg, err := f.Calendar.Facts(ctx, room, began, rooms.WhyPush)
-	if err != nil {
-		return err
-	}
-	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
-		return err
+	msg, readErr := f.Calendar.Facts(ctx, room, rooms.WhyPush)
+	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil || readErr != nil {
+		return errors.Join(readErr, err)
 	}
 	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "push"),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return nil
-}
-
-// done reports whether a message with this or a higher number has been dealt
-// with: numbers grow, so the listing then made showed this change too.
-func (f *function) done(channel string, number uint64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return number > 0 && number <= f.numbers[channel]
-}
-
-const maxNumbers = 20_000
-
-func (f *function) setDone(channel string, number uint64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.numbers) >= maxNumbers {
-		clear(f.numbers) // duplicates cost a listing, no more
-	}
-	f.numbers[channel] = max(f.numbers[channel], number)
 }
 
 // startWatching asks rooms/watch for a room's channel.
@@ -187,7 +160,7 @@ func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := settings.Room(body.RoomName); !ok {
 		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
 	}
-	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, nil); err != nil {
+	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, map[string]string{"kind": rooms.KindOpen}); err != nil {
 		return web.Unavailable(err)
 	}
 	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"room_name": body.RoomName, "status": "requested"})

@@ -18,13 +18,14 @@ type Cloud struct {
 	Settings  *config.Settings[rooms.Settings]
 	Config    documents.Bucket
 	Documents documents.Bucket // the function's own: the watch or the state bucket
+	Others    []documents.Bucket
 	Publisher messages.Publisher
 }
 
-// Open opens a function's buckets and topics.
-func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud, error) {
+// Open opens a function's buckets and topics. others are buckets that it reads beside its own.
+func Open(ctx context.Context, configBucket, bucket, topicPrefix string, others ...string) (Cloud, error) {
 	logging.Setup(ctx)
-	buckets, err := gcs.Open(ctx, configBucket, bucket)
+	buckets, err := gcs.Open(ctx, append([]string{configBucket, bucket}, others...)...)
 	if err != nil {
 		return Cloud{}, err
 	}
@@ -36,5 +37,5 @@ func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud,
 	if err != nil {
 		return Cloud{}, err
 	}
-	return Cloud{Settings: settings, Config: buckets[0], Documents: buckets[1], Publisher: pub}, nil
+	return Cloud{Settings: settings, Config: buckets[0], Documents: buckets[1], Others: buckets[2:], Publisher: pub}, nil
 }

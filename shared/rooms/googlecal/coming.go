@@ -9,29 +9,39 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// Facts are a room's coming events or, where trying again will not help, why a person must mend something first.
-func (c *Client) Facts(ctx context.Context, room rooms.Room, from time.Time, why string) (rooms.EventsMessage, error) {
-	msg, err := c.Coming(ctx, room, from)
-	reason, permanent := Permanent(err)
-	if !permanent {
+// Facts are a room's coming events or why they could not be read, which displays must know too. err says that trying again
+// may help; the message is to be published all the same.
+func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.EventsMessage, error) {
+	asked := c.googleNow()
+	msg, err := c.Coming(ctx, room)
+	if err == nil {
 		msg.Why = why
-		return msg, err
+		return msg, nil
+	}
+	reason, permanent := Permanent(err)
+	fault := rooms.EventsMessage{
+		RoomName: room.Name, Events: []calendar.Event{}, FetchedAt: asked, Why: why,
+		Fault: &rooms.Fault{Code: reason, Detail: Advice(reason), Since: asked},
+	}
+	if !permanent {
+		fault.Fault.Code, fault.Fault.Detail = "unavailable", "Google Calendar does not answer. It is asked again and again."
+		return fault, err
 	}
 	slog.ErrorContext(ctx, "calendar cannot be read", slog.String("room", room.Name), slog.String("reason", reason))
-	return rooms.EventsMessage{
-		RoomName: room.Name, Events: []calendar.Event{}, FetchedAt: from.UTC(),
-		Fault: &rooms.Fault{Code: reason, Detail: Advice(reason), Since: from.UTC()},
-	}, nil
+	return fault, nil
 }
 
-// Coming lists a room's events from `from` to 48 hours after the room's next
-// midnight, as the message that tells rooms/status of them. Every caller lists through it.
-func (c *Client) Coming(ctx context.Context, room rooms.Room, from time.Time) (rooms.EventsMessage, error) {
-	room = room.In(c.zone(room.CalendarID))
-	l, err := c.window(ctx, room, from)
-	if right := room.In(l.TimeZone); err == nil && right.Zone.String() != room.Zone.String() { // once: the answer tells the zone that the window is of
+// Coming lists a room's events from the room's last midnight to 48 hours after its next, as the message that tells
+// rooms/status of them. Every caller lists through it, so that all see the same.
+func (c *Client) Coming(ctx context.Context, room rooms.Room) (rooms.EventsMessage, error) {
+	known := c.zone(room.CalendarID)
+	room = room.In(known)
+	l, err := c.window(ctx, room)
+	if err == nil && l.TimeZone != known { // once: the answer tells the zone that the window is of
 		c.setZone(room.CalendarID, l.TimeZone)
-		l, err = c.window(ctx, right, from)
+		if right := room.In(l.TimeZone); right.Zone.String() != room.Zone.String() || zonesDiffer(right) {
+			l, err = c.window(ctx, right)
+		}
 	}
 	if err != nil {
 		return rooms.EventsMessage{}, err
@@ -39,11 +49,31 @@ func (c *Client) Coming(ctx context.Context, room rooms.Room, from time.Time) (r
 	return rooms.EventsMessage{RoomName: room.Name, Events: l.Events, FetchedAt: l.FetchedAt, TimeZone: l.TimeZone, Partial: l.Partial}, nil
 }
 
-func (c *Client) window(ctx context.Context, room rooms.Room, from time.Time) (Listing, error) {
-	to := calendar.NextMidnight(c.now(), room.Zone).Add(48 * time.Hour)
+// apart is how far two zones can be from each other, and an hour: UTC-12 to UTC+14.
+const apart = 27 * time.Hour
+
+// window lists from midnight, not from now, because Google leaves out what ended before the window: an all-day event that ends
+// on its first day, or one of a calendar in another zone, whose day is over there, goes on at the room.
+func (c *Client) window(ctx context.Context, room rooms.Room) (Listing, error) {
+	now := c.now()
+	from, to := calendar.DayStart(now, room.Zone), calendar.NextMidnight(now, room.Zone).Add(48*time.Hour)
+	if zonesDiffer(room) {
+		from = from.Add(-apart)
+	}
 	return c.List(ctx, room.CalendarID, from, to, func(events []calendar.Event) bool {
-		return len(room.Meetings(events)) >= rooms.Shown
+		coming := 0
+		for _, m := range room.Blocking(events) {
+			if m.End.After(now) {
+				coming++
+			}
+		}
+		return coming >= rooms.Shown
 	})
+}
+
+// zonesDiffer reports whether a day of the calendar is not one of the room.
+func zonesDiffer(room rooms.Room) bool {
+	return room.CalendarZone != nil && room.CalendarZone.String() != room.Zone.String()
 }
 
 // zone is a calendar's zone as it was last told.

@@ -27,6 +27,9 @@ import (
 // marker is the private extended property of events that were booked at a display; its value is the room's name.
 const marker = "carillon_room"
 
+// maxSummary is how much of a title is taken, in characters.
+const maxSummary = 1000
+
 // callTimeout bounds each call.
 const callTimeout = 10 * time.Second
 
@@ -108,7 +111,7 @@ type Listing struct {
 }
 
 const listFields = "nextPageToken,timeZone,items(id,status,summary,start,end,transparency,visibility,eventType," +
-	"organizer(email,displayName,self),attendees(email,responseStatus,self,resource),created,extendedProperties/private)"
+	"organizer(email,displayName,self),attendees(email,responseStatus,self,resource),created,updated,extendedProperties/private)"
 
 // List returns the events that end after from and start before `to`, page by
 // page until enough says that what it has is enough or the window ends. A page may be empty with more to come.
@@ -153,6 +156,13 @@ func (c *Client) googleTime(t time.Time, h http.Header) time.Time {
 		c.offset -= got.Sub(latest)
 	}
 	return t.Add(c.offset).UTC()
+}
+
+// googleNow is the moment on Google's clock, as far as it is known.
+func (c *Client) googleNow() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().Add(c.offset).UTC()
 }
 
 // Access tells the rights that the caller has on a calendar (owner, writer, reader, freeBusyReader): one request.
@@ -330,13 +340,16 @@ func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 func event(calendarID string, e *gcal.Event) calendar.Event {
 	out := calendar.Event{
 		ID: e.Id, Status: e.Status, Summary: e.Summary, Start: date(e.Start), End: date(e.End),
-		Transparency: e.Transparency, Visibility: e.Visibility, EventType: e.EventType, Created: e.Created,
+		Transparency: e.Transparency, Visibility: e.Visibility, EventType: e.EventType, Created: e.Created, Updated: e.Updated,
+	}
+	if runes := []rune(out.Summary); len(runes) > maxSummary { // nothing shows more, and messages have a size
+		out.Summary = string(runes[:maxSummary])
 	}
 	if o := e.Organizer; o != nil {
 		out.Organizer = calendar.Person{Email: o.Email, DisplayName: o.DisplayName, Self: o.Self}
 	}
 	for _, a := range e.Attendees {
-		if a.Self || a.Resource || strings.EqualFold(a.Email, calendarID) { // only the room's answer matters
+		if a.Self || strings.EqualFold(a.Email, calendarID) { // only the room's answer matters
 			out.Attendees = append(out.Attendees, calendar.Attendee{Email: a.Email, ResponseStatus: a.ResponseStatus, Self: a.Self, Resource: a.Resource})
 		}
 	}

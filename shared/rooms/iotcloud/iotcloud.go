@@ -109,6 +109,21 @@ func (c *Client) Things(ctx context.Context) ([]Thing, error) {
 	return found, nil
 }
 
+// Thing returns one Thing with its variables and values: one request.
+func (c *Client) Thing(ctx context.Context, id string) (got Thing, err error) {
+	err = c.call(ctx, 1, func(ctx context.Context) (*http.Response, error) {
+		t, resp, err := c.api.ThingsV2API.ThingsV2Show(ctx, id).Execute()
+		if err == nil {
+			got = thing(t)
+		}
+		return resp, err
+	})
+	if err != nil {
+		return got, fmt.Errorf("reading a Thing: %w", err)
+	}
+	return got, nil
+}
+
 func thing(t *iot.ArduinoThing) Thing {
 	out := Thing{Name: t.Name, Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}, Types: map[string]string{}}
 	for i := range t.Properties {
