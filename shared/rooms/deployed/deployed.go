@@ -21,8 +21,11 @@ type Cloud struct {
 	Publisher messages.Publisher
 }
 
+// A Loader is [rooms.LoadSettings], or [rooms.LoadWithoutAccount] for a function that is not shown the Arduino account's secret.
+type Loader func(documents.Bucket) (*config.Settings[rooms.Settings], error)
+
 // Open opens a function's buckets and topics.
-func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud, error) {
+func Open(ctx context.Context, load Loader, configBucket, bucket, topicPrefix string) (Cloud, error) {
 	logging.Setup(ctx)
 	buckets, err := gcs.Open(ctx, configBucket, bucket)
 	if err != nil {
@@ -32,7 +35,7 @@ func Open(ctx context.Context, configBucket, bucket, topicPrefix string) (Cloud,
 	if err != nil {
 		return Cloud{}, err
 	}
-	settings, err := rooms.LoadSettings(buckets[0])
+	settings, err := load(buckets[0])
 	if err != nil {
 		return Cloud{}, err
 	}
