@@ -133,6 +133,9 @@ func TestChecksCanFail(t *testing.T) {
 		"circle of order":      "resource \"google_pubsub_topic\" \"a\" {\n  name = \"a\"\n  depends_on = [google_pubsub_topic.b]\n}\nresource \"google_pubsub_topic\" \"b\" {\n  name = google_pubsub_topic.a.name\n}",
 		"for_each too early":   account + "resource \"google_pubsub_topic\" \"t\" {\n  for_each = toset([\"for-${google_service_account.a.email}\"])\n  name = each.key\n}",
 		"count too early":      account + "resource \"google_pubsub_topic\" \"t\" {\n  count = google_service_account.a.email == \"\" ? 0 : 1\n  name = \"t\"\n}",
+		"trigger of no one":    "resource \"google_service_account\" \"a\" {\n  lifecycle {\n    replace_triggered_by = [google_pubsub_topic.nothing.id]\n  }\n}",
+		"trigger of all":       account + "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    replace_triggered_by = [google_service_account.a]\n  }\n}",
+		"precondition":         "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    precondition {\n      condition = length({}) > 0\n      error_message = \"no\"\n    }\n  }\n}",
 		"declared twice":       "locals {\n  a = 1\n}\nlocals {\n  a = 2\n}",
 	} {
 		dir := t.TempDir()

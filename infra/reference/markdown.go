@@ -191,7 +191,7 @@ func terraform(out *bytes.Buffer, root string) error {
 			required = "required"
 		}
 		doc := strings.Trim(text("description"), `"`)
-		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != `""` {
+		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != "null" && d != `""` {
 			doc += " Default `" + strings.Trim(d, `"`) + "`."
 		}
 		fmt.Fprintf(out, "| `%s` | %s | `%s` | %s |\n", b.Labels[0], required, text("type"), cell(doc))
