@@ -171,14 +171,22 @@ func TestWithoutRightsForEverybody(t *testing.T) {
 	}
 }
 
+const key = "projects/keys/locations/europe-west1/keyRings/carillon/cryptoKeys/main"
+
+// withOptions is everything with all that is off unless it is asked for.
+func withOptions() map[string]cty.Value {
+	variables := everything()
+	variables["kms_key"] = cty.StringVal(key)
+	variables["log_days"] = cty.NumberIntVal(60)
+	variables["budget"] = cty.ObjectVal(map[string]cty.Value{"billing_account": cty.StringVal("000000-000000-000000"), "amount": cty.NumberIntVal(20)})
+	return variables
+}
+
 // With a key of one's own all that holds data, sources or images is encrypted with it.
 func TestKey(t *testing.T) {
 	t.Parallel()
-	const key = "projects/keys/locations/europe-west1/keyRings/carillon/cryptoKeys/main"
-	variables := everything()
-	variables["kms_key"] = cty.StringVal(key)
 	got := map[string]int{}
-	p := plan(t, variables)
+	p := plan(t, withOptions())
 	for _, r := range p.Resources {
 		used := r.String("kms_key_name") + r.In("encryption").String("default_kms_key_name") +
 			r.In("replication").In("user_managed").In("replicas").In("customer_managed_encryption").String("kms_key_name")
@@ -196,8 +204,7 @@ func TestKey(t *testing.T) {
 // A budget tells the e-mail address, logs are kept as long as asked, and bills tell bridges apart; none of the first two is there unasked.
 func TestBudgetLogsAndLabels(t *testing.T) {
 	t.Parallel()
-	variables := everything()
-	p := plan(t, variables)
+	p := plan(t, everything())
 	if n := len(of(p, "google_billing_budget")) + len(of(p, "google_logging_project_bucket_config")); n != 0 {
 		t.Errorf("%d were not asked for", n)
 	}
@@ -205,9 +212,7 @@ func TestBudgetLogsAndLabels(t *testing.T) {
 	if labels["installation"] != "annex" || labels["bridge"] != "rooms" {
 		t.Errorf("labels = %v", labels)
 	}
-	variables["log_days"] = cty.NumberIntVal(60)
-	variables["budget"] = cty.ObjectVal(map[string]cty.Value{"billing_account": cty.StringVal("000000-000000-000000"), "amount": cty.NumberIntVal(20)})
-	p = plan(t, variables)
+	p = plan(t, withOptions())
 	logs, budgets := of(p, "google_logging_project_bucket_config"), of(p, "google_billing_budget")
 	if len(logs) != 1 || logs[0].Int("retention_days") != 60 || logs[0].String("bucket_id") != "_Default" {
 		t.Errorf("logs: %v", logs)
