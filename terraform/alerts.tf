@@ -12,7 +12,7 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 locals {
-  channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+  channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], var.alert_channels)
 
   # Metrics are made before anything runs: for ten minutes Google does not know a new one, and refuses its alert.
   # By metric: the function, what it logs each time that it got on, and two periods and a
@@ -24,6 +24,13 @@ locals {
     # Runs are hourly, but not at night: the two periods are those of a morning.
     { for name, school in var.campus : "${name}-campus-sync" => { running = school.running, function = "${name}-campus-sync", message = "campus run done", silence = "50400s" } },
     { for name, company in var.exports : "${name}-exports-transfer" => { running = company.running, function = "${name}-exports-transfer", message = "exports run done", silence = "8100s" } },
+  )
+
+  # The public functions of each bridge: nothing is sent again when one fails, so nobody else would tell.
+  public_functions = merge(
+    { for name in keys(local.offices) : "${name}-rooms" => ["webhook", "meetings"] },
+    { for name in keys(local.schools) : "${name}-campus" => ["feed"] },
+    { for name in keys(local.companies) : "${name}-exports" => ["queries"] },
   )
 
   # What the subscriptions' names of each bridge begin with.
@@ -79,8 +86,52 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "A function could not take a message after all attempts. It is in dead/ of the bridge's state bucket. See docs/deploy.md, \"When something is wrong\"."
+    content   = "A function could not take a message after all attempts. It is in dead/ of the bridge's state bucket. See docs/deploy-operate.md, \"When something is wrong\"."
   }
+}
+
+# What people and displays call answers with faults of its own. A single one may be a neighbour's pause; four in an hour are not.
+resource "google_monitoring_alert_policy" "public_functions" {
+  for_each = local.public_functions
+
+  project               = var.project
+  display_name          = "${each.key}: a public function fails"
+  combiner              = "OR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "more than three requests in an hour were answered with 5xx"
+    condition_threshold {
+      filter          = "metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"5xx\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${join(", ", [for function in each.value : jsonencode("${each.key}-${function}")])})"
+      comparison      = "COMPARISON_GT"
+      threshold_value = 3
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "3600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "7200s"
+    dynamic "notification_channel_strategy" {
+      for_each = length(local.channels) == 0 ? [] : [local.channels]
+      content {
+        notification_channel_names = notification_channel_strategy.value
+        renotify_interval          = "86400s"
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "See the function's log in Cloud Run, and docs/deploy-operate.md, \"When something is wrong\"."
+  }
+
+  depends_on = [google_project_service.this]
 }
 
 # A calendar's push channel is about to end and could not be renewed: from then on changes come with the hourly refresh only.

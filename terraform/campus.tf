@@ -22,8 +22,30 @@ resource "google_storage_bucket" "campus_config" {
   versioning {
     enabled = true
   }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 90
+    }
+  }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  # What is in it is in no other place. Another region or another short name would make a new, empty one.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_secret_manager_secret" "campus" {
@@ -36,11 +58,22 @@ resource "google_secret_manager_secret" "campus" {
     user_managed {
       replicas {
         location = var.region
+        dynamic "customer_managed_encryption" {
+          for_each = var.kms_key[*]
+          content {
+            kms_key_name = customer_managed_encryption.value
+          }
+        }
       }
     }
   }
 
   depends_on = [google_project_service.this]
+
+  # One that is taken out goes when no function shows it any more.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # What the functions keep.
@@ -65,15 +98,43 @@ resource "google_storage_bucket" "campus_state" {
       days_since_noncurrent_time = 7
     }
   }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 31
+      matches_prefix = ["dead/"]
+    }
+  }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  # What is in it is in no other place. Another region or another short name would make a new, empty one.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_pubsub_topic" "campus" {
   for_each = local.schools
 
-  project = var.project
-  name    = "${each.key}-campus_sync"
+  project      = var.project
+  name         = "${each.key}-campus_sync"
+  kms_key_name = var.kms_key
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
 
   depends_on = [google_project_service.this]
 }
@@ -120,7 +181,7 @@ module "campus_sync" {
   dead_letters = module.campus_dead_letters[each.key].topic
 }
 
-# Phones subscribe to it. The keys of feeds are in its addresses, and so in its request logs: see docs/deploy.md.
+# Phones subscribe to it.
 module "campus_feed" {
   source   = "./modules/function"
   for_each = local.schools
@@ -141,11 +202,23 @@ module "campus_feed" {
   }
 }
 
+# A feed's key is in its address, and Cloud Run logs addresses.
+resource "google_logging_project_exclusion" "feeds" {
+  for_each = local.schools
+
+  project     = var.project
+  name        = "${each.key}-campus-feeds"
+  description = "Addresses of feeds hold their keys."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${each.key}-campus-feed\" AND httpRequest.requestUrl:\"key=\""
+
+  depends_on = [google_project_service.this]
+}
+
 resource "google_cloud_scheduler_job" "campus" {
   for_each = local.schools
 
   project   = var.project
-  region    = var.region
+  region    = var.scheduler_region
   name      = "${each.key}-campus-sync"
   schedule  = "46 6-18 * * *"
   time_zone = each.value.time_zone

@@ -4,15 +4,23 @@ locals {
   companies = { for name, company in var.exports : name => company if company.running }
 
   exports_secrets = merge([
-    for name, company in var.exports : { for secret in company.secrets : "${name}-exports-${secret}" => name }
+    for name, company in var.exports : { for secret in concat(company.secrets, company.transfer_secrets) : "${name}-exports-${secret}" => name }
   ]...)
 
-  # By company, the volumes of what exports.json names.
+  # By company, the volumes of what exports.json names, and of those that the transfer alone needs.
   exports_volumes = {
     for name, company in var.exports : name => {
       for secret in company.secrets : secret => google_secret_manager_secret.exports["${name}-exports-${secret}"].secret_id
     }
   }
+  transfer_volumes = {
+    for name, company in var.exports : name => {
+      for secret in company.transfer_secrets : secret => google_secret_manager_secret.exports["${name}-exports-${secret}"].secret_id
+    }
+  }
+
+  # What exports-queries keeps: whose queries an account of Cegid sees.
+  exports_providers = "exports/providers.json"
 }
 
 # What people fill: exports.json, and the secrets that it names.
@@ -29,8 +37,30 @@ resource "google_storage_bucket" "exports_config" {
   versioning {
     enabled = true
   }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 90
+    }
+  }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  # What is in it is in no other place. Another region or another short name would make a new, empty one.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_secret_manager_secret" "exports" {
@@ -43,11 +73,22 @@ resource "google_secret_manager_secret" "exports" {
     user_managed {
       replicas {
         location = var.region
+        dynamic "customer_managed_encryption" {
+          for_each = var.kms_key[*]
+          content {
+            kms_key_name = customer_managed_encryption.value
+          }
+        }
       }
     }
   }
 
   depends_on = [google_project_service.this]
+
+  # One that is taken out goes when no function shows it any more.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # What the functions keep, and the files themselves. The importer's own rights on them are its operator's to give.
@@ -72,8 +113,31 @@ resource "google_storage_bucket" "exports_state" {
       days_since_noncurrent_time = 30
     }
   }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 31
+      matches_prefix = ["dead/"]
+    }
+  }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  # What is in it is in no other place. Another region or another short name would make a new, empty one.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_storage_bucket" "exports_files" {
@@ -97,15 +161,34 @@ resource "google_storage_bucket" "exports_files" {
       days_since_noncurrent_time = 30
     }
   }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  # What is in it is in no other place. Another region or another short name would make a new, empty one.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_pubsub_topic" "exports" {
   for_each = local.companies
 
-  project = var.project
-  name    = "${each.key}-exports_transfer"
+  project      = var.project
+  name         = "${each.key}-exports_transfer"
+  kms_key_name = var.kms_key
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
 
   depends_on = [google_project_service.this]
 }
@@ -139,7 +222,7 @@ module "exports_transfer" {
     EXPORTS_BUCKET = google_storage_bucket.exports_files[each.key].name
     TOPIC_PREFIX   = "${each.key}-"
   }
-  secrets = local.exports_volumes[each.key]
+  secrets = merge(local.exports_volumes[each.key], local.transfer_volumes[each.key])
   buckets = {
     config = { bucket = google_storage_bucket.exports_config[each.key].name, role = "roles/storage.objectViewer" }
     state  = { bucket = google_storage_bucket.exports_state[each.key].name, role = "roles/storage.objectUser" }
@@ -154,7 +237,8 @@ module "exports_transfer" {
   dead_letters = module.exports_dead_letters[each.key].topic
 }
 
-# Shows and controls Cegid's scheduled queries, for who has queries_key. It writes cegid_provider_id into exports.json.
+# Shows and controls Cegid's scheduled queries, for who has queries_key. It writes one document of its own, and reads the names of the others,
+# without which Cloud Storage refuses to say that a document is not there yet.
 module "exports_queries" {
   source   = "./modules/function"
   for_each = local.companies
@@ -172,7 +256,9 @@ module "exports_queries" {
   }
   secrets = local.exports_volumes[each.key]
   buckets = {
-    config = { bucket = google_storage_bucket.exports_config[each.key].name, role = "roles/storage.objectUser" }
+    config    = { bucket = google_storage_bucket.exports_config[each.key].name, role = "roles/storage.objectViewer" }
+    providers = { bucket = google_storage_bucket.exports_state[each.key].name, role = "roles/storage.objectUser", prefix = local.exports_providers }
+    names     = { bucket = google_storage_bucket.exports_state[each.key].name, role = "roles/storage.legacyBucketReader" }
   }
 }
 
@@ -180,7 +266,7 @@ resource "google_cloud_scheduler_job" "exports" {
   for_each = local.companies
 
   project   = var.project
-  region    = var.region
+  region    = var.scheduler_region
   name      = "${each.key}-exports-transfer"
   schedule  = "50 * * * *"
   time_zone = each.value.time_zone

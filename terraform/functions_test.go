@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -323,42 +322,4 @@ func TestSchedules(t *testing.T) {
 	if kind := one(t, p, "google_cloud_scheduler_job", "main-rooms-tick").In("pubsub_target").Strings("attributes")["kind"]; kind != "tick" {
 		t.Errorf("a tick's kind is %q", kind)
 	}
-}
-
-// An alert that waits for a line, or for its absence, names a line that the function writes.
-func TestAlertsKnowTheLog(t *testing.T) {
-	t.Parallel()
-	p := plan(t, everything())
-	for _, r := range of(p, "google_logging_metric") {
-		_, rest, _ := strings.Cut(r.String("filter"), `service_name="`)
-		function, rest, _ := strings.Cut(rest, `"`)
-		_, rest, _ = strings.Cut(rest, `message="`)
-		message, _, _ := strings.Cut(rest, `"`)
-		_, name, _ := strings.Cut(function, "-")
-		if !writes(t, filepath.Join(root, "functions", strings.Replace(name, "-", string(filepath.Separator), 1)), message) {
-			t.Errorf("%s waits for %q, which %s does not log", r.Address, message, name)
-		}
-	}
-	if got := len(of(p, "google_logging_metric")); got != 10 {
-		t.Errorf("%d metrics; an office has four, campus and exports one each", got)
-	}
-	channel := []string{}
-	for _, r := range of(p, "google_monitoring_alert_policy") {
-		if v, ok := r.Args["notification_channels"]; !ok || v.LengthInt() != 1 {
-			channel = append(channel, r.Address)
-		}
-	}
-	if len(channel) > 0 {
-		t.Errorf("alerts that nobody is told of: %v", channel)
-	}
-}
-
-// writes reports whether a package has a text.
-func writes(t *testing.T, dir, text string) bool {
-	t.Helper()
-	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
-	return slices.ContainsFunc(files, func(file string) bool {
-		data, err := os.ReadFile(file)
-		return err == nil && !strings.HasSuffix(file, "_test.go") && strings.Contains(string(data), strconv.Quote(text))
-	})
 }

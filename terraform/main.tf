@@ -5,8 +5,12 @@ data "google_project" "this" {
 }
 
 locals {
-  # What `make stage` wrote: file and entry point, by function.
-  staged = jsondecode(file("${path.root}/../build/functions/functions.json"))
+  # What `make stage` wrote: file and entry point, by function. It is not needed to validate and to destroy.
+  manifest = "${path.root}/../build/functions/functions.json"
+  staged   = fileexists(local.manifest) ? jsondecode(file(local.manifest)) : {}
+
+  # The names that functions and Cloud Scheduler know.
+  time_zones = split("\n", trimspace(file("${path.module}/time_zones.txt")))
 
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
@@ -19,11 +23,13 @@ locals {
     repository   = google_artifact_registry_repository.functions.id
     pubsub_agent = local.pubsub_agent
     operators    = var.operators
+    all_users    = var.all_users
+    kms_key      = var.kms_key
   }
 }
 
 resource "google_project_service" "this" {
-  for_each = toset([
+  for_each = toset(concat(var.budget == null ? [] : ["billingbudgets.googleapis.com"], [
     "artifactregistry.googleapis.com",
     "calendar-json.googleapis.com",
     "cloudbuild.googleapis.com",
@@ -37,7 +43,7 @@ resource "google_project_service" "this" {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
-  ])
+  ]))
 
   project            = var.project
   service            = each.key
@@ -104,8 +110,24 @@ resource "google_storage_bucket" "source" {
       days_since_noncurrent_time = 90
     }
   }
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   depends_on = [google_project_service.this]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.manifest) || length(local.offices) + length(local.schools) + length(local.companies) == 0
+      error_message = "The functions are not staged: run `make stage` in the repository's root, then try again."
+    }
+  }
 }
 
 # A zip's name holds its contents' hash: another source is another object, and so another deployment.
@@ -115,6 +137,11 @@ resource "google_storage_bucket_object" "source" {
   bucket = google_storage_bucket.source.name
   name   = each.value.file
   source = "${path.root}/../build/functions/${each.value.file}"
+
+  # The one before goes when the function no longer names it.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_storage_bucket_iam_member" "build_reads_source" {
@@ -128,6 +155,7 @@ resource "google_artifact_registry_repository" "functions" {
   location      = var.region
   repository_id = "carillon"
   format        = "DOCKER"
+  kms_key_name  = var.kms_key
 
   cleanup_policies {
     id     = "newest"

@@ -12,7 +12,7 @@ output "secrets" {
   value = merge(
     { for name, secret in local.rooms_secrets : name => "file:/secrets/${secret.secret}/${name}" if secret.secret != "webhook-key-previous" },
     merge([for name, school in var.campus : { for secret in school.secrets : "${name}-campus-${secret}" => "file:/secrets/${secret}/${name}-campus-${secret}" }]...),
-    merge([for name, company in var.exports : { for secret in company.secrets : "${name}-exports-${secret}" => "file:/secrets/${secret}/${name}-exports-${secret}" }]...),
+    merge([for name, company in var.exports : { for secret in concat(company.secrets, company.transfer_secrets) : "${name}-exports-${secret}" => "file:/secrets/${secret}/${name}-exports-${secret}" }]...),
   )
 }
 

@@ -11,7 +11,7 @@ locals {
     }
   ]...)
 
-  # By office, the volumes of what config.json names.
+  # By office, the volumes of what config.json names: the Arduino account, for those who speak to Arduino or know callers by its secret.
   rooms_volumes = {
     for name, office in var.rooms : name => {
       for secret in office.secrets : secret => google_secret_manager_secret.rooms["${name}-rooms-${secret}"].secret_id
@@ -27,102 +27,6 @@ locals {
   }
 }
 
-# What people fill: config.json, and the secrets.
-
-resource "google_storage_bucket" "rooms_config" {
-  for_each = var.rooms
-
-  project                     = var.project
-  name                        = "${var.project}-${each.key}-rooms-config"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-
-  versioning {
-    enabled = true
-  }
-
-  depends_on = [google_project_service.this]
-}
-
-resource "google_secret_manager_secret" "rooms" {
-  for_each = local.rooms_secrets
-
-  project   = var.project
-  secret_id = each.key
-
-  replication {
-    user_managed {
-      replicas {
-        location = var.region
-      }
-    }
-  }
-
-  depends_on = [google_project_service.this]
-}
-
-# The account that the rooms' calendars are shared with. It has no key: the functions act in its name.
-resource "google_service_account" "rooms_calendar" {
-  for_each = var.rooms
-
-  project      = var.project
-  account_id   = "${each.key}-rooms-calendar"
-  display_name = "Reads and books the rooms of ${each.key}"
-
-  depends_on = [google_project_service.this]
-}
-
-# What the functions keep.
-
-resource "google_storage_bucket" "rooms_watch" {
-  for_each = var.rooms
-
-  project                     = var.project
-  name                        = "${var.project}-${each.key}-rooms-watch"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-
-  versioning {
-    enabled = true
-  }
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      days_since_noncurrent_time = 7
-    }
-  }
-
-  depends_on = [google_project_service.this]
-}
-
-resource "google_storage_bucket" "rooms_state" {
-  for_each = var.rooms
-
-  project                     = var.project
-  name                        = "${var.project}-${each.key}-rooms-state"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-
-  versioning {
-    enabled = true
-  }
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      days_since_noncurrent_time = 7
-    }
-  }
-
-  depends_on = [google_project_service.this]
-}
-
 # How they meet.
 
 resource "google_pubsub_topic" "rooms" {
@@ -133,8 +37,13 @@ resource "google_pubsub_topic" "rooms" {
     }
   ]...)
 
-  project = var.project
-  name    = each.key
+  project      = var.project
+  name         = each.key
+  kms_key_name = var.kms_key
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
 
   depends_on = [google_project_service.this]
 }
@@ -172,14 +81,13 @@ module "rooms_webhook" {
     },
     each.value.previous_webhook_key ? { WEBHOOK_KEY_PREVIOUS = "file:/secrets/webhook-key-previous/${local.rooms_keys[each.key]["webhook-key-previous"]}" } : {},
   )
-  secrets = merge(local.rooms_volumes[each.key], local.rooms_keys[each.key])
+  secrets = local.rooms_keys[each.key]
   buckets = {
     config = { bucket = google_storage_bucket.rooms_config[each.key].name, role = "roles/storage.objectViewer" }
     watch  = { bucket = google_storage_bucket.rooms_watch[each.key].name, role = "roles/storage.objectViewer" }
   }
   publishes = {
     events = google_pubsub_topic.rooms["${each.key}-roomcalendar_events"].name
-    watch  = google_pubsub_topic.rooms["${each.key}-roomcalendar_watch"].name
   }
 }
 
@@ -202,7 +110,7 @@ module "rooms_watch" {
     CALENDAR_ACCOUNT = google_service_account.rooms_calendar[each.key].email
     WEBHOOK_KEY      = "file:/secrets/webhook-key/${local.rooms_keys[each.key]["webhook-key"]}"
   }
-  secrets = merge(local.rooms_volumes[each.key], { "webhook-key" = local.rooms_keys[each.key]["webhook-key"] })
+  secrets = { "webhook-key" = local.rooms_keys[each.key]["webhook-key"] }
   buckets = {
     config = { bucket = google_storage_bucket.rooms_config[each.key].name, role = "roles/storage.objectViewer" }
     watch  = { bucket = google_storage_bucket.rooms_watch[each.key].name, role = "roles/storage.objectUser" }
@@ -269,7 +177,6 @@ module "rooms_refresh" {
     TOPIC_PREFIX     = "${each.key}-"
     CALENDAR_ACCOUNT = google_service_account.rooms_calendar[each.key].email
   }
-  secrets = local.rooms_volumes[each.key]
   buckets = {
     config = { bucket = google_storage_bucket.rooms_config[each.key].name, role = "roles/storage.objectViewer" }
     state  = { bucket = google_storage_bucket.rooms_state[each.key].name, role = "roles/storage.objectUser" }
@@ -311,6 +218,7 @@ module "rooms_meetings" {
   }
   publishes = {
     events = google_pubsub_topic.rooms["${each.key}-roomcalendar_events"].name
+    watch  = google_pubsub_topic.rooms["${each.key}-roomcalendar_watch"].name
   }
 }
 
@@ -342,7 +250,7 @@ resource "google_cloud_scheduler_job" "rooms" {
   ]...)
 
   project   = var.project
-  region    = var.region
+  region    = var.scheduler_region
   name      = each.key
   schedule  = each.value.schedule
   time_zone = each.value.zone

@@ -28,14 +28,8 @@ type schemaBlock struct {
 	} `json:"block_types"`
 }
 
-// notInSchema are the resources that the recorded schema lacks, with their required arguments as the provider's documentation has them.
-var notInSchema = map[string][]string{
-	"google_artifact_registry_repository":            {"repository_id", "format"},
-	"google_artifact_registry_repository_iam_member": {"repository", "role", "member"},
-	"google_monitoring_notification_channel":         {"type"},
-	"google_service_account_iam_member":              {"service_account_id", "role", "member"},
-	"terraform_data":                                 {"input"},
-}
+// notInSchema are the resources that Google's provider does not have, with their required arguments.
+var notInSchema = map[string][]string{"terraform_data": {"input"}}
 
 // Every argument and block of every resource is known to the provider, has its type, and none that must be there is missing.
 func TestProviderSchema(t *testing.T) {
@@ -54,7 +48,7 @@ func TestProviderSchema(t *testing.T) {
 	}
 	known := schemas.Providers["registry.terraform.io/hashicorp/google"].Resources
 	checked := 0
-	for _, r := range plan(t, everything()).Resources {
+	for _, r := range plan(t, withOptions()).Resources {
 		if schema, ok := known[r.Type]; ok {
 			checkBlock(t, r.Address, r.Block, schema.Block)
 			checked++
@@ -133,6 +127,9 @@ func TestChecksCanFail(t *testing.T) {
 		"circle of order":      "resource \"google_pubsub_topic\" \"a\" {\n  name = \"a\"\n  depends_on = [google_pubsub_topic.b]\n}\nresource \"google_pubsub_topic\" \"b\" {\n  name = google_pubsub_topic.a.name\n}",
 		"for_each too early":   account + "resource \"google_pubsub_topic\" \"t\" {\n  for_each = toset([\"for-${google_service_account.a.email}\"])\n  name = each.key\n}",
 		"count too early":      account + "resource \"google_pubsub_topic\" \"t\" {\n  count = google_service_account.a.email == \"\" ? 0 : 1\n  name = \"t\"\n}",
+		"trigger of no one":    "resource \"google_service_account\" \"a\" {\n  lifecycle {\n    replace_triggered_by = [google_pubsub_topic.nothing.id]\n  }\n}",
+		"trigger of all":       account + "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    replace_triggered_by = [google_service_account.a]\n  }\n}",
+		"precondition":         "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    precondition {\n      condition = length({}) > 0\n      error_message = \"no\"\n    }\n  }\n}",
 		"declared twice":       "locals {\n  a = 1\n}\nlocals {\n  a = 2\n}",
 	} {
 		dir := t.TempDir()

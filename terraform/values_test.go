@@ -3,7 +3,6 @@ package terraform_test
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -115,13 +114,7 @@ func TestServicesAreEnabled(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
-	seconds := func(s string) int {
-		n, err := strconv.Atoi(strings.TrimSuffix(s, "s"))
-		if err != nil {
-			t.Errorf("%q is no duration", s)
-		}
-		return n
-	}
+	seconds := func(s string) int { return seconds(t, s) }
 	for _, r := range of(p, "google_pubsub_subscription") {
 		if kept := seconds(r.String("message_retention_duration")); kept < 600 || kept > 31*24*3600 {
 			t.Errorf("%s keeps messages %d s", r.String("name"), kept)
@@ -136,30 +129,6 @@ func TestBounds(t *testing.T) {
 		if low, high := seconds(retry.String("minimum_backoff")), seconds(retry.String("maximum_backoff")); low < 1 || high > 600 || low >= high {
 			t.Errorf("%s comes again after %d to %d s", r.String("name"), low, high)
 		}
-	}
-	for _, r := range of(p, "google_storage_bucket") {
-		for _, rule := range r.Blocks["lifecycle_rule"] {
-			if condition := rule.In("condition"); len(condition.Args) != 1 || condition.Int("days_since_noncurrent_time") < 1 {
-				t.Errorf("%s deletes what is current: %v", r.String("name"), condition.Args)
-			}
-		}
-	}
-	kinds := map[string]int{}
-	for _, r := range of(p, "google_monitoring_alert_policy") {
-		for kind := range r.In("conditions").Blocks {
-			kinds[kind]++
-		}
-		// Absence is told after two minutes at the earliest and 23.5 hours at the latest.
-		if absent := r.In("conditions").In("condition_absent"); absent.Args != nil && (seconds(absent.String("duration")) < 120 || seconds(absent.String("duration")) > 84600) {
-			t.Errorf("%s waits %s", r.Address, absent.String("duration"))
-		}
-	}
-	// An office has three that wait for silence, campus and exports one each; an office has one for its watches; every bridge has one for dead letters.
-	if kinds["condition_absent"] != 8 || kinds["condition_threshold"] != 6 {
-		t.Errorf("alerts: %v", kinds)
-	}
-	if channels := of(p, "google_monitoring_notification_channel"); len(channels) != 1 || channels[0].Strings("labels")["email_address"] != "office@example.com" {
-		t.Error("nobody gets the alerts")
 	}
 }
 
@@ -181,37 +150,5 @@ func TestIngress(t *testing.T) {
 		if got := one(t, with, "google_cloudfunctions2_function", deployed(name)).In("service_config").String("ingress_settings"); got != "ALLOW_ALL" {
 			t.Errorf("operators reach %s by %s", name, got)
 		}
-	}
-}
-
-// An alert's filter names a metric of ours that is there, or Pub/Sub's own.
-func TestAlertsKnowTheirMetric(t *testing.T) {
-	t.Parallel()
-	p := plan(t, everything())
-	ours := map[string]int{}
-	for _, r := range of(p, "google_logging_metric") {
-		ours["logging.googleapis.com/user/"+r.String("name")] = 0
-	}
-	dead := 0
-	for _, r := range of(p, "google_monitoring_alert_policy") {
-		conditions := r.In("conditions")
-		filter := conditions.In("condition_absent").String("filter") + conditions.In("condition_threshold").String("filter")
-		_, rest, _ := strings.Cut(filter, `metric.type="`)
-		metric, _, _ := strings.Cut(rest, `"`)
-		if _, known := ours[metric]; known {
-			ours[metric]++
-		} else if metric == "pubsub.googleapis.com/subscription/dead_letter_message_count" {
-			dead++
-		} else {
-			t.Errorf("%s waits for the metric %q", r.Address, metric)
-		}
-	}
-	for metric, alerts := range ours {
-		if alerts != 1 {
-			t.Errorf("%s has %d alerts", metric, alerts)
-		}
-	}
-	if dead != 4 {
-		t.Errorf("%d alerts for dead letters", dead)
 	}
 }

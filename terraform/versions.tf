@@ -4,7 +4,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.45"
+      version = ">= 7.45, < 9"
     }
   }
 
@@ -15,6 +15,7 @@ terraform {
 }
 
 provider "google" {
-  project = var.project
-  region  = var.region
+  project        = var.project
+  region         = var.region
+  default_labels = merge({ application = "carillon" }, var.labels)
 }

@@ -127,7 +127,7 @@ func (b *officeBridge) calendar() (*googlecal.Client, error) {
 
 func (b *officeBridge) public(mux *http.ServeMux) {
 	mux.Handle("/webhook", b.webhook)
-	mux.Handle("/start_watching", b.webhook)
+	mux.Handle("/start_watching", b.meetings)
 	mux.Handle("/meetings", b.meetings)
 	mux.Handle("/meetings/", b.meetings)
 	mux.Handle("/meeting/", b.meetings)

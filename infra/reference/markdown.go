@@ -28,7 +28,7 @@ Everything that can be set. This page is made of the schemas, the functions' str
 
 Any text in a settings file may be ` + "`env:NAME`" + `, the value of an environment variable, or ` + "`file:PATH`" + `, the contents of a file: a secret of Secret Manager in the
 cloud (` + "`terraform output secrets`" + ` prints the paths), a file that only the service reads on one machine. A key that is not listed is refused, with its place in the file.
-What is written while the system runs holds within a minute; what cannot be used is told in the log, and the last good settings stay.
+What is written while the system runs holds within a minute, the contents of such a file within five; what cannot be used is told in the log, and the last good settings stay.
 
 `
 
@@ -191,7 +191,7 @@ func terraform(out *bytes.Buffer, root string) error {
 			required = "required"
 		}
 		doc := strings.Trim(text("description"), `"`)
-		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != `""` {
+		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != "null" && d != `""` {
 			doc += " Default `" + strings.Trim(d, `"`) + "`."
 		}
 		fmt.Fprintf(out, "| `%s` | %s | `%s` | %s |\n", b.Labels[0], required, text("type"), cell(doc))

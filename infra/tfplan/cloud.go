@@ -1,7 +1,10 @@
 package tfplan
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
@@ -44,6 +47,7 @@ func computed(kind string, object map[string]cty.Value) {
 	case "google_monitoring_notification_channel":
 		set("id", "projects/%s/notificationChannels/%s", project, text("display_name"))
 	case "google_cloudfunctions2_function":
+		set("id", "projects/%s/locations/%s/functions/%s", project, text("location"), text("name"))
 		addURI(object, "https://"+text("name")+".example.run.app")
 	}
 }
@@ -63,18 +67,50 @@ func addURI(object map[string]cty.Value, uri string) {
 func functions(read func(string) ([]byte, error)) map[string]function.Function {
 	return map[string]function.Function{
 		"alltrue": allTrue, "can": tryfunc.CanFunc, "try": tryfunc.TryFunc, "concat": stdlib.ConcatFunc, "merge": stdlib.MergeFunc, "keys": stdlib.KeysFunc,
-		"values": stdlib.ValuesFunc, "length": stdlib.LengthFunc, "min": stdlib.MinFunc, "max": stdlib.MaxFunc, "regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
+		"values": stdlib.ValuesFunc, "length": length, "min": stdlib.MinFunc, "max": stdlib.MaxFunc, "regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
 		"format": stdlib.FormatFunc, "join": stdlib.JoinFunc, "flatten": stdlib.FlattenFunc, "lookup": stdlib.LookupFunc, "contains": stdlib.ContainsFunc,
 		"coalesce": stdlib.CoalesceFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc, "toset": toSet,
-		"file": function.New(&function.Spec{
-			Params: []function.Parameter{{Name: "path", Type: cty.String}},
-			Type:   function.StaticReturnType(cty.String),
+		"split": stdlib.SplitFunc, "trimspace": stdlib.TrimSpaceFunc, "tostring": stdlib.MakeToFunc(cty.String),
+		"startswith": function.New(&function.Spec{
+			Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "prefix", Type: cty.String}},
+			Type:   function.StaticReturnType(cty.Bool),
 			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				data, err := read(args[0].AsString())
-				return cty.StringVal(string(data)), err
+				return cty.BoolVal(strings.HasPrefix(args[0].AsString(), args[1].AsString())), nil
 			},
 		}),
+		"file": ofFile(cty.String, func(name string) (cty.Value, error) {
+			data, err := read(name)
+			return cty.StringVal(string(data)), err
+		}),
+		"fileexists": ofFile(cty.Bool, func(name string) (cty.Value, error) {
+			_, err := read(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return cty.False, nil
+			}
+			return cty.True, err
+		}),
 	}
+}
+
+// length takes objects too, as Terraform's does. It is known of a collection whose elements are not.
+var length = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "collection", Type: cty.DynamicPseudoType, AllowMarked: true}},
+	Type:   function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if value, marks := args[0].Unmark(); value.Type().IsObjectType() {
+			return cty.NumberIntVal(int64(len(value.Type().AttributeTypes()))).WithMarks(marks), nil
+		}
+		return stdlib.Length(args[0])
+	},
+})
+
+// ofFile is a function of a file's name.
+func ofFile(result cty.Type, f func(name string) (cty.Value, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(result),
+		Impl:   func(args []cty.Value, _ cty.Type) (cty.Value, error) { return f(args[0].AsString()) },
+	})
 }
 
 var allTrue = function.New(&function.Spec{

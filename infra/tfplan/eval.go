@@ -226,7 +226,11 @@ func (m *module) instance(b *hclsyntax.Block, address string, extra map[string]c
 		return cty.NilVal, err
 	}
 	if b.Type == "resource" {
-		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), block.unmarked()})
+		lifecycle, err := m.lifecycle(b, extra)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), lifecycle, block.unmarked()})
 	}
 	object := block.value()
 	computed(b.Labels[0], object)

@@ -26,9 +26,10 @@ type Plan struct {
 
 // A Resource is one instance of a resource.
 type Resource struct {
-	Address string // module.rooms_status["main"].google_service_account.run
-	Type    string
-	Range   hcl.Range
+	Address   string // module.rooms_status["main"].google_service_account.run
+	Type      string
+	Range     hcl.Range
+	Lifecycle Lifecycle
 	Block
 }
 
@@ -238,14 +239,10 @@ func (m *module) assign(values map[string]cty.Value) error {
 		}
 		m.vars[name] = value
 	}
-	for name, b := range m.variables {
-		for _, rule := range b.Body.Blocks {
-			ok, err := m.eval(rule.Body.Attributes["condition"].Expr, nil)
-			if err != nil {
+	for _, name := range slices.Sorted(maps.Keys(m.variables)) {
+		for _, rule := range m.variables[name].Body.Blocks {
+			if err := m.check(rule, nil); err != nil {
 				return err
-			}
-			if ok.False() {
-				return at(rule.DefRange(), "var.%s is not valid", name)
 			}
 		}
 	}

@@ -112,6 +112,11 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 	return config.NewSettings[Settings](bucket, SettingsFile, Schema)
 }
 
+// LoadWithoutAccount returns the settings for a function that does not speak to Arduino and knows no caller by its secret: the account's keys are empty.
+func LoadWithoutAccount(bucket documents.Bucket) (*config.Settings[Settings], error) {
+	return config.NewSettings[Settings](bucket, SettingsFile, Schema, "iot_client_id", "iot_client_secret", "iot_organization_id")
+}
+
 // Limit is how many requests a second the Arduino account takes: 10 with an organisation on a paid plan, else 1.
 func (s *Settings) Limit() int {
 	switch {

@@ -1,9 +1,10 @@
 // Package meetings tells displays a room's status and books the room for them.
 //
 // Trigger: GET and POST /meetings, DELETE /meetings/{id} (alias /meeting/{id}),
-// public, with the Arduino client id and its secret as bearer token.
+// public, with the Arduino client id and its secret as bearer token. POST /start_watching,
+// with the same, as displays' installers of the old system called it.
 // Reads: config.json, rooms/<room_name>.json. Writes: bookings/<room_name>.json; the room's calendar.
-// Publishes: roomcalendar_events after a booking or a deletion.
+// Publishes: roomcalendar_events after a booking or a deletion; roomcalendar_watch for /start_watching.
 // A POST repeated with the same Idempotency-Key answers the same meeting.
 package meetings
 
@@ -39,7 +40,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
+	cloud, err := deployed.Open(ctx, rooms.LoadSettings, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,7 @@ func New(cfg Config) http.Handler {
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
 	mux.Handle("DELETE /meetings/{id}", web.HandlerFunc(f.delete))
 	mux.Handle("DELETE /meeting/{id}", web.HandlerFunc(f.delete))
+	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
 	return web.Function(web.Routes(mux), budget)
 }
 
@@ -90,4 +92,23 @@ func (f *function) room(ctx context.Context, clientID, secret, name string) (*ro
 		return nil, rooms.Room{}, web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
 	}
 	return settings, room, nil
+}
+
+// startWatching asks rooms/watch for a room's channel.
+func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
+	secret := web.Bearer(r)
+	var body struct {
+		ClientID string `json:"client_id"`
+		RoomName string `json:"room_name"`
+	}
+	if err := web.DecodeJSON(w, r, &body); err != nil {
+		return err
+	}
+	if _, _, err := f.room(r.Context(), body.ClientID, secret, body.RoomName); err != nil {
+		return err
+	}
+	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, map[string]string{"kind": rooms.KindOpen}); err != nil {
+		return web.Unavailable(err)
+	}
+	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"room_name": body.RoomName, "status": "requested"})
 }

@@ -29,11 +29,13 @@ const (
 type sent struct {
 	mu       sync.Mutex
 	messages []messages.Message
+	topics   []string // of the messages
 }
 
-func (s *sent) Publish(_ context.Context, _ string, m messages.Message) error {
+func (s *sent) Publish(_ context.Context, topic string, m messages.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.topics = append(s.topics, topic)
 	s.messages = append(s.messages, m)
 	return nil
 }
@@ -334,4 +336,27 @@ func FuzzBookingBody(f *testing.F) {
 			t.Errorf("%q was answered %d", body, code)
 		}
 	})
+}
+
+func TestStartWatchingAsksForTheRoomsChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if code, answer := f.call(http.MethodPost, "/start_watching", `{"client_id":"id","room_name":"blue"}`); code != http.StatusAccepted || answer["room_name"] != "blue" {
+		t.Errorf("answered %d %v", code, answer)
+	}
+	if len(f.sent.messages) != 1 || f.sent.topics[0] != rooms.TopicWatch || !strings.Contains(string(f.sent.messages[0].Data), `"blue"`) {
+		t.Errorf("published %d messages to %q", len(f.sent.messages), f.sent.topics)
+	}
+	for body, want := range map[string]int{
+		`{"client_id":"other","room_name":"blue"}`: http.StatusUnauthorized,
+		`{"client_id":"id"}`:                       http.StatusBadRequest,
+		`{"client_id":"id","room_name":"red"}`:     http.StatusNotFound,
+	} {
+		if code, _ := f.call(http.MethodPost, "/start_watching", body); code != want {
+			t.Errorf("%s answered %d, want %d", body, code, want)
+		}
+	}
+	if len(f.sent.messages) != 1 {
+		t.Error("a refused request published something")
+	}
 }

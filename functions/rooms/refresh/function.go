@@ -46,7 +46,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix, env.WatchBucket)
+	cloud, err := deployed.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.StateBucket, env.TopicPrefix, env.WatchBucket)
 	if err != nil {
 		return nil, err
 	}

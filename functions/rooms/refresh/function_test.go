@@ -61,11 +61,11 @@ func TestAllRoomsPaced(t *testing.T) {
 		list = append(list, fmt.Sprintf(`{"room_name":"room%03d","gcal_calendar_id":"r%d@example.com"}`, i, i))
 	}
 	dir := t.TempDir()
-	data := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[` + strings.Join(list, ",") + `]}`
+	data := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","rooms":[` + strings.Join(list, ",") + `]}`
 	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(local.Folder(dir))
+	settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,11 +142,11 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	config := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
+	config := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
 	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(db.Bucket("config"))
+	settings, err := rooms.LoadWithoutAccount(db.Bucket("config"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,11 +276,11 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			data := `{"iot_client_id":"i","iot_client_secret":"s",` + test.settings + `"rooms":[{"room_name":"a","gcal_calendar_id":"a"},{"room_name":"b","gcal_calendar_id":"b"}]}`
+			data := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",` + test.settings + `"rooms":[{"room_name":"a","gcal_calendar_id":"a"},{"room_name":"b","gcal_calendar_id":"b"}]}`
 			if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			settings, err := rooms.LoadSettings(local.Folder(dir))
+			settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -306,11 +306,11 @@ func TestPollOfManyRooms(t *testing.T) {
 		list = append(list, fmt.Sprintf(`{"room_name":"room%03d","gcal_calendar_id":"r%d@example.com"}`, i, i))
 	}
 	dir := t.TempDir()
-	data := `{"iot_client_id":"i","iot_client_secret":"s","rooms":[` + strings.Join(list, ",") + `]}`
+	data := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","rooms":[` + strings.Join(list, ",") + `]}`
 	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(local.Folder(dir))
+	settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

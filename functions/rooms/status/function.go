@@ -41,7 +41,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
+	cloud, err := deployed.Open(ctx, rooms.LoadSettings, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	config := `{"iot_client_id":"i","iot_client_secret":"s","gcal_watch_function_url":"` + receiver.URL + `","rooms":[` +
+	config := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"` + receiver.URL + `","rooms":[` +
 		`{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
 	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func (f *fixture) clock() time.Time { return f.now }
 // open makes the function, which reads its settings with its first message.
 func (f *fixture) open(t *testing.T) {
 	t.Helper()
-	settings, err := rooms.LoadSettings(f.config)
+	settings, err := rooms.LoadWithoutAccount(f.config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,9 @@
 // Package webhook takes Google Calendar's push messages and tells rooms/status what changed.
 //
 // Trigger: POST /webhook, public, from Google; a message is genuine when its
-// channel token carries our signature. POST /start_watching, public, with the
-// Arduino client id and secret, as displays' installers of the old system called it.
+// channel token carries our signature.
 // Reads: config.json, the room's watch record, the room's calendar. Writes nothing.
-// Publishes: roomcalendar_events; roomcalendar_watch for /start_watching.
+// Publishes: roomcalendar_events.
 // A repeat is harmless: it lists again, with all that come within the same half second. Message numbers are not looked at:
 // the token does not sign them, so anybody who has seen one message could write the numbers of those to come.
 package webhook
@@ -45,7 +44,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, env.ConfigBucket, env.WatchBucket, env.TopicPrefix)
+	cloud, err := deployed.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.WatchBucket, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +76,6 @@ func New(cfg Config) http.Handler {
 	f := &function{Config: cfg, lists: newCoalescer()}
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhook", web.HandlerFunc(f.push))
-	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
 	return web.Function(web.Routes(mux), budget)
 }
 
@@ -132,40 +130,4 @@ func (f *function) tell(ctx context.Context, room rooms.Room) error {
 	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "push"),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return nil
-}
-
-// startWatching asks rooms/watch for a room's channel.
-func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
-	secret := web.Bearer(r)
-	if secret == "" {
-		return unauthorized()
-	}
-	var body struct {
-		ClientID string `json:"client_id"`
-		RoomName string `json:"room_name"`
-	}
-	if err := web.DecodeJSON(w, r, &body); err != nil {
-		return err
-	}
-	settings, err := f.Settings.Get(r.Context())
-	if err != nil {
-		return web.Unavailable(err)
-	}
-	if !settings.Authorized(body.ClientID, secret) {
-		return unauthorized()
-	}
-	if body.RoomName == "" {
-		return web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)
-	}
-	if _, ok := settings.Room(body.RoomName); !ok {
-		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
-	}
-	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, map[string]string{"kind": rooms.KindOpen}); err != nil {
-		return web.Unavailable(err)
-	}
-	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"room_name": body.RoomName, "status": "requested"})
-}
-
-func unauthorized() error {
-	return web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
 }

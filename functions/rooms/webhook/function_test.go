@@ -17,7 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
-const config = `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`
+const config = `{"iot_client_id":"id","iot_client_secret":"file:/nowhere/arduino","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`
 
 type counter struct{ n atomic.Int32 }
 
@@ -69,7 +69,7 @@ func newFixture(t testing.TB) *fixture {
 	if _, err := documents.Store(ctx, watches, rooms.WatchName("blue"), 0, record, nil); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(settingsBucket)
+	settings, err := rooms.LoadWithoutAccount(settingsBucket)
 	if err != nil {
 		t.Fatal(err)
 	}

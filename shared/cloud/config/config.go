@@ -36,25 +36,31 @@ func Env(ctx context.Context, target any) error {
 	}})
 }
 
-// maxAge is how long a warm instance trusts the settings that it has read.
-const maxAge = time.Minute
+// maxAge is how long a warm instance trusts the settings that it has read, and secretsAge the files that they name: Secret Manager charges for each reading.
+const (
+	maxAge     = time.Minute
+	secretsAge = 5 * time.Minute
+)
 
 // Settings is a document of settings, read again when it changed.
 type Settings[T any] struct {
 	bucket documents.Bucket
 	name   string
 	schema *jsonschema.Schema
+	unused []string
 
-	mu      sync.Mutex
-	value   *T
-	gen     int64
-	checked time.Time
+	mu       sync.Mutex
+	value    *T
+	gen      int64
+	checked  time.Time
+	resolved time.Time // when the files that it names were read
 }
 
 // NewSettings returns the settings document name of bucket, whose JSON Schema is
 // schema. A *T with a method Validate() error is asked too, for what a schema cannot say. One with a method
 // Unresolved(path string, err error) is told of an env: or file: value that cannot be had, which is empty then; without it the document cannot be used.
-func NewSettings[T any](bucket documents.Bucket, name string, schema []byte) (*Settings[T], error) {
+// The top-level keys in unused stay empty: a function that does not use a secret needs no right to read it.
+func NewSettings[T any](bucket documents.Bucket, name string, schema []byte, unused ...string) (*Settings[T], error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema of %s: %w", name, err)
@@ -67,7 +73,7 @@ func NewSettings[T any](bucket documents.Bucket, name string, schema []byte) (*S
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema of %s: %w", name, err)
 	}
-	return &Settings[T]{bucket: bucket, name: name, schema: compiled}, nil
+	return &Settings[T]{bucket: bucket, name: name, schema: compiled, unused: unused}, nil
 }
 
 // Get returns the settings. Once read, a document that became unreadable or
@@ -93,6 +99,7 @@ func (s *Settings[T]) Get(ctx context.Context) (*T, error) {
 func (s *Settings[T]) Fresh(ctx context.Context) (*T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.resolved = time.Time{}
 	if err := s.read(ctx); err != nil {
 		return nil, err
 	}
@@ -100,13 +107,14 @@ func (s *Settings[T]) Fresh(ctx context.Context) (*T, error) {
 	return s.value, nil
 }
 
-// read takes the document over if it changed. One with secrets in files is read each time: a secret changes without it.
+// read takes the document over if it changed. One with secrets in files is also read again after secretsAge: a secret changes without it.
 func (s *Settings[T]) read(ctx context.Context) error {
 	doc, err := s.bucket.Get(ctx, s.name)
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	if s.value != nil && doc.Generation == s.gen && !bytes.Contains(doc.Data, []byte(`"file:`)) {
+	current := !bytes.Contains(doc.Data, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
+	if s.value != nil && doc.Generation == s.gen && current {
 		return nil
 	}
 	value, err := s.parse(doc.Data)
@@ -116,7 +124,7 @@ func (s *Settings[T]) read(ctx context.Context) error {
 	if s.value == nil || !reflect.DeepEqual(value, s.value) {
 		s.value = value
 	}
-	s.gen = doc.Generation
+	s.gen, s.resolved = doc.Generation, time.Now() //nolint:forbidigo // the age of a cache is real time
 	return nil
 }
 
@@ -127,6 +135,11 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 	}
 	if err := s.schema.Validate(raw); err != nil {
 		return nil, s.faults(err)
+	}
+	if keys, ok := raw.(map[string]any); ok {
+		for _, key := range s.unused {
+			delete(keys, key)
+		}
 	}
 	unresolved := map[string]error{}
 	raw = resolveAll(raw, "", unresolved)

@@ -147,3 +147,60 @@ func TestReadAgainWhenChanged(t *testing.T) {
 		want("four", 1)
 	})
 }
+
+// Secret Manager charges for each reading of a secret's file: one minute after another would be the most of a small office's bill.
+func TestSecretFilesAreReadEveryFiveMinutes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := &one{}
+		s := load(t, b)
+		want := func(get func(context.Context) (*settings, error), secret string) {
+			t.Helper()
+			if got, err := get(t.Context()); err != nil || got.Secret != secret {
+				t.Errorf("settings = %+v, %v; want %q", got, err, secret)
+			}
+		}
+		b.set(`{"secret":"file:` + file + `"}`)
+		write("one")
+		want(s.Get, "one")
+		write("two")
+		time.Sleep(4 * time.Minute)
+		want(s.Get, "one")
+		time.Sleep(61 * time.Second)
+		want(s.Get, "two")
+		write("three")
+		want(s.Fresh, "three") // a person waits
+		write("four")
+		b.set(b.data + " ") // the document changed
+		time.Sleep(61 * time.Second)
+		want(s.Get, "four")
+	})
+}
+
+func TestUnusedKeysNeedNoSecret(t *testing.T) {
+	t.Parallel()
+	b := &one{}
+	b.set(`{"secret":"file:/nowhere/secret","rooms":[{"name":"blue"}]}`)
+	s, err := config.NewSettings[settings](b, "config.json", []byte(schema), "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context()); err != nil || got.Secret != "" || len(got.Rooms) != 1 {
+		t.Errorf("settings = %+v, %v", got, err)
+	}
+	b.set(`{"secret":"inline","rooms":[]}`)
+	if got, err := s.Fresh(t.Context()); err != nil || got.Secret != "" {
+		t.Errorf("settings = %+v, %v; an unused value is not kept", got, err)
+	}
+	b.set(`{"secret":"inline","rooms":[{"name":"file:/nowhere/name"}]}`)
+	if _, err := s.Fresh(t.Context()); err == nil {
+		t.Error("a used value that cannot be read is no error")
+	}
+}

@@ -22,8 +22,11 @@ type Cloud struct {
 	Publisher messages.Publisher
 }
 
+// A Loader is [rooms.LoadSettings], or [rooms.LoadWithoutAccount] for a function that is not shown the Arduino account's secret.
+type Loader func(documents.Bucket) (*config.Settings[rooms.Settings], error)
+
 // Open opens a function's buckets and topics. others are buckets that it reads beside its own.
-func Open(ctx context.Context, configBucket, bucket, topicPrefix string, others ...string) (Cloud, error) {
+func Open(ctx context.Context, load Loader, configBucket, bucket, topicPrefix string, others ...string) (Cloud, error) {
 	logging.Setup(ctx)
 	buckets, err := gcs.Open(ctx, append([]string{configBucket, bucket}, others...)...)
 	if err != nil {
@@ -33,7 +36,7 @@ func Open(ctx context.Context, configBucket, bucket, topicPrefix string, others 
 	if err != nil {
 		return Cloud{}, err
 	}
-	settings, err := rooms.LoadSettings(buckets[0])
+	settings, err := load(buckets[0])
 	if err != nil {
 		return Cloud{}, err
 	}

@@ -11,6 +11,12 @@ terraform {
 resource "google_pubsub_topic" "dead" {
   project = var.platform.project
   name    = "${var.installation}-${var.bridge}-dead"
+
+  kms_key_name = var.platform.kms_key
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.platform.region]
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "dead" {
@@ -18,6 +24,10 @@ resource "google_pubsub_topic_iam_member" "dead" {
   topic   = google_pubsub_topic.dead.name
   role    = "roles/pubsub.publisher"
   member  = var.platform.pubsub_agent
+
+  lifecycle {
+    replace_triggered_by = [google_pubsub_topic.dead.id]
+  }
 }
 
 # Pub/Sub asks for both before it writes into a bucket.

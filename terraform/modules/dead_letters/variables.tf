@@ -2,6 +2,8 @@ variable "platform" {
   description = "What all functions share: see local.platform of the root module."
   type = object({
     project      = string
+    region       = string
+    kms_key      = string
     pubsub_agent = string
   })
 }

@@ -9,7 +9,15 @@ terraform {
 }
 
 locals {
-  name = "${var.installation}-${var.function}"
+  name   = "${var.installation}-${var.function}"
+  staged = lookup(var.platform.functions, var.function, { object = "", entry_point = "" })
+
+  # A public one is everybody's to call, the others their own caller's and the operators'.
+  callers = merge(
+    { for everybody in ["allUsers"] : "public" => everybody if var.public && var.platform.all_users },
+    { for i, account in google_service_account.call : "caller" => account.member if !var.public },
+    { for operator in var.platform.operators : operator => operator if !var.public },
+  )
 }
 
 resource "google_service_account" "run" {
@@ -22,10 +30,13 @@ resource "google_cloudfunctions2_function" "this" {
   project  = var.platform.project
   location = var.platform.region
   name     = local.name
+  labels   = { installation = var.installation, bridge = split("-", var.function)[0] }
+
+  kms_key_name = var.platform.kms_key
 
   build_config {
     runtime           = "go126"
-    entry_point       = var.platform.functions[var.function].entry_point
+    entry_point       = local.staged.entry_point
     docker_repository = var.platform.repository
     service_account   = var.platform.build
 
@@ -39,7 +50,7 @@ resource "google_cloudfunctions2_function" "this" {
     source {
       storage_source {
         bucket = var.platform.source
-        object = var.platform.functions[var.function].object
+        object = local.staged.object
       }
     }
   }
@@ -65,6 +76,13 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   depends_on = [google_secret_manager_secret_iam_member.run]
+
+  lifecycle {
+    precondition {
+      condition     = contains(keys(var.platform.functions), var.function)
+      error_message = "${var.function} is not staged: run `make stage` in the repository's root, then try again."
+    }
+  }
 }
 
 # What it may do.
@@ -75,6 +93,14 @@ resource "google_storage_bucket_iam_member" "run" {
   bucket = each.value.bucket
   role   = each.value.role
   member = google_service_account.run.member
+
+  dynamic "condition" {
+    for_each = each.value.prefix[*]
+    content {
+      title      = "only ${condition.value}"
+      expression = "resource.name.startsWith(\"projects/_/buckets/${each.value.bucket}/objects/${condition.value}\")"
+    }
+  }
 }
 
 resource "google_secret_manager_secret_iam_member" "run" {
@@ -84,6 +110,11 @@ resource "google_secret_manager_secret_iam_member" "run" {
   secret_id = each.value
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.run.member
+
+  # The right to a secret that is taken out goes when the function no longer shows it.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "publish" {
@@ -95,7 +126,7 @@ resource "google_pubsub_topic_iam_member" "publish" {
   member  = google_service_account.run.member
 }
 
-# Who may call it: everybody, or its own caller and the operators.
+# Who may call it.
 
 resource "google_service_account" "call" {
   count = length(var.subscriptions) > 0 ? 1 : 0
@@ -106,16 +137,18 @@ resource "google_service_account" "call" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "call" {
-  for_each = var.public ? { public = "allUsers" } : merge(
-    { for i, account in google_service_account.call : "caller" => account.member },
-    { for operator in var.platform.operators : operator => operator },
-  )
+  for_each = local.callers
 
   project  = var.platform.project
   location = var.platform.region
   name     = google_cloudfunctions2_function.this.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  # Rights go with the service that they are on. An update keeps the id, and so the right.
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this.id]
+  }
 }
 
 # What is pushed to it. The acknowledgement deadline is the push's time-out too: longer than the function's.
@@ -164,4 +197,8 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   subscription = google_pubsub_subscription.push[each.key].name
   role         = "roles/pubsub.subscriber"
   member       = var.platform.pubsub_agent
+
+  lifecycle {
+    replace_triggered_by = [google_pubsub_subscription.push[each.key].id]
+  }
 }

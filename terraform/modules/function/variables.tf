@@ -9,6 +9,8 @@ variable "platform" {
     repository   = string # of the images
     pubsub_agent = string # Pub/Sub's own account, as an IAM member
     operators    = list(string)
+    all_users    = bool   # whether a right for allUsers opens public functions
+    kms_key      = string # that encrypts sources and images, if any
   })
 }
 
@@ -34,10 +36,11 @@ variable "secrets" {
 }
 
 variable "buckets" {
-  description = "Roles on buckets, by any name."
+  description = "Roles on buckets, by any name; with a prefix for the objects whose names begin with it."
   type = map(object({
     bucket = string
     role   = string
+    prefix = optional(string)
   }))
 }
 
