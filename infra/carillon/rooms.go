@@ -84,7 +84,7 @@ func (b *officeBridge) functions() error {
 	b.watch = b.metrics.function("rooms-watch", watch.New(watch.Config{Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Key: key, Now: now}))
 	b.refresh = b.metrics.function("rooms-refresh", refresh.New(refresh.Config{Settings: b.settings, State: b.state, Watches: b.watches, Calendar: cal, Publisher: pub, Now: now}))
 	b.status = b.metrics.function("rooms-status", status.New(status.Config{Settings: b.settings, State: b.state, ArduinoURL: b.arduinoURL(), Publisher: pub, Now: now}))
-	b.meetings = b.metrics.function("rooms-meetings", meetings.New(meetings.Config{Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now}))
+	b.meetings = b.metrics.function("rooms-meetings", meetings.New(meetings.Config{Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now, Alone: true}))
 	return nil
 }
 

@@ -25,6 +25,7 @@ type Event struct {
 	Updated      string     `json:"updated,omitempty"` // RFC 3339
 	// Booking is the room whose display made the event (private extended property), else "".
 	Booking string `json:"booking,omitempty"`
+	Request string `json:"request,omitempty"` // what that display asked for
 }
 
 // Date is an event's start or end: a date of an all-day event, or a time.

@@ -121,6 +121,7 @@ func (w *Watch) Has(id string) bool {
 type Claim struct {
 	Version int       `json:"version"`
 	EventID string    `json:"event_id,omitempty"` // "" when the room is not claimed
+	Holder  string    `json:"holder,omitempty"`   // the process that books
 	Start   time.Time `json:"start,omitzero"`
 	End     time.Time `json:"end,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`

@@ -74,6 +74,7 @@ type Settings struct {
 	PollMinutes       int            `json:"gcal_poll_minutes"`
 	TimeZone          string         `json:"time_zone"`
 	Locale            string         `json:"locale"`
+	CORSOrigins       []string       `json:"cors_origins"`
 	Rooms             []RoomSettings `json:"rooms"`
 }
 

@@ -76,9 +76,10 @@ func TestWhichEventsBlock(t *testing.T) {
 		{"declined_by_mail", with(base, func(e *calendar.Event) {
 			e.Attendees = []calendar.Attendee{{Email: "Blue@resource.calendar.google.com", ResponseStatus: "declined"}}
 		}), 0},
-		{"only_resource_declined", with(base, func(e *calendar.Event) {
-			e.Attendees = []calendar.Attendee{{Email: "r@x", Resource: true, ResponseStatus: "declined"}}
-		}), 0},
+		{"another_resource_declined", with(base, func(e *calendar.Event) { // a projector, say
+			e.Organizer = calendar.Person{Email: roomMail, Self: true}
+			e.Attendees = []calendar.Attendee{{Email: "c_beamer@resource.calendar.google.com", Resource: true, ResponseStatus: "declined"}, {Email: "ada@example.com", ResponseStatus: "accepted"}}
+		}), 1},
 		{"one_of_two_resources_declined", with(base, func(e *calendar.Event) {
 			e.Attendees = []calendar.Attendee{{Email: "r@x", Resource: true, ResponseStatus: "declined"}, {Email: "s@x", Resource: true}}
 		}), 1},

@@ -1,6 +1,6 @@
 // Package meetings tells displays a room's status and books the room for them.
 //
-// Trigger: GET and POST /meetings, DELETE /meetings/{id} (alias /meeting/{id}),
+// Trigger: GET and POST /meetings, GET and DELETE /meetings/{id} (alias DELETE /meeting/{id}),
 // public, with the Arduino client id and its secret as bearer token. POST /start_watching,
 // with the same, as displays' installers of the old system called it.
 // Reads: config.json, rooms/<room_name>.json. Writes: bookings/<room_name>.json; the room's calendar.
@@ -11,15 +11,18 @@ package meetings
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/rs/cors"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
 	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
@@ -58,6 +61,8 @@ type Config struct {
 	Calendar  *googlecal.Client
 	Publisher messages.Publisher
 	Now       func() time.Time
+	// Alone says that no other process books rooms.
+	Alone bool
 }
 
 // budget is shorter than a claim's lease.
@@ -65,14 +70,29 @@ const budget = 20 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := &function{Config: cfg, pages: map[string]page{}}
+	f := &function{Config: cfg, desk: bookings.NewDesk(cfg.State, cfg.Calendar, cfg.Alone), pages: map[string]page{}, changed: map[string]time.Time{}}
 	mux := http.NewServeMux()
 	mux.Handle("GET /meetings", web.HandlerFunc(f.get))
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
+	mux.Handle("GET /meetings/{id}", web.HandlerFunc(f.getBooked))
 	mux.Handle("DELETE /meetings/{id}", web.HandlerFunc(f.delete))
 	mux.Handle("DELETE /meeting/{id}", web.HandlerFunc(f.delete))
 	mux.Handle("POST /start_watching", web.HandlerFunc(f.startWatching))
-	return web.Function(web.Routes(mux), budget)
+	return web.Function(f.crossOrigin(web.Routes(mux)), budget)
+}
+
+// crossOrigin lets pages of the settings' cors_origins call, and no others.
+func (f *function) crossOrigin(h http.Handler) http.Handler {
+	return cors.New(cors.Options{
+		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
+			settings, err := f.Settings.Get(r.Context())
+			return err == nil && slices.Contains(settings.CORSOrigins, origin), nil
+		},
+		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"},
+		ExposedHeaders: []string{"ETag", "Location", "Retry-After"},
+		MaxAge:         3600,
+	}).Handler(h)
 }
 
 // room checks the caller and returns the settings of the room.
@@ -101,7 +121,7 @@ func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
 		ClientID string `json:"client_id"`
 		RoomName string `json:"room_name"`
 	}
-	if err := web.DecodeJSON(w, r, &body); err != nil {
+	if err := web.DecodeKnown(w, r, &body); err != nil {
 		return err
 	}
 	if _, _, err := f.room(r.Context(), body.ClientID, secret, body.RoomName); err != nil {

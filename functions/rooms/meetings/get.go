@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
 )
 
 // facts are what GET /meetings returns, and what its ETag is over. Beside them
@@ -25,6 +26,8 @@ type facts struct {
 	Meetings     []meeting `json:"meetings"` // the current and the next, or the next two
 	BusyUntil    time.Time `json:"busy_until,omitzero"`
 	NextChangeAt time.Time `json:"next_change_at,omitzero"` // a display may sleep until then
+	// StaleSince is when the calendar was last read, where it should have been read since; a display shows it.
+	StaleSince time.Time `json:"stale_since,omitzero"`
 }
 
 type meeting struct {
@@ -51,7 +54,7 @@ func (f *function) get(w http.ResponseWriter, r *http.Request) error {
 	now := f.Now().UTC()
 	p, err := f.page(r.Context(), settings, room.Name, now)
 	if err != nil {
-		if p.unread {
+		if p.unknown {
 			w.Header().Set("Retry-After", "5")
 		}
 		return web.Unavailable(err)
@@ -77,7 +80,7 @@ type page struct {
 	etag      string
 	read      time.Time // on the machine's clock
 	until     time.Time // the next change, on the rooms' clock; zero for none
-	unread    bool
+	unknown   bool
 }
 
 // body is the answer at the moment now.
@@ -97,25 +100,35 @@ func (f *function) page(ctx context.Context, settings *rooms.Settings, name stri
 	f.mu.Lock()
 	p, ok := f.pages[name]
 	f.mu.Unlock()
-	if ok && read.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
+	if ok && !p.read.IsZero() && read.Sub(p.read) < pageAge && (p.until.IsZero() || now.Before(p.until)) {
 		return p, nil
 	}
 	s, err := documents.LoadIfAny[rooms.Snapshot](ctx, f.State, rooms.SnapshotName(name))
 	if err != nil {
 		return page{}, err
 	}
-	if s.Removed || s.FetchedAt.IsZero() {
-		return page{unread: true}, unread(s)
-	}
 	room, _ := settings.Room(name, s.TimeZone, s.Thing.TimeZone)
+	if k := s.Knowledge(now); !k.Known {
+		return page{unknown: true}, unknown(room, s, k)
+	}
 	if p, err = write(describe(room, s, now), s.FetchedAt); err != nil {
 		return p, err
 	}
 	p.read = read
 	f.mu.Lock()
-	f.pages[name] = p
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	if read.After(f.changed[name].Add(pageAge)) {
+		f.pages[name] = p
+	}
 	return p, nil
+}
+
+// forget drops a room's answer, and keeps none for a moment: the room was changed here, and its snapshot follows.
+func (f *function) forget(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pages, name)
+	f.changed[name] = time.Now() //nolint:forbidigo // the age of a cache is real time
 }
 
 // write makes the page of facts.
@@ -131,20 +144,28 @@ func write(what facts, fetchedAt time.Time) (p page, err error) {
 	return p, nil
 }
 
-// unread says why nothing is known of a room.
-func unread(s rooms.Snapshot) error {
+// unknown says why nobody can tell whether a room is free, and since when.
+func unknown(room rooms.Room, s rooms.Snapshot, k rooms.Knowledge) error {
 	detail := "The room's calendar has not been read yet."
-	if s.CalendarFault != nil {
-		detail = "The room's calendar cannot be read. " + s.CalendarFault.Detail
+	if !k.ReadAt.IsZero() {
+		detail = "The room's calendar was last read at " + k.ReadAt.In(room.Zone).Format("15:04 MST on 2 January 2006") + ": whether the room is free is not known."
 	}
-	return web.NewProblem(http.StatusServiceUnavailable, detail, nil)
+	if s.CalendarFault != nil {
+		detail += " " + s.CalendarFault.Detail
+	}
+	p := web.NewProblem(http.StatusServiceUnavailable, detail, nil)
+	p.Type = web.ProblemType + "room-unknown"
+	return p
 }
 
 func describe(room rooms.Room, s rooms.Snapshot, now time.Time) facts {
-	status := room.StatusAt(s.Events, now)
+	status := room.StatusOf(&s, now)
 	f := facts{
 		RoomName: room.Name, Fields: room.Fields(status), TimeZone: room.Zone.String(), Meetings: []meeting{},
-		BusyUntil: status.BusyUntil, NextChangeAt: room.NextChange(s.Events, now),
+		BusyUntil: status.BusyUntil, NextChangeAt: room.NextChangeOf(&s, now),
+	}
+	if k := s.Knowledge(now); k.Stale {
+		f.StaleSince = k.ReadAt
 	}
 	for _, m := range status.Coming[:min(2, len(status.Coming))] {
 		f.Meetings = append(f.Meetings, meetingOf(m, room))
@@ -167,6 +188,9 @@ func matches(header, etag string) bool {
 type function struct {
 	Config
 
-	mu    sync.Mutex
-	pages map[string]page
+	desk *bookings.Desk
+
+	mu      sync.Mutex
+	pages   map[string]page
+	changed map[string]time.Time // when a room was last changed here, on the machine's clock
 }

@@ -95,6 +95,9 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	}
 	kind := d.Message.Attributes["kind"]
 	if msg.RoomName == "" {
+		if kind == rooms.KindPoll && msg.After == "" && !settings.PollDue(d.Message.PublishTime) {
+			return nil
+		}
 		return f.all(ctx, settings, msg.After, kind)
 	}
 	room, ok := settings.Room(msg.RoomName)

@@ -52,7 +52,7 @@ func post(h http.Handler, msg rooms.RoomMessage) int {
 	return w.Code
 }
 
-// TestAllRoomsPaced: every room once, below half of Google's 600 requests a minute, then one comparison of all Things.
+// TestAllRoomsPaced: every room once, below half of Google's 600 requests a minute.
 func TestAllRoomsPaced(t *testing.T) {
 	t.Parallel()
 	const count = 300
@@ -89,7 +89,7 @@ func TestAllRoomsPaced(t *testing.T) {
 					names = append(names, msg.RoomName)
 				case msg.After != "":
 					todo = append(todo, msg)
-				case p.topic != rooms.TopicDue || p.kind != rooms.KindReconcile || len(names) != count:
+				default:
 					t.Errorf("after %d rooms came %s %s", len(names), p.topic, p.kind)
 				}
 			}
@@ -108,6 +108,10 @@ type fixture struct {
 	handler http.Handler
 	google  *simgoogle.Server
 	state   documents.Bucket
+	watches documents.Bucket
+	db      *local.DB
+	cal     *googlecal.Client
+	configs int
 	sent    sent
 	failing bool
 	asked   int
@@ -142,21 +146,31 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	f.state, f.watches = db.Bucket("state"), db.Bucket("watches")
+	f.db = db
 	config := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
-	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
+	if f.cal, err = googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: clock}); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadWithoutAccount(db.Bucket("config"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.state = db.Bucket("state")
-	f.handler = refresh.New(refresh.Config{Settings: settings, State: f.state, Calendar: cal, Publisher: &f.sent, Now: clock})
+	f.configure(t, config)
 	return f
+}
+
+// configure makes the function with settings.
+func (f *fixture) configure(t *testing.T, text string) {
+	t.Helper()
+	f.configs++
+	bucket := f.db.Bucket(fmt.Sprintf("config%d", f.configs))
+	if _, err := bucket.Put(t.Context(), rooms.SettingsFile, 0, []byte(text), nil); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := rooms.LoadWithoutAccount(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.handler = refresh.New(refresh.Config{
+		Settings: settings, State: f.state, Watches: f.watches, Calendar: f.cal, Publisher: &f.sent, Now: func() time.Time { return now },
+	})
 }
 
 func (f *fixture) last(t *testing.T) rooms.EventsMessage {
@@ -209,8 +223,11 @@ func TestOutageIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.failing = true
-	if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusServiceUnavailable || len(f.sent.all) != 0 {
-		t.Errorf("answered %d with %d messages, want 503 and none", code, len(f.sent.all))
+	if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d, want 503", code)
+	}
+	if msg := f.last(t); msg.Fault == nil || msg.Fault.Code != "unavailable" { // and people are told meanwhile
+		t.Errorf("fault = %+v", msg.Fault)
 	}
 }
 
@@ -247,8 +264,8 @@ func TestPollThatFailsIsOver(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.failing = true
-	if code := pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent || len(f.sent.all) != 0 || f.asked != 1 {
-		t.Errorf("answered %d after %d requests, with %d messages; want 204, 1 and none", code, f.asked, len(f.sent.all))
+	if code := pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent || f.asked != 1 || f.last(t).Fault == nil {
+		t.Errorf("answered %d after %d requests, with %+v; want 204, 1 and the fault", code, f.asked, f.sent.all)
 	}
 }
 
@@ -286,7 +303,7 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 			}
 			for minute, want := range test.minutes {
 				var s sent
-				h := refresh.New(refresh.Config{Settings: settings, Publisher: &s, Now: time.Now})
+				h := refresh.New(refresh.Config{Settings: settings, State: local.Folder(dir), Publisher: &s, Now: time.Now})
 				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), rooms.RoomMessage{}); code != http.StatusNoContent {
 					t.Errorf("answered %d", code)
 				}
@@ -295,6 +312,39 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPolledWithoutAChannel: of an office with an address, the rooms of whose changes Google does not tell are polled, and a
+// listing says whether there is a channel.
+func TestPolledWithoutAChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	settings := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"https://rooms.example.com","rooms":[
+		{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"green","gcal_calendar_id":"blue@example.com"}]}`
+	f.configure(t, settings)
+	for name, metadata := range map[string]map[string]string{"blue": {rooms.MetaPoll: "true"}, "green": nil} {
+		if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName(name), 0, rooms.Snapshot{Version: 1, RoomName: name}, metadata); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := pollAt(f.handler, now, rooms.RoomMessage{}); code != http.StatusNoContent || len(f.sent.all) != 1 || !strings.Contains(string(f.sent.all[0].data), "blue") {
+		t.Fatalf("answered %d, published %+v; want blue alone", code, f.sent.all)
+	}
+	for _, channel := range []*rooms.Channel{nil, {ID: "c", Expiration: now.Add(-time.Minute)}, {ID: "c", Expiration: now.Add(time.Hour)}} {
+		gen := int64(0)
+		if old, have, err := documents.Load[rooms.Watch](t.Context(), f.watches, rooms.WatchName("blue")); err == nil {
+			gen, _ = have, old
+		}
+		if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), gen, rooms.Watch{Version: 1, Channel: channel}, nil); err != nil {
+			t.Fatal(err)
+		}
+		f.sent.all = nil
+		pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"})
+		want := channel == nil || channel.Expiration.Before(now)
+		if msg := f.last(t); msg.Unwatched == nil || *msg.Unwatched != want {
+			t.Errorf("channel %+v: unwatched = %v, want %v", channel, msg.Unwatched, want)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if poll && settings.PollDue(published) {
+	if poll {
 		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindPoll}); err != nil {
 			return err
 		}

@@ -139,15 +139,33 @@ func TestBurstIsCoalesced(t *testing.T) {
 	}
 }
 
-func TestDuplicateListsOnce(t *testing.T) {
+// TestAMessageNumberSilencesNothing: the token does not sign it, so whoever has a token could write any.
+func TestAMessageNumberSilencesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	token := rooms.ChannelToken("key", "channel", "blue")
-	for _, number := range []string{"7", "7", "3"} {
+	for i, number := range []string{"7", "18446744073709551616", "18446744073709551615", "8", ""} {
 		f.push("channel", token, number)
+		if n := f.listings.Load(); n != int64(i)+1 {
+			t.Errorf("%d listings after message %q, want %d", n, number, i+1)
+		}
 	}
-	if n := f.listings.Load(); n != 1 {
-		t.Errorf("%d listings, want 1", n)
+}
+
+// TestReplaysAreCoalescedByTime: messages that come one after the other list a room twice a second at most.
+func TestReplaysAreCoalescedByTime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	token := rooms.ChannelToken("key", "channel", "blue")
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range 100 {
+		wg.Go(func() { f.push("channel", token, "") })
+		time.Sleep(10 * time.Millisecond)
+	}
+	wg.Wait()
+	if n, most := f.listings.Load(), int64(time.Since(began)/(400*time.Millisecond))+2; n < 2 || n > most {
+		t.Errorf("%d listings in %s, want at most %d", n, time.Since(began), most)
 	}
 }
 
@@ -160,8 +178,8 @@ func TestOurOwnFailureIsTriedAgain(t *testing.T) {
 		t.Errorf("status = %d, want 503", code)
 	}
 	f.broken.Store(false)
-	if code := f.push("channel", token, "7"); code != http.StatusNoContent || f.published.n.Load() != 1 {
-		t.Errorf("the same message again: status %d, published %d", code, f.published.n.Load())
+	if code := f.push("channel", token, "7"); code != http.StatusNoContent || f.published.n.Load() != 2 {
+		t.Errorf("the same message again: status %d, published %d; want the fault, then the events", code, f.published.n.Load())
 	}
 }
 

@@ -59,11 +59,11 @@ func calls(t *testing.T) []call {
 	}
 	return []call{
 		{"Google Calendar, listing", func(ctx context.Context, address string) error {
-			_, err := google(ctx, address).Coming(googlecal.Once(ctx), rooms.Room{Name: "a", CalendarID: "a", Zone: time.UTC}, time.Now())
+			_, err := google(ctx, address).Coming(googlecal.Once(ctx), rooms.Room{Name: "a", CalendarID: "a", Zone: time.UTC})
 			return err
 		}},
 		{"Google Calendar, booking", func(ctx context.Context, address string) error {
-			return google(ctx, address).Insert(googlecal.Once(ctx), "a", "id", "a", "title", calendar.Interval{})
+			return google(ctx, address).Insert(googlecal.Once(ctx), "a", googlecal.Booking{ID: "id", Room: "a", Title: "title"})
 		}},
 		{"Arduino", func(ctx context.Context, address string) error {
 			_, err := iotcloud.New(address, &rooms.Settings{ClientID: "id", ClientSecret: "secret"}).Things(ctx)

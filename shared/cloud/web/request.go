@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"strings"
@@ -22,8 +24,58 @@ const MaxBody = 64 << 10
 // DecodeJSON reads one JSON object of at most [MaxBody] bytes into v. What is
 // wrong with it comes back as a [Problem] that names it.
 func DecodeJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
-	dec.DisallowUnknownFields()
+	data, err := body(w, r)
+	if err != nil {
+		return err
+	}
+	return decode(data, v, true)
+}
+
+// DecodeIfAny is [DecodeJSON] where a body may be missing.
+func DecodeIfAny(w http.ResponseWriter, r *http.Request, v any) error {
+	data, err := body(w, r)
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
+		return err
+	}
+	return decode(data, v, true)
+}
+
+// DecodeKnown is [DecodeJSON] for callers in the field that send more than we know: the log names what is not known.
+func DecodeKnown(w http.ResponseWriter, r *http.Request, v any) error {
+	data, err := body(w, r)
+	if err != nil {
+		return err
+	}
+	fault := decode(data, v, true)
+	if fault == nil {
+		return nil
+	}
+	if err := decode(data, v, false); err != nil {
+		return err
+	}
+	if p, ok := errors.AsType[*Problem](fault); ok {
+		slog.WarnContext(r.Context(), "the body has more than is known", slog.String("detail", p.Detail))
+	}
+	return nil
+}
+
+// body reads a request's body, without the mark that some editors and libraries begin a text with.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, decodeProblem(err)
+	}
+	if err != nil {
+		return nil, NewProblem(http.StatusBadRequest, "The body could not be read.", err)
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
+}
+
+func decode(data []byte, v any, strict bool) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if strict {
+		dec.DisallowUnknownFields()
+	}
 	if err := dec.Decode(v); err != nil {
 		return decodeProblem(err)
 	}

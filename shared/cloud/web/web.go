@@ -75,6 +75,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
 
+	if p.Status == http.StatusUnauthorized { // every secret is a bearer token (RFC 9110, section 11.6.1)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="carillon"`)
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)

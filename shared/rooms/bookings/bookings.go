@@ -5,7 +5,10 @@ package bookings
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -18,38 +21,103 @@ var (
 	ErrClaimed = errors.New("the room is being booked")
 	// ErrRepeated says that this very booking is being made already.
 	ErrRepeated = errors.New("this booking is being made")
+	// ErrUnsettled says that Google did not answer to the last booking: it may yet be made.
+	ErrUnsettled = errors.New("nobody knows yet what became of the last booking")
 )
 
 // lease is longer than a booking may take (rooms/meetings' deadline), so that an expired claim has nobody at work.
 const lease = 25 * time.Second
 
-// Take claims the room for the event, or returns [ErrClaimed] or [ErrRepeated]. An expired claim is resolved first.
-func Take(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) error {
-	if err := Resolve(ctx, state, cal, room, now); err != nil {
+// A Desk takes the claims of one process. It may be used by many goroutines.
+type Desk struct {
+	state documents.Bucket
+	cal   *googlecal.Client
+	alone bool
+	id    string
+
+	mu      sync.Mutex
+	working map[string]bool // events that are being booked here
+}
+
+// NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was left by a crash.
+func NewDesk(state documents.Bucket, cal *googlecal.Client, alone bool) *Desk {
+	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), working: map[string]bool{}}
+}
+
+// Take claims the room for the event, or returns [ErrClaimed], [ErrRepeated] or [ErrUnsettled]. A claim that nobody is at
+// work under is resolved first.
+func (d *Desk) Take(ctx context.Context, room rooms.Room, eventID string, now time.Time) error {
+	claim, err := documents.LoadIfAny[rooms.Claim](ctx, d.state, rooms.ClaimName(room.Name))
+	if err != nil {
 		return err
 	}
-	_, err := documents.Update(ctx, state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
-		switch c.EventID {
-		case "":
-		case eventID:
-			return nil, ErrRepeated
-		default:
-			return nil, ErrClaimed
+	if claim.EventID != "" && d.left(claim) {
+		if err := resolve(ctx, d.state, d.cal, room, claim, now); err != nil {
+			return err
 		}
-		*c = rooms.Claim{Version: 1, EventID: eventID, Expires: realNow().Add(lease)}
+	}
+	_, err = documents.Update(ctx, d.state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
+		if c.EventID != "" {
+			return nil, d.refusal(*c, eventID)
+		}
+		*c = rooms.Claim{Version: 1, EventID: eventID, Holder: d.id, Expires: realNow().Add(lease)}
 		return nil, nil
 	})
 	if errors.Is(err, documents.ErrConflict) {
 		return ErrClaimed
 	}
+	if err == nil {
+		d.work(eventID, true)
+	}
 	return err
+}
+
+// left reports whether nobody is at work under a claim.
+func (d *Desk) left(c rooms.Claim) bool {
+	return over(c) || d.alone && c.Holder != "" && c.Holder != d.id
+}
+
+// over reports whether a claim's lease has ended. One that ends later than a lease taken now was left by a process whose clock was ahead.
+func over(c rooms.Claim) bool { return !calendar.Within(realNow(), c.Expires.Add(-lease), lease) }
+
+func (d *Desk) refusal(c rooms.Claim, eventID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case c.Holder == d.id && !d.working[c.EventID]:
+		return ErrUnsettled
+	case c.EventID == eventID:
+		return ErrRepeated
+	default:
+		return ErrClaimed
+	}
+}
+
+func (d *Desk) work(eventID string, begins bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if begins {
+		d.working[eventID] = true
+	} else {
+		delete(d.working, eventID)
+	}
 }
 
 // realNow is the machine's clock: leases bound HTTP calls, which take real time also where the rooms' time is simulated.
 func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 
-// Release gives the room free, if the event still holds it.
-func Release(ctx context.Context, state documents.Bucket, room rooms.Room, eventID string) error {
+// Close ends the work under a claim. The room is free again if it is settled what became of the event; else the claim stays
+// until its lease ends, and then the next to come finds out.
+func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, settled bool) error {
+	defer d.work(eventID, false)
+	if !settled {
+		return nil
+	}
+	return release(ctx, d.state, room, eventID)
+}
+
+// release gives the room free, if the event still holds it.
+func release(ctx context.Context, state documents.Bucket, room rooms.Room, eventID string) error {
 	_, err := documents.Update(ctx, state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
 		if c.EventID != eventID {
 			return nil, documents.ErrUnchanged
@@ -64,34 +132,41 @@ func Release(ctx context.Context, state documents.Bucket, room rooms.Room, event
 // nobody else's overlaps it, and is deleted otherwise.
 func Resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, now time.Time) error {
 	claim, err := documents.LoadIfAny[rooms.Claim](ctx, state, rooms.ClaimName(room.Name))
-	if err != nil || claim.EventID == "" || calendar.Within(realNow(), claim.Expires.Add(-lease), lease) {
+	if err != nil || claim.EventID == "" || !over(claim) {
 		return err
 	}
-	if err := settle(ctx, cal, room, claim.EventID, now); err != nil {
-		return err
-	}
-	return Release(ctx, state, room, claim.EventID)
+	return resolve(ctx, state, cal, room, claim, now)
 }
 
-func settle(ctx context.Context, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) error {
+func resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, claim rooms.Claim, now time.Time) error {
+	stands, err := Stands(ctx, cal, room, claim.EventID, now)
+	if err == nil && !stands {
+		err = cal.Delete(ctx, room.CalendarID, claim.EventID)
+	}
+	if err != nil {
+		return err
+	}
+	return release(ctx, state, room, claim.EventID)
+}
+
+// Stands reports whether a booking's event is in the calendar and nobody else's overlaps it, or is over.
+func Stands(ctx context.Context, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) (bool, error) {
 	e, err := cal.Get(ctx, room.CalendarID, eventID)
 	if googlecal.NotFound(err) || err == nil && e.Status == "cancelled" {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	coming, err := cal.Coming(ctx, room, now)
+	coming, err := cal.Coming(ctx, room)
 	if err != nil {
-		return err
+		return false, err
 	}
 	room = room.In(coming.TimeZone)
 	span, ok := e.Interval(room.Zone)
 	if !ok || !span.End.After(now) {
-		return nil
+		return true, nil
 	}
-	if _, taken := room.Conflict(coming.Events, eventID, span); taken {
-		return cal.Delete(ctx, room.CalendarID, eventID)
-	}
-	return nil
+	_, taken := room.Conflict(coming.Events, eventID, span)
+	return !taken, nil
 }

@@ -24,11 +24,19 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
-// marker is the private extended property of events that were booked at a display; its value is the room's name.
-const marker = "carillon_room"
+// The private extended properties of events that were booked at a display: the room's name, and what was asked for.
+const (
+	marker  = "carillon_room"
+	request = "carillon_request"
+)
 
 // maxSummary is how much of a title is taken, in characters.
 const maxSummary = 1000
+
+// maxPages is more than a room's days can have.
+const maxPages = 100
+
+var errEndless = errors.New("listing events: there is no end of pages")
 
 // callTimeout bounds each call.
 const callTimeout = 10 * time.Second
@@ -119,7 +127,10 @@ func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time
 	var l Listing
 	call := c.api.Events.List(calendarID).SingleEvents(true).OrderBy("startTime").MaxResults(250).MaxAttendees(50).
 		TimeMin(from.UTC().Format(time.RFC3339)).TimeMax(to.UTC().Format(time.RFC3339)).Fields(googleapi.Field(listFields))
-	for token := ""; ; {
+	for token, pages := "", 0; ; pages++ {
+		if pages == maxPages {
+			return l, errEndless
+		}
 		began := c.now()
 		page, err := retry(ctx, func(ctx context.Context) (*gcal.Events, error) { return call.PageToken(token).Context(ctx).Do() })
 		if err != nil {
@@ -187,14 +198,22 @@ func (c *Client) Get(ctx context.Context, calendarID, id string) (calendar.Event
 	return event(calendarID, e), nil
 }
 
-// Insert books span for a room under an id of our own, and marks the event as
-// booked at the room's display. Because of the id a repeat makes no second event: it is [Duplicate].
-func (c *Client) Insert(ctx context.Context, calendarID, id, room, title string, span calendar.Interval) error {
+// A Booking is an event of a room under an id of our own.
+type Booking struct {
+	calendar.Interval
+
+	ID, Title string
+	Room      string // the room's name
+	Request   string // what was asked for, to be recognised when it is asked for again
+}
+
+// Insert books, and marks the event as booked at the room's display. Because of the id a repeat makes no second event: it is [Duplicate].
+func (c *Client) Insert(ctx context.Context, calendarID string, b Booking) error {
 	body := &gcal.Event{
-		Id: id, Summary: title,
-		Start:              &gcal.EventDateTime{DateTime: span.Start.UTC().Format(time.RFC3339)},
-		End:                &gcal.EventDateTime{DateTime: span.End.UTC().Format(time.RFC3339)},
-		ExtendedProperties: &gcal.EventExtendedProperties{Private: map[string]string{marker: room}},
+		Id: b.ID, Summary: b.Title,
+		Start:              &gcal.EventDateTime{DateTime: b.Start.UTC().Format(time.RFC3339)},
+		End:                &gcal.EventDateTime{DateTime: b.End.UTC().Format(time.RFC3339)},
+		ExtendedProperties: &gcal.EventExtendedProperties{Private: map[string]string{marker: b.Room, request: b.Request}},
 	}
 	_, err := retry(ctx, func(ctx context.Context) (*gcal.Event, error) {
 		return c.api.Events.Insert(calendarID, body).Context(ctx).Do()
@@ -250,6 +269,9 @@ func NotFound(err error) bool {
 	code := status(err)
 	return code == http.StatusNotFound || code == http.StatusGone
 }
+
+// Answered reports whether a failed call was answered at all; else nobody knows whether it was done.
+func Answered(err error) bool { return status(err) != 0 }
 
 // Duplicate reports that an event with this id exists or once did.
 func Duplicate(err error) bool { return status(err) == http.StatusConflict }
@@ -354,7 +376,7 @@ func event(calendarID string, e *gcal.Event) calendar.Event {
 		}
 	}
 	if x := e.ExtendedProperties; x != nil {
-		out.Booking = x.Private[marker]
+		out.Booking, out.Request = x.Private[marker], x.Private[request]
 	}
 	return out
 }

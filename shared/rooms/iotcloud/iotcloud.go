@@ -93,10 +93,17 @@ type Thing struct {
 }
 
 // Things lists the account's Things with their variables and values: one request.
-func (c *Client) Things(ctx context.Context) ([]Thing, error) {
+func (c *Client) Things(ctx context.Context) ([]Thing, error) { return c.list(ctx, 0) }
+
+// list lists the Things of ids, or all; only a list is documented to have the values.
+func (c *Client) list(ctx context.Context, rank int, ids ...string) ([]Thing, error) {
 	var found []Thing
-	err := c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
-		list, resp, err := c.api.ThingsV2API.ThingsV2List(ctx).ShowProperties(true).Execute()
+	err := c.call(ctx, rank, func(ctx context.Context) (*http.Response, error) {
+		ask := c.api.ThingsV2API.ThingsV2List(ctx).ShowProperties(true)
+		if len(ids) > 0 {
+			ask = ask.Ids(ids)
+		}
+		list, resp, err := ask.Execute()
 		found = found[:0]
 		for i := range list {
 			found = append(found, thing(&list[i]))
@@ -110,18 +117,17 @@ func (c *Client) Things(ctx context.Context) ([]Thing, error) {
 }
 
 // Thing returns one Thing with its variables and values: one request.
-func (c *Client) Thing(ctx context.Context, id string) (got Thing, err error) {
-	err = c.call(ctx, 1, func(ctx context.Context) (*http.Response, error) {
-		t, resp, err := c.api.ThingsV2API.ThingsV2Show(ctx, id).Execute()
-		if err == nil {
-			got = thing(t)
-		}
-		return resp, err
-	})
+func (c *Client) Thing(ctx context.Context, id string) (Thing, error) {
+	found, err := c.list(ctx, 1, id)
 	if err != nil {
-		return got, fmt.Errorf("reading a Thing: %w", err)
+		return Thing{}, err
 	}
-	return got, nil
+	for _, t := range found {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return Thing{}, ErrNotFound
 }
 
 func thing(t *iot.ArduinoThing) Thing {
