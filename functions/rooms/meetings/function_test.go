@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -49,6 +50,12 @@ type fixture struct {
 	sent    sent
 	// before is called with every request to Google, before it is served.
 	before func(*http.Request)
+	// instead may serve a request to Google in its place.
+	instead func(http.ResponseWriter, *http.Request) bool
+	db      *local.DB
+	cal     *googlecal.Client
+	alone   bool
+	configs int
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -65,7 +72,9 @@ func newFixture(t testing.TB) *fixture {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.before(r)
-		f.google.ServeHTTP(w, r)
+		if f.instead == nil || !f.instead(w, r) {
+			f.google.ServeHTTP(w, r)
+		}
 	}))
 	t.Cleanup(server.Close)
 	ctx := context.Background()
@@ -74,20 +83,29 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Bucket("config").Put(ctx, rooms.SettingsFile, 0, []byte(settingsJSON), nil); err != nil {
+	if f.cal, err = googlecal.New(ctx, googlecal.Config{BaseURL: server.URL, Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadSettings(db.Bucket("config"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := googlecal.New(ctx, googlecal.Config{BaseURL: server.URL, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.state = db.Bucket("state")
-	f.handler = meetings.New(meetings.Config{Settings: settings, State: f.state, Calendar: cal, Publisher: &f.sent, Now: now})
+	f.db, f.state = db, db.Bucket("state")
+	f.configure(settingsJSON)
 	return f
+}
+
+// configure makes the function with settings.
+func (f *fixture) configure(text string) {
+	f.t.Helper()
+	f.configs++
+	bucket := f.db.Bucket(fmt.Sprintf("config%d", f.configs))
+	if _, err := bucket.Put(context.Background(), rooms.SettingsFile, 0, []byte(text), nil); err != nil {
+		f.t.Fatal(err)
+	}
+	settings, err := rooms.LoadSettings(bucket)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.handler = meetings.New(meetings.Config{
+		Settings: settings, State: f.state, Calendar: f.cal, Publisher: &f.sent, Alone: f.alone, Now: func() time.Time { return f.now },
+	})
 }
 
 func (f *fixture) call(method, path, body string, header ...string) (code int, answer map[string]any) {

@@ -146,7 +146,7 @@ func TestAMessageNumberSilencesNothing(t *testing.T) {
 	token := rooms.ChannelToken("key", "channel", "blue")
 	for i, number := range []string{"7", "18446744073709551616", "18446744073709551615", "8", ""} {
 		f.push("channel", token, number)
-		if n := f.listings.Load(); n != int64(i)+1 {
+		if n := f.listings.Load(); n != int32(i)+1 {
 			t.Errorf("%d listings after message %q, want %d", n, number, i+1)
 		}
 	}
@@ -164,7 +164,7 @@ func TestReplaysAreCoalescedByTime(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	wg.Wait()
-	if n, most := f.listings.Load(), int64(time.Since(began)/(400*time.Millisecond))+2; n < 2 || n > most {
+	if n, most := f.listings.Load(), int32(time.Since(began)/(400*time.Millisecond))+2; n < 2 || n > most {
 		t.Errorf("%d listings in %s, want at most %d", n, time.Since(began), most)
 	}
 }
