@@ -171,9 +171,9 @@ func roomsCommand() *cobra.Command {
 				return err
 			}
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
-				row(t, "ROOM", "DATA AGE", "WATCH UNTIL", "LAST PUSH", "LAST PUBLISH", "FAULT")
+				row(t, "ROOM", "STATE", "DATA AGE", "WATCHED UNTIL / POLLED", "LAST PUSH", "LAST PUBLISH", "FAULT")
 				for _, r := range list {
-					row(t, r.Room, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, when(r.WatchExpires)), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+					row(t, r.Room, r.State, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, when(r.WatchExpires)), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
 				}
 			})
 		},

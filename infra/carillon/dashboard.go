@@ -79,6 +79,8 @@ type roomView struct {
 	Thing      map[string]any `json:"thing"` // what the Thing shows
 	Meetings   []viewMeeting  `json:"meetings"`
 	FetchedAt  time.Time      `json:"fetched_at,omitzero"`
+	Known      bool           `json:"known"` // else nobody knows whether the room is free
+	Stale      bool           `json:"stale"` // the calendar should have been read since
 	Channel    time.Time      `json:"channel_expires,omitzero"`
 	Faults     []string       `json:"faults"`
 	Messages   []viewMessage  `json:"messages"` // the last ones, newest first
@@ -116,10 +118,12 @@ func (b *officeBridge) view(ctx context.Context, settings *rooms.Settings, name 
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
 	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record), Messages: b.recent.of(name)}
+	k := snapshot.Knowledge(b.clock.Now())
+	view.Known, view.Stale = k.Known, k.Stale
 	if b.demo != nil {
 		view.CalendarID, view.Thing = room.CalendarID, b.demo.arduino.Values(name)
 	}
-	for _, m := range room.StatusAt(snapshot.Events, b.clock.Now()).Coming {
+	for _, m := range room.StatusOf(&snapshot, b.clock.Now()).Coming {
 		view.Meetings = append(view.Meetings, viewMeeting{m.ID, m.Title, m.Start, m.End, m.Booking == name})
 	}
 	if record.Channel != nil {

@@ -70,9 +70,13 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 
 // roomStatus is a line of `carillon rooms status`. Times are zero where nothing is known.
 type roomStatus struct {
-	Room         string    `json:"room"`
-	FetchedAt    time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
-	DataAge      string    `json:"data_age,omitempty"`
+	Room      string    `json:"room"`
+	FetchedAt time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
+	DataAge   string    `json:"data_age,omitempty"`
+	// State is busy, free or unknown; Known is false for unknown, and Stale says that the calendar should have been read since.
+	State        string    `json:"state"`
+	Known        bool      `json:"known"`
+	Stale        bool      `json:"stale,omitempty"`
 	LastPush     time.Time `json:"last_push,omitzero"`
 	LastPublish  time.Time `json:"last_publish,omitzero"`
 	WatchExpires time.Time `json:"watch_expires,omitzero"`
@@ -92,7 +96,7 @@ func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error
 	}
 	list := []roomStatus{}
 	for _, room := range settings.Rooms {
-		status, err := b.roomStatus(r.Context(), room.Name)
+		status, err := b.roomStatus(r.Context(), settings, room.Name)
 		if err != nil {
 			return err
 		}
@@ -104,14 +108,23 @@ func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-func (b *officeBridge) roomStatus(ctx context.Context, name string) (roomStatus, error) {
+func (b *officeBridge) roomStatus(ctx context.Context, settings *rooms.Settings, name string) (roomStatus, error) {
 	snapshot, record, err := b.documents(ctx, name)
 	if err != nil {
 		return roomStatus{}, err
 	}
-	status := roomStatus{Room: name, FetchedAt: snapshot.FetchedAt, LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record)}
+	now := b.clock.Now()
+	k := snapshot.Knowledge(now)
+	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
+	status := roomStatus{
+		Room: name, State: stateOfRoom(room.StatusOf(&snapshot, now)), FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
+		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record),
+	}
 	if !snapshot.FetchedAt.IsZero() {
-		status.DataAge = max(0, b.clock.Now().Sub(snapshot.FetchedAt)).Round(time.Second).String()
+		status.DataAge = now.Sub(snapshot.FetchedAt).Round(time.Second).String() // below zero: a clock is wrong
+	}
+	if snapshot.Polled() {
+		status.Polled = every(time.Minute)
 	}
 	if record.Channel != nil {
 		status.WatchExpires = record.Channel.Expiration
@@ -132,6 +145,18 @@ func (b *officeBridge) documents(ctx context.Context, room string) (rooms.Snapsh
 	return snapshot, record, err
 }
 
+// stateOfRoom is what a door may show.
+func stateOfRoom(status rooms.Status) string {
+	switch {
+	case status.Unknown:
+		return "unknown"
+	case status.Current != nil:
+		return "busy"
+	default:
+		return "free"
+	}
+}
+
 // faultsOf are the sentences that tell a person what to mend.
 func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 	found := []string{}
@@ -139,6 +164,9 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 		if fault != nil {
 			found = append(found, fault.Detail)
 		}
+	}
+	if !snapshot.PushMissed.IsZero() {
+		found = append(found, "Google did not tell of a change that was found at "+snapshot.PushMissed.Format("15:04 MST")+": the channel was replaced, and the calendar is polled until a message comes.")
 	}
 	return found
 }
