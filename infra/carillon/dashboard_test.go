@@ -13,8 +13,13 @@ import (
 // browser opens Chromium; make test installs it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
+	var path string
+	for _, name := range []string{"google-chrome", "chromium-browser", "chromium"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+		}
+	}
+	if path == "" {
 		t.Fatal("chromium is not installed; make test installs it")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],

@@ -60,7 +60,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 		found = append(found, examineCampus(ctx, bucket)...)
 	}
 	if slices.Contains(names, "exports") {
-		found = append(found, examineExports(ctx, bucket)...)
+		found = append(found, examineExports(ctx, bucket, examineContainer)...)
 	}
 	return found
 }
