@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -29,6 +30,7 @@ type remote struct {
 	url, key, data string
 	function       string // address of a deployed function, which has a part of the paths
 	json           bool
+	zone           string // of the office, once it has answered
 }
 
 func (o *remote) flags(cmd *cobra.Command) {
@@ -100,6 +102,7 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		return nil, fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
+		o.zone = resp.Header.Get(zoneHeader)
 		return resp, nil
 	}
 	defer resp.Body.Close()
@@ -152,12 +155,16 @@ func plain(s string) string {
 	}, s)
 }
 
-func when(t time.Time) string {
+// when is an instant for a table: on the clock of a place, with its zone; without a name, on that of this machine.
+func when(t time.Time, zone string) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.Local().Format(time.DateTime) //nolint:gosmopolitan // for the person at this terminal
+	return calendar.Written(t, calendar.Zone(time.Local, zone)) //nolint:gosmopolitan // of the person at this terminal
 }
+
+// when is an instant on the clock of the office that was asked.
+func (o *remote) when(t time.Time) string { return when(t, o.zone) }
 
 func roomsCommand() *cobra.Command {
 	var o remote
@@ -173,7 +180,8 @@ func roomsCommand() *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ROOM", "DATA AGE", "WATCH UNTIL", "LAST PUSH", "LAST PUBLISH", "FAULT")
 				for _, r := range list {
-					row(t, r.Room, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, when(r.WatchExpires)), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+					at := func(t time.Time) string { return when(t, cmp.Or(r.TimeZone, o.zone)) }
+					row(t, r.Room, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, at(r.WatchExpires)), at(r.LastPush), at(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
 				}
 			})
 		},
@@ -239,7 +247,7 @@ func deadList(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ID", "SUBSCRIPTION", "PUBLISHED", "DIED", "ATTEMPTS", "REASON")
 				for _, d := range list {
-					row(t, d.ID, d.Subscription, when(d.Published), when(d.Died), d.Attempts, d.Reason)
+					row(t, d.ID, d.Subscription, o.when(d.Published), o.when(d.Died), d.Attempts, d.Reason)
 				}
 			})
 		},
@@ -258,8 +266,8 @@ func deadShow(o *remote) *cobra.Command {
 				row(t, "id", d.ID)
 				row(t, "subscription", d.Subscription)
 				row(t, "message", d.MessageID)
-				row(t, "published", when(d.Published))
-				row(t, "died", when(d.Died))
+				row(t, "published", o.when(d.Published))
+				row(t, "died", o.when(d.Died))
 				row(t, "attempts", d.Attempts)
 				row(t, "reason", d.Reason)
 				for name, value := range d.Attributes {

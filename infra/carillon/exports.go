@@ -140,12 +140,21 @@ func (b *exportsBridge) operations() map[string]web.HandlerFunc {
 // waiting is nothing: a source that does not answer keeps nobody else waiting.
 func (b *exportsBridge) waiting(context.Context) ([]string, error) { return nil, nil }
 
+func (b *exportsBridge) zone(ctx context.Context) string {
+	settings, err := b.settings.Get(ctx)
+	if err != nil || len(settings.Sources) == 0 {
+		return ""
+	}
+	return settings.Sources[0].TimeZone
+}
+
 func (b *exportsBridge) announce(w io.Writer) {
 	if b.demo == nil {
 		fmt.Fprintf(w, "  queries       %s/queries\n", b.url)
 		return
 	}
-	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n  exported files       %s\n", b.url, b.demo.state(), b.url, demoQueriesKey, b.defaultFolder(demoSource))
+	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n", b.url, b.demo.state(), b.url, demoQueriesKey)
+	fmt.Fprintf(w, "  exported files       %s\n", b.defaultFolder(demoSource))
 }
 
 var (

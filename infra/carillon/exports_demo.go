@@ -172,7 +172,7 @@ func (d *exportsDemo) state() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.need != "" {
-		return "has no blob store yet; see below"
+		return strings.ToLower(d.need[:1]) + d.need[1:]
 	}
 	return "provider " + demoAccount.ProviderName
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
@@ -121,7 +122,7 @@ func examineContainer(ctx context.Context, src exports.Source) finding {
 	case !sas.Allows('d') && !never:
 		return finding{check, stateWarning, "the access does not include deleting", "Files are handed on and stay at the source; ask for an address with that right, or set delete to never."}
 	case src.Mode == exports.ModeSASURL && !sas.Expires.IsZero() && time.Until(sas.Expires) < expiresSoon:
-		return finding{check, stateWarning, "the SAS address ends at " + sas.Expires.Format("2006-01-02 15:04") + " UTC", "Make a new one before, or set mode api."}
+		return finding{check, stateWarning, "the SAS address ends at " + calendar.Written(sas.Expires, src.Zone()), "Make a new one before, or set mode api."}
 	default:
 		return finding{check, stateOK, "can be listed", ""}
 	}

@@ -82,7 +82,7 @@ func (b *officeBridge) Collect(ch chan<- prometheus.Metric) {
 	}
 	now := b.clock.Now()
 	for _, r := range settings.Rooms {
-		status, err := b.roomStatus(ctx, r.Name)
+		status, err := b.roomStatus(ctx, settings, r.Name)
 		if err != nil {
 			continue
 		}

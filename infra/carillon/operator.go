@@ -22,6 +22,19 @@ import (
 // runFile, in the data folder, tells the operators' commands how to reach the running system.
 const runFile = "run.json"
 
+// zoneHeader tells a command the office's zone, which its tables write times in.
+const zoneHeader = "Carillon-Time-Zone"
+
+// zone is the office's: the first that a bridge knows, or "".
+func (s *system) zone(ctx context.Context) string {
+	for _, b := range s.bridges {
+		if zone := b.zone(ctx); zone != "" {
+			return zone
+		}
+	}
+	return ""
+}
+
 type runInfo struct {
 	URL string `json:"url"`
 	Key string `json:"key"`
@@ -57,6 +70,9 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 			if !web.SameSecret(web.Bearer(r), key) {
 				return web.NewProblem(http.StatusUnauthorized, "Give the operator key of run.json in the data folder as the bearer token.", nil)
 			}
+			if zone := s.zone(r.Context()); zone != "" {
+				w.Header().Set(zoneHeader, zone)
+			}
 			return h(w, r)
 		}))
 	}
@@ -71,6 +87,7 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 // roomStatus is a line of `carillon rooms status`. Times are zero where nothing is known.
 type roomStatus struct {
 	Room         string    `json:"room"`
+	TimeZone     string    `json:"time_zone"`
 	FetchedAt    time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
 	DataAge      string    `json:"data_age,omitempty"`
 	LastPush     time.Time `json:"last_push,omitzero"`
@@ -92,7 +109,7 @@ func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error
 	}
 	list := []roomStatus{}
 	for _, room := range settings.Rooms {
-		status, err := b.roomStatus(r.Context(), room.Name)
+		status, err := b.roomStatus(r.Context(), settings, room.Name)
 		if err != nil {
 			return err
 		}
@@ -104,12 +121,13 @@ func (b *officeBridge) roomsStatus(w http.ResponseWriter, r *http.Request) error
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-func (b *officeBridge) roomStatus(ctx context.Context, name string) (roomStatus, error) {
+func (b *officeBridge) roomStatus(ctx context.Context, settings *rooms.Settings, name string) (roomStatus, error) {
 	snapshot, record, err := b.documents(ctx, name)
 	if err != nil {
 		return roomStatus{}, err
 	}
-	status := roomStatus{Room: name, FetchedAt: snapshot.FetchedAt, LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record)}
+	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
+	status := roomStatus{Room: name, TimeZone: room.Zone.String(), FetchedAt: snapshot.FetchedAt, LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record)}
 	if !snapshot.FetchedAt.IsZero() {
 		status.DataAge = max(0, b.clock.Now().Sub(snapshot.FetchedAt)).Round(time.Second).String()
 	}

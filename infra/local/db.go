@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS records (owner TEXT NOT NULL, key TEXT NOT NULL, data
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 
+// file is the database's name in the data folder.
+const file = "carillon.db"
+
 // DB is the file that holds everything.
 type DB struct {
 	write *sql.DB // one connection: SQLite has one writer
@@ -48,7 +51,7 @@ type DB struct {
 // Open opens carillon.db in dir, and makes it if need be. What a call has
 // acknowledged survives kill -9 and a power cut: WAL with full sync.
 func Open(ctx context.Context, dir string) (*DB, error) {
-	dsn := "file:" + filepath.Join(dir, "carillon.db") +
+	dsn := "file:" + filepath.Join(dir, file) +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	write, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -86,8 +89,8 @@ func prepare(ctx context.Context, db *sql.DB) error {
 }
 
 // Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not kept waiting.
-func Snapshot(ctx context.Context, dir, file string) error {
-	name := filepath.Join(dir, "carillon.db")
+func Snapshot(ctx context.Context, dir, to string) error {
+	name := filepath.Join(dir, file)
 	if _, err := os.Stat(name); err != nil {
 		return err
 	}
@@ -96,8 +99,27 @@ func Snapshot(ctx context.Context, dir, file string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
+}
+
+// OfficeSetting names the setting that says whose data a folder has.
+const OfficeSetting = "office"
+
+// Office is whose data a folder has: "" where there is none, "unknown" where that cannot be read.
+func Office(ctx context.Context, dir string) string {
+	name := filepath.Join(dir, file)
+	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	office := "unknown"
+	db, err := sql.Open("sqlite", "file:"+name+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return office
+	}
+	defer db.Close()
+	_ = db.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", OfficeSetting).Scan(&office) // it stays unknown
+	return office
 }
 
 // Close closes the file.

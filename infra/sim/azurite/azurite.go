@@ -36,9 +36,9 @@ type Server struct {
 	done  chan struct{}
 }
 
-// leash stops Azurite as SIGTERM does, when its standard input ends: it lives no longer than who started it, however that ends, and saves what it
-// keeps. Before it listens there is nothing to save.
-const leash = `data:text/javascript,process.stdin.resume();const end=()=>{setTimeout(()=>process.exit(1),4000).unref();if(process.listenerCount('SIGTERM'))process.emit('SIGTERM');else process.exit(0)};process.stdin.on('end',end);process.stdin.on('error',end)`
+// leash tells Azurite to shut down, as it can be told by a message, when its standard input ends: it lives no longer than who started it, however
+// that ends, and saves what it keeps.
+const leash = `data:text/javascript,process.stdin.resume();const end=()=>{setTimeout(()=>process.exit(1),4000).unref();const t=setInterval(()=>{if(process.emit('message','shutdown'))clearInterval(t)},20)};process.stdin.on('end',end);process.stdin.on('error',end)`
 
 // startTime bounds how long Azurite may take to answer.
 const startTime = time.Minute
@@ -70,7 +70,8 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	}
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	if err := s.wait(ctx, port); err != nil {
-		s.Stop()
+		_ = s.cmd.Process.Kill() // it has acknowledged nothing yet
+		<-s.done
 		return nil, err
 	}
 	return s, nil

@@ -73,7 +73,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is no fault
+		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	}
 
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
