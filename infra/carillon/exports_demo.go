@@ -172,7 +172,7 @@ func (d *exportsDemo) state() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.need != "" {
-		return strings.ToLower(d.need[:1]) + d.need[1:]
+		return strings.TrimSuffix(strings.ToLower(d.need[:1])+d.need[1:], ".")
 	}
 	return "provider " + demoAccount.ProviderName
 }
