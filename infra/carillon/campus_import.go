@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -78,15 +79,13 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	return inst, nil
 }
 
-// instanceName makes a name that the schema takes of a username, which may be an e-mail address.
+// instanceName makes a name of a username, which may be an e-mail address.
 func instanceName(username string) string {
 	username, _, _ = strings.Cut(username, "@")
 	return strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+		if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '.' || r == '-' || r == '_' {
 			return r
-		default:
-			return '-'
 		}
+		return '-'
 	}, username), ".-_")
 }

@@ -77,7 +77,7 @@ func (d *demo) keepAlive(s *officeBridge) error {
 	if until.After(from.Add(-time.Hour)) {
 		from = until
 	}
-	if err := d.seed(from, roomNames(s.size)); err != nil {
+	if err := d.seed(from, s.roomNames()); err != nil {
 		return err
 	}
 	return s.db.SetSetting(s.ctx, demoUntil, from.Add(demoDay).Format(time.RFC3339))
@@ -108,7 +108,7 @@ func (d *demo) configure(s *officeBridge) error {
 	}
 	type room = map[string]string
 	var list []room
-	for _, name := range roomNames(s.size) {
+	for _, name := range s.roomNames() {
 		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
 			return err
 		}
@@ -143,7 +143,11 @@ func (s *system) writeSample(name string, data []byte) error {
 func calendarID(room string) string { return room + "@resource.calendar.google.com" }
 
 // roomNames are the sample office's rooms: the eight, or as many as asked for.
-func roomNames(n int) []string {
+func (o *options) roomNames() []string {
+	n := o.size
+	if o.names != nil {
+		return o.names
+	}
 	if n == 0 {
 		n = len(demoRooms)
 	}

@@ -139,6 +139,9 @@ func (e *examination) addSettings() {
 		state, do = stateMissing, "Add the rooms to config.json."
 	}
 	e.add("settings", state, fmt.Sprintf("%d rooms", len(e.settings.Rooms)), do)
+	if err := e.settings.Warnings(); err != nil {
+		e.add("settings", stateWarning, err.Error(), "Give each room its own calendar, or take one of the rooms out.")
+	}
 }
 
 // addCredentials returns the e-mail that calendars must be shared with.

@@ -33,6 +33,7 @@ type options struct {
 	attempts                       int                             // pushes before a message is a dead letter; default 20
 	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 	firewalled                     bool                            // the sample office has no public address; for tests
+	names                          []string                        // of the sample office's rooms; for tests
 }
 
 // A system is everything that up has started.
