@@ -201,8 +201,13 @@ func campusFeed(o *remote) *cobra.Command {
 			}
 			return o.show(cmd.OutOrStdout(), made, func(t *tabwriter.Writer) {
 				row(t, "id", made.ID)
+				if o.public != "" {
+					row(t, "address", o.public+made.Path)
+					row(t, "", "Whoever has it can read the timetable. It is not shown again.")
+					return
+				}
 				row(t, "path", made.Path)
-				row(t, "", "Put the system's public address before the path. Who has it can read the timetable; it is not shown again.")
+				row(t, "", "Put the system's public address before the path. Whoever has it can read the timetable. It is not shown again.")
 			})
 		},
 	}

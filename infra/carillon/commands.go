@@ -30,7 +30,7 @@ type remote struct {
 	url, key, data string
 	function       string // address of a deployed function, which has a part of the paths
 	json           bool
-	zone           string // of the office, once it has answered
+	zone, public   string // of the office, once it has answered
 }
 
 func (o *remote) flags(cmd *cobra.Command) {
@@ -40,6 +40,8 @@ func (o *remote) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&o.data, "data", "data", "data folder of the running system")
 	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")
 }
+
+var errNoKey = errors.New("--url needs that system's key, which is in run.json of its data folder: export CARILLON_OPERATOR_KEY=…")
 
 // call asks the running system; an answer of an error becomes an error that says what to do.
 func (o *remote) call(ctx context.Context, method, path string, into any) error {
@@ -80,11 +82,17 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, fmt.Errorf("the data folder %s may not be read by this account: run the command as the system's, as in `sudo -u carillon carillon …`", o.data)
 		}
+		if err != nil && info.URL != "" {
+			return nil, errNoKey
+		}
 		if err != nil {
 			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
 		}
 		if err := json.Unmarshal(data, &kept); err != nil {
-			return nil, fmt.Errorf("%s: %w", runFile, err)
+			return nil, fmt.Errorf("%s is broken: start the system again, which writes it anew", filepath.Join(o.data, runFile))
+		}
+		if info.Key == "" && info.URL != "" && info.URL != kept.URL {
+			return nil, errNoKey // the data folder's is of another system, and for nobody else
 		}
 		info = runInfo{cmp.Or(info.URL, kept.URL), cmp.Or(info.Key, kept.Key)}
 	}
@@ -102,7 +110,7 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		return nil, fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		o.zone = resp.Header.Get(zoneHeader)
+		o.zone, o.public = resp.Header.Get(zoneHeader), resp.Header.Get(publicHeader)
 		return resp, nil
 	}
 	defer resp.Body.Close()
@@ -206,12 +214,7 @@ func doctorCommand() *cobra.Command {
 				return err
 			}
 			missing := false
-			err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) {
-				row(t, "STATE", "CHECK", "FOUND", "WHAT TO DO")
-				for _, f := range found {
-					row(t, f.State, f.Check, f.Found, cmp.Or(f.Do, "-"))
-				}
-			})
+			err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) { findingsTable(t, found, widthOf(cmd.OutOrStdout())) })
 			for _, f := range found {
 				missing = missing || f.State == stateMissing
 			}

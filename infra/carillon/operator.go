@@ -25,6 +25,9 @@ const runFile = "run.json"
 // zoneHeader tells a command the office's zone, which its tables write times in.
 const zoneHeader = "Carillon-Time-Zone"
 
+// publicHeader tells a command the address of the public paths, where that is known: a real office's is that of its proxy.
+const publicHeader = "Carillon-Public-Address"
+
 // zone is the office's: the first that a bridge knows, or "".
 func (s *system) zone(ctx context.Context) string {
 	for _, b := range s.bridges {
@@ -73,6 +76,9 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 			if zone := s.zone(r.Context()); zone != "" {
 				w.Header().Set(zoneHeader, zone)
 			}
+			if s.sample() {
+				w.Header().Set(publicHeader, s.url)
+			}
 			return h(w, r)
 		}))
 	}
@@ -81,7 +87,11 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.data, runFile), data, 0o600)
+	name := filepath.Join(s.data, runFile)
+	if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(name, data, 0o600)
 }
 
 // roomStatus is a line of `carillon rooms status`. Times are zero where nothing is known.
@@ -180,7 +190,7 @@ func (b *officeBridge) examine(ctx context.Context) []finding {
 		return []finding{{"credentials", stateMissing, "not usable", "Put a service account's JSON key as " + rooms.CredentialsFile + " beside config.json."}}
 	}
 	if doc, err := b.config.Get(ctx, rooms.CredentialsFile); err == nil {
-		d.credentials = doc.Data
+		d.credentials, d.hasKey = doc.Data, true
 	}
 	return d.examine(ctx)
 }

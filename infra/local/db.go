@@ -51,6 +51,9 @@ type DB struct {
 // Open opens carillon.db in dir, and makes it if need be. What a call has
 // acknowledged survives kill -9 and a power cut: WAL with full sync.
 func Open(ctx context.Context, dir string) (*DB, error) {
+	if err := private(filepath.Join(dir, file)); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
 	dsn := "file:" + filepath.Join(dir, file) +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	write, err := sql.Open("sqlite", dsn)
@@ -69,6 +72,23 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(2 * runtime.NumCPU())
 	return &DB{write: write, read: read}, nil
+}
+
+// private makes the database and the files that SQLite lays beside it, which get its rights, readable by nobody else: there are keys in them.
+func private(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the data folder
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Chmod(name+suffix, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
