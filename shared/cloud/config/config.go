@@ -121,7 +121,8 @@ func (s *Settings[T]) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	current := !bytes.Contains(doc.Data, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
+	text, _ := Text(doc.Data) // what is no text is told below
+	current := !bytes.Contains(text, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
 	if s.value != nil && doc.Generation == s.gen && current {
 		return nil
 	}
