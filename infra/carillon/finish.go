@@ -43,6 +43,7 @@ carillon doctor --config /etc/carillon        # of settings, before they run`,
 	"dead show":                  "carillon dead show 12",
 	"dead send":                  "carillon dead send 12 13",
 	"dead drop":                  "carillon dead drop 12",
+	"man":                        "carillon man build/man",
 }
 
 // finish gives every command its examples, and makes mistyped subcommands and flags errors with a suggestion.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,9 +37,9 @@ func newLog(w io.Writer, format string) (*slog.Logger, error) {
 	}
 	switch format {
 	case logJSON:
-		return logging.New(w, slog.LevelInfo, ""), nil
+		return slog.New(unlessGivenUp{logging.New(w, slog.LevelInfo, "").Handler()}), nil
 	case logText:
-		return slog.New(&lines{out: w, mu: &sync.Mutex{}}), nil
+		return slog.New(unlessGivenUp{&lines{out: w, mu: &sync.Mutex{}}}), nil
 	}
 	return nil, fmt.Errorf("--log-format %s: expected %s", format, strings.Join(logFormats, ", "))
 }
@@ -46,6 +47,24 @@ func newLog(w io.Writer, format string) (*slog.Logger, error) {
 func onTerminal(w any) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// unlessGivenUp leaves out the faults of what was cancelled: at a stop that is no fault, and the queue does it again.
+type unlessGivenUp struct{ slog.Handler }
+
+func (h unlessGivenUp) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn && errors.Is(ctx.Err(), context.Canceled) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h unlessGivenUp) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return unlessGivenUp{h.Handler.WithAttrs(attrs)}
+}
+
+func (h unlessGivenUp) WithGroup(name string) slog.Handler {
+	return unlessGivenUp{h.Handler.WithGroup(name)}
 }
 
 // lines writes what a person must know, warnings and errors, one line each: 14:30:05 WARN what happened, name=value.

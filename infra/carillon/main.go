@@ -53,7 +53,7 @@ func version() string {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Version: version(), Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand())
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand(), manCommand())
 	finish(root)
 	return root
 }
