@@ -31,14 +31,14 @@ type Server struct {
 
 	key   string
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	said  tail // on standard error
 	done  chan struct{}
 }
 
-// leash tells Azurite to shut down, as it can be told by a message, when its standard input ends: it lives no longer than who started it, however
-// that ends, and saves what it keeps.
-const leash = `data:text/javascript,process.stdin.resume();const end=()=>{setTimeout(()=>process.exit(1),4000).unref();const t=setInterval(()=>{if(process.emit('message','shutdown'))clearInterval(t)},20)};process.stdin.on('end',end);process.stdin.on('error',end)`
+// leash ends Azurite with its standard input, so that it lives no longer than who started it, however that ends. Whoever writes to it first
+// lets it shut down as it would for a message, and save what it keeps.
+const leash = `data:text/javascript,let stopping=false;const stop=()=>{if(stopping)return;stopping=true;setTimeout(()=>process.exit(1),4000).unref();const t=setInterval(()=>{if(process.emit('message','shutdown'))clearInterval(t)},20)};const end=()=>{if(!stopping)process.exit(0)};process.stdin.on('data',stop);process.stdin.on('end',end);process.stdin.on('error',end)`
 
 // startTime bounds how long Azurite may take to answer.
 const startTime = time.Minute
@@ -106,6 +106,7 @@ func (s *Server) wait(ctx context.Context, port int) error {
 
 // Stop ends it; what it has acknowledged is on disk then.
 func (s *Server) Stop() {
+	_, _ = io.WriteString(s.stdin, "stop\n")
 	_ = s.stdin.Close()
 	select {
 	case <-s.done:
