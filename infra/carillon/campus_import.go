@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 )
 
 // campusImport reads the settings of the program before Carillon.
@@ -52,7 +53,9 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if data, err = config.Text(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	if strings.EqualFold(strings.TrimSpace(string(first)), "[CONFIG]") {
 		data = rest

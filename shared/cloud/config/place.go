@@ -114,6 +114,21 @@ func read(name string, data []byte) (any, *source, error) {
 	return raw, src, join(w.faults)
 }
 
+// Decode reads a settings file that is no document of ours yet into a value; its faults name the place, as those of [Settings] do.
+func Decode(name string, data []byte, into any) error {
+	raw, _, err := read(name, data)
+	if err != nil {
+		return err
+	}
+	if data, err = json.Marshal(raw); err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: expected keys with values, { }", name)
+	}
+	return nil
+}
+
 func firstInvalid(text []byte) int {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
