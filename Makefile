@@ -1,18 +1,18 @@
-.PHONY: run test test-deploy peers lint stage release bench
+.PHONY: run test test-deploy setup lint stage release bench
 
-run: ## start everything on this machine, with a sample office
-	go run ./infra/carillon up
+run: ## start everything on this machine, with a sample office; ARGS="--speed 60" adds options
+	@[ -x build/carillon ] || echo "Compiling Carillon: the first time this takes some minutes."
+	@go build -buildvcs=false -o build/carillon ./infra/carillon
+	@exec ./build/carillon up $(ARGS)
 
-test: peers ## every test, with the race detector and others' clients and servers
+test: setup ## every test, with the race detector and others' clients and servers; installs what they need
 	CARILLON_PEERS=1 go test -race -shuffle=on -count=1 ./...
 
 test-deploy: ## build and start every function as the cloud does; the bridges across them
 	CARILLON_DEPLOY=1 go test -count=1 -timeout 20m ./infra/stage/...
 
-peers: infra/sim/peers/node_modules/.package-lock.json
-
-infra/sim/peers/node_modules/.package-lock.json: infra/sim/peers/package-lock.json
-	npm ci --prefix infra/sim/peers --ignore-scripts
+setup: ## what the tests need: Debian packages with apt-get, npm packages; skips what is there
+	@bash infra/setup/test.sh
 
 lint: ## formatting and static checks
 	golangci-lint run ./...

@@ -52,14 +52,14 @@ type bout struct {
 }
 
 // move measures a run against rclone move, on the same container of the same Azurite, and shows what each does when a blob is written
-// anew in the middle. It needs Azurite (make peers) and rclone: go install github.com/rclone/rclone@v1.76.0.
+// anew in the middle. It needs Azurite (make setup) and rclone: go install github.com/rclone/rclone@v1.76.0.
 func move(ctx context.Context) error {
 	if _, err := exec.LookPath("rclone"); err != nil {
 		return errors.New("rclone is not there: go install github.com/rclone/rclone@v1.76.0")
 	}
 	script, err := azurite.Script(filepath.Join("infra", "sim", "peers", "node_modules"))
 	if err != nil {
-		return fmt.Errorf("%w: make peers", err)
+		return fmt.Errorf("%w: make setup", err)
 	}
 	home, err := os.MkdirTemp("", "carillon-bench")
 	if err != nil {

@@ -35,18 +35,26 @@ var notKept = []string{databaseName, databaseName + "-wal", databaseName + "-shm
 
 func backupCommand() *cobra.Command {
 	var data, config string
+	var overwrite bool
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write everything that is kept to one file, while the system runs or not",
 		Long: "Write everything that is kept to one file, while the system runs or not. With --config the settings and keys are in it too. The file holds secrets: keep it as you keep them.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			size, err := backup(cmd.Context(), args[0], data, config)
+			if info, err := os.Lstat(args[0]); err == nil && !info.IsDir() && !overwrite {
+				return fmt.Errorf("%s is there already: name another file, or add --overwrite", args[0])
+			}
+			size, left, err := backup(cmd.Context(), args[0], data, config)
+			for _, line := range left {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Left out:", line)
+			}
 			if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d files\n", args[0], size)
 			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace the file if it is there; the old one stays until the new one is whole")
 	cmd.Flags().StringVar(&data, "data", "data", "data folder of the system")
 	cmd.Flags().StringVar(&config, "config", "", "folder of the settings of real systems")
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
@@ -60,6 +68,9 @@ func restoreCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			left, err := restore(args[0], data, config)
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "Restored into %s%s. Start it: carillon up --data %s%s\n", data, andFolder(config), data, configFlag(config))
+			}
 			if err == nil && left {
 				fmt.Fprintln(cmd.ErrOrStderr(), "The backup holds settings too, which were left: name a folder for them with --config.")
 			}
@@ -72,33 +83,53 @@ func restoreCommand() *cobra.Command {
 	return cmd
 }
 
+func andFolder(config string) string {
+	if config == "" {
+		return ""
+	}
+	return " and " + config
+}
+
+func configFlag(config string) string {
+	if config == "" {
+		return ""
+	}
+	return " --config " + config
+}
+
 // backup writes the archive to a file that is complete or not there.
-func backup(ctx context.Context, file, data, config string) (files int, err error) {
+func backup(ctx context.Context, file, data, config string) (files int, left []string, err error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		return 0, fmt.Errorf("%s is a folder: name a file in it", file)
+		return 0, nil, fmt.Errorf("%s is a folder: name a file in it", file)
 	}
 	if inside(file, data) || config != "" && inside(file, config) {
-		return 0, fmt.Errorf("%s lies in a folder that it would hold: write it elsewhere", file)
+		return 0, nil, fmt.Errorf("%s lies in a folder that it would hold: write it elsewhere", file)
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(file), ".carillon-backup")
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer os.RemoveAll(scratch)
 	snapshot := filepath.Join(scratch, databaseName)
 	if err := local.Snapshot(ctx, data, snapshot); errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%s is no data folder: no system has run with it", data)
+		return 0, nil, fmt.Errorf("%s is no data folder: no system has run with it", data)
 	} else if err != nil {
-		return 0, fmt.Errorf("reading the database: %w", err)
+		return 0, nil, fmt.Errorf("reading the database: %w", err)
 	}
 	out, err := os.OpenFile(filepath.Join(scratch, "backup"), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600) //nolint:gosec // beside the file that the caller names
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer out.Close()
-	a := archive{gzip: gzip.NewWriter(out), roots: map[string]bool{}}
+	a := archive{gzip: gzip.NewWriter(out)}
 	a.tar = tar.NewWriter(a.gzip)
-	err = a.add(snapshot, dataFolder+databaseName)
+	if err := os.Chmod(snapshot, 0o600); err != nil {
+		return 0, nil, err
+	}
+	in, err := os.Open(snapshot) //nolint:gosec // ours
+	if err == nil {
+		err = a.add(in, dataFolder+databaseName)
+	}
 	if err == nil {
 		err = a.addAll(data, dataFolder, notKept)
 	}
@@ -106,16 +137,16 @@ func backup(ctx context.Context, file, data, config string) (files int, err erro
 		err = a.addAll(config, configFolder, nil)
 	}
 	if err = errors.Join(err, a.tar.Close(), a.gzip.Close(), out.Sync(), out.Close()); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := os.Rename(out.Name(), file); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if folder, err := os.Open(filepath.Dir(file)); err == nil {
 		_ = folder.Sync() // the name too; some systems cannot
 		_ = folder.Close()
 	}
-	return a.files, nil
+	return a.files, a.left, nil
 }
 
 // inside reports whether a file, which need not be there, lies in a folder.
@@ -137,72 +168,63 @@ func resolved(dir string) (string, error) {
 type archive struct {
 	gzip  *gzip.Writer
 	tar   *tar.Writer
-	roots map[string]bool // folders that were walked
 	files int
+	left  []string // sentences about what is not in it
 }
 
-// addAll adds the files below a folder, and those that links in it lead to: a folder may have been moved to another disk.
+// addAll adds the regular files below a folder. Links are left out, wherever they lead: whoever may write into a destination could have any file of
+// the system's archived. So are pipes and the like, which have nothing to keep. What is left out is said.
 func (a *archive) addAll(dir, under string, except []string) error {
-	root, err := filepath.EvalSymlinks(dir)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	if a.roots[root] {
-		return fmt.Errorf("%s leads to what is in the backup already", dir)
-	}
-	a.roots[root] = true
-	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		rel, rerr := filepath.Rel(root, file)
-		name := under + filepath.ToSlash(rel)
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && file != root:
+		case errors.Is(err, fs.ErrNotExist) && name != ".":
 			return nil // it went meanwhile
 		case err != nil:
 			return err
-		case rerr != nil:
-			return rerr
-		case entry.IsDir() || slices.Contains(except, filepath.ToSlash(rel)):
+		case entry.IsDir() || slices.Contains(except, name):
 			return nil
 		case entry.Type() == fs.ModeSymlink:
-			return a.addLinked(file, name)
+			a.leave(filepath.Join(dir, name), "is a link: what it leads to is not in the backup")
+			return nil
 		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a folder: move it away", file)
+			a.leave(filepath.Join(dir, name), "is neither a file nor a folder")
+			return nil
 		}
-		return a.add(file, name)
+		in, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|nonblock, 0) // it may be a pipe by now
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return a.add(in, under+name)
 	})
 }
 
-func (a *archive) addLinked(file, name string) error {
-	switch info, err := os.Stat(file); {
-	case err != nil:
-		return fmt.Errorf("%s leads nowhere: %w", file, err)
-	case info.IsDir():
-		return a.addAll(file, name+"/", nil)
-	default:
-		return a.add(file, name)
-	}
-}
+func (a *archive) leave(file, why string) { a.left = append(a.left, plain(file)+" "+why) }
 
-// add adds a file as long as it is now; one that went meanwhile is none.
-func (a *archive) add(file, name string) error {
-	in, err := os.Open(file) //nolint:gosec // below the folders that the caller names
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+// add adds an open file as long as it is now, and closes it.
+func (a *archive) add(in *os.File, name string) error {
 	defer in.Close()
 	info, err := in.Stat()
 	if err != nil {
 		return err
+	}
+	if !info.Mode().IsRegular() {
+		a.leave(in.Name(), "is neither a file nor a folder")
+		return nil
 	}
 	header := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime(), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
 	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}
 	if _, err := io.CopyN(a.tar, in, info.Size()); err != nil {
-		return fmt.Errorf("%s became shorter while it was read: %w", file, err)
+		return fmt.Errorf("%s became shorter while it was read: %w", in.Name(), err)
 	}
 	a.files++
 	return nil

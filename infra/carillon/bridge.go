@@ -38,6 +38,8 @@ type bridge interface {
 	waiting(ctx context.Context) ([]string, error)
 	// examine looks for what is missing.
 	examine(ctx context.Context) []finding
+	// zone is the one that the bridge's people live in, or "".
+	zone(ctx context.Context) string
 	announce(w io.Writer)
 	prometheus.Collector
 }

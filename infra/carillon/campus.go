@@ -62,6 +62,9 @@ func (b *campusBridge) jobs() []local.Job {
 
 // overdue is a run that the schedule had for an instance since its last one. Starting again and again logs nobody in.
 func (b *campusBridge) overdue(ctx context.Context) ([]string, error) {
+	if b.demo != nil {
+		b.tasks.Go(func() { b.stayAlive(func() error { return b.demo.keepAlive(b) }) })
+	}
 	settings, err := b.settings.Get(ctx)
 	if err != nil {
 		return nil, err
@@ -110,6 +113,14 @@ func (b *campusBridge) operations() map[string]web.HandlerFunc {
 
 // waiting is nothing: a school that does not answer keeps nobody else waiting.
 func (b *campusBridge) waiting(context.Context) ([]string, error) { return nil, nil }
+
+func (b *campusBridge) zone(ctx context.Context) string {
+	settings, err := b.settings.Get(ctx)
+	if err != nil || len(settings.Instances) == 0 {
+		return ""
+	}
+	return settings.Instances[0].Zone().String()
+}
 
 func (b *campusBridge) announce(w io.Writer) {
 	if b.demo == nil {

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -151,7 +150,7 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 		if s.Busy {
 			state = "at work"
 		}
-		at := func(t time.Time) string { return whenThere(t, s.TimeZone) }
+		at := func(t time.Time) string { return when(t, s.TimeZone) }
 		row(t, s.Instance, at(run.Began), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), yes(run.Verified), at(s.NextRun), s.Feeds, state)
 	}
 	_ = t.Flush()
@@ -161,7 +160,7 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 				row(t)
 				row(t, "INSTANCE", "HELD BACK", "CLASS", "WHY")
 			}
-			row(t, s.Instance, whenThere(h.Class.Start, s.TimeZone), h.Class.Title, h.Reason)
+			row(t, s.Instance, when(h.Class.Start, s.TimeZone), h.Class.Title, h.Reason)
 		}
 		if s.Run == nil {
 			continue
@@ -175,14 +174,6 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 			row(t, s.Instance, "not readable", "", why)
 		}
 	}
-}
-
-// whenThere is a time on a campus's clock, as `sync` shows it too.
-func whenThere(t time.Time, zone string) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.In(calendar.Zone(time.UTC, zone)).Format("2006-01-02 15:04")
 }
 
 // instances completes the names of instances.
@@ -210,8 +201,13 @@ func campusFeed(o *remote) *cobra.Command {
 			}
 			return o.show(cmd.OutOrStdout(), made, func(t *tabwriter.Writer) {
 				row(t, "id", made.ID)
+				if o.public != "" {
+					row(t, "address", o.public+made.Path)
+					row(t, "", "Whoever has it can read the timetable. It is not shown again.")
+					return
+				}
 				row(t, "path", made.Path)
-				row(t, "", "Put the system's public address before the path. Who has it can read the timetable; it is not shown again.")
+				row(t, "", "Put the system's public address before the path. Whoever has it can read the timetable. It is not shown again.")
 			})
 		},
 	}
@@ -226,7 +222,7 @@ func campusFeed(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ID", "INSTANCE", "CREATED", "LABEL")
 				for _, f := range list {
-					row(t, f.ID, f.Instance, when(f.Created), cmp.Or(f.Label, "-"))
+					row(t, f.ID, f.Instance, o.when(f.Created), cmp.Or(f.Label, "-"))
 				}
 			})
 		},

@@ -7,6 +7,7 @@ import (
 
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -39,30 +40,50 @@ func openCampusDemo(b *campusBridge) (*campusDemo, error) {
 	}
 	d := &campusDemo{school, calendars}
 	names := map[string]string{}
-	for i, s := range demoStudents {
+	for _, s := range demoStudents {
 		names[s.calendar] = "Emploi du temps " + s.name
-		fresh := len(school.Lessons(s.name)) == 0
 		if err := school.AddStudent(s.name, s.password, s.group); err != nil {
 			return nil, err
 		}
-		seeded, err := b.db.Setting(b.ctx, "campus demo "+s.name, func() string { return "" })
-		if err != nil {
-			return nil, err
-		}
-		if seeded != "" || !fresh {
-			continue
-		}
-		if err := school.Put(s.name, sampleLessons(b.clock.Now(), i)...); err != nil {
-			return nil, err
-		}
-		if err := b.db.SetSetting(b.ctx, "campus demo "+s.name, "seeded"); err != nil {
-			return nil, err
-		}
+	}
+	if err := d.keepAlive(b); err != nil {
+		return nil, err
 	}
 	if err := calendars.AddAccount(simecal.Account{Key: demoECALKey, Secret: demoECALSecret}, names); err != nil {
 		return nil, err
 	}
 	return d, d.configure(b)
+}
+
+// keepAlive adds lessons as days pass. What a person changed or took away stays so.
+func (d *campusDemo) keepAlive(b *campusBridge) error {
+	now := b.clock.Now()
+	for i, s := range demoStudents {
+		name := "campus demo until " + s.name
+		text, err := b.db.Setting(b.ctx, name, func() string { return lastDay(d.wigor.Lessons(s.name)) })
+		if err != nil {
+			return err
+		}
+		lessons, until := sampleLessons(now, i, text)
+		if until <= text {
+			continue
+		}
+		if err := d.wigor.Put(s.name, lessons...); err != nil {
+			return err
+		}
+		if err := b.db.SetSetting(b.ctx, name, until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastDay is the day of the last lesson, or "".
+func lastDay(lessons []simwigor.Lesson) (day string) {
+	for _, l := range lessons {
+		day = max(day, l.Start.In(calendar.Zone(time.UTC, demoZone)).Format(time.DateOnly))
+	}
+	return day
 }
 
 // configure writes the sample campus.json, at each start because the address may be another.
@@ -94,28 +115,25 @@ var demoLessons = []struct{ title, rooms, mode string }{
 	{"Réseaux", "BB-110(BALMA B)", "Présentiel"},
 }
 
-// sampleLessons are two lessons each working day, from a week ago to six weeks ahead.
-func sampleLessons(now time.Time, student int) []simwigor.Lesson {
-	zone, err := time.LoadLocation(demoZone)
-	if err != nil {
-		panic(err) // the zones are part of the program
-	}
+// sampleLessons are two lessons each working day, from a week ago to six weeks ahead, the last day; those up to a day are there.
+func sampleLessons(now time.Time, student int, after string) (lessons []simwigor.Lesson, last string) {
+	zone := calendar.Zone(time.UTC, demoZone)
 	year, month, day := now.In(zone).Date()
-	var lessons []simwigor.Lesson
-	n := student * 3
 	for d := -7; d <= 42; d++ {
 		date := time.Date(year, month, day+d, 0, 0, 0, 0, zone)
-		if date.Weekday() == time.Saturday || date.Weekday() == time.Sunday {
+		last = date.Format(time.DateOnly)
+		if date.Weekday() == time.Saturday || date.Weekday() == time.Sunday || last <= after {
 			continue
 		}
+		days := int(time.Date(year, month, day+d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
 		for half, hours := range [][2]int{{9, 12}, {13, 17}} {
+			n := 2*days + half + 3*student
 			kind := demoLessons[n%len(demoLessons)]
-			n++
 			at := func(hour int) time.Time {
 				return time.Date(date.Year(), date.Month(), date.Day(), hour, 30*half, 0, 0, zone)
 			}
 			l := simwigor.Lesson{
-				ID: int64(9_000_000 + 1000*student + n), Title: kind.title, Rooms: kind.rooms, Mode: kind.mode, Teacher: fmt.Sprintf("ENSEIGNANT %02d", n%9+1),
+				ID: int64(9_000_000 + 100_000*student + n), Title: kind.title, Rooms: kind.rooms, Mode: kind.mode, Teacher: fmt.Sprintf("ENSEIGNANT %02d", n%9+1),
 				Start: at(hours[0]), End: at(hours[1]),
 			}
 			if kind.mode != "Présentiel" && d == 0 {
@@ -124,5 +142,5 @@ func sampleLessons(now time.Time, student int) []simwigor.Lesson {
 			lessons = append(lessons, l)
 		}
 	}
-	return lessons
+	return lessons, last
 }

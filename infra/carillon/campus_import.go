@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 )
 
 // campusImport reads the settings of the program before Carillon.
@@ -51,7 +53,9 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if data, err = config.Text(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
 	if strings.EqualFold(strings.TrimSpace(string(first)), "[CONFIG]") {
 		data = rest
@@ -78,15 +82,13 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	return inst, nil
 }
 
-// instanceName makes a name that the schema takes of a username, which may be an e-mail address.
+// instanceName makes a name of a username, which may be an e-mail address.
 func instanceName(username string) string {
 	username, _, _ = strings.Cut(username, "@")
 	return strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+		if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '.' || r == '-' || r == '_' {
 			return r
-		default:
-			return '-'
 		}
+		return '-'
 	}, username), ".-_")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -29,6 +30,7 @@ type remote struct {
 	url, key, data string
 	function       string // address of a deployed function, which has a part of the paths
 	json           bool
+	zone, public   string // of the office, once it has answered
 }
 
 func (o *remote) flags(cmd *cobra.Command) {
@@ -38,6 +40,8 @@ func (o *remote) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&o.data, "data", "data", "data folder of the running system")
 	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON")
 }
+
+var errNoKey = errors.New("--url needs that system's key, which is in run.json of its data folder: export CARILLON_OPERATOR_KEY=…")
 
 // call asks the running system; an answer of an error becomes an error that says what to do.
 func (o *remote) call(ctx context.Context, method, path string, into any) error {
@@ -78,11 +82,17 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, fmt.Errorf("the data folder %s may not be read by this account: run the command as the system's, as in `sudo -u carillon carillon …`", o.data)
 		}
+		if err != nil && info.URL != "" {
+			return nil, errNoKey
+		}
 		if err != nil {
 			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
 		}
 		if err := json.Unmarshal(data, &kept); err != nil {
-			return nil, fmt.Errorf("%s: %w", runFile, err)
+			return nil, fmt.Errorf("%s is broken: start the system again, which writes it anew", filepath.Join(o.data, runFile))
+		}
+		if info.Key == "" && info.URL != "" && info.URL != kept.URL {
+			return nil, errNoKey // the data folder's is of another system, and for nobody else
 		}
 		info = runInfo{cmp.Or(info.URL, kept.URL), cmp.Or(info.Key, kept.Key)}
 	}
@@ -100,6 +110,7 @@ func (o *remote) request(ctx context.Context, method, path string, body any, lim
 		return nil, fmt.Errorf("no system answers at %s: is `carillon up` running?", info.URL)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
+		o.zone, o.public = resp.Header.Get(zoneHeader), resp.Header.Get(publicHeader)
 		return resp, nil
 	}
 	defer resp.Body.Close()
@@ -152,12 +163,16 @@ func plain(s string) string {
 	}, s)
 }
 
-func when(t time.Time) string {
+// when is an instant for a table: on the clock of a place, with its zone; without a name, on that of this machine.
+func when(t time.Time, zone string) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.Local().Format(time.DateTime) //nolint:gosmopolitan // for the person at this terminal
+	return calendar.Written(t, calendar.Zone(time.Local, zone)) //nolint:gosmopolitan // of the person at this terminal
 }
+
+// when is an instant on the clock of the office that was asked.
+func (o *remote) when(t time.Time) string { return when(t, o.zone) }
 
 func roomsCommand() *cobra.Command {
 	var o remote
@@ -173,7 +188,8 @@ func roomsCommand() *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ROOM", "STATE", "DATA AGE", "WATCHED UNTIL / POLLED", "LAST PUSH", "LAST PUBLISH", "FAULT")
 				for _, r := range list {
-					row(t, r.Room, r.State, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, when(r.WatchExpires)), when(r.LastPush), when(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+					at := func(t time.Time) string { return when(t, cmp.Or(r.TimeZone, o.zone)) }
+					row(t, r.Room, r.State, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, at(r.WatchExpires)), at(r.LastPush), at(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
 				}
 			})
 		},
@@ -198,12 +214,7 @@ func doctorCommand() *cobra.Command {
 				return err
 			}
 			missing := false
-			err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) {
-				row(t, "STATE", "CHECK", "FOUND", "WHAT TO DO")
-				for _, f := range found {
-					row(t, f.State, f.Check, f.Found, cmp.Or(f.Do, "-"))
-				}
-			})
+			err := o.show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) { findingsTable(t, found, widthOf(cmd.OutOrStdout())) })
 			for _, f := range found {
 				missing = missing || f.State == stateMissing
 			}
@@ -239,7 +250,7 @@ func deadList(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ID", "SUBSCRIPTION", "PUBLISHED", "DIED", "ATTEMPTS", "REASON")
 				for _, d := range list {
-					row(t, d.ID, d.Subscription, when(d.Published), when(d.Died), d.Attempts, d.Reason)
+					row(t, d.ID, d.Subscription, o.when(d.Published), o.when(d.Died), d.Attempts, d.Reason)
 				}
 			})
 		},
@@ -258,8 +269,8 @@ func deadShow(o *remote) *cobra.Command {
 				row(t, "id", d.ID)
 				row(t, "subscription", d.Subscription)
 				row(t, "message", d.MessageID)
-				row(t, "published", when(d.Published))
-				row(t, "died", when(d.Died))
+				row(t, "published", o.when(d.Published))
+				row(t, "died", o.when(d.Died))
 				row(t, "attempts", d.Attempts)
 				row(t, "reason", d.Reason)
 				for name, value := range d.Attributes {

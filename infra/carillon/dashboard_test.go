@@ -10,12 +10,17 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser opens Chromium; .ci/run installs it.
+// browser opens Chromium; make test installs it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is not installed; .ci/run shows how")
+	var path string
+	for _, name := range []string{"google-chrome", "chromium-browser", "chromium"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+		}
+	}
+	if path == "" {
+		t.Fatal("chromium is not installed; make test installs it")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -46,22 +47,57 @@ func openDemo(s *officeBridge) (*demo, error) {
 		return nil, err
 	}
 	d := &demo{google, arduino}
-	seeded, err := s.db.Setting(s.ctx, "demo", func() string { return "" })
-	if err != nil {
-		return nil, err
-	}
 	if err := d.configure(s); err != nil {
 		return nil, err
 	}
-	if seeded == "" {
-		if err := d.seed(s.clock.Now(), roomNames(s.size)); err != nil {
-			return nil, err
+	return d, d.keepAlive(s)
+}
+
+// demoUntil is the setting that says up to when the rooms have meetings.
+const demoUntil = "demo until"
+
+// The sample office has meetings for half a day, and gets more before they run out.
+const (
+	demoDay  = 12 * time.Hour
+	demoSoon = 2 * time.Hour
+)
+
+// keepAlive puts meetings into the rooms where those that are there end soon, or have ended: on whichever day one looks, the office is at work.
+func (d *demo) keepAlive(s *officeBridge) error {
+	text, err := s.db.Setting(s.ctx, demoUntil, func() string { return "" })
+	if err != nil {
+		return err
+	}
+	until, _ := time.Parse(time.RFC3339, text) // at first there is none
+	now := s.clock.Now()
+	if until.Sub(now) > demoSoon {
+		return nil
+	}
+	from := now.Truncate(30 * time.Minute)
+	if until.After(from.Add(-time.Hour)) {
+		from = until
+	}
+	if err := d.seed(from, s.roomNames()); err != nil {
+		return err
+	}
+	return s.db.SetSetting(s.ctx, demoUntil, from.Add(demoDay).Format(time.RFC3339))
+}
+
+// aliveAgain is how often the sample is looked at, in its own time.
+const aliveAgain = 15 * time.Minute
+
+// stayAlive calls keep as the sample's time passes.
+func (s *system) stayAlive(keep func() error) {
+	for pause := s.clock.Real(aliveAgain); ; {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(min(max(pause, time.Second), time.Minute)): // a machine that slept has not waited
 		}
-		if err := s.db.SetSetting(s.ctx, "demo", "seeded"); err != nil {
-			return nil, err
+		if err := keep(); err != nil && s.ctx.Err() == nil {
+			slog.ErrorContext(s.ctx, "the sample does not go on", slog.Any("error", err))
 		}
 	}
-	return d, nil
 }
 
 // configure writes the sample config.json, at each start because the address may be another.
@@ -72,7 +108,7 @@ func (d *demo) configure(s *officeBridge) error {
 	}
 	type room = map[string]string
 	var list []room
-	for _, name := range roomNames(s.size) {
+	for _, name := range s.roomNames() {
 		if err := d.google.AddCalendar(calendarID(name), demoZone); err != nil {
 			return err
 		}
@@ -107,7 +143,11 @@ func (s *system) writeSample(name string, data []byte) error {
 func calendarID(room string) string { return room + "@resource.calendar.google.com" }
 
 // roomNames are the sample office's rooms: the eight, or as many as asked for.
-func roomNames(n int) []string {
+func (o *options) roomNames() []string {
+	n := o.size
+	if o.names != nil {
+		return o.names
+	}
 	if n == 0 {
 		n = len(demoRooms)
 	}
@@ -118,15 +158,16 @@ func roomNames(n int) []string {
 	return names
 }
 
-// seed puts meetings around now into every room but the quiet one.
-func (d *demo) seed(now time.Time, names []string) error {
-	hour := now.Truncate(30 * time.Minute)
+// seed puts meetings from an instant on into every room but the quiet one.
+func (d *demo) seed(from time.Time, names []string) error {
+	const apart = 90 * time.Minute
 	titles := []string{"Stand-up", "Budget review", "Entretien", "Design critique", "Client call", "Point d’équipe", "Retrospective"}
 	for i, name := range names[:min(len(names), len(demoRooms)-1)] {
-		first := hour.Add(time.Duration(i%4-1) * 30 * time.Minute)
-		for n := range 5 {
-			start := first.Add(time.Duration(n) * 90 * time.Minute)
+		first := from.Add(time.Duration(i%4-1) * 30 * time.Minute)
+		for n := range int(demoDay / apart) {
+			start := first.Add(time.Duration(n) * apart)
 			event := map[string]any{
+				"id":        fmt.Sprintf("demo%d", start.Unix()), // what an interrupted start has left is not made twice
 				"summary":   titles[(i+n)%len(titles)],
 				"start":     dateTime(start),
 				"end":       dateTime(start.Add(time.Duration(30+15*((i+n)%3)) * time.Minute)),
@@ -135,7 +176,7 @@ func (d *demo) seed(now time.Time, names []string) error {
 			if n == 3 && i == 1 {
 				event["visibility"] = "private"
 			}
-			if _, err := d.google.Insert(calendarID(name), event); err != nil {
+			if _, err := d.google.Insert(calendarID(name), event); err != nil && !errors.Is(err, simgoogle.ErrDuplicate) {
 				return err
 			}
 		}

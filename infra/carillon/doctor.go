@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
@@ -38,6 +42,7 @@ const (
 type examination struct {
 	settings    *rooms.Settings
 	credentials []byte // calendar_credentials.json, if there is one
+	hasKey      bool
 	calendar    *googlecal.Client
 	arduinoURL  string
 	simulated   bool
@@ -47,6 +52,9 @@ type examination struct {
 
 // examineFolder looks at real systems before they are started.
 func examineFolder(ctx context.Context, dir string) []finding {
+	if err := folderThere(dir); err != nil {
+		return []finding{{"settings", stateMissing, err.Error(), "Name the folder that config.json, campus.json or exports.json is in."}}
+	}
 	bucket := local.Folder(dir)
 	names, err := chosen(ctx, nil, dir)
 	if err != nil {
@@ -60,7 +68,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 		found = append(found, examineCampus(ctx, bucket)...)
 	}
 	if slices.Contains(names, "exports") {
-		found = append(found, examineExports(ctx, bucket)...)
+		found = append(found, examineExports(ctx, bucket, examineContainer)...)
 	}
 	return found
 }
@@ -72,7 +80,7 @@ func examineOffice(ctx context.Context, bucket documents.Bucket) []finding {
 	}
 	e := examination{settings: settings, arduinoURL: iotcloud.DefaultURL}
 	if doc, err := bucket.Get(ctx, rooms.CredentialsFile); err == nil {
-		e.credentials = doc.Data
+		e.credentials, e.hasKey = doc.Data, true
 	}
 	e.calendar, _ = googlecal.FromBucket(ctx, bucket, googlecal.Environment{}, time.Now) // addCredentials tells why not
 	return e.examine(ctx)
@@ -139,6 +147,10 @@ func (e *examination) addSettings() {
 		state, do = stateMissing, "Add the rooms to config.json."
 	}
 	e.add("settings", state, fmt.Sprintf("%d rooms", len(e.settings.Rooms)), do)
+	if err := e.settings.Warnings(); err != nil {
+		_, said, _ := strings.Cut(err.Error(), `": `) // the place is in the log
+		e.add("settings", stateWarning, said, "Give each room its own calendar, or take one of the rooms out.")
+	}
 }
 
 // addCredentials returns the e-mail that calendars must be shared with.
@@ -148,22 +160,43 @@ func (e *examination) addCredentials() (account string) {
 		ClientEmail string `json:"client_email"`
 		PrivateKey  string `json:"private_key"`
 	}
-	switch err := json.Unmarshal(e.credentials, &key); {
+	text, err := config.Text(e.credentials)
+	if err == nil {
+		err = json.Unmarshal(text, &key)
+	}
+	block, _ := pem.Decode([]byte(key.PrivateKey))
+	switch {
 	case e.simulated:
 		e.add("credentials", stateOK, "simulated Google: any bearer", "")
 		return "anybody"
-	case len(e.credentials) == 0 && e.calendar == nil:
+	case !e.hasKey && e.calendar == nil:
 		e.add("credentials", stateMissing, "no "+rooms.CredentialsFile+", and this machine has no Google account of its own", "Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")
 		return "the service account"
-	case len(e.credentials) == 0:
+	case !e.hasKey:
 		e.add("credentials", stateWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used", "Put a service account's JSON key there unless this machine has an account of its own.")
 		return "the machine's own account"
+	case len(bytes.TrimSpace(text)) == 0:
+		e.add("credentials", stateMissing, rooms.CredentialsFile+" is empty", "Put the service account's JSON key into it, or delete it.")
+		return "the service account"
 	case err != nil || key.Type != "service_account" || key.ClientEmail == "" || key.PrivateKey == "":
 		e.add("credentials", stateMissing, rooms.CredentialsFile+" is no service account's key", "Make a key of type JSON for a service account in the Google Cloud console.")
 		return "the service account"
 	}
+	if block == nil || !isPrivateKey(block.Bytes) {
+		e.add("credentials", stateMissing, "the private_key in "+rooms.CredentialsFile+" is broken", "Copy the whole JSON file that the Google Cloud console made, as it is, or make a new key.")
+		return key.ClientEmail
+	}
 	e.add("credentials", stateOK, "service account "+key.ClientEmail, "")
 	return key.ClientEmail
+}
+
+// isPrivateKey reports whether a PEM block is a key as Google makes them (PKCS #8), or as older ones were.
+func isPrivateKey(der []byte) bool {
+	_, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		_, err = x509.ParsePKCS1PrivateKey(der)
+	}
+	return err == nil
 }
 
 func (e *examination) addAddress() {

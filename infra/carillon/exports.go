@@ -55,6 +55,9 @@ func (b *exportsBridge) open() (err error) {
 	pub := publisher{b.system, func(string, messages.Message, time.Time) {}}
 	// Blobs, files and access live in real time, also where the sample's clock runs ahead.
 	b.transfer = b.metrics.function("exports-transfer", transfer.New(transfer.Config{Settings: b.settings, State: b.state, Publisher: pub, Destination: b.destination, Now: time.Now}))
+	if b.demo != nil {
+		b.transfer = b.demo.ready(b.transfer)
+	}
 	b.queries = b.metrics.function("exports-queries", queries.New(queries.Config{Settings: b.settings, Bucket: b.config, Key: b.key, Now: b.clock.Now}))
 	return nil
 }
@@ -137,12 +140,21 @@ func (b *exportsBridge) operations() map[string]web.HandlerFunc {
 // waiting is nothing: a source that does not answer keeps nobody else waiting.
 func (b *exportsBridge) waiting(context.Context) ([]string, error) { return nil, nil }
 
+func (b *exportsBridge) zone(ctx context.Context) string {
+	settings, err := b.settings.Get(ctx)
+	if err != nil || len(settings.Sources) == 0 {
+		return ""
+	}
+	return settings.Sources[0].TimeZone
+}
+
 func (b *exportsBridge) announce(w io.Writer) {
 	if b.demo == nil {
 		fmt.Fprintf(w, "  queries       %s/queries\n", b.url)
 		return
 	}
-	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n  exported files       %s\n", b.url, b.demo.state(), b.url, demoQueriesKey, b.defaultFolder(demoSource))
+	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n", b.url, b.demo.state(), b.url, demoQueriesKey)
+	fmt.Fprintf(w, "  exported files       %s\n", b.defaultFolder(demoSource))
 }
 
 var (

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +16,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/carillon-calendar/carillon/functions/exports/queries"
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
@@ -162,7 +159,7 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		if s.Busy {
 			state = "at work"
 		}
-		at := func(t time.Time) string { return whenThere(t, s.TimeZone) }
+		at := func(t time.Time) string { return when(t, s.TimeZone) }
 		until := "-"
 		if !s.AccessUntil.IsZero() {
 			until = at(s.AccessUntil)
@@ -195,7 +192,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), held, func(t *tabwriter.Writer) {
 				row(t, "ID", "SOURCE", "SINCE", "FILE", "BYTES", "WHY")
 				for _, q := range held {
-					row(t, q.ID, q.Source, when(q.Since), q.Blob, q.Size, q.Summary)
+					row(t, q.ID, q.Source, o.when(q.Since), q.Blob, q.Size, q.Summary)
 				}
 			})
 		},
@@ -212,7 +209,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 			if err := o.call(cmd.Context(), http.MethodGet, path, &q); err != nil {
 				return err
 			}
-			return o.show(cmd.OutOrStdout(), q, func(t *tabwriter.Writer) { reportTable(t, q) })
+			return o.show(cmd.OutOrStdout(), q, func(t *tabwriter.Writer) { reportTable(t, q, o.when) })
 		},
 	}
 	var older bool
@@ -263,10 +260,10 @@ func (o *remote) quarantined(cmd *cobra.Command, _ []string, _ string) ([]string
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
-func reportTable(t *tabwriter.Writer, q transfer.Quarantined) {
+func reportTable(t *tabwriter.Writer, q transfer.Quarantined, at func(time.Time) string) {
 	row(t, "file", q.Blob)
 	row(t, "in the quarantine", q.File)
-	row(t, "since", when(q.Since))
+	row(t, "since", at(q.Since))
 	r := q.Report
 	if r == nil {
 		return
@@ -302,7 +299,7 @@ func exportsList(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
 				row(t, "ID", "NAME", "ENABLED", "CRON", "LAST RUN", "NEXT RUN")
 				for _, s := range list {
-					row(t, s.ID, s.Name, yes(s.Enabled), cmp.Or(s.Cron, "-"), when(s.Last), when(s.Next))
+					row(t, s.ID, s.Name, yes(s.Enabled), cmp.Or(s.Cron, "-"), o.when(s.Last), o.when(s.Next))
 				}
 				if sql {
 					for _, s := range list {
@@ -338,7 +335,7 @@ func exportsForce(o *remote) *cobra.Command {
 			}
 			chosen, err := cegid.Choose(list, req.Name, all && !exact)
 			if errors.Is(err, cegid.ErrAmbiguous) && !exact {
-				err = confirm(cmd, req.Name, chosen)
+				err = confirmAll(cmd, req.Name, chosen)
 			}
 			if err != nil {
 				return err
@@ -355,7 +352,9 @@ func exportsForce(o *remote) *cobra.Command {
 			if err := o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/force", body, &done); err != nil {
 				return err
 			}
-			if err := o.show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { forcedTable(t, done) }); err != nil {
+			if err := o.show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) {
+				forcedTable(t, done, func(t time.Time) string { return when(t, cmp.Or(req.Zone, o.zone)) })
+			}); err != nil {
 				return err
 			}
 			if slices.ContainsFunc(done, func(f queries.Forced) bool { return f.Error != "" }) {
@@ -380,32 +379,24 @@ func exportsForce(o *remote) *cobra.Command {
 	return cmd
 }
 
-// confirm asks the person on a terminal whether all partial matches are meant; elsewhere it is an error.
-func confirm(cmd *cobra.Command, name string, chosen []cegid.Scheduler) error {
+// confirmAll asks the person whether all partial matches are meant.
+func confirmAll(cmd *cobra.Command, name string, chosen []cegid.Scheduler) error {
 	names := make([]string, 0, len(chosen))
 	for _, s := range chosen {
 		names = append(names, s.Name)
 	}
 	matches := plain(strings.Join(names, ", "))
-	in, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	err := confirm(cmd, fmt.Sprintf("%q is a part of: %s. Force them?", name, matches))
+	if errors.Is(err, errNobodyToAsk) {
 		return fmt.Errorf("%q is a part of: %s; say --all for all of them, or one's whole name", name, matches)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%q is a part of: %s. Force them? [y/N] ", name, matches)
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" && a != "o" && a != "oui" {
-		return errors.New("nothing was forced")
-	}
-	return nil
+	return err
 }
 
-func forcedTable(t *tabwriter.Writer, done []queries.Forced) {
+func forcedTable(t *tabwriter.Writer, done []queries.Forced, at func(time.Time) string) {
 	row(t, "NAME", "RUNS AT", "")
 	for _, f := range done {
-		row(t, f.Name, when(f.Next), f.Error)
+		row(t, f.Name, at(f.Next), f.Error)
 	}
 }
 
@@ -501,7 +492,7 @@ func exportsSwitch(o *remote, use, short string) *cobra.Command {
 			}
 			return o.show(cmd.OutOrStdout(), s, func(t *tabwriter.Writer) {
 				row(t, "NAME", "ENABLED", "NEXT RUN")
-				row(t, s.Name, yes(s.Enabled), when(s.Next))
+				row(t, s.Name, yes(s.Enabled), o.when(s.Next))
 			})
 		},
 	}

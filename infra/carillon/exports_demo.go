@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -55,11 +55,20 @@ func openExportsDemo(b *exportsBridge) (*exportsDemo, error) {
 	if err := d.configure(b); err != nil {
 		return nil, err
 	}
-	d.need = "its blob store, Azurite, is starting"
-	if !installed("node") {
-		d.need = "its blob store, Azurite, needs Node.js: install it and start again"
+	d.need = "The sample's blob store is starting."
+	if _, err := azurite.Node(b.ctx); err != nil {
+		d.need = noStore(err)
 	}
 	return d, nil
+}
+
+// noStore says why there is no blob store, and what to do.
+func noStore(err error) string {
+	do := "It is tried again each minute; the other bridges do not need it."
+	if errors.Is(err, azurite.ErrMissing) {
+		do = "Once that is there it starts by itself; the other bridges do not need it."
+	}
+	return fmt.Sprintf("The sample's blob store does not run: %v. %s", err, do)
 }
 
 // configure writes the sample exports.json, at each start because the address may be another.
@@ -75,22 +84,26 @@ func (d *exportsDemo) configure(b *exportsBridge) error {
 	return b.writeSample(exports.SettingsFile, data)
 }
 
-func installed(program string) bool {
-	_, err := exec.LookPath(program)
-	return err == nil
-}
+// storeAgain is the pause before a blob store that did not start is tried again.
+const storeAgain = time.Minute
 
 // run starts the blob store, and lets queries run until the system stops.
 func (d *exportsDemo) run(b *exportsBridge) {
-	if !installed("node") {
-		return // it has been said
-	}
-	if err := d.start(b); err != nil {
-		if b.ctx.Err() == nil {
-			slog.ErrorContext(b.ctx, "the sample exports have no blob store", slog.Any("error", err))
-			d.set(nil, err.Error())
+	for said := ""; ; {
+		err := d.start(b)
+		if err == nil {
+			break
 		}
-		return
+		if b.ctx.Err() == nil && noStore(err) != said {
+			said = noStore(err)
+			slog.WarnContext(b.ctx, "the sample exports wait", slog.String("reason", said))
+			d.set(nil, said)
+		}
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-time.After(storeAgain):
+		}
 	}
 	if err := b.queue.Publish(b.ctx, exports.TopicTransfer, messages.Message{}); err != nil && b.ctx.Err() == nil {
 		slog.ErrorContext(b.ctx, "first transfer not asked for", slog.Any("error", err))
@@ -99,23 +112,46 @@ func (d *exportsDemo) run(b *exportsBridge) {
 }
 
 func (d *exportsDemo) start(b *exportsBridge) error {
-	script, err := azuriteScript(b.ctx, func(need string) { d.set(nil, need) })
-	if err != nil {
-		return err
-	}
 	dir := filepath.Join(b.data, "azurite")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	blobs, err := azurite.Start(b.ctx, script, dir)
+	blobs, err := azurite.Open(b.ctx, workingCopy(), dir, func() {
+		d.set(nil, "The sample's blob store is being installed, once; this takes about a minute.")
+	})
 	if err != nil {
 		return err
 	}
-	d.set(blobs, "")
-	if err := d.cegid.Serve(b.ctx, blobs); err != nil {
+	err = d.cegid.Serve(b.ctx, blobs)
+	if err == nil {
+		err = d.seed(b)
+	}
+	if err == nil {
+		err = d.cegid.RunDue(b.ctx) // what was due while nothing ran
+	}
+	if err != nil {
+		blobs.Stop()
 		return err
 	}
-	return d.seed(b)
+	d.set(blobs, "")
+	return nil
+}
+
+// ready answers runs while there is no blob store, in place of the function, which would take that for a fault of Cegid's.
+func (d *exportsDemo) ready(transfer http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		need := d.needs()
+		switch {
+		case need == "" || r.Method != http.MethodPost:
+			transfer.ServeHTTP(w, r)
+		case r.URL.Path == "/":
+			w.WriteHeader(http.StatusNoContent) // a scheduled run: the store's start is followed by one
+		default:
+			web.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+				return web.NewProblem(http.StatusConflict, need, nil)
+			}).ServeHTTP(w, r)
+		}
+	})
 }
 
 func (d *exportsDemo) set(blobs *azurite.Server, need string) {
@@ -136,7 +172,7 @@ func (d *exportsDemo) state() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.need != "" {
-		return d.need
+		return strings.TrimSuffix(strings.ToLower(d.need[:1])+d.need[1:], ".")
 	}
 	return "provider " + demoAccount.ProviderName
 }
@@ -159,40 +195,6 @@ func (d *exportsDemo) seed(b *exportsBridge) error {
 		}
 	}
 	return b.db.SetSetting(b.ctx, "exports demo", "seeded")
-}
-
-// installTime bounds how long the installation of Azurite may take.
-const installTime = 10 * time.Minute
-
-// azuriteScript finds Azurite: in the working copy, where the tests install it, or in the user's cache, where it is installed once if need be.
-func azuriteScript(ctx context.Context, tell func(string)) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	home := filepath.Join(cache, "carillon", "azurite-"+azurite.Version)
-	modules := filepath.Join(home, "node_modules")
-	for _, dir := range append(workingCopy(), modules) {
-		if script, err := azurite.Script(dir); err == nil {
-			return script, nil
-		}
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", errors.New("its blob store, Azurite, is installed by npm, which is missing")
-	}
-	tell("its blob store, Azurite, is being installed, once")
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, installTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, npm, "install", "--prefix", home, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "azurite@"+azurite.Version) //nolint:gosec // our own arguments
-	if out, err := cmd.CombinedOutput(); err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return "", fmt.Errorf("its blob store, Azurite, could not be installed: npm: %s", lines[len(lines)-1])
-	}
-	return azurite.Script(modules)
 }
 
 // workingCopy is where the npm packages of the tests would be, if this is run somewhere in a working copy.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
@@ -13,7 +14,13 @@ import (
 )
 
 func (b *exportsBridge) examine(ctx context.Context) []finding {
-	found := examineExports(ctx, b.config)
+	look := examineContainer
+	if b.demo != nil && b.demo.needs() != "" {
+		look = func(_ context.Context, src exports.Source) finding {
+			return finding{"container of " + src.Name, stateWarning, b.demo.needs(), ""}
+		}
+	}
+	found := examineExports(ctx, b.config, look)
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
 		return found
@@ -29,8 +36,8 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 	return found
 }
 
-// examineExports looks at each source's destination, and at its container: it lists, and takes nothing.
-func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
+// examineExports looks at each source's destination, and lets container look at its container.
+func examineExports(ctx context.Context, bucket documents.Bucket, container func(context.Context, exports.Source) finding) []finding {
 	loader, err := exports.LoadSettings(bucket)
 	if err != nil {
 		return []finding{{"exports settings", stateMissing, err.Error(), "Report this: the program's own schema is not readable."}}
@@ -53,7 +60,7 @@ func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
 	}
 	for _, one := range settings.Sources {
 		src, _ := settings.Source(one.Name)
-		found = append(found, examineSource(ctx, src)...)
+		found = append(found, examineSource(ctx, src, container)...)
 	}
 	return found
 }
@@ -61,14 +68,14 @@ func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
 // expiresSoon is when a SAS address's end is worth a warning.
 const expiresSoon = 6 * time.Hour
 
-func examineSource(ctx context.Context, src exports.Source) []finding {
+func examineSource(ctx context.Context, src exports.Source, container func(context.Context, exports.Source) finding) []finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if src.Fault != nil {
 		return []finding{{"secrets of " + src.Name, stateMissing, src.Fault.Error(), "Set the environment variable, or write the secret into its file."}}
 	}
 	found := []finding{examineDestination(ctx, src)}
-	found = append(found, examineContainer(ctx, src))
+	found = append(found, container(ctx, src))
 	if src.Mode == exports.ModeAPI && src.ProviderID == "" {
 		found = append(found, finding{"queries of " + src.Name, stateWarning, "no cegid_provider_id", "Find it: carillon exports discover --save"})
 	}
@@ -90,6 +97,7 @@ func examineDestination(ctx context.Context, src exports.Source) finding {
 	return finding{check, stateOK, "can be written to", ""}
 }
 
+// examineContainer lists a source's container, and takes nothing.
 func examineContainer(ctx context.Context, src exports.Source) finding {
 	check := "container of " + src.Name
 	container := azure.New(cegid.Access(src), src.ForeignStore())
@@ -114,7 +122,7 @@ func examineContainer(ctx context.Context, src exports.Source) finding {
 	case !sas.Allows('d') && !never:
 		return finding{check, stateWarning, "the access does not include deleting", "Files are handed on and stay at the source; ask for an address with that right, or set delete to never."}
 	case src.Mode == exports.ModeSASURL && !sas.Expires.IsZero() && time.Until(sas.Expires) < expiresSoon:
-		return finding{check, stateWarning, "the SAS address ends at " + sas.Expires.Format("2006-01-02 15:04") + " UTC", "Make a new one before, or set mode api."}
+		return finding{check, stateWarning, "the SAS address ends at " + calendar.Written(sas.Expires, src.Zone()), "Make a new one before, or set mode api."}
 	default:
 		return finding{check, stateOK, "can be listed", ""}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -56,8 +57,11 @@ func readOldExports(path string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if data, err = config.Text(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	src := map[string]any{}
-	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+	lines := bufio.NewScanner(bytes.NewReader(data))
 	for n := 1; lines.Scan(); n++ {
 		m := assignment.FindStringSubmatch(lines.Text())
 		if m == nil || !slices.Contains(oldExportKeys, m[1]) {

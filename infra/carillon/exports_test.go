@@ -264,3 +264,20 @@ func TestImportExports(t *testing.T) {
 		}
 	}
 }
+
+// TestTheSampleWithoutItsBlobStore says so: nothing is wrong with Cegid or an address.
+//
+//nolint:paralleltest // it sets the environment
+func TestTheSampleWithoutItsBlobStore(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	dir := t.TempDir()
+	newOfficeWith(t, options{data: dir, speed: 1, only: []string{"exports"}})
+	_, err := run(t, "exports", "transfer", "--data", dir)
+	if err == nil || !strings.Contains(err.Error(), "The sample's blob store does not run: Azurite needs Node.js 20 or newer") {
+		t.Errorf("transfer: %v", err)
+	}
+	out, err := run(t, "doctor", "--data", dir)
+	if err != nil || !strings.Contains(out, "Azurite needs Node.js 20") || strings.Contains(out, "portal") {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
+}

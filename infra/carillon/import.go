@@ -22,10 +22,12 @@ func addTo(path, list, name string, entry map[string]any, usable func(dir string
 	file := map[string]any{list: []any{}}
 	data, err := os.ReadFile(path) //nolint:gosec // the person names the folder
 	if err == nil {
-		err = json.Unmarshal(data, &file)
+		err = config.Decode(path, data, &file)
+	} else if errors.Is(err, os.ErrNotExist) {
+		err = folderThere(filepath.Dir(path))
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s: %w", path, err)
+	if err != nil {
+		return err
 	}
 	entries, _ := file[list].([]any)
 	for _, other := range entries {

@@ -14,11 +14,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// interrupted is the exit status of a command that Ctrl-C ended.
+const interrupted = 130
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	err := command().ExecuteContext(ctx)
-	stop()
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "carillon: interrupted")
+		os.Exit(interrupted)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "carillon:", err)
 		os.Exit(1)
 	}
@@ -38,12 +45,16 @@ func version() string {
 			return s.Value
 		}
 	}
-	return info.Main.Version
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "built from source"
 }
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Version: version(), Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand())
+	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand(), manCommand())
+	finish(root)
 	return root
 }
 
@@ -52,6 +63,10 @@ func upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start everything on this machine, with sample systems unless --config names real ones", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			o.sure = func(question string) error { return confirm(cmd, question) }
 			s, err := start(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -68,6 +83,9 @@ func upCommand() *cobra.Command {
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
 	cmd.Flags().IntVar(&o.limit, "arduino-limit", 0, "requests a second that the sample Arduino account takes; default 10")
 	cmd.Flags().IntVar(&o.size, "rooms", 0, "rooms of the sample office; default eight")
-	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second")
+	cmd.Flags().IntVar(&o.speed, "speed", 1, "simulated seconds a second; the sample's clock stays ahead afterwards, until --fresh")
+	cmd.Flags().BoolVar(&o.fresh, "fresh", false, "delete what the data folder holds and start over; asks first, unless it is the sample's")
+	cmd.Flags().StringVar(&o.logFormat, "log-format", logAuto, "text: warnings and errors for a person; json: everything for programs; auto: text on a terminal, else json")
+	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(logFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -22,6 +22,22 @@ import (
 // runFile, in the data folder, tells the operators' commands how to reach the running system.
 const runFile = "run.json"
 
+// zoneHeader tells a command the office's zone, which its tables write times in.
+const zoneHeader = "Carillon-Time-Zone"
+
+// publicHeader tells a command the address of the public paths, where that is known: a real office's is that of its proxy.
+const publicHeader = "Carillon-Public-Address"
+
+// zone is the office's: the first that a bridge knows, or "".
+func (s *system) zone(ctx context.Context) string {
+	for _, b := range s.bridges {
+		if zone := b.zone(ctx); zone != "" {
+			return zone
+		}
+	}
+	return ""
+}
+
 type runInfo struct {
 	URL string `json:"url"`
 	Key string `json:"key"`
@@ -57,6 +73,12 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 			if !web.SameSecret(web.Bearer(r), key) {
 				return web.NewProblem(http.StatusUnauthorized, "Give the operator key of run.json in the data folder as the bearer token.", nil)
 			}
+			if zone := s.zone(r.Context()); zone != "" {
+				w.Header().Set(zoneHeader, zone)
+			}
+			if s.sample() {
+				w.Header().Set(publicHeader, s.url)
+			}
 			return h(w, r)
 		}))
 	}
@@ -65,12 +87,17 @@ func (s *system) operate(mux *http.ServeMux, base string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.data, runFile), data, 0o600)
+	name := filepath.Join(s.data, runFile)
+	if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(name, data, 0o600)
 }
 
 // roomStatus is a line of `carillon rooms status`. Times are zero where nothing is known.
 type roomStatus struct {
 	Room      string    `json:"room"`
+	TimeZone  string    `json:"time_zone"`
 	FetchedAt time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
 	DataAge   string    `json:"data_age,omitempty"`
 	// State is busy, free or unknown; Known is false for unknown, and Stale says that the calendar should have been read since.
@@ -117,7 +144,7 @@ func (b *officeBridge) roomStatus(ctx context.Context, settings *rooms.Settings,
 	k := snapshot.Knowledge(now)
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
 	status := roomStatus{
-		Room: name, State: stateOfRoom(room.StatusOf(&snapshot, now)), FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
+		Room: name, TimeZone: room.Zone.String(), State: stateOfRoom(room.StatusOf(&snapshot, now)), FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
 		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record),
 	}
 	if !snapshot.FetchedAt.IsZero() {
@@ -190,7 +217,7 @@ func (b *officeBridge) examine(ctx context.Context) []finding {
 		return []finding{{"credentials", stateMissing, "not usable", "Put a service account's JSON key as " + rooms.CredentialsFile + " beside config.json."}}
 	}
 	if doc, err := b.config.Get(ctx, rooms.CredentialsFile); err == nil {
-		d.credentials = doc.Data
+		d.credentials, d.hasKey = doc.Data, true
 	}
 	return d.examine(ctx)
 }

@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // A step is how far a run is, for a bar; the zero step shows nothing.
@@ -45,7 +43,7 @@ type progress struct {
 }
 
 func (p *progress) show(at step) {
-	if file, ok := p.out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+	if !onTerminal(p.out) {
 		return
 	}
 	if name := plain(at.name); name != p.step {

@@ -108,6 +108,9 @@ func (b *officeBridge) jobs() []local.Job {
 }
 
 func (b *officeBridge) overdue(context.Context) ([]string, error) {
+	if b.demo != nil {
+		b.tasks.Go(func() { b.stayAlive(func() error { return b.demo.keepAlive(b) }) })
+	}
 	return []string{rooms.TopicWatch, rooms.TopicRefresh}, nil
 }
 
@@ -164,6 +167,20 @@ func every(d time.Duration) string {
 		return "every minute"
 	}
 	return fmt.Sprintf("every %d minutes", int(d.Minutes()))
+}
+
+func (b *officeBridge) zone(ctx context.Context) string {
+	settings, err := b.settings.Get(ctx)
+	if err != nil || len(settings.Rooms) == 0 {
+		return ""
+	}
+	first := settings.Rooms[0].Name
+	snapshot, _, err := b.documents(ctx, first)
+	room, _ := settings.Room(first, snapshot.TimeZone, snapshot.Thing.TimeZone)
+	if err != nil || room.ZoneGuessed && snapshot.TimeZone == "" {
+		return settings.TimeZone
+	}
+	return room.Zone.String()
 }
 
 func (b *officeBridge) announce(w io.Writer) {

@@ -20,7 +20,6 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
@@ -28,9 +27,13 @@ type options struct {
 	listen, operator, data, folder string
 	only                           []string // names of bridges; default all that have settings
 	speed, size, limit             int
+	logFormat                      string
+	fresh                          bool
+	sure                           func(question string) error     // asks the person, and fails unless the answer is yes
 	attempts                       int                             // pushes before a message is a dead letter; default 20
 	wrap                           func(http.Handler) http.Handler // around everything that is served; for tests
 	firewalled                     bool                            // the sample office has no public address; for tests
+	names                          []string                        // of the sample office's rooms; for tests
 }
 
 // A system is everything that up has started.
@@ -48,6 +51,7 @@ type system struct {
 	exports *exportsBridge
 
 	url     string // of the public paths
+	began   time.Time
 	servers []*http.Server
 	failed  chan error
 	ctx     context.Context //nolint:containedctx // the life of the whole process
@@ -63,9 +67,13 @@ func (s *system) sample() bool { return s.folder == "" }
 
 // start brings the system up; it runs until ctx ends.
 func start(ctx context.Context, o options) (*system, error) {
-	slog.SetDefault(logging.New(os.Stderr, slog.LevelInfo, ""))
+	log, err := newLog(os.Stderr, o.logFormat)
+	if err != nil {
+		return nil, err
+	}
+	slog.SetDefault(log)
 	o.attempts = cmp.Or(o.attempts, 20)
-	s := &system{options: o, failed: make(chan error, 2), ctx: ctx}
+	s := &system{options: o, failed: make(chan error, 2), ctx: ctx, began: time.Now()}
 	if err := s.open(); err != nil {
 		s.close() //nolint:contextcheck // as above
 		return nil, err
@@ -87,6 +95,11 @@ func (s *system) open() error {
 		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data", s.data)
 	}
 	s.cleanup = append(s.cleanup, func() { _ = lock.Unlock() })
+	if s.fresh {
+		if err := s.startOver(); err != nil {
+			return err
+		}
+	}
 	if s.db, err = local.Open(s.ctx, s.data); err != nil {
 		return err
 	}
@@ -94,9 +107,9 @@ func (s *system) open() error {
 	if err := s.openClock(); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.listen) //nolint:noctx // listening does not wait
+	listener, err := listen(s.listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return err
 	}
 	s.url = "http://" + listener.Addr().String()
 	s.cleanup = append(s.cleanup, func() { _ = listener.Close() })
@@ -142,23 +155,29 @@ func (s *system) openBridges() error {
 	return nil
 }
 
+// Kinds of offices that a data folder may be of.
+const (
+	officeSample = "sample"
+	officeReal   = "real"
+)
+
 // openClock keeps a sample office's time, which may run ahead, and its documents away from a real one.
 func (s *system) openClock() (err error) {
-	kind := "sample"
+	kind := officeSample
 	if !s.sample() {
-		kind = "real"
+		kind = officeReal
 		if s.speed != 1 {
 			return errors.New("--speed is for the sample office: with --config time is the machine's")
 		}
 	}
-	kept, err := s.db.Setting(s.ctx, "office", func() string { return kind })
+	found, err := s.db.Setting(s.ctx, local.OfficeSetting, func() string { return kind })
 	if err != nil {
 		return err
 	}
-	if kept != kind {
-		return fmt.Errorf("the data folder %s is a %s office's: name another one with --data", s.data, kept)
+	if found != kind {
+		return fmt.Errorf("the data folder %s is a %s office's: name another one with --data", s.data, found)
 	}
-	if kind == "real" {
+	if kind == officeReal {
 		s.clock = local.WallClock()
 		return nil
 	}
@@ -212,12 +231,13 @@ func (s *system) operatorPaths(mux *http.ServeMux, base string) error {
 
 // operatorListener keeps them on an address of their own, so that only the public paths can be put behind a proxy.
 func (s *system) operatorListener() error {
-	listener, err := net.Listen("tcp", s.operator) //nolint:noctx // listening does not wait
+	listener, err := listen(s.operator, "--operator-listen")
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return err
 	}
+	s.operator = listener.Addr().String()
 	mux := http.NewServeMux()
-	if err := s.operatorPaths(mux, "http://"+listener.Addr().String()); err != nil {
+	if err := s.operatorPaths(mux, "http://"+s.operator); err != nil {
 		return err
 	}
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
@@ -258,15 +278,45 @@ func (s *system) health(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
+// announce says what runs and where to look; the address is last, where a person looks.
 func (s *system) announce(w io.Writer) {
-	fmt.Fprintf(w, "Carillon is up. Ctrl-C stops it.\n\n")
+	office := "the settings in " + s.folder
+	address := "http://" + s.operator + "/"
 	if s.sample() {
-		fmt.Fprintf(w, "  dashboard            %s/\n", s.url)
-	} else {
-		fmt.Fprintf(w, "  dashboard     http://%s/\n", s.operator)
+		office, address = "a sample office", s.url+"/"
 	}
+	fmt.Fprintf(w, "Carillon runs with %s; it keeps everything in %s.\n", office, s.data)
 	for _, b := range s.bridges {
 		b.announce(w)
+	}
+	if s.sample() {
+		s.announceClock(w)
+	}
+	fmt.Fprintf(w, "\nReady in %.1f s; Ctrl-C stops it. The dashboard: %s\n", time.Since(s.began).Seconds(), address)
+}
+
+// announceClock says where the sample's clock is, unless it is the machine's.
+func (s *system) announceClock(w io.Writer) {
+	now := s.clock.Now()
+	ahead := now.Sub(time.Now()).Round(time.Minute)
+	if s.speed > 1 {
+		fmt.Fprintf(w, "  the sample's clock   runs %d times as fast as this machine's\n", s.speed)
+	}
+	if ahead > 0 {
+		fmt.Fprintf(w, "  the sample's clock   is %s ahead of this machine's, after --speed: it is %s there; up --fresh starts over\n", span(ahead), when(now, demoZone))
+	}
+}
+
+// span is a length of time in words, such as 3 days 4 h.
+func span(d time.Duration) string {
+	days, hours, minutes := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60
+	switch {
+	case days > 0:
+		return strings.TrimSuffix(fmt.Sprintf("%d days %d h", days, hours), " 0 h")
+	case hours > 0:
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", hours, minutes), " 0 min")
+	default:
+		return fmt.Sprintf("%d min", minutes)
 	}
 }
 
@@ -275,6 +325,9 @@ func (s *system) wait() error {
 	var err error
 	select {
 	case <-s.ctx.Done():
+		if onTerminal(os.Stderr) {
+			fmt.Fprintln(os.Stderr, "\nStopping. Everything is kept; Ctrl-C again does not wait.")
+		}
 	case err = <-s.failed:
 	}
 	s.close()
@@ -286,13 +339,16 @@ const grace = 5 * time.Second
 func (s *system) close() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), grace)
 	defer cancel()
+	started := s.queue != nil && s.ctx.Err() != nil
+	if started {
+		s.queue.Wait() // the functions call the simulators, which are served here
+	}
 	for _, server := range s.servers {
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close()
 		}
 	}
-	if s.queue != nil && s.ctx.Err() != nil {
-		s.queue.Wait()
+	if started {
 		s.tasks.Wait()
 		_ = s.clock.Save(ctx)
 	}

@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS records (owner TEXT NOT NULL, key TEXT NOT NULL, data
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 
+// file is the database's name in the data folder.
+const file = "carillon.db"
+
 // DB is the file that holds everything.
 type DB struct {
 	write *sql.DB // one connection: SQLite has one writer
@@ -48,7 +51,10 @@ type DB struct {
 // Open opens carillon.db in dir, and makes it if need be. What a call has
 // acknowledged survives kill -9 and a power cut: WAL with full sync.
 func Open(ctx context.Context, dir string) (*DB, error) {
-	dsn := "file:" + filepath.Join(dir, "carillon.db") +
+	if err := private(filepath.Join(dir, file)); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
+	dsn := "file:" + filepath.Join(dir, file) +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	write, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -66,6 +72,23 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(2 * runtime.NumCPU())
 	return &DB{write: write, read: read}, nil
+}
+
+// private makes the database and the files that SQLite lays beside it, which get its rights, readable by nobody else: there are keys in them.
+func private(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the data folder
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Chmod(name+suffix, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
@@ -86,8 +109,8 @@ func prepare(ctx context.Context, db *sql.DB) error {
 }
 
 // Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not kept waiting.
-func Snapshot(ctx context.Context, dir, file string) error {
-	name := filepath.Join(dir, "carillon.db")
+func Snapshot(ctx context.Context, dir, to string) error {
+	name := filepath.Join(dir, file)
 	if _, err := os.Stat(name); err != nil {
 		return err
 	}
@@ -96,8 +119,27 @@ func Snapshot(ctx context.Context, dir, file string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
+}
+
+// OfficeSetting names the setting that says whose data a folder has.
+const OfficeSetting = "office"
+
+// Office is whose data a folder has: "" where there is none, "unknown" where that cannot be read.
+func Office(ctx context.Context, dir string) string {
+	name := filepath.Join(dir, file)
+	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	office := "unknown"
+	db, err := sql.Open("sqlite", "file:"+name+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return office
+	}
+	defer db.Close()
+	_ = db.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", OfficeSetting).Scan(&office) // it stays unknown
+	return office
 }
 
 // Close closes the file.

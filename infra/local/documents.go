@@ -151,6 +151,9 @@ func (f folder) Get(_ context.Context, name string) (documents.Document, error) 
 	return documents.Document{Info: documents.Info{Name: name, Generation: gen}, Data: data}, err
 }
 
+// Dir is the folder, beside whose files relative paths are.
+func (f folder) Dir() string { return string(f) }
+
 func (f folder) path(name string) string { return filepath.Join(string(f), filepath.Base(name)) }
 
 var errNotHere = errors.New("files of the settings folder are neither made nor deleted here")

@@ -107,10 +107,15 @@ func (s *subscription) signal() {
 	}
 }
 
-// Start pushes until ctx ends. Wait returns when the last push has.
+// finish is how long pushes that are under way may take when the queue stops.
+const finish = 2 * time.Second
+
+// Start pushes until ctx ends; what is under way then may finish. Wait returns when the last push has.
 func (q *Queue) Start(ctx context.Context) {
+	pushes, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(finish, cancel) })
 	for _, s := range q.subs {
-		q.wg.Go(func() { q.run(ctx, s) })
+		q.wg.Go(func() { q.run(ctx, pushes, s) })
 	}
 }
 
@@ -124,7 +129,7 @@ const (
 
 // run pushes a subscription's due messages. A row in flight is due only after
 // its lease, so that it comes again when this process dies.
-func (q *Queue) run(ctx context.Context, s *subscription) {
+func (q *Queue) run(ctx, pushes context.Context, s *subscription) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	inFlight := &ids{set: map[int64]bool{}}
@@ -141,7 +146,7 @@ func (q *Queue) run(ctx context.Context, s *subscription) {
 			}
 			inFlight.add(row.id)
 			q.wg.Go(func() {
-				q.push(ctx, s, row)
+				q.push(pushes, s, row)
 				inFlight.remove(row.id)
 				<-s.slots
 				s.signal()

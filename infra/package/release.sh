@@ -13,6 +13,16 @@ if [ $# -eq 0 ]; then
 	platforms=(linux/amd64 linux/arm64 linux/arm/7 darwin/amd64 darwin/arm64 windows/amd64)
 fi
 
+# What the package has of the command: its manual and its completions.
+mkdir -p build/package
+go build -trimpath -buildvcs=false -ldflags "-X main.release=$VERSION" -o build/package/carillon ./infra/carillon
+rm -rf build/package/man
+build/package/carillon man build/package/man
+gzip -9n build/package/man/*
+build/package/carillon completion bash >build/package/carillon.bash
+build/package/carillon completion zsh >build/package/_carillon
+build/package/carillon completion fish >build/package/carillon.fish
+
 for platform in "${platforms[@]}"; do
 	IFS=/ read -r os arch arm <<<"$platform"
 	name=carillon_${VERSION}_${os}_${arch}${arm:+v$arm}

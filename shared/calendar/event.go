@@ -170,3 +170,8 @@ func NextMidnight(t time.Time, loc *time.Location) time.Time {
 func isMidnight(t time.Time, loc *time.Location) bool {
 	return t.Equal(DayStart(t, loc))
 }
+
+// Written is an instant for people: the clock of a place, with the zone written out, as in 2026-11-26 14:30 CET.
+func Written(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04 MST")
+}

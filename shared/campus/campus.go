@@ -22,6 +22,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 )
 
@@ -105,13 +106,13 @@ type Instance struct {
 	Fault error `json:"-"`
 }
 
-// Validate finds what the schema cannot: dates, zones and addresses that cannot be read, and two instances of one name or calendar.
+// Validate finds what the schema cannot: names that cannot be used (the others are brought to their normal form), dates, zones and addresses that cannot be read, and two instances of one name or calendar.
 func (s *Settings) Validate() error {
 	var faults []error
 	if s.SMTP != nil {
 		faults = append(faults, s.SMTP.Validate())
 	}
-	names, calendars := map[string]int{}, map[string]int{}
+	seen, calendars := map[string]int{}, map[string]int{}
 	for i, inst := range s.Instances {
 		fault := func(key, format string, args ...any) {
 			faults = append(faults, fmt.Errorf("at \"/instances/%d/%s\": %w", i, key, fmt.Errorf(format, args...)))
@@ -129,13 +130,18 @@ func (s *Settings) Validate() error {
 				fault(key, "expected an https address such as %s", DefaultHost)
 			}
 		}
-		if first, twice := names[inst.Name]; twice {
+		if err := names.Check(inst.Name); err != nil {
+			fault("instance_name", "the name cannot be used: %w", err)
+		}
+		inst.Name = names.Normal(inst.Name)
+		s.Instances[i].Name = inst.Name
+		if first, twice := seen[inst.Name]; twice {
 			fault("instance_name", "%q is the name of /instances/%d too", inst.Name, first)
 		}
 		if first, twice := calendars[inst.ECALCalendar]; twice && inst.ECALCalendar != "" {
 			fault("ecal_calendar_id", "it is the calendar of /instances/%d too; each instance needs its own", first)
 		}
-		names[inst.Name], calendars[inst.ECALCalendar] = i, i
+		seen[inst.Name], calendars[inst.ECALCalendar] = i, i
 	}
 	return errors.Join(faults...)
 }
@@ -147,6 +153,7 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 
 // Instance returns an instance by name, with the defaults filled in.
 func (s *Settings) Instance(name string) (Instance, bool) {
+	name = names.Normal(name)
 	for _, inst := range s.Instances {
 		if inst.Name == name {
 			inst.Host, inst.CAS = cmp.Or(inst.Host, DefaultHost), cmp.Or(inst.CAS, DefaultCAS)

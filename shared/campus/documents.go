@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 )
 
 // A State is what is known of an instance: document instances/<instance_name>.json
@@ -35,7 +36,7 @@ type State struct {
 }
 
 // StateName is the document of an instance's state.
-func StateName(instance string) string { return "instances/" + instance + ".json" }
+func StateName(instance string) string { return "instances/" + names.Object(instance) + ".json" }
 
 // A Run is what a run did, with the counts of `carillon campus sync --json`.
 type Run struct {
@@ -147,11 +148,11 @@ type FeedKey struct {
 const FeedsPrefix = "feeds/"
 
 // FeedsName is the document of an instance's feed keys.
-func FeedsName(instance string) string { return FeedsPrefix + instance + ".json" }
+func FeedsName(instance string) string { return FeedsPrefix + names.Object(instance) + ".json" }
 
 // FeedsOf is the instance of a document of feed keys.
 func FeedsOf(name string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(name, FeedsPrefix), ".json")
+	return names.FromObject(strings.TrimSuffix(strings.TrimPrefix(name, FeedsPrefix), ".json"))
 }
 
 // NewFeedKey returns a key of 256 random bits and what is kept of it.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
 // What an action does to ECAL's calendar.
@@ -284,5 +286,5 @@ func (a Action) Written(got Event) Sent {
 
 // When is an action's time, for people.
 func (a Action) When(zone *time.Location) string {
-	return a.Class.Start.In(zone).Format("2006-01-02 15:04")
+	return calendar.Written(a.Class.Start, zone)
 }

@@ -1,9 +1,11 @@
 package rooms
 
 import (
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 )
 
 // A Snapshot is what is known of a room and what its Thing was told: document
@@ -58,7 +60,12 @@ type Fault struct {
 const SnapshotPrefix = "rooms/"
 
 // SnapshotName is the document of a room's snapshot.
-func SnapshotName(room string) string { return SnapshotPrefix + room + ".json" }
+func SnapshotName(room string) string { return SnapshotPrefix + names.Object(room) + ".json" }
+
+// SnapshotRoom is the room of a snapshot's document.
+func SnapshotRoom(name string) string {
+	return names.FromObject(strings.TrimSuffix(strings.TrimPrefix(name, SnapshotPrefix), ".json"))
+}
 
 // MetaTransition is the metadata key of a snapshot's next transition (RFC 3339); MetaPoll is "true" where the calendar must be
 // polled, because Google's messages do not come.
@@ -97,7 +104,7 @@ type Channel struct {
 }
 
 // WatchName is the document of a room's channel.
-func WatchName(room string) string { return room + ".json" }
+func WatchName(room string) string { return names.Object(room) + ".json" }
 
 // Upgrade turns the old system's form into ours: its channel is one to stop.
 func (w *Watch) Upgrade() {
@@ -128,4 +135,4 @@ type Claim struct {
 }
 
 // ClaimName is the document of a room's claim.
-func ClaimName(room string) string { return "bookings/" + room + ".json" }
+func ClaimName(room string) string { return "bookings/" + names.Object(room) + ".json" }

@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -88,7 +90,7 @@ type RoomSettings struct {
 	Pending           string `json:"pending"`
 }
 
-// Validate finds what the schema cannot: unknown zones, and two rooms of one name.
+// Validate finds what the schema cannot: unknown zones, names that cannot be used, and two rooms of one name. Names are brought to their normal form.
 func (s *Settings) Validate() error {
 	var faults []error
 	zone := func(at, name string) {
@@ -100,12 +102,30 @@ func (s *Settings) Validate() error {
 	seen := map[string]int{}
 	for i, r := range s.Rooms {
 		zone(fmt.Sprintf("/rooms/%d/time_zone", i), r.TimeZone)
+		if err := names.Check(r.Name); err != nil {
+			faults = append(faults, fmt.Errorf("at \"/rooms/%d/room_name\": the name cannot be used: %w", i, err))
+		}
+		r.Name = names.Normal(r.Name)
+		s.Rooms[i].Name = r.Name
 		if first, twice := seen[r.Name]; twice {
 			faults = append(faults, fmt.Errorf("at \"/rooms/%d/room_name\": %q is the name of /rooms/%d too", i, r.Name, first))
 		}
 		seen[r.Name] = i
 	}
 	return errors.Join(faults...)
+}
+
+// Warnings finds two rooms on one calendar: a booking of one would take the other too.
+func (s *Settings) Warnings() error {
+	var found []error
+	seen := map[string]string{}
+	for i, r := range s.Rooms {
+		if other, twice := seen[r.CalendarID]; twice {
+			found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room needs its own", i, other, r.Name))
+		}
+		seen[r.CalendarID] = r.Name
+	}
+	return errors.Join(found...)
 }
 
 // LoadSettings returns the bridge's settings in the config bucket.
@@ -153,6 +173,7 @@ func (s *Settings) PollDue(at time.Time) bool {
 
 // Room returns a room by name. zones are tried in turn when the settings name none: the calendar's, then the Thing's.
 func (s *Settings) Room(name string, zones ...string) (Room, bool) {
+	name = names.Normal(name)
 	for _, r := range s.Rooms {
 		if r.Name == name {
 			named := calendar.Zone(nil, r.TimeZone, s.TimeZone)
@@ -216,9 +237,14 @@ type RoomMessage struct {
 }
 
 // ChannelToken is the token of a room's channel: it proves that a message comes
-// from a channel that we opened, before anything is read.
+// from a channel that we opened, before anything is read. A token has at most 256 characters: a name of other letters than ASCII stands as base64.
 func ChannelToken(key, channelID, room string) string {
-	return url.Values{"room": {room}, "sig": {sign(key, channelID, room)}}.Encode()
+	values := url.Values{"room": {room}, "sig": {sign(key, channelID, room)}}
+	if names.Object(room) != room {
+		values.Del("room")
+		values.Set("name", base64.RawURLEncoding.EncodeToString([]byte(room)))
+	}
+	return values.Encode()
 }
 
 // CheckChannelToken returns the room of a genuine token under one of the keys.
@@ -227,9 +253,13 @@ func CheckChannelToken(token, channelID string, keys ...string) (room string, ok
 	if err != nil {
 		return "", false
 	}
+	room = values.Get("room")
+	if name, err := base64.RawURLEncoding.DecodeString(values.Get("name")); err == nil && room == "" {
+		room = string(name)
+	}
 	for _, key := range keys {
-		if key != "" && hmac.Equal([]byte(values.Get("sig")), []byte(sign(key, channelID, values.Get("room")))) {
-			return values.Get("room"), true
+		if key != "" && hmac.Equal([]byte(values.Get("sig")), []byte(sign(key, channelID, room))) {
+			return room, true
 		}
 	}
 	return "", false

@@ -29,7 +29,7 @@ func (f function) tell(ctx context.Context, settings *campus.Settings, inst camp
 	if record.FailureDue() {
 		means, held := meanings[s.State.Run.Fault.Code], campus.NeedConsent(s.State.Held)
 		email.ID, email.Subject = email.ID+"-failed", fmt.Sprintf(words.failed, inst.Name)
-		email.Text = fmt.Sprintf(words.failedText, inst.Name, record.Since.In(inst.Zone()).Format("02/01/2006 15:04"), record.Failures,
+		email.Text = fmt.Sprintf(words.failedText, inst.Name, record.Since.In(inst.Zone()).Format("02/01/2006 15:04 MST"), record.Failures,
 			fill(means.what[locale], inst.Name, held), fill(means.do[locale], inst.Name, held))
 	} else {
 		email.ID, email.Subject = email.ID+"-recovered", fmt.Sprintf(words.recovered, inst.Name)

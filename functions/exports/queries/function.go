@@ -331,14 +331,18 @@ func (f function) save(w http.ResponseWriter, r *http.Request, settings *exports
 	if err != nil {
 		return web.Unavailable(err)
 	}
+	text, err := config.Text(doc.Data)
+	if err != nil {
+		return err
+	}
 	i := 0
-	for _, one := range gjson.GetBytes(doc.Data, "sources.#.name").Array() {
+	for _, one := range gjson.GetBytes(text, "sources.#.name").Array() {
 		if one.String() == src.Name {
 			break
 		}
 		i++
 	}
-	data, err := sjson.SetBytes(doc.Data, fmt.Sprintf("sources.%d.cegid_provider_id", i), req.ID)
+	data, err := sjson.SetBytes(text, fmt.Sprintf("sources.%d.cegid_provider_id", i), req.ID)
 	if err != nil {
 		return err
 	}

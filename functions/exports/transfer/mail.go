@@ -80,7 +80,7 @@ func (w *work) tellRuns(ctx context.Context, settings *exports.Settings) error {
 	case record.FailureDue():
 		f := translated(w.t.Fault, w.src, locale)
 		err = w.send(ctx, settings, id+"-failed", fmt.Sprintf(words.failed, w.src.Name),
-			fmt.Sprintf(words.failedText, w.src.Name, record.Since.In(w.src.Zone()).Format("02/01/2006 15:04"), record.Failures, f.Detail, f.Do))
+			fmt.Sprintf(words.failedText, w.src.Name, record.Since.In(w.src.Zone()).Format("02/01/2006 15:04 MST"), record.Failures, f.Detail, f.Do))
 	case record.RecoveryDue():
 		err = w.send(ctx, settings, id+"-recovered", fmt.Sprintf(words.recovered, w.src.Name), fmt.Sprintf(words.recoveredText, w.src.Name))
 	default:

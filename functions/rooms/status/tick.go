@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,7 +48,7 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 			continue
 		}
 		due++
-		room := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
+		room := rooms.SnapshotRoom(info.Name)
 		group.Go(func() error { return f.handOn(groupCtx, room, at) })
 	}
 	if err := group.Wait(); err != nil {
@@ -85,7 +84,7 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(info.Name, rooms.SnapshotPrefix), ".json")
+		name := rooms.SnapshotRoom(info.Name)
 		group.Go(func() error {
 			if err := f.compare(groupCtx, settings, name, things[name], asked); err != nil {
 				return fmt.Errorf("room %s: %w", name, err)

@@ -23,6 +23,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
@@ -115,19 +116,19 @@ func wanted(d messages.Delivery) time.Time {
 
 // all hands on each room, and each record of a room that is no longer configured: one room's failure is its own message's.
 func (f function) all(ctx context.Context, settings *rooms.Settings) error {
-	names := map[string]bool{}
+	wanted := map[string]bool{}
 	for _, r := range settings.Rooms {
-		names[r.Name] = !settings.Polls()
+		wanted[r.Name] = !settings.Polls()
 	}
 	for info, err := range f.Watches.List(ctx, "") {
 		if err != nil {
 			return err
 		}
-		if name, ok := strings.CutSuffix(info.Name, ".json"); ok && info.Metadata["removed"] == "" {
-			names[name] = true
+		if object, ok := strings.CutSuffix(info.Name, ".json"); ok && info.Metadata["removed"] == "" {
+			wanted[names.FromObject(object)] = true
 		}
 	}
-	for name, todo := range names {
+	for name, todo := range wanted {
 		if !todo {
 			continue
 		}
@@ -135,7 +136,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 			return err
 		}
 	}
-	slog.InfoContext(ctx, "watches looked at", slog.Int("rooms", len(names))) // an alert waits for its absence
+	slog.InfoContext(ctx, "watches looked at", slog.Int("rooms", len(wanted))) // an alert waits for its absence
 	return nil
 }
 

@@ -5,13 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -26,9 +24,6 @@ const Version = "3.37.0"
 // Account is the account's name; its key is made anew with each start.
 const Account = "devstoreaccount1"
 
-// ErrMissing says that Node.js or the package is not there.
-var ErrMissing = errors.New("there is no Node.js, or no npm package azurite")
-
 // Server is a running Azurite.
 type Server struct {
 	// URL is the account's address, http://127.0.0.1:PORT/devstoreaccount1/.
@@ -36,30 +31,24 @@ type Server struct {
 
 	key   string
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
+	said  tail // on standard error
 	done  chan struct{}
 }
 
-// leash lets Azurite end when its standard input does: it lives no longer than who started it, however that ends.
-const leash = `data:text/javascript,process.stdin.resume();process.stdin.on('end',()=>process.exit(0));process.stdin.on('error',()=>process.exit(0))`
-
-// Script is Azurite's program below a folder of npm packages.
-func Script(modules string) (string, error) {
-	if _, err := exec.LookPath("node"); err != nil {
-		return "", ErrMissing
-	}
-	script := filepath.Join(modules, "azurite", "dist", "src", "blob", "main.js")
-	if _, err := os.Stat(script); err != nil {
-		return "", ErrMissing
-	}
-	return filepath.Abs(script)
-}
+// leash ends Azurite with its standard input, so that it lives no longer than who started it, however that ends. Whoever writes to it first
+// lets it shut down as it would for a message, and save what it keeps.
+const leash = `data:text/javascript,let stopping=false;const stop=()=>{if(stopping)return;stopping=true;setTimeout(()=>process.exit(1),4000).unref();const t=setInterval(()=>{if(process.emit('message','shutdown'))clearInterval(t)},20)};const end=()=>{if(!stopping)process.exit(0)};process.stdin.on('data',stop);process.stdin.on('end',end);process.stdin.on('error',end)`
 
 // startTime bounds how long Azurite may take to answer.
 const startTime = time.Minute
 
 // Start starts Azurite with its data in dir.
 func Start(ctx context.Context, script, dir string) (*Server, error) {
+	node, err := Node(ctx)
+	if err != nil {
+		return nil, err
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -67,9 +56,11 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d/%s/", port, Account), key: base64.StdEncoding.EncodeToString(key), done: make(chan struct{})}
-	s.cmd = exec.Command("node", "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
+	s.cmd = exec.Command(node, "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
 		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck")
 	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+Account+":"+s.key)
+	s.cmd.Stderr = &s.said
+	apart(s.cmd)
 	s.stdin, err = s.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -79,7 +70,8 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	}
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	if err := s.wait(ctx, port); err != nil {
-		s.Stop()
+		_ = s.cmd.Process.Kill() // it has acknowledged nothing yet
+		<-s.done
 		return nil, err
 	}
 	return s, nil
@@ -106,14 +98,15 @@ func (s *Server) wait(ctx context.Context, port int) error {
 		case <-ctx.Done():
 			return fmt.Errorf("starting Azurite: %w", ctx.Err())
 		case <-s.done:
-			return errors.New("starting Azurite: it ended at once")
+			return fmt.Errorf("starting Azurite: %w", s.said.reason("it ended at once"))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// Stop ends it.
+// Stop ends it; what it has acknowledged is on disk then.
 func (s *Server) Stop() {
+	_, _ = io.WriteString(s.stdin, "stop\n")
 	_ = s.stdin.Close()
 	select {
 	case <-s.done:

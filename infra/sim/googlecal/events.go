@@ -74,7 +74,7 @@ func (s *Server) add(c *calendar, e event) (event, error) {
 		return nil, invalid("Invalid resource id value.")
 	}
 	if _, taken := c.events[e.id()]; taken {
-		return nil, errDuplicate
+		return nil, ErrDuplicate
 	}
 	if err := e.check(c); err != nil {
 		return nil, err

@@ -136,7 +136,8 @@ func (e *apiError) Error() string { return e.message }
 var (
 	errUnauthorized = &apiError{401, "global", "authError", "Invalid Credentials", "Authorization"}
 	errNotFound     = &apiError{404, "global", "notFound", "Not Found", ""}
-	errDuplicate    = &apiError{409, "global", "duplicate", "The requested identifier already exists.", ""}
+	// ErrDuplicate says that there is, or was, an event of this id.
+	ErrDuplicate    = &apiError{409, "global", "duplicate", "The requested identifier already exists.", ""}
 	errDeleted      = &apiError{410, "global", "deleted", "Resource has been deleted", ""}
 	errPrecondition = &apiError{412, "global", "conditionNotMet", "Precondition Failed", "If-Match"}
 	errTimeRange    = &apiError{400, "calendar", "timeRangeEmpty", "The specified time range is empty.", "timeMax"}
@@ -155,7 +156,7 @@ var documented = []*apiError{
 	{403, "calendar", "forbiddenForNonOrganizer", "Shared properties can only be changed by the organizer of the event.", ""},
 	{429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded", ""},
 	{500, "global", "backendError", "Backend Error", ""},
-	errTimeRange, errUnauthorized, errNotFound, errDuplicate, errDeleted, errSyncToken, errUpdatedMin, errPrecondition,
+	errTimeRange, errUnauthorized, errNotFound, ErrDuplicate, errDeleted, errSyncToken, errUpdatedMin, errPrecondition,
 }
 
 // refuse answers a fault's status with the documented body of its reason, or of the status.

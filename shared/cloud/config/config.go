@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -27,7 +29,7 @@ import (
 func Env(ctx context.Context, target any) error {
 	return envconfig.ProcessWith(ctx, &envconfig.Config{Target: target, Lookuper: envconfig.OsLookuper(), Mutators: []envconfig.Mutator{
 		envconfig.MutatorFunc(func(_ context.Context, _, key, _, current string) (string, bool, error) {
-			value, err := resolve(current)
+			value, err := resolve(current, "")
 			if err != nil {
 				return "", true, fmt.Errorf("%s: %w", key, err)
 			}
@@ -48,6 +50,7 @@ type Settings[T any] struct {
 	name   string
 	schema *jsonschema.Schema
 	unused []string
+	form   form
 
 	mu       sync.Mutex
 	value    *T
@@ -57,7 +60,8 @@ type Settings[T any] struct {
 }
 
 // NewSettings returns the settings document name of bucket, whose JSON Schema is
-// schema. A *T with a method Validate() error is asked too, for what a schema cannot say. One with a method
+// schema. A *T with a method Validate() error is asked too, for what a schema cannot say; its errors begin with at "POINTER": where they are about one value.
+// One with a method Warnings() error is asked for what works and may be meant otherwise, in the same form. One with a method
 // Unresolved(path string, err error) is told of an env: or file: value that cannot be had, which is empty then; without it the document cannot be used.
 // The top-level keys in unused stay empty: a function that does not use a secret needs no right to read it.
 func NewSettings[T any](bucket documents.Bucket, name string, schema []byte, unused ...string) (*Settings[T], error) {
@@ -73,7 +77,11 @@ func NewSettings[T any](bucket documents.Bucket, name string, schema []byte, unu
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema of %s: %w", name, err)
 	}
-	return &Settings[T]{bucket: bucket, name: name, schema: compiled, unused: unused}, nil
+	var f form
+	if err := json.Unmarshal(schema, &f); err != nil {
+		return nil, fmt.Errorf("reading the schema of %s: %w", name, err)
+	}
+	return &Settings[T]{bucket: bucket, name: name, schema: compiled, form: f, unused: unused}, nil
 }
 
 // Get returns the settings. Once read, a document that became unreadable or
@@ -113,13 +121,14 @@ func (s *Settings[T]) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	current := !bytes.Contains(doc.Data, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
+	text, _ := Text(doc.Data) // what is no text is told below
+	current := !bytes.Contains(text, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
 	if s.value != nil && doc.Generation == s.gen && current {
 		return nil
 	}
-	value, err := s.parse(doc.Data)
+	value, err := s.parse(ctx, doc.Data)
 	if err != nil {
-		return fmt.Errorf("settings: %w", err)
+		return err
 	}
 	if s.value == nil || !reflect.DeepEqual(value, s.value) {
 		s.value = value
@@ -128,13 +137,13 @@ func (s *Settings[T]) read(ctx context.Context) error {
 	return nil
 }
 
-func (s *Settings[T]) parse(data []byte) (*T, error) {
-	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+func (s *Settings[T]) parse(ctx context.Context, data []byte) (*T, error) {
+	raw, src, err := read(filepath.Join(s.dir(), s.name), data)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no JSON: %w", s.name, err)
+		return nil, err
 	}
 	if err := s.schema.Validate(raw); err != nil {
-		return nil, s.faults(err)
+		return nil, s.faults(src, err)
 	}
 	if keys, ok := raw.(map[string]any); ok {
 		for _, key := range s.unused {
@@ -142,7 +151,7 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 		}
 	}
 	unresolved := map[string]error{}
-	raw = resolveAll(raw, "", unresolved)
+	raw = s.resolveAll(raw, "", unresolved)
 	data, err = json.Marshal(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -152,71 +161,87 @@ func (s *Settings[T]) parse(data []byte) (*T, error) {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	told, tells := any(value).(interface{ Unresolved(path string, err error) })
+	var missing []fault
 	for path, err := range unresolved {
-		if !tells {
-			return nil, fmt.Errorf("%s%s: %w", s.name, path, err)
+		if tells {
+			told.Unresolved(path, err)
+		} else {
+			missing = append(missing, src.at(path, err.Error()))
 		}
-		told.Unresolved(path, err)
+	}
+	if len(missing) > 0 {
+		return nil, join(missing)
 	}
 	if v, ok := any(value).(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
+			return nil, join(src.placed(err))
+		}
+	}
+	if w, ok := any(value).(interface{ Warnings() error }); ok {
+		if err := w.Warnings(); err != nil {
+			slog.WarnContext(ctx, "settings may be meant otherwise", slog.Any("warning", join(src.placed(err))))
 		}
 	}
 	return value, nil
 }
 
-// faults turns a schema error into a line per fault: file, JSON path, what was found against what was expected.
-func (s *Settings[T]) faults(err error) error {
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return fmt.Errorf("%s: %w", s.name, err)
+// dir is the folder that the document is a file of, or "".
+func (s *Settings[T]) dir() string {
+	if folder, ok := s.bucket.(interface{ Dir() string }); ok {
+		return folder.Dir()
 	}
-	var all []error
-	for _, unit := range invalid.BasicOutput().Errors {
-		if unit.Error == nil || strings.HasSuffix(unit.KeywordLocation, "/$ref") {
-			continue
-		}
-		all = append(all, fmt.Errorf("%s: at %q: %s", s.name, unit.InstanceLocation, unit.Error.String()))
-	}
-	return errors.Join(all...)
+	return ""
 }
 
 // resolveAll replaces every string env:NAME or file:PATH in raw by what it stands for. What cannot be had is noted by its JSON path.
-func resolveAll(raw any, at string, unresolved map[string]error) any {
+func (s *Settings[T]) resolveAll(raw any, at string, unresolved map[string]error) any {
 	switch v := raw.(type) {
 	case string:
-		value, err := resolve(v)
+		value, err := resolve(v, s.dir())
 		if err != nil {
 			unresolved[at] = err
 		}
 		return value
 	case []any:
 		for i := range v {
-			v[i] = resolveAll(v[i], at+"/"+strconv.Itoa(i), unresolved)
+			v[i] = s.resolveAll(v[i], at+"/"+strconv.Itoa(i), unresolved)
 		}
 	case map[string]any:
 		for key := range v {
-			v[key] = resolveAll(v[key], at+"/"+key, unresolved)
+			v[key] = s.resolveAll(v[key], at+"/"+escape(key), unresolved)
 		}
 	}
 	return raw
 }
 
-func resolve(value string) (string, error) {
+// resolve is what env:NAME or file:PATH stands for; a relative path is looked up in dir.
+func resolve(value, dir string) (string, error) {
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		found, ok := os.LookupEnv(name) //nolint:forbidigo // this is the one place
 		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set", name)
+			return "", fmt.Errorf("the environment variable %s is not set here; with file:PATH, the service and commands by hand find the same secret", name)
 		}
 		return found, nil
 	}
-	if path, ok := strings.CutPrefix(value, "file:"); ok {
-		data, err := os.ReadFile(path) //nolint:gosec // the installation names its own secret files
-		if err != nil {
-			return "", fmt.Errorf("reading a secret: %w", err)
-		}
-		return strings.TrimRight(string(data), "\r\n"), nil
+	path, ok := strings.CutPrefix(value, "file:")
+	if !ok {
+		return value, nil
 	}
-	return value, nil
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // the installation names its own secret files
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("there is no secret file %s: write the secret into it, readable by the service alone", path)
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("this account may not read the secret file %s: run the command as the service's account, as in sudo -u carillon, or give the file to it", path)
+	case err != nil:
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	text, err := Text(data)
+	if err != nil {
+		return "", fmt.Errorf("the secret file %s: %w", path, err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
 }

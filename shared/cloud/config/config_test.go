@@ -2,6 +2,9 @@ package config_test
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -9,19 +12,31 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
 const schema = `{"type":"object","required":["secret"],"additionalProperties":false,"properties":{
-	"secret":{"type":"string"},"rooms":{"type":"array","items":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},"minutes":{"type":"integer"}}}}}}`
+	"secret":{"type":"string","minLength":1},"rooms":{"type":"array","items":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},
+	"minutes":{"type":"integer","minimum":1,"maximum":60},"locale":{"enum":["en","fr"]},"at":{"type":"string","pattern":"^[0-2][0-9]:","x-expected":"a time such as 14:30"}}}}}}`
 
 type settings struct {
 	Secret string `json:"secret"`
 	Rooms  []struct {
 		Name string `json:"name"`
 	} `json:"rooms"`
+}
+
+func (s *settings) Validate() error {
+	var all []error
+	for i, r := range s.Rooms {
+		if r.Name == "cellar" {
+			all = append(all, fmt.Errorf("at \"/rooms/%d/name\": nobody meets there", i))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // one is a bucket with one document; reads are counted.
@@ -60,35 +75,147 @@ func load(t *testing.T, b documents.Bucket) *config.Settings[settings] {
 	return s
 }
 
-func TestFaultsNameFilePathAndWhatIsWrong(t *testing.T) {
+// TestFaultsNameThePlaceAndTheLine: file, line and column, one sentence, the line without its secrets.
+func TestFaultsNameThePlaceAndTheLine(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name, data string
-		want       []string
-	}{
-		{"no_json", `{"secret":`, []string{"config.json", "JSON"}},
-		{"missing_key", `{}`, []string{"config.json", "secret"}},
-		{"unknown_key", `{"secret":"x","colour":1}`, []string{"config.json", "colour"}},
-		{"all_faults_at_once", `{"secret":"x","rooms":[{"name":1},{"minutes":"x"}]}`, []string{"/rooms/0/name", "string", "/rooms/1", "name", "/rooms/1/minutes", "integer"}},
-		{"no_variable", `{"secret":"env:CARILLON_TEST_NOT_SET"}`, []string{"config.json/secret", "CARILLON_TEST_NOT_SET"}},
-		{"no_file", `{"secret":"file:/nowhere/secret"}`, []string{"config.json/secret", "/nowhere/secret"}},
+	tests := map[string]struct{ data, want string }{
+		"a comma too many":          {"{\"secret\": \"hush\",\n \"rooms\": [],\n}", "config.json:2:13: a comma is followed by no value: delete it\n\t \"rooms\": [],\n\t            ^"},
+		"a comma too few":           {"{\"secret\": \"hush\"\n \"rooms\": []}", "config.json:2:2: a comma is missing before this"},
+		"no colon":                  {`{"secret" "hush"}`, "config.json:1:11: a colon is missing after the key"},
+		"curly quotes":              {"{\"rooms\": [],\n “secret”: “hush”}", "config.json:2:2: found the curly quote “: write straight ones, \""},
+		"curly quotes, value":       {"{\"secret\": “hush”}", "config.json:1:12: found the curly quote “"},
+		"single quotes":             {"{'secret': 'hush'}", "config.json:1:2: found a single quote: texts and keys stand in \""},
+		"a comment":                 {"{\n // hello\n\"secret\": \"hush\"}", "config.json:2:2: found /: a settings file has no comments"},
+		"no closing quote":          {"{\"secret\": \"hush,\n\"rooms\": []}", "config.json:1:18: a text does not end on its line: its closing \" is missing"},
+		"a backslash":               {`{"secret": "hush", "rooms": [{"name": "C:\data"}]}`, `config.json:1:42: a backslash in a text is written twice, as in C:\\data`},
+		"a bare word":               {`{"secret": hush}`, "config.json:1:12: found h: texts stand in \"; only numbers, true, false and null stand without"},
+		"it ends too early":         {`{"secret": "hush"`, "config.json:1:17: the text ends too early"},
+		"text after the end":        {"{\"secret\": \"hush\"}}", "config.json:1:19: there is text after the end of the settings"},
+		"an empty file":             {" \n", "config.json:1:1: the file is empty"},
+		"a key twice":               {"{\"secret\": \"hush\",\n\"secret\": \"hush\"}", "config.json:2:1: \"secret\" stands here twice, first in line 1: keep one of the two"},
+		"a key of a room twice":     {"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"a\", \"name\": \"b\"}]}", "config.json:2:25: /rooms/0: \"name\" stands here twice"},
+		"a missing key":             {"{}", "config.json:1:1: secret is missing"},
+		"an unknown key":            {"{\"secret\": \"hush\",\n  \"romos\": []}", "config.json:2:3: /romos: unknown key \"romos\": did you mean \"rooms\"?"},
+		"nothing like it":           {`{"secret": "hush", "colour": 1}`, "config.json:1:20: /colour: unknown key \"colour\"; there are rooms, secret"},
+		"a number for text":         {"{\"secret\": \"hush\", \"rooms\": [\n{\"name\": 1}]}", "config.json:2:10: /rooms/0/name: expected text in quotes, found a number"},
+		"a pattern":                 {`{"secret": "hush", "rooms": [{"name": "a", "at": "25h"}]}`, `config.json:1:50: /rooms/0/at: found "25h", expected a time such as 14:30`},
+		"too much":                  {`{"secret": "hush", "rooms": [{"name": "a", "minutes": 90}]}`, "config.json:1:55: /rooms/0/minutes: expected a number from 1 to 60"},
+		"not one of those":          {`{"secret": "hush", "rooms": [{"name": "a", "locale": "de"}]}`, `/rooms/0/locale: found "de", expected "en" or "fr"`},
+		"an empty text":             {`{"secret": ""}`, "config.json:1:12: /secret: it is empty"},
+		"columns are characters":    {`{"secret": "hush", "rooms": [{"name": "é", "minutes": "x"}]}`, "config.json:1:55: /rooms/0/minutes: expected a whole number, found text in quotes"},
+		"no variable":               {`{"secret": "env:CARILLON_TEST_NOT_SET"}`, "config.json:1:12: /secret: the environment variable CARILLON_TEST_NOT_SET is not set here"},
+		"no file":                   {`{"secret": "file:/nowhere/secret"}`, "config.json:1:12: /secret: there is no secret file /nowhere/secret"},
+		"an old encoding":           {"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"r\xe9union\"}]}", "config.json:2:22: it is not UTF-8 text: save it with the encoding UTF-8"},
+		"a secret on the next line": {"{\"secret\":\n  'hush'}", "config.json:2:3: found a single quote"},
+		"a rule of the bridge":      {`{"secret": "hush", "rooms": [{"name": "cellar"}]}`, "config.json:1:39: /rooms/0/name: nobody meets there"},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := &one{}
 			b.set(tt.data)
 			_, err := load(t, b).Get(t.Context())
-			if err == nil {
-				t.Fatal("no error")
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("error\n%v\nwant\n%s", err, tt.want)
 			}
-			for _, part := range tt.want {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("error %q does not name %q", err, part)
+			for _, word := range []string{"hush", "^[", "invalid character", "minLength", "allOf", "jsonschema", "%!"} {
+				if strings.Contains(err.Error(), word) {
+					t.Errorf("%q is in\n%v", word, err)
 				}
 			}
 		})
 	}
+}
+
+// TestAllFaultsAtOnce: in the order of the file.
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := &one{}
+	b.set(`{"secret":"x","rooms":[{"name":1},{"minutes":"x"}]}`)
+	_, err := load(t, b).Get(t.Context())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	last := -1
+	for _, part := range []string{"/rooms/0/name: ", "/rooms/1: name is missing", "/rooms/1/minutes: "} {
+		at := strings.Index(err.Error(), part)
+		if at <= last {
+			t.Errorf("%q is not there, or not in its place, in\n%v", part, err)
+		}
+		last = at
+	}
+}
+
+// TestEditorsMarksAreNoFault: what Notepad and PowerShell write.
+func TestEditorsMarksAreNoFault(t *testing.T) {
+	t.Parallel()
+	const text = `{"secret": "é"}`
+	wide := func(order binary.AppendByteOrder, mark uint16) string {
+		var b []byte
+		for _, u := range append([]uint16{mark}, utf16.Encode([]rune(text))...) {
+			b = order.AppendUint16(b, u)
+		}
+		return string(b)
+	}
+	for name, data := range map[string]string{"UTF-8": "\xef\xbb\xbf" + text, "little": wide(binary.LittleEndian, 0xfeff), "big": wide(binary.BigEndian, 0xfeff)} {
+		b := &one{}
+		b.set(data)
+		if got, err := load(t, b).Get(t.Context()); err != nil || got.Secret != "é" {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(data + "\r\n")[:len(data)], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.set(`{"secret": "file:` + file + `"}`)
+		if got, err := load(t, b).Fresh(t.Context()); err != nil || got.Secret != text {
+			t.Errorf("%s, a secret's file: %+v, %v", name, got, err)
+		}
+	}
+	b := &one{}
+	b.set(wide(binary.LittleEndian, 0xfeff)[2:])
+	if _, err := load(t, b).Get(t.Context()); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("without its mark: %v", err)
+	}
+}
+
+// folder is a bucket of files in a folder.
+type folder struct {
+	one
+
+	dir string
+}
+
+func (f *folder) Dir() string { return f.dir }
+
+// TestRelativeSecretsLieBesideTheSettings: wherever the command is run.
+func TestRelativeSecretsLieBesideTheSettings(t *testing.T) {
+	t.Parallel()
+	f := &folder{dir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(f.dir, "secret.txt"), []byte("beside"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.set(`{"secret": "file:secret.txt"}`)
+	if got, err := load(t, f).Get(t.Context()); err != nil || got.Secret != "beside" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	f.set(`{`)
+	if _, err := load(t, f).Get(t.Context()); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(f.dir, "config.json")+":1:1: ") {
+		t.Errorf("the error does not begin with the file's path: %v", err)
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	for _, seed := range []string{`{"secret": "x"}`, `{"a":{"a":1,"a":2}}`, "{\"secret\": “x”}", "\xff\xfe{\x00}\x00", `{"secret":"x","rooms":[{"name":"\u00e9"},]}`, "{\"a\n\":\x00}", `{"":1,"/":{"~":[]}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		b := &one{}
+		b.set(data)
+		if _, err := load(t, b).Get(t.Context()); err != nil && !strings.HasPrefix(err.Error(), "config.json:") {
+			t.Errorf("%q: %v", data, err)
+		}
+	})
 }
 
 //nolint:paralleltest // it sets the environment

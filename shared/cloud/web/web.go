@@ -73,7 +73,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is no fault
+		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	}
 
 	if p.Status == http.StatusUnauthorized { // every secret is a bearer token (RFC 9110, section 11.6.1)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="carillon"`)

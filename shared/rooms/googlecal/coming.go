@@ -33,7 +33,7 @@ func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.
 
 // Coming lists a room's events from the room's last midnight to 48 hours after its next, as the message that tells
 // rooms/status of them. Every caller lists through it, so that all see the same.
-func (c *Client) Coming(ctx context.Context, room rooms.Room) (rooms.EventsMessage, error) {
+func (c *Client) Coming(ctx context.Context, room rooms.Room, _ ...time.Time) (rooms.EventsMessage, error) {
 	known := c.zone(room.CalendarID)
 	room = room.In(known)
 	l, err := c.window(ctx, room)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -23,7 +24,11 @@ func FromBucket(ctx context.Context, bucket documents.Bucket, env Environment, n
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return nil, err
 	}
-	client, err := New(ctx, Config{BaseURL: env.URL, Credentials: doc.Data, Account: env.Account, Now: now})
+	key, err := config.Text(doc.Data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rooms.CredentialsFile, err)
+	}
+	client, err := New(ctx, Config{BaseURL: env.URL, Credentials: key, Account: env.Account, Now: now})
 	switch {
 	case err == nil:
 		return client, nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -131,7 +132,7 @@ func (c *Client) Thing(ctx context.Context, id string) (Thing, error) {
 }
 
 func thing(t *iot.ArduinoThing) Thing {
-	out := Thing{Name: t.Name, Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}, Types: map[string]string{}}
+	out := Thing{Name: names.Normal(t.Name), Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}, Types: map[string]string{}}
 	for i := range t.Properties {
 		p := &t.Properties[i]
 		name := p.GetVariableName()

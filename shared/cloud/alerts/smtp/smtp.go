@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
+	"github.com/carillon-calendar/carillon/shared/cloud/names"
 )
 
 // timeout bounds a conversation with the mail server.
@@ -30,7 +32,7 @@ func Send(ctx context.Context, m *alerts.Mailbox, e alerts.Email) error {
 		return errors.New("the sender's or a receiver's e-mail address in the settings is none")
 	}
 	msg.Subject(e.Subject)
-	msg.SetMessageIDWithValue(e.ID + "@carillon")
+	msg.SetMessageIDWithValue(strings.ReplaceAll(names.Object(e.ID), " ", "%20") + "@carillon")
 	msg.SetDate()
 	msg.SetBodyString(mail.TypeTextPlain, e.Text)
 	client, err := mail.NewClient(m.Host, options(m)...)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// The width of tables that are wrapped.
+const (
+	usualWidth = 100
+	leastWidth = 60
+)
+
+// widthOf is how wide a terminal is; what is none is read at the usual width.
+func widthOf(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return max(width, leastWidth)
+		}
+	}
+	return usualWidth
+}
+
+// findingsTable is a line for each finding, wrapped, with what to do below it.
+func findingsTable(t *tabwriter.Writer, found []finding, width int) {
+	row(t, "STATE", "CHECK", "FOUND")
+	check := len("CHECK")
+	for _, f := range found {
+		check = max(check, utf8.RuneCountInString(f.Check))
+	}
+	room := max(width-len(stateMissing)-check-4, leastWidth/2)
+	for _, f := range found {
+		state, name := f.State, f.Check
+		text := wrap(plain(f.Found), room)
+		if f.Do != "" {
+			text = append(text, wrap("-> "+plain(f.Do), room)...)
+		}
+		for _, line := range text {
+			row(t, state, name, line)
+			state, name = "", ""
+		}
+	}
+}
+
+// wrap breaks a text into lines between words.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(fmt.Sprint(line, " ", word))
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
+)
+
+// TestFirstStartInterrupted: an empty HOME, three starts that end at different moments, one of them while the blob store is being installed; then a
+// start to the end. All three bridges work, and the stops were quiet.
+func TestFirstStartInterrupted(t *testing.T) {
+	t.Parallel()
+	modules := filepath.Join(peers.Dir(t), "node_modules")
+	dir, listen := t.TempDir(), freeAddress(t)
+	program, data, npm := filepath.Join(dir, "carillon"), filepath.Join(dir, "data"), filepath.Join(dir, "bin", "npm")
+	build(t, program, "1.0.0")
+	if err := os.MkdirAll(filepath.Dir(npm), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// It installs slowly, as from a registry, and what it has laid before it was interrupted is half of it.
+	const slowly = `#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = --prefix ] && prefix=$2; shift; done
+mkdir -p "$prefix/node_modules/azurite/dist/src/blob" && echo "require('tslib')" >"$prefix/node_modules/azurite/dist/src/blob/main.js"
+sleep 2
+rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
+`
+	if err := os.WriteFile(npm, []byte(slowly), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	up := func() *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen, "--log-format", "text")
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
+		cmd.Env = []string{"HOME=" + home, "MODULES=" + modules, "PATH=" + filepath.Dir(npm) + ":" + os.Getenv("PATH")}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	for _, cut := range []struct {
+		after  time.Duration
+		signal os.Signal
+	}{{60 * time.Millisecond, os.Interrupt}, {1500 * time.Millisecond, syscall.SIGKILL}, {900 * time.Millisecond, os.Interrupt}} {
+		cmd := up()
+		time.Sleep(cut.after)
+		if err := cmd.Process.Signal(cut.signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+	}
+	cmd := up()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	o := &office{t, &system{url: "http://" + listen}}
+	o.eventually(60*time.Second, "every door shows its room", o.healthy)
+	o.eventually(90*time.Second, "timetables and exports have arrived", func() bool {
+		var timetables []sync.Status
+		var sources []transfer.Status
+		out, err := run(t, "campus", "status", "--json", "--data", data)
+		if err != nil || json.Unmarshal([]byte(out), &timetables) != nil {
+			return false
+		}
+		if out, err = run(t, "exports", "status", "--json", "--data", data); err != nil || json.Unmarshal([]byte(out), &sources) != nil {
+			return false
+		}
+		for _, s := range timetables {
+			if s.Run == nil || s.Run.Fault != nil || s.Run.Classes == 0 {
+				return false
+			}
+		}
+		return len(timetables) == 2 && len(sources) == 1 && len(delivered(t, data)) == 4
+	})
+	if out, err := run(t, "doctor", "--data", data); err != nil {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if strings.Contains(said.String(), "ERROR") || strings.Contains(said.String(), "WARN") {
+		t.Errorf("faults were told although all is well:\n%s", said.String())
+	}
+}
