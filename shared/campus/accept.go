@@ -136,6 +136,10 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 	var candidates []Class
 	for _, c := range gone {
 		switch {
+		case misdated(c, s.Window, s.Zone) != nil: // read before lessons were checked for that
+			if s.mayDelete(c) {
+				a.Removed = append(a.Removed, c)
+			}
 		case !c.End.After(s.Window.Start): // long past: forgotten, and left where it is shown
 		case !s.mayDelete(c) && c.Stray: // nothing but its event is known, and that stays
 		case !s.mayDelete(c):
@@ -154,7 +158,7 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 		switch next := s.missed(c); {
 		case len(r.Classes) == 0 && s.AllowDeletes == nil:
 			a.hold(c, HeldEmpty, "the reading is empty")
-		case len(r.Unreadable) > 0 && s.AllowDeletes == nil:
+		case !r.Whole() && s.AllowDeletes == nil:
 			a.hold(c, HeldIncomplete, "a lesson of this reading could not be read, so what is missing proves nothing")
 		case len(candidates) > allowed:
 			a.hold(c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be now", len(candidates), coming, max(0, allowed)))

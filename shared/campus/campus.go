@@ -171,10 +171,7 @@ func (i Instance) Window(now time.Time) (calendar.Interval, error) {
 		return calendar.Interval{}, fmt.Errorf("moncampus_end_date: %w", err)
 	}
 	window := calendar.Interval{Start: from, End: last.AddDate(0, 0, 1)}
-	if !window.Start.Before(window.End) {
-		return window, fmt.Errorf("moncampus_end_date %s lies before moncampus_start_date %s", i.EndDate, i.StartDate)
-	}
-	return window, nil
+	return window, checkWindow(window, i)
 }
 
 var relativeDate = regexp.MustCompile(`^([+-]\d{1,4})d$`)

@@ -32,10 +32,12 @@ type Item struct {
 	AllDay        bool   `json:"IsAllDay"`
 }
 
-// Unreadable is a lesson that could not be read. Course is 0 where not even its number could.
+// Unreadable is a lesson that was put aside. Course is 0 where not even its number could be read.
 type Unreadable struct {
 	Course int64
 	Why    string
+	// Misdated says that the lesson was read, and that its dates cannot be right.
+	Misdated bool
 }
 
 // A Reading is what one call to MonCampus gave for a window: complete, unless it has unreadable lessons.
@@ -50,7 +52,7 @@ func Read(items []json.RawMessage, inst Instance) Reading {
 	for _, raw := range items {
 		class, err := readItem(raw, inst)
 		if err != nil {
-			r.Unreadable = append(r.Unreadable, Unreadable{class.Course, err.Error()})
+			r.Unreadable = append(r.Unreadable, Unreadable{Course: class.Course, Why: err.Error()})
 			continue
 		}
 		r.Classes = append(r.Classes, class)

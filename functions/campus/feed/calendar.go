@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 // refresh is how often a phone is asked to look: as often as campus/sync runs.
 const refresh = "PT1H"
 
-// calendar writes an instance's timetable. The same timetable gives the same bytes: nothing in it is of now.
-func calendar(name string, state campus.State) string {
+// write returns an instance's timetable. The same timetable gives the same bytes: nothing in it is of now.
+func write(ctx context.Context, name string, state campus.State) (string, error) {
 	zone := zones.Zone(time.UTC, state.TimeZone)
 	cal := ics.NewCalendarFor("Carillon campus")
 	cal.SetProductId("-//Carillon//Campus//FR")
@@ -30,11 +31,14 @@ func calendar(name string, state campus.State) string {
 		cal.AddVTimezone(ical.Timezone(zone, state.Timetable[0].Start, last(state.Timetable)))
 	}
 	for _, c := range state.Timetable {
+		if ctx.Err() != nil { // the client has gone
+			return "", ctx.Err()
+		}
 		if !c.Stray {
 			cal.AddVEvent(event(name, c, zone))
 		}
 	}
-	return cal.Serialize(ics.WithNewLineWindows)
+	return cal.Serialize(ics.WithNewLineWindows), nil
 }
 
 func last(classes []campus.Class) time.Time {

@@ -84,7 +84,10 @@ func (f function) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	body := calendar(name, state)
+	body, err := write(r.Context(), name, state)
+	if err != nil {
+		return web.Unavailable(err)
+	}
 	sum := sha256.Sum256([]byte(body))
 	header := w.Header()
 	header.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)

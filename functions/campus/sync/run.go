@@ -175,7 +175,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 			return campus.Reading{}, err
 		}
 	}
-	return campus.Read(items, w.inst), nil
+	return campus.Read(items, w.inst).Within(w.step.Window, w.step.Zone), nil
 }
 
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
@@ -229,7 +229,7 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 	w.s.Change(func(state *campus.State) {
 		state.Timetable, state.Held, state.TimeZone = a.Timetable, a.Held, w.inst.TimeZone
-		if len(reading.Unreadable) == 0 {
+		if reading.Whole() {
 			state.ReadAt = w.run.Began
 		}
 		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
