@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -49,7 +48,9 @@ type Step struct {
 type Accepted struct {
 	Timetable []Class // sorted by start
 	Removed   []Class // gone for good: to be deleted where they are shown
-	Held      []Held  // missing from the reading, and kept
+	// Replaced counts those of Removed whose lesson, or another in its place, is shown: no limit holds for them.
+	Replaced int
+	Held     []Held // missing from the reading, and kept
 }
 
 // A Held is a deletion that waits.
@@ -74,7 +75,7 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	if !s.ClockSet && oddHours(r.Classes, s.Zone) {
 		return Accepted{}, ErrOddHours
 	}
-	read := s.identify(known, r.Classes)
+	read := s.identify(known, r)
 	if !s.ClockSet && shifted(known, read, s.Zone, s.Now) {
 		return Accepted{}, ErrShifted
 	}
@@ -83,12 +84,13 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	for _, c := range known {
 		byID[c.ID] = c
 	}
+	there := newShown(known, read, r)
 	for i, c := range read {
 		read[i] = s.merge(c, byID)
 		delete(byID, c.ID)
 	}
 	a.Timetable = read
-	s.absent(&a, known, byID, r)
+	s.absent(&a, known, byID, r, there)
 	slices.SortFunc(a.Timetable, byStart)
 	slices.SortFunc(a.Removed, byStart)
 	slices.SortFunc(a.Held, func(x, y Held) int { return byStart(x.Class, y.Class) })
@@ -123,10 +125,10 @@ const linksMatter = 24 * time.Hour
 
 // absent decides on the classes that were known and not read. Past ones are
 // frozen; those outside the window are not the reading's business. The others
-// are deleted when they were missing from two complete readings and are not too
-// many; else they are held. A reading that is empty, has lessons that could
+// are deleted at once when their lesson is shown all the same, or another in its place. Else they
+// are deleted when they were missing from two complete readings and are not too many, and held before. A reading that is empty, has lessons that could
 // not be read, or lacks too many classes is none of the two.
-func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading) {
+func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading, there shown) {
 	coming := 0
 	for _, c := range known {
 		if s.mayDelete(c) {
@@ -144,7 +146,10 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 		case !s.mayDelete(c) && c.Stray: // nothing but its event is known, and that stays
 		case !s.mayDelete(c):
 			a.Timetable = append(a.Timetable, c)
-		case unreadable(r, c.Course):
+		case there.replaces(c):
+			a.Removed = append(a.Removed, c)
+			a.Replaced++
+		case unreadable(r, c):
 			a.hold(c, HeldUnreadable, "the lesson could not be read")
 		default:
 			candidates = append(candidates, c)
@@ -179,9 +184,9 @@ func (a *Accepted) hold(c Class, code, reason string) {
 // mayDelete reports whether a class lies in the future and in the window.
 func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
 
-// unreadable reports whether the lesson of this number is among those that could not be read.
-func unreadable(r Reading, course int64) bool {
-	return course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return u.Course == course })
+// unreadable reports whether a class's lesson is among those that could not be read.
+func unreadable(r Reading, c Class) bool {
+	return c.Course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return slices.Contains(c.numbers(), u.Course) })
 }
 
 func (s Step) missed(c Class) Class {
@@ -210,58 +215,4 @@ func NeedConsent(held []Held) int {
 		}
 	}
 	return n
-}
-
-// identify gives each class that was read the ID under which it is known. The
-// course's number identifies it; where MonCampus gives one number to several
-// lessons, the start does too. A class under a new number that stands where a
-// vanished one stood, with its title and group, is that one.
-func (s Step) identify(known, read []Class) []Class {
-	byCourse, used, taken := map[int64][]Class{}, map[string]bool{}, map[string]bool{}
-	known = slices.DeleteFunc(slices.Clone(known), func(c Class) bool { return c.Course == 0 }) // what the program before left is known by its event alone
-	for _, c := range known {
-		byCourse[c.Course] = append(byCourse[c.Course], c)
-		taken[c.ID] = true
-	}
-	count := map[int64]int{}
-	for _, c := range read {
-		count[c.Course]++
-	}
-	out := slices.Clone(read)
-	take := func(i int, ids []Class, fits func(Class) bool) {
-		for _, k := range ids {
-			if out[i].ID == "" && !used[k.ID] && fits(k) {
-				out[i].ID, used[k.ID] = k.ID, true
-			}
-		}
-	}
-	for i := range out {
-		take(i, byCourse[out[i].Course], func(k Class) bool { return k.Start.Equal(out[i].Start) })
-	}
-	for i := range out {
-		same := byCourse[out[i].Course]
-		take(i, same, func(k Class) bool {
-			// One that is past did not move into another of its course's lessons, unless it is the only one, and was looked for.
-			return k.Start.After(s.Now) || len(same) == 1 && count[k.Course] == 1 && s.Window.Contains(k.Start)
-		})
-	}
-	for i := range out {
-		take(i, known, func(k Class) bool {
-			return count[k.Course] == 0 && k.Start.Equal(out[i].Start) && k.Title == out[i].Title && k.Group == out[i].Group
-		})
-	}
-	for i, c := range out {
-		if c.ID != "" {
-			continue
-		}
-		id := "wigor-" + strconv.FormatInt(c.Course, 10)
-		if count[c.Course] > 1 || used[id] || taken[id] {
-			id += "-" + c.Start.UTC().Format("20060102T1504")
-		}
-		for n := 2; used[id] || taken[id]; n++ {
-			id = fmt.Sprintf("wigor-%d-%s-%d", c.Course, c.Start.UTC().Format("20060102T1504"), n)
-		}
-		out[i].ID, used[id] = id, true
-	}
-	return out
 }

@@ -37,7 +37,9 @@ func (r Reading) Within(window calendar.Interval, zone *time.Location) Reading {
 	kept := Reading{Unreadable: slices.Clone(r.Unreadable)}
 	for _, c := range r.Classes {
 		if err := misdated(c, window, zone); err != nil {
-			kept.Unreadable = append(kept.Unreadable, Unreadable{Course: c.Course, Why: err.Error(), Misdated: true})
+			for _, number := range c.numbers() {
+				kept.Unreadable = append(kept.Unreadable, Unreadable{Course: number, Why: err.Error(), Misdated: true})
+			}
 			continue
 		}
 		kept.Classes = append(kept.Classes, c)
@@ -61,4 +63,3 @@ func checkWindow(window calendar.Interval, inst Instance) error {
 		return nil
 	}
 }
-

@@ -41,7 +41,7 @@ func TestMistypedYearIsPutAside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			raw := item(t, map[string]any{"Start": tt.start, "End": tt.end, "IsAllDay": strings.HasPrefix(tt.start, "/Date")})
-			r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2})}, inst).Within(step.Window, paris)
+			r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2, "Commentaire": "Maths"})}, inst).Within(step.Window, paris)
 			aside := ""
 			if len(r.Unreadable) > 0 {
 				aside = r.Unreadable[0].Why

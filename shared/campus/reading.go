@@ -58,7 +58,7 @@ func Read(items []json.RawMessage, inst Instance) Reading {
 		r.Classes = append(r.Classes, class)
 	}
 	slices.SortStableFunc(r.Classes, byStart)
-	r.Classes = slices.CompactFunc(r.Classes, func(a, b Class) bool { return a.Course == b.Course && a.same(b) }) // a row that is there twice is one lesson
+	r.Classes = onePerLesson(r.Classes)
 	return r
 }
 
@@ -223,15 +223,29 @@ func links(host string, fragments ...string) []Link {
 			}
 		}
 	}
-	slices.Sort(found)
-	found = slices.Compact(found)
+	return numberedLinks(found)
+}
+
+// numberedLinks are meetings by their addresses, each once and sorted.
+func numberedLinks(addresses []string) []Link {
+	slices.Sort(addresses)
+	addresses = slices.Compact(addresses)
 	var all []Link
-	for i, address := range found[:min(len(found), MaxLinks)] {
+	for i, address := range addresses[:min(len(addresses), MaxLinks)] {
 		name := "Rejoindre Teams"
-		if len(found) > 1 {
+		if len(addresses) > 1 {
 			name = fmt.Sprintf("Rejoindre Teams %d", i+1)
 		}
 		all = append(all, Link{name, address})
 	}
 	return all
+}
+
+// joinLinks are the meetings of two rows of one lesson.
+func joinLinks(a, b []Link) []Link {
+	var addresses []string
+	for _, l := range slices.Concat(a, b) {
+		addresses = append(addresses, l.URL)
+	}
+	return numberedLinks(addresses)
 }

@@ -222,7 +222,7 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 	if err != nil {
 		return first
 	}
-	second.Removed = append(second.Removed, first.Removed...)
+	second.Removed, second.Replaced = append(second.Removed, first.Removed...), second.Replaced+first.Replaced
 	return second
 }
 
@@ -234,7 +234,7 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 		}
 		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
 		if w.o.allowDeletes == nil {
-			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed))...)
+			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed)-a.Replaced)...)
 		}
 		for _, c := range a.Removed {
 			if sent, ok := state.Sent[c.ID]; ok {
