@@ -187,7 +187,7 @@ func (m *matcher) name() {
 // A shown is a reading, asked about the classes that were not read.
 type shown struct {
 	byStart map[int64][]Class // the reading
-	was     map[string]Class // what was known, by ID
+	was     map[string]Class  // what was known, by ID
 	listed  map[int64]int
 }
 

@@ -38,7 +38,7 @@ func TestFeedStopsWithItsClient(t *testing.T) {
 }
 
 func calendarOf(ctx context.Context, state campus.State) (string, error) {
-	return write(ctx, "lea", state)
+	return write(ctx, "lea", state, state.ReadAt)
 }
 
 // FuzzFeed: whatever MonCampus writes of a lesson, the feed is short, its lines are well formed, and a reader finds in it each class that was read, at its time.
