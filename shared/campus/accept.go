@@ -50,7 +50,8 @@ type Accepted struct {
 	Removed   []Class // gone for good: to be deleted where they are shown
 	// Replaced counts those of Removed whose lesson, or another in its place, is shown: no limit holds for them.
 	Replaced int
-	Held     []Held // missing from the reading, and kept
+	Held     []Held // missing from the reading, and waiting
+	Kept     []Held // missing from the reading, and kept for they have begun
 }
 
 // A Held is a deletion that waits.
@@ -67,6 +68,7 @@ const (
 	HeldIncomplete  = "incomplete"  // for a person, or for a reading whose lessons can all be read
 	HeldEmpty       = "empty"       // for a person, or for a reading that has any class
 	HeldTooMany     = "too_many"    // for a person
+	KeptBegun       = "begun"       // for ever: what has begun is not deleted
 )
 
 // Accept works out the timetable after a reading: what is new or different is
@@ -93,7 +95,9 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	s.absent(&a, known, byID, r, there)
 	slices.SortFunc(a.Timetable, byStart)
 	slices.SortFunc(a.Removed, byStart)
-	slices.SortFunc(a.Held, func(x, y Held) int { return byStart(x.Class, y.Class) })
+	for _, list := range [][]Held{a.Held, a.Kept} {
+		slices.SortFunc(list, func(x, y Held) int { return byStart(x.Class, y.Class) })
+	}
 	return a, nil
 }
 
@@ -146,6 +150,9 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 		case !s.mayDelete(c) && c.Stray: // nothing but its event is known, and that stays
 		case !s.mayDelete(c):
 			a.Timetable = append(a.Timetable, c)
+			if s.justBegun(c) && !unreadable(r, c) {
+				a.Kept = append(a.Kept, Held{c, KeptBegun, "it has begun, and what has begun is not deleted"})
+			}
 		case there.replaces(c):
 			a.Removed = append(a.Removed, c)
 			a.Replaced++
@@ -183,6 +190,11 @@ func (a *Accepted) hold(c Class, code, reason string) {
 
 // mayDelete reports whether a class lies in the future and in the window.
 func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
+
+// justBegun reports whether a class has begun and is not long over: what a school takes out of the past later is history.
+func (s Step) justBegun(c Class) bool {
+	return s.Window.Contains(c.Start) && !c.Start.After(s.Now) && c.End.After(s.Now.Add(-RecentFor))
+}
 
 // unreadable reports whether a class's lesson is among those that could not be read.
 func unreadable(r Reading, c Class) bool {

@@ -86,3 +86,31 @@ func TestWindowIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestStale: a reading is old once two scheduled runs should have made a newer one, whatever the hour, the season and the clock.
+func TestStale(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		read, now string
+		want      bool
+	}{
+		{"2026-10-12 10:46", "2026-10-12 11:50", false}, {"2026-10-12 10:46", "2026-10-12 12:50", false}, {"2026-10-12 10:46", "2026-10-12 12:57", true},
+		{"2026-10-12 18:46", "2026-10-13 06:40", false}, {"2026-10-12 18:46", "2026-10-13 08:00", true}, // the night
+		{"2026-10-24 18:46", "2026-10-25 07:50", false}, {"2027-03-27 18:46", "2027-03-28 07:50", false}, // the clocks change
+		{"2026-10-13 10:46", "2026-10-12 10:46", true}, // the clock was ahead
+	} {
+		at := func(text string) time.Time {
+			at, err := time.ParseInLocation("2006-01-02 15:04", text, paris)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		if got := campus.Stale(at(tt.read), at(tt.now)); got != tt.want {
+			t.Errorf("read %s, at %s: stale %v", tt.read, tt.now, got)
+		}
+	}
+	if !campus.Stale(time.Time{}, time.Now()) {
+		t.Error("what was never read is not stale")
+	}
+}

@@ -46,6 +46,22 @@ func NextRun(after time.Time) (time.Time, error) {
 	return schedule.Next(after).UTC(), nil
 }
 
+// runTime is how long a run takes at most.
+const runTime = 10 * time.Minute
+
+// Stale reports whether two scheduled runs should have read MonCampus since it was last read whole, or whether that cannot be told.
+func Stale(readAt, now time.Time) bool {
+	missed := readAt
+	for range 2 {
+		next, err := NextRun(missed)
+		if err != nil {
+			return true
+		}
+		missed = next
+	}
+	return now.After(missed.Add(runTime)) || readAt.After(now.Add(runTime))
+}
+
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "campus.json"
 
