@@ -59,7 +59,7 @@ func Stale(readAt, now time.Time) bool {
 		}
 		missed = next
 	}
-	return now.After(missed.Add(runTime)) || readAt.After(now.Add(runTime))
+	return now.After(missed.Add(runTime)) || calendar.Ahead(now, readAt)
 }
 
 // SettingsFile is the settings' name in the config bucket.

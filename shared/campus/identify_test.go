@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,13 +168,13 @@ func TestRecordedLessonsAreRecreated(t *testing.T) {
 		rows := make([]map[string]any, 0, 2*len(answer.Data))
 		by := rapid.SampledFrom([]float64{1, 500, -1}).Draw(r, "by") // 1 and -1: numbers of other lessons
 		for _, one := range answer.Data {
-			one = copied(one)
-			number := one["NoCours"].(float64) //nolint:errcheck // it is a number
+			one = maps.Clone(one)
+			number := one["NoCours"].(float64)
 			switch rapid.SampledFrom([]string{"same", "recreated", "twice"}).Draw(r, "row") {
 			case "recreated":
 				one["NoCours"], one["LibelleGroupe"], one["Title"] = number+by, "Tronc commun B3", "Tronc commun B3"
 			case "twice":
-				other := copied(one)
+				other := maps.Clone(one)
 				other["NoCours"] = number + 100_000
 				rows = append(rows, other)
 			}
@@ -192,12 +193,4 @@ func TestRecordedLessonsAreRecreated(t *testing.T) {
 			}
 		}
 	})
-}
-
-func copied(row map[string]any) map[string]any {
-	c := map[string]any{}
-	for k, v := range row {
-		c[k] = v
-	}
-	return c
 }

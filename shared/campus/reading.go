@@ -230,7 +230,10 @@ func links(host string, fragments ...string) []Link {
 func numberedLinks(addresses []string) []Link {
 	slices.Sort(addresses)
 	addresses = slices.Compact(addresses)
-	var all []Link
+	if len(addresses) == 0 {
+		return nil
+	}
+	all := make([]Link, 0, MaxLinks)
 	for i, address := range addresses[:min(len(addresses), MaxLinks)] {
 		name := "Rejoindre Teams"
 		if len(addresses) > 1 {
@@ -243,7 +246,7 @@ func numberedLinks(addresses []string) []Link {
 
 // joinLinks are the meetings of two rows of one lesson.
 func joinLinks(a, b []Link) []Link {
-	var addresses []string
+	addresses := make([]string, 0, len(a)+len(b))
 	for _, l := range slices.Concat(a, b) {
 		addresses = append(addresses, l.URL)
 	}

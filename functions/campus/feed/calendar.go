@@ -7,6 +7,7 @@ import (
 
 	ics "github.com/arran4/golang-ical"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/calendar/ical"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
@@ -65,12 +66,15 @@ const staleAfter = 48 * time.Hour
 
 // notice is an event of today that tells what the classes, or their absence, cannot: that MonCampus was never read, or not of late. It is nil where all is well.
 func notice(name string, state campus.State, now time.Time) *ics.VEvent {
-	summary, description := "", ""
+	var summary, description string
 	switch {
 	case state.ReadAt.IsZero() && len(state.Timetable) == 0:
 		summary = "Emploi du temps pas encore lu"
 		description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
-	case !state.ReadAt.IsZero() && now.Sub(state.ReadAt) > staleAfter:
+	case calendar.Ahead(now, state.ReadAt):
+		summary = "Emploi du temps : date de la dernière lecture inconnue"
+		description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
+	case !state.ReadAt.IsZero() && !calendar.Within(now, state.ReadAt, staleAfter):
 		summary = "Emploi du temps non actualisé depuis le " + state.ReadAt.In(now.Location()).Format("02/01/2006 à 15:04")
 		description = "Carillon n’a pas pu lire MonCampus depuis : des cours ont pu changer."
 	default:

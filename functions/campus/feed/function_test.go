@@ -194,6 +194,7 @@ func states() map[string]campus.State {
 		"of no classes":      {TimeZone: "Europe/Paris", ReadAt: read},
 		"that was not read":  {},
 		"of an old reading":  {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
+		"of a wrong clock":   {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 1, 0), Timetable: timetable()},
 		"of an empty one":    {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3)},
 		"of another country": {TimeZone: "Pacific/Auckland", ReadAt: read},
 	}
@@ -207,6 +208,10 @@ func wanted(name string, state campus.State) []event {
 	case "that was not read":
 		notice.Summary = "Emploi du temps pas encore lu"
 		notice.Description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
+		want = append(want, notice)
+	case "of a wrong clock":
+		notice.Summary = "Emploi du temps : date de la dernière lecture inconnue"
+		notice.Description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
 		want = append(want, notice)
 	case "of an old reading", "of an empty one":
 		notice.Summary = "Emploi du temps non actualisé depuis le 28/09/2026 à 12:46"
