@@ -100,7 +100,8 @@ func runsTable(t *tabwriter.Writer, runs []campus.Run) {
 		if r.Fault != nil {
 			note = r.Fault.Detail + " " + r.Fault.Do
 		}
-		row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, yes(r.Agree), joinNonEmpty("; ", slices.Concat([]string{exceptions(r)}, r.Unreadable, []string{note})...))
+		notes := joinNonEmpty("; ", slices.Concat([]string{exceptions(r)}, r.Unreadable, []string{note})...)
+		row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, yes(r.Agree), notes)
 	}
 }
 
@@ -139,14 +140,16 @@ func campusStatus(o *remote) *cobra.Command {
 }
 
 func statusTable(t *tabwriter.Writer, list []sync.Status) {
-	row(t, "INSTANCE", "LAST RUN", "MONCAMPUS READ", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "BOTH AGREED", "NEXT RUN", "FEEDS", "STATE")
+	row(t, "INSTANCE", "LAST RUN", "MONCAMPUS READ", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "BOTH AGREED",
+		"NEXT RUN", "FEEDS", "STATE")
 	for _, s := range list {
 		run := s.Run
 		if run == nil {
 			run = &campus.Run{}
 		}
 		at := func(t time.Time) string { return whenThere(t, s.TimeZone) }
-		row(t, s.Instance, at(run.Began), at(s.ReadAt)+age(s.ReadAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), at(s.AgreedAt)+age(s.AgreedAt, s.Now), at(s.NextRun), s.Feeds, standingText(s))
+		row(t, s.Instance, at(run.Began), at(s.ReadAt)+age(s.ReadAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held),
+			at(s.AgreedAt)+age(s.AgreedAt, s.Now), at(s.NextRun), s.Feeds, standingText(s))
 	}
 	_ = t.Flush()
 	for _, s := range list {

@@ -35,7 +35,7 @@ func examineTimetable(s sync.Status) finding {
 	case sync.StandingNever:
 		f.Found, f.Do = standingText(s), "Run carillon campus sync --instance "+s.Instance+"."
 	case sync.StandingStale:
-		f.Do = "See that carillon up runs at " + campus.Schedule + " (" + campus.ScheduleZone + "), or run carillon campus sync --instance " + s.Instance + "."
+		f.Do = "Runs are due hourly from 06:46 to 18:46, Paris time: see that the machine is on then, or run carillon campus sync --instance " + s.Instance + "."
 	case sync.StandingPartial:
 		f.Do = "See what and why with carillon campus status --instance " + s.Instance + "."
 	case sync.StandingOK:

@@ -314,7 +314,8 @@ func TestCampusPage(t *testing.T) {
 	p.shows(lea+"footer", "MonCampus read just now")
 }
 
-// TestCampusPageOfABegunClass: the first class on the page has begun and is not deleted; the page says so, and claims no agreement.
+// TestCampusPageOfABegunClass: the first class on the page has begun and is not deleted; the page says so, and
+// claims no agreement.
 func TestCampusPageOfABegunClass(t *testing.T) {
 	t.Parallel()
 	o := newCampus(t, t.TempDir())

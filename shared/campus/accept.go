@@ -130,7 +130,8 @@ const linksMatter = 24 * time.Hour
 // absent decides on the classes that were known and not read. Past ones are
 // frozen; those outside the window are not the reading's business. The others
 // are deleted at once when their lesson is shown all the same, or another in its place. Else they
-// are deleted when they were missing from two complete readings and are not too many, and held before. A reading that is empty, has lessons that could
+// are deleted when they were missing from two complete readings and are not too many, and held before. A reading
+// that is empty, has lessons that could
 // not be read, or lacks too many classes is none of the two.
 func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading, there shown) {
 	coming := 0
@@ -191,14 +192,17 @@ func (a *Accepted) hold(c Class, code, reason string) {
 // mayDelete reports whether a class lies in the future and in the window.
 func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
 
-// justBegun reports whether a class has begun and is not long over: what a school takes out of the past later is history.
+// justBegun reports whether a class has begun and is not long over: what a school takes out of the past later is
+// history.
 func (s Step) justBegun(c Class) bool {
 	return s.Window.Contains(c.Start) && !c.Start.After(s.Now) && c.End.After(s.Now.Add(-RecentFor))
 }
 
 // unreadable reports whether a class's lesson is among those that could not be read.
 func unreadable(r Reading, c Class) bool {
-	return c.Course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return slices.Contains(c.numbers(), u.Course) })
+	return c.Course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool {
+		return slices.Contains(c.numbers(), u.Course)
+	})
 }
 
 func (s Step) missed(c Class) Class {

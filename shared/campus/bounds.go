@@ -24,7 +24,8 @@ func misdated(c Class, window calendar.Interval, zone *time.Location) error {
 	bounds := calendar.Interval{Start: window.Start.Add(-margin), End: window.End.Add(margin)}
 	switch {
 	case c.End.Before(bounds.Start) || c.Start.After(bounds.End):
-		return fmt.Errorf("it is on %s, more than a year outside of the dates that were asked for; look for a mistyped year", day(c.Start))
+		return fmt.Errorf("it is on %s, more than a year outside of the dates that were asked for; look for a mistyped year",
+			day(c.Start))
 	case c.End.Sub(c.Start) > longestLesson:
 		return fmt.Errorf("it lasts from %s to %s; look for a mistyped year", day(c.Start), day(c.End))
 	default:
@@ -47,7 +48,8 @@ func (r Reading) Within(window calendar.Interval, zone *time.Location) Reading {
 	return kept
 }
 
-// Whole reports whether all lessons could be read, so that one that is missing is missing at the school. A lesson with a mistyped year was read.
+// Whole reports whether all lessons could be read, so that one that is missing is missing at the school. A lesson
+// with a mistyped year was read.
 func (r Reading) Whole() bool {
 	return !slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return !u.Misdated })
 }
@@ -58,7 +60,8 @@ func checkWindow(window calendar.Interval, inst Instance) error {
 	case !window.Start.Before(window.End):
 		return fmt.Errorf("moncampus_end_date %s lies before moncampus_start_date %s", inst.EndDate, inst.StartDate)
 	case window.End.After(window.Start.AddDate(longestWindow, 0, 1)):
-		return fmt.Errorf("moncampus_start_date %q and moncampus_end_date %q lie more than %d years apart; correct the wrong one", inst.StartDate, inst.EndDate, longestWindow)
+		return fmt.Errorf("moncampus_start_date %q and moncampus_end_date %q lie more than %d years apart; correct the wrong one",
+			inst.StartDate, inst.EndDate, longestWindow)
 	default:
 		return nil
 	}

@@ -22,7 +22,8 @@ func october() campus.Step {
 	return campus.Step{Zone: paris, Now: at("2026-10-01"), Window: calendar.Interval{Start: at("2026-08-01"), End: at("2027-08-01")}}
 }
 
-// TestMistypedYearIsPutAside: a lesson whose dates cannot be right is put aside with the reason; long ones that can be are kept.
+// TestMistypedYearIsPutAside: a lesson whose dates cannot be right is put aside with the reason; long ones that can
+// be are kept.
 func TestMistypedYearIsPutAside(t *testing.T) {
 	t.Parallel()
 	step := october()
@@ -53,7 +54,8 @@ func TestMistypedYearIsPutAside(t *testing.T) {
 	}
 }
 
-// TestMisdatedClassesLeave: a class from before lessons were checked leaves the timetable; one that is mistyped now stays as it was.
+// TestMisdatedClassesLeave: a class from before lessons were checked leaves the timetable; one that is mistyped now
+// stays as it was.
 func TestMisdatedClassesLeave(t *testing.T) {
 	t.Parallel()
 	step := october()
@@ -87,7 +89,8 @@ func TestWindowIsBounded(t *testing.T) {
 	}
 }
 
-// TestStale: a reading is old once two scheduled runs should have made a newer one, whatever the hour, the season and the clock.
+// TestStale: a reading is old once two scheduled runs should have made a newer one, whatever the hour, the season
+// and the clock.
 func TestStale(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -101,8 +104,10 @@ func TestStale(t *testing.T) {
 		{"2026-10-12 18:46", "2026-10-13 08:00", true}, // the night
 		{"2026-10-24 18:46", "2026-10-25 07:50", false},
 		{"2027-03-27 18:46", "2027-03-28 07:50", false}, // the clocks change
-		{"2028-12-31 10:46", "2028-12-31 11:50", false}, {"2040-12-31 18:46", "2041-01-01 06:40", false}, {"2040-12-31 18:46", "2041-01-01 08:00", true},
-		{"2026-10-13 10:46", "2026-10-12 10:46", true},  // the clock was ahead
+		{"2028-12-31 10:46", "2028-12-31 11:50", false},
+		{"2040-12-31 18:46", "2041-01-01 06:40", false},
+		{"2040-12-31 18:46", "2041-01-01 08:00", true},
+		{"2026-10-13 10:46", "2026-10-12 10:46", true}, // the clock was ahead
 	} {
 		at := func(text string) time.Time {
 			at, err := time.ParseInLocation("2006-01-02 15:04", text, paris)

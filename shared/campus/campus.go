@@ -49,7 +49,8 @@ func NextRun(after time.Time) (time.Time, error) {
 // runTime is how long a run takes at most.
 const runTime = 10 * time.Minute
 
-// Stale reports whether two scheduled runs should have read MonCampus since it was last read whole, or whether that cannot be told.
+// Stale reports whether two scheduled runs should have read MonCampus since it was last read whole, or whether that
+// cannot be told.
 func Stale(readAt, now time.Time) bool {
 	missed := readAt
 	for range 2 {

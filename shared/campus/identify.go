@@ -48,7 +48,8 @@ func alike(a, b Class) bool {
 
 // sameSlot reports whether two lessons have the same time, room and teacher.
 func sameSlot(a, b Class) bool {
-	return a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.AllDay == b.AllDay && a.Room == b.Room && a.Teacher == b.Teacher
+	return a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.AllDay == b.AllDay &&
+		a.Room == b.Room && a.Teacher == b.Teacher
 }
 
 // placed reports whether only one lesson can be in a class's slot: its teacher is known, or its room is a place.
@@ -162,8 +163,8 @@ func (m *matcher) moved(k Class) bool {
 	if k.Start.After(m.step.Now) {
 		return true
 	}
-	only := !slices.ContainsFunc(k.numbers(), func(number int64) bool { return len(m.byNumber[number]) > 1 || m.listed[number] > 1 })
-	return only && m.step.Window.Contains(k.Start)
+	several := func(number int64) bool { return len(m.byNumber[number]) > 1 || m.listed[number] > 1 }
+	return !slices.ContainsFunc(k.numbers(), several) && m.step.Window.Contains(k.Start)
 }
 
 // name makes an ID for each class that is new.

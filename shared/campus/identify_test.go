@@ -109,7 +109,8 @@ func summary(a campus.Accepted) string {
 	return text
 }
 
-// TestLikestLessonIsTaken: of several that vanished at one time with one title, a new lesson is the one of its group, else of its room or teacher.
+// TestLikestLessonIsTaken: of several that vanished at one time with one title, a new lesson is the one of its
+// group, else of its room or teacher.
 func TestLikestLessonIsTaken(t *testing.T) {
 	t.Parallel()
 	for name, rows := range map[string][]string{

@@ -64,7 +64,8 @@ func span(state campus.State, now time.Time) (from, until time.Time) {
 // staleAfter is how long after a reading the feed says that it is an old one.
 const staleAfter = 48 * time.Hour
 
-// notice is an event of today that tells what the classes, or their absence, cannot: that MonCampus was never read, or not of late. It is nil where all is well.
+// notice is an event of today that tells what the classes, or their absence, cannot: that MonCampus was never read,
+// or not of late. It is nil where all is well.
 func notice(name string, state campus.State, now time.Time) *ics.VEvent {
 	var summary, description string
 	switch {

@@ -14,7 +14,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// TestFeedOfAMistypedYearIsSmall: a class that ends in another century, in a state from before such lessons were put aside, makes no large feed.
+// TestFeedOfAMistypedYearIsSmall: a class that ends in another century, in a state from before such lessons were put
+// aside, makes no large feed.
 func TestFeedOfAMistypedYearIsSmall(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 10, 14, 8, 0, 0, 0, time.UTC)
@@ -41,7 +42,8 @@ func calendarOf(ctx context.Context, state campus.State) (string, error) {
 	return write(ctx, "lea", state, state.ReadAt)
 }
 
-// FuzzFeed: whatever MonCampus writes of a lesson, the feed is short, its lines are well formed, and a reader finds in it each class that was read, at its time.
+// FuzzFeed: whatever MonCampus writes of a lesson, the feed is short, its lines are well formed, and a reader finds
+// in it each class that was read, at its time.
 func FuzzFeed(f *testing.F) {
 	f.Add("Anglais", "BB-205(BALMA B)", "ENSEIGNANT 01", "B3 DS", "2026-10-25T01:30:00+02:00", "2026-10-25T04:00:00+01:00", false, `<a href="https://teams.example/?a=1;b,c">`)
 	f.Add("Pendant; la, nuit \\n du\r\nBEGIN:VEVENT", "M: a(b, c),d", "", "", "2026-10-13T12:00:00+02:00", "2042-10-13T14:00:00+02:00", false, "<a href=x")

@@ -231,7 +231,8 @@ func wanted(name string, state campus.State) []event {
 	return want
 }
 
-// TestFeedIsAPublishedCalendar: whatever is known of an instance, its feed is a calendar with a component (RFC 5545, 3.6) and no METHOD (RFC 5546).
+// TestFeedIsAPublishedCalendar: whatever is known of an instance, its feed is a calendar with a component (RFC 5545,
+// 3.6) and no METHOD (RFC 5546).
 func TestFeedIsAPublishedCalendar(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

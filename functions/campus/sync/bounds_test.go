@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestMistypedYear: a lesson that ends in 2042 is put aside and named, its event stays as it was, and the others change and go as ever.
+// TestMistypedYear: a lesson that ends in 2042 is put aside and named, its event stays as it was, and the others
+// change and go as ever.
 func TestMistypedYear(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -40,7 +40,8 @@ func numbers(from, until int) (list []int) {
 	return list
 }
 
-// TestRecreatedLessonsAreUpdated: 14 of 29 coming lessons come back under other numbers, with another label, in one night.
+// TestRecreatedLessonsAreUpdated: 14 of 29 coming lessons come back under other numbers, with another label, in one
+// night.
 func TestRecreatedLessonsAreUpdated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -71,7 +72,8 @@ func TestRecreatedIntoTakenNumbers(t *testing.T) {
 	f.did(f.sync(), "+0 ~0 -0 =10 held 0 verified true")
 }
 
-// TestReplacedLessonsGoAtOnce: eight of ten lessons make room for others at the same times: that is no mass deletion, and nothing stands beside them.
+// TestReplacedLessonsGoAtOnce: eight of ten lessons make room for others at the same times: that is no mass
+// deletion, and nothing stands beside them.
 func TestReplacedLessonsGoAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -93,7 +95,8 @@ func TestReplacedLessonsGoAtOnce(t *testing.T) {
 	}
 }
 
-// TestDoubledLessonsAreJoined: where both rows stood for a while, the one that goes is no mass deletion, and waits for nothing.
+// TestDoubledLessonsAreJoined: where both rows stood for a while, the one that goes is no mass deletion, and waits
+// for nothing.
 func TestDoubledLessonsAreJoined(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -122,7 +125,8 @@ func TestLostStateOfRecreatedLessons(t *testing.T) {
 	f.agrees(lessons(1, 15)...)
 }
 
-// TestOneLessonUnderTwoNumbers: rows that say the same are one event, and neither's removal, nor its return, changes anything.
+// TestOneLessonUnderTwoNumbers: rows that say the same are one event, and neither's removal, nor its return, changes
+// anything.
 func TestOneLessonUnderTwoNumbers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -175,7 +179,8 @@ func (s *rows) of(title string) []int64 {
 	return ids
 }
 
-// step changes a lesson: its rows are made anew under other numbers or another label, doubled, joined, moved, cancelled or brought back.
+// step changes a lesson: its rows are made anew under other numbers or another label, doubled, joined, moved,
+// cancelled or brought back.
 func (s *rows) step(r *rapid.T) {
 	n := rapid.IntRange(1, 8).Draw(r, "lesson")
 	ids := s.of(lesson(n).Title)

@@ -22,7 +22,8 @@ func (f *fixture) stands() sync.Status {
 	return list[0]
 }
 
-// TestStandingIsWhatWasSeen: an instance is well only while both sides were seen to agree; status tells since when not, and why.
+// TestStandingIsWhatWasSeen: an instance is well only while both sides were seen to agree; status tells since when
+// not, and why.
 func TestStandingIsWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -63,7 +64,8 @@ func TestStandingIsWhatWasSeen(t *testing.T) {
 	expect("no run for a day", sync.StandingStale)
 }
 
-// TestLeftOutIsNoAgreement: an event that a person removed and keep_removed leaves out is missing in ECAL, and is said to be.
+// TestLeftOutIsNoAgreement: an event that a person removed and keep_removed leaves out is missing in ECAL, and is
+// said to be.
 func TestLeftOutIsNoAgreement(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -192,8 +192,9 @@ function show(view, editable) {
     button(t.later, t.laterHint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }))),
     button(t.del, t.delHint, c.title, () => act(() => send('DELETE', lessons(view, c.id)))),
   );
-  find('.school ol').replaceChildren(...list(view.school, view.calendar, view.time_zone, editable && edit));
+  find('.school ol').replaceChildren(...list(view.school, view.ecal ? view.calendar : view.school, view.time_zone, editable && edit));
   find('.calendar ol').replaceChildren(...list(view.calendar, view.school, view.time_zone));
+  find('.calendar').hidden = !view.ecal;
   find('.add').hidden = !editable;
 }
 

@@ -63,7 +63,8 @@ func (e event) span(zone *time.Location) (start, end time.Time, ok bool) {
 
 func (e event) recurs() bool { r, _ := e["recurrence"].([]any); return len(r) > 0 }
 
-// maxInstances is how many instances of a series are looked at: rules such as FREQ=SECONDLY, or a far timeMax, would not end.
+// maxInstances is how many instances of a series are looked at: rules such as FREQ=SECONDLY, or a far timeMax, would
+// not end.
 const maxInstances = 50_000
 
 // expand returns the instances of a series that end after from and start before to, without those that were changed on their own.

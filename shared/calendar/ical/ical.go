@@ -53,8 +53,8 @@ func firstChange(after, until time.Time) (time.Time, bool) {
 	if !differs(until) {
 		return time.Time{}, false
 	}
-	seconds := sort.Search(int(until.Sub(after)/time.Second), func(n int) bool { return differs(after.Add(time.Duration(n) * time.Second)) })
-	return after.Add(time.Duration(seconds) * time.Second), true
+	at := func(n int) time.Time { return after.Add(time.Duration(n) * time.Second) }
+	return at(sort.Search(int(until.Sub(after)/time.Second), func(n int) bool { return differs(at(n)) })), true
 }
 
 // observance is the rule that holds at an instant, since a time of the clock before, which had the offset from.

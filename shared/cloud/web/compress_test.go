@@ -12,7 +12,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
-// TestCompress: a client that takes gzip gets fewer bytes of the same body, and either form's ETag is known again from both.
+// TestCompress: a client that takes gzip gets fewer bytes of the same body, and either form's ETag is known again
+// from both.
 func TestCompress(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("a class of a timetable\r\n", 1000)
