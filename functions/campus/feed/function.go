@@ -17,6 +17,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/compress"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
@@ -59,7 +60,7 @@ func New(cfg Config) http.Handler {
 	f := function{cfg}
 	mux := http.NewServeMux()
 	mux.Handle("GET /feeds/campus/{file}", web.HandlerFunc(f.get))
-	return web.Function(web.Compress(web.Routes(mux)), budget)
+	return web.Function(compress.Handler(web.Routes(mux)), budget)
 }
 
 type function struct{ Config }

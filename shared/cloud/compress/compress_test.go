@@ -1,4 +1,4 @@
-package web_test
+package compress_test
 
 import (
 	"compress/gzip"
@@ -9,15 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/cloud/compress"
 )
 
-// TestCompress: a client that takes gzip gets fewer bytes of the same body, and either form's ETag is known again
+// TestHandler: a client that takes gzip gets fewer bytes of the same body, and either form's ETag is known again
 // from both.
-func TestCompress(t *testing.T) {
+func TestHandler(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("a class of a timetable\r\n", 1000)
-	h := web.Compress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := compress.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
 		w.Header().Set("ETag", `W/"1"`)
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(body))
