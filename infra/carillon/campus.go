@@ -46,7 +46,7 @@ func (b *campusBridge) open() (err error) {
 	}
 	pub := publisher{b.system, func(string, messages.Message, time.Time) {}}
 	b.sync = b.metrics.function("campus-sync", sync.New(sync.Config{Settings: b.settings, State: b.state, Publisher: pub, Now: b.clock.Now}))
-	b.feed = b.metrics.function("campus-feed", feed.New(feed.Config{State: b.state}))
+	b.feed = b.metrics.function("campus-feed", feed.New(feed.Config{State: b.state, Now: b.clock.Now}))
 	return nil
 }
 

@@ -84,13 +84,13 @@ func runsTable(t *tabwriter.Writer, runs []campus.Run) {
 		if len(r.Changes) > 0 {
 			row(t, "INSTANCE", "WHAT", "WHEN", "CLASS", "WHY")
 			for _, c := range r.Changes {
-				row(t, r.Instance, c.What, c.When, c.Title, joinNonEmpty(c.Why, c.Error))
+				row(t, r.Instance, c.What, c.When, c.Title, joinNonEmpty(": ", c.Why, c.Error))
 			}
 			_ = t.Flush()
 			row(t)
 		}
 	}
-	row(t, "INSTANCE", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "HELD BACK", "VERIFIED", "")
+	row(t, "INSTANCE", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "HELD BACK", "BOTH AGREE", "")
 	for _, r := range runs {
 		note := ""
 		if r.DryRun {
@@ -99,7 +99,8 @@ func runsTable(t *tabwriter.Writer, runs []campus.Run) {
 		if r.Fault != nil {
 			note = r.Fault.Detail + " " + r.Fault.Do
 		}
-		row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, yes(r.Verified), joinNonEmpty(note, strings.Join(r.Unreadable, "; ")))
+		notes := joinNonEmpty("; ", slices.Concat([]string{exceptions(r)}, r.Unreadable, []string{note})...)
+		row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, yes(r.Agree), notes)
 	}
 }
 
@@ -110,8 +111,8 @@ func yes(b bool) string {
 	return "no"
 }
 
-func joinNonEmpty(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
+func joinNonEmpty(between string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
 }
 
 func campusStatus(o *remote) *cobra.Command {
@@ -138,24 +139,20 @@ func campusStatus(o *remote) *cobra.Command {
 }
 
 func statusTable(t *tabwriter.Writer, list []sync.Status) {
-	row(t, "INSTANCE", "LAST RUN", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "VERIFIED", "NEXT RUN", "FEEDS", "STATE")
+	row(t, "INSTANCE", "LAST RUN", "MONCAMPUS READ", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "BOTH AGREED",
+		"NEXT RUN", "FEEDS", "STATE")
 	for _, s := range list {
-		run, state := s.Run, "ok"
+		run := s.Run
 		if run == nil {
-			run, state = &campus.Run{}, "has not run yet"
-		}
-		if run.Fault != nil {
-			state = fmt.Sprintf("%d failed: %s %s", s.Failures, run.Fault.Detail, run.Fault.Do)
-		}
-		if s.Busy {
-			state = "at work"
+			run = &campus.Run{}
 		}
 		at := func(t time.Time) string { return when(t, s.TimeZone) }
-		row(t, s.Instance, at(run.Began), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held), yes(run.Verified), at(s.NextRun), s.Feeds, state)
+		row(t, s.Instance, at(run.Began), at(s.ReadAt)+age(s.ReadAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held),
+			at(s.AgreedAt)+age(s.AgreedAt, s.Now), at(s.NextRun), s.Feeds, standingText(s))
 	}
 	_ = t.Flush()
 	for _, s := range list {
-		for i, h := range s.Held {
+		for i, h := range slices.Concat(s.Held, s.Kept) {
 			if i == 0 {
 				row(t)
 				row(t, "INSTANCE", "HELD BACK", "CLASS", "WHY")
@@ -171,8 +168,60 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 			}
 		}
 		for _, why := range s.Run.Unreadable {
-			row(t, s.Instance, "not readable", "", why)
+			row(t, s.Instance, "put aside", "", why)
 		}
+	}
+}
+
+// standingText says how an instance stands, and no more than was seen.
+func standingText(s sync.Status) string {
+	switch s.Standing {
+	case sync.StandingBusy:
+		return "at work"
+	case sync.StandingNever:
+		return "MonCampus was not read yet"
+	case sync.StandingFailed:
+		return fmt.Sprintf("%d failed: %s %s", s.Failures, s.Run.Fault.Detail, s.Run.Fault.Do)
+	case sync.StandingStale:
+		return "runs are missing: what is shown is as old as the last reading"
+	case sync.StandingPartial:
+		return cmp.Or(exceptions(*s.Run), "not seen to agree yet")
+	default:
+		return "ok"
+	}
+}
+
+// exceptions are what keeps both sides from agreeing after a run that went well.
+func exceptions(r campus.Run) string {
+	var list []string
+	for _, one := range []struct {
+		n    int
+		what string
+	}{
+		{r.HeldBack, "held back"},
+		{r.Kept, "kept, begun and no longer on MonCampus"},
+		{r.StayRemoved, "removed in ECAL and left out"},
+		{len(r.Unreadable), "put aside"},
+	} {
+		if one.n > 0 {
+			list = append(list, fmt.Sprint(one.n, " ", one.what))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// age is how long ago an instant was, in brackets.
+func age(t, now time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case t.IsZero() || d < 0:
+		return ""
+	case d < time.Hour:
+		return fmt.Sprintf(" (%d min ago)", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf(" (%d h ago)", int(d.Hours()))
+	default:
+		return fmt.Sprintf(" (%d days ago)", int(d.Hours()/24))
 	}
 }
 

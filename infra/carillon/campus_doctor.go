@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/campus/ecal"
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
@@ -14,16 +15,33 @@ import (
 
 func (b *campusBridge) examine(ctx context.Context) []finding {
 	found := examineCampus(ctx, b.config)
-	settings, err := b.settings.Get(ctx)
+	statuses, err := b.statuses(ctx, "")
 	if err != nil {
-		return found
+		return append(found, finding{"campus timetables", stateWarning, "their state cannot be read", "Look at the log for the reason."})
 	}
-	for _, inst := range settings.Instances {
-		if state, err := b.stateOf(ctx, inst.Name); err == nil && state.Run != nil && state.Run.Fault != nil {
-			found = append(found, finding{"last run of " + inst.Name, stateWarning, state.Run.Fault.Detail, state.Run.Fault.Do})
-		}
+	for _, s := range statuses {
+		found = append(found, examineTimetable(s))
 	}
 	return found
+}
+
+// examineTimetable says how an instance's timetable stands: well only where both sides were seen to agree, and when.
+func examineTimetable(s sync.Status) finding {
+	read := "MonCampus read " + when(s.ReadAt, s.TimeZone) + age(s.ReadAt, s.Now)
+	f := finding{"timetable of " + s.Instance, stateWarning, standingText(s) + "; " + read, ""}
+	switch s.Standing {
+	case sync.StandingFailed:
+		return finding{"last run of " + s.Instance, stateWarning, s.Run.Fault.Detail, s.Run.Fault.Do}
+	case sync.StandingNever:
+		f.Found, f.Do = standingText(s), "Run carillon campus sync --instance "+s.Instance+"."
+	case sync.StandingStale:
+		f.Do = "Runs are due hourly from 06:46 to 18:46, Paris time: see that the machine is on then, or run carillon campus sync --instance " + s.Instance + "."
+	case sync.StandingPartial:
+		f.Do = "See what and why with carillon campus status --instance " + s.Instance + "."
+	case sync.StandingOK:
+		f.State, f.Found = stateOK, "both sides agreed "+when(s.AgreedAt, s.TimeZone)+age(s.AgreedAt, s.Now)+"; "+read
+	}
+	return f
 }
 
 // examineCampus looks at each instance's school and calendar. It logs nobody in: wrong passwords lock accounts.

@@ -307,4 +307,50 @@ func TestCampusPage(t *testing.T) {
 	p.shows("#faults li", `"kind":"partial"`)
 	p.do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))
 	p.shows(lea+".result", "20 held back")
+	p.shows(lea+".exceptions", "20 × more vanished at once than is deleted without your consent")
+	if text := p.text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "they do not agree: held back: 20") || !strings.Contains(text, "last seen to agree at ") {
+		t.Errorf("with 20 held back the page says %q", text)
+	}
+	p.shows(lea+"footer", "MonCampus read just now")
+}
+
+// TestCampusPageOfABegunClass: the first class on the page has begun and is not deleted; the page says so, and
+// claims no agreement.
+func TestCampusPageOfABegunClass(t *testing.T) {
+	t.Parallel()
+	o := newCampus(t, t.TempDir())
+	now := time.Now().Truncate(time.Minute)
+	begun := simwigor.Lesson{Title: "Déjà commencé", Start: now.Add(-time.Hour), End: now}
+	if err := o.s.campus.demo.wigor.Put("lea", begun); err != nil {
+		t.Fatal(err)
+	}
+	o.syncCampus()
+	lessons := o.s.campus.demo.wigor.Lessons("lea")
+	i := slices.IndexFunc(lessons, func(l simwigor.Lesson) bool { return l.Title == begun.Title })
+	if err := o.s.campus.demo.wigor.Remove("lea", lessons[i].ID); err != nil {
+		t.Fatal(err)
+	}
+	o.syncCampus()
+	p := openPage(t, o)
+	const lea = `article[data-instance="lea"] `
+	p.do("opening", chromedp.Navigate(o.s.url+"/campus.html"))
+	p.shows(lea+".state", "Differences")
+	p.shows(lea+".exceptions", "no longer on MonCampus, and kept: what has begun is not deleted")
+	p.shows(lea+".exceptions", begun.Title)
+	if text := p.text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "kept: 1") {
+		t.Errorf("the page says %q", text)
+	}
+	for _, f := range o.s.campus.examine(t.Context()) {
+		if f.Check == "timetable of lea" && (f.State != stateWarning || !strings.Contains(f.Found, "1 kept")) || f.Check == "timetable of hugo" && f.State != stateOK {
+			t.Errorf("doctor finds %+v", f)
+		}
+	}
+}
+
+// syncCampus runs lea's instance.
+func (o *office) syncCampus() {
+	o.t.Helper()
+	if code, got := o.call("POST", "/dashboard/campus/sync", "", map[string]any{"instance": "lea"}); code != http.StatusOK {
+		o.t.Fatalf("the run was answered %d: %v", code, got)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -49,7 +48,10 @@ type Step struct {
 type Accepted struct {
 	Timetable []Class // sorted by start
 	Removed   []Class // gone for good: to be deleted where they are shown
-	Held      []Held  // missing from the reading, and kept
+	// Replaced counts those of Removed whose lesson, or another in its place, is shown: no limit holds for them.
+	Replaced int
+	Held     []Held // missing from the reading, and waiting
+	Kept     []Held // missing from the reading, and kept for they have begun
 }
 
 // A Held is a deletion that waits.
@@ -66,6 +68,7 @@ const (
 	HeldIncomplete  = "incomplete"  // for a person, or for a reading whose lessons can all be read
 	HeldEmpty       = "empty"       // for a person, or for a reading that has any class
 	HeldTooMany     = "too_many"    // for a person
+	KeptBegun       = "begun"       // for ever: what has begun is not deleted
 )
 
 // Accept works out the timetable after a reading: what is new or different is
@@ -74,7 +77,7 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	if !s.ClockSet && oddHours(r.Classes, s.Zone) {
 		return Accepted{}, ErrOddHours
 	}
-	read := s.identify(known, r.Classes)
+	read := s.identify(known, r)
 	if !s.ClockSet && shifted(known, read, s.Zone, s.Now) {
 		return Accepted{}, ErrShifted
 	}
@@ -83,15 +86,18 @@ func (s Step) Accept(known []Class, r Reading) (Accepted, error) {
 	for _, c := range known {
 		byID[c.ID] = c
 	}
+	there := newShown(known, read, r)
 	for i, c := range read {
 		read[i] = s.merge(c, byID)
 		delete(byID, c.ID)
 	}
 	a.Timetable = read
-	s.absent(&a, known, byID, r)
+	s.absent(&a, known, byID, r, there)
 	slices.SortFunc(a.Timetable, byStart)
 	slices.SortFunc(a.Removed, byStart)
-	slices.SortFunc(a.Held, func(x, y Held) int { return byStart(x.Class, y.Class) })
+	for _, list := range [][]Held{a.Held, a.Kept} {
+		slices.SortFunc(list, func(x, y Held) int { return byStart(x.Class, y.Class) })
+	}
 	return a, nil
 }
 
@@ -123,10 +129,11 @@ const linksMatter = 24 * time.Hour
 
 // absent decides on the classes that were known and not read. Past ones are
 // frozen; those outside the window are not the reading's business. The others
-// are deleted when they were missing from two complete readings and are not too
-// many; else they are held. A reading that is empty, has lessons that could
+// are deleted at once when their lesson is shown all the same, or another in its place. Else they
+// are deleted when they were missing from two complete readings and are not too many, and held before. A reading
+// that is empty, has lessons that could
 // not be read, or lacks too many classes is none of the two.
-func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading) {
+func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading, there shown) {
 	coming := 0
 	for _, c := range known {
 		if s.mayDelete(c) {
@@ -136,11 +143,21 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 	var candidates []Class
 	for _, c := range gone {
 		switch {
+		case misdated(c, s.Window, s.Zone) != nil: // read before lessons were checked for that
+			if s.mayDelete(c) {
+				a.Removed = append(a.Removed, c)
+			}
 		case !c.End.After(s.Window.Start): // long past: forgotten, and left where it is shown
 		case !s.mayDelete(c) && c.Stray: // nothing but its event is known, and that stays
 		case !s.mayDelete(c):
 			a.Timetable = append(a.Timetable, c)
-		case unreadable(r, c.Course):
+			if s.justBegun(c) && !unreadable(r, c) {
+				a.Kept = append(a.Kept, Held{c, KeptBegun, "it has begun, and what has begun is not deleted"})
+			}
+		case there.replaces(c):
+			a.Removed = append(a.Removed, c)
+			a.Replaced++
+		case unreadable(r, c):
 			a.hold(c, HeldUnreadable, "the lesson could not be read")
 		default:
 			candidates = append(candidates, c)
@@ -154,7 +171,7 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 		switch next := s.missed(c); {
 		case len(r.Classes) == 0 && s.AllowDeletes == nil:
 			a.hold(c, HeldEmpty, "the reading is empty")
-		case len(r.Unreadable) > 0 && s.AllowDeletes == nil:
+		case !r.Whole() && s.AllowDeletes == nil:
 			a.hold(c, HeldIncomplete, "a lesson of this reading could not be read, so what is missing proves nothing")
 		case len(candidates) > allowed:
 			a.hold(c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be now", len(candidates), coming, max(0, allowed)))
@@ -175,9 +192,17 @@ func (a *Accepted) hold(c Class, code, reason string) {
 // mayDelete reports whether a class lies in the future and in the window.
 func (s Step) mayDelete(c Class) bool { return c.Start.After(s.Now) && s.Window.Contains(c.Start) }
 
-// unreadable reports whether the lesson of this number is among those that could not be read.
-func unreadable(r Reading, course int64) bool {
-	return course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool { return u.Course == course })
+// justBegun reports whether a class has begun and is not long over: what a school takes out of the past later is
+// history.
+func (s Step) justBegun(c Class) bool {
+	return s.Window.Contains(c.Start) && !c.Start.After(s.Now) && c.End.After(s.Now.Add(-RecentFor))
+}
+
+// unreadable reports whether a class's lesson is among those that could not be read.
+func unreadable(r Reading, c Class) bool {
+	return c.Course != 0 && slices.ContainsFunc(r.Unreadable, func(u Unreadable) bool {
+		return slices.Contains(c.numbers(), u.Course)
+	})
 }
 
 func (s Step) missed(c Class) Class {
@@ -206,58 +231,4 @@ func NeedConsent(held []Held) int {
 		}
 	}
 	return n
-}
-
-// identify gives each class that was read the ID under which it is known. The
-// course's number identifies it; where MonCampus gives one number to several
-// lessons, the start does too. A class under a new number that stands where a
-// vanished one stood, with its title and group, is that one.
-func (s Step) identify(known, read []Class) []Class {
-	byCourse, used, taken := map[int64][]Class{}, map[string]bool{}, map[string]bool{}
-	known = slices.DeleteFunc(slices.Clone(known), func(c Class) bool { return c.Course == 0 }) // what the program before left is known by its event alone
-	for _, c := range known {
-		byCourse[c.Course] = append(byCourse[c.Course], c)
-		taken[c.ID] = true
-	}
-	count := map[int64]int{}
-	for _, c := range read {
-		count[c.Course]++
-	}
-	out := slices.Clone(read)
-	take := func(i int, ids []Class, fits func(Class) bool) {
-		for _, k := range ids {
-			if out[i].ID == "" && !used[k.ID] && fits(k) {
-				out[i].ID, used[k.ID] = k.ID, true
-			}
-		}
-	}
-	for i := range out {
-		take(i, byCourse[out[i].Course], func(k Class) bool { return k.Start.Equal(out[i].Start) })
-	}
-	for i := range out {
-		same := byCourse[out[i].Course]
-		take(i, same, func(k Class) bool {
-			// One that is past did not move into another of its course's lessons, unless it is the only one, and was looked for.
-			return k.Start.After(s.Now) || len(same) == 1 && count[k.Course] == 1 && s.Window.Contains(k.Start)
-		})
-	}
-	for i := range out {
-		take(i, known, func(k Class) bool {
-			return count[k.Course] == 0 && k.Start.Equal(out[i].Start) && k.Title == out[i].Title && k.Group == out[i].Group
-		})
-	}
-	for i, c := range out {
-		if c.ID != "" {
-			continue
-		}
-		id := "wigor-" + strconv.FormatInt(c.Course, 10)
-		if count[c.Course] > 1 || used[id] || taken[id] {
-			id += "-" + c.Start.UTC().Format("20060102T1504")
-		}
-		for n := 2; used[id] || taken[id]; n++ {
-			id = fmt.Sprintf("wigor-%d-%s-%d", c.Course, c.Start.UTC().Format("20060102T1504"), n)
-		}
-		out[i].ID, used[id] = id, true
-	}
-	return out
 }

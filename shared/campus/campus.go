@@ -47,6 +47,23 @@ func NextRun(after time.Time) (time.Time, error) {
 	return schedule.Next(after).UTC(), nil
 }
 
+// runTime is how long a run takes at most.
+const runTime = 10 * time.Minute
+
+// Stale reports whether two scheduled runs should have read MonCampus since it was last read whole, or whether that
+// cannot be told.
+func Stale(readAt, now time.Time) bool {
+	missed := readAt
+	for range 2 {
+		next, err := NextRun(missed)
+		if err != nil {
+			return true
+		}
+		missed = next
+	}
+	return now.After(missed.Add(runTime)) || calendar.Ahead(now, readAt)
+}
+
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "campus.json"
 
@@ -178,10 +195,7 @@ func (i Instance) Window(now time.Time) (calendar.Interval, error) {
 		return calendar.Interval{}, fmt.Errorf("moncampus_end_date: %w", err)
 	}
 	window := calendar.Interval{Start: from, End: last.AddDate(0, 0, 1)}
-	if !window.Start.Before(window.End) {
-		return window, fmt.Errorf("moncampus_end_date %s lies before moncampus_start_date %s", i.EndDate, i.StartDate)
-	}
-	return window, nil
+	return window, checkWindow(window, i)
 }
 
 var relativeDate = regexp.MustCompile(`^([+-]\d{1,4})d$`)

@@ -3,6 +3,7 @@ package campus_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -238,7 +239,7 @@ func TestOddHours(t *testing.T) {
 	t.Parallel()
 	items := make([]json.RawMessage, 0, 10)
 	for i := range 10 {
-		fields := map[string]any{"NoCours": i + 1}
+		fields := map[string]any{"NoCours": i + 1, "LibelleGroupe": fmt.Sprint("B", i)}
 		if i < 3 {
 			fields["Start"], fields["End"] = "2026-10-13T08:00:00+02:00", "2026-10-13T10:00:00+02:00" // 06:00
 		}

@@ -13,7 +13,9 @@ type Class struct {
 	// ID is stable: it stays when the class moves. It is made of the course's number.
 	ID string `json:"id"`
 	// Course is MonCampus's number of the lesson (NoCours) as last read.
-	Course  int64     `json:"course"`
+	Course int64 `json:"course"`
+	// Also are further numbers under which MonCampus lists the same lesson, ascending.
+	Also    []int64   `json:"also,omitempty"`
 	Start   time.Time `json:"start"` // UTC
 	End     time.Time `json:"end"`
 	AllDay  bool      `json:"all_day,omitempty"` // the dates of Start and End in the campus's zone, both included

@@ -26,6 +26,8 @@ type State struct {
 	TimeZone  string    `json:"time_zone,omitempty"` // of the campus
 	ReadAt    time.Time `json:"read_at,omitzero"`    // when MonCampus was last read whole
 	Held      []Held    `json:"held,omitempty"`
+	Kept      []Held    `json:"kept,omitempty"`
+	AgreedAt  time.Time `json:"agreed_at,omitzero"` // when both sides were last seen to agree, see [Run.Agree]
 	// Sent are the classes' events in ECAL's calendar CalendarID, by class id.
 	CalendarID string          `json:"calendar_id,omitempty"`
 	Sent       map[string]Sent `json:"sent,omitempty"`
@@ -50,20 +52,37 @@ type Run struct {
 	Deleted   int       `json:"deleted"`
 	Unchanged int       `json:"unchanged"`
 	HeldBack  int       `json:"held_back"`
-	// Verified says that the timetable and ECAL's calendar agree, event by event.
+	Kept      int       `json:"kept,omitempty"` // classes that have begun and are no longer on MonCampus
+	// StayRemoved counts events that a person removed in ECAL and that keep_removed leaves out.
+	StayRemoved int `json:"stay_removed,omitempty"`
+	// Verified says that the calendar is as the rules want it, event by event; Agree, that MonCampus and the calendar
+	// also show the same: nothing is held back, kept, left out or put aside.
 	Verified bool     `json:"verified"`
+	Agree    bool     `json:"agree"`
 	Changes  []Change `json:"changes,omitempty"`
 	// Unreadable says why lessons of the reading were put aside.
 	Unreadable []string `json:"unreadable,omitempty"`
 	Fault      *Fault   `json:"fault,omitempty"`
 }
 
+// agrees works out Agree.
+func (r Run) agrees() bool {
+	return r.Verified && r.Fault == nil && !r.DryRun && r.HeldBack+r.Kept+r.StayRemoved+len(r.Unreadable) == 0
+}
+
+// Finish ends a run, and says whether both sides agree.
+func (r *Run) Finish(fault *Fault, now time.Time) {
+	r.Fault, r.Ended = fault, now
+	r.Agree = r.agrees()
+}
+
 // A Change is a line of a run's plan: what happens to which class, when it is, and why.
 type Change struct {
-	What  string `json:"what"` // create, update, delete or held back
+	What  string `json:"what"` // create, update, delete, held back or kept
 	When  string `json:"when"` // the class's start, in the campus's zone
 	Title string `json:"title"`
 	Why   string `json:"why"`
+	Code  string `json:"code,omitempty"`  // of why, where it is held back or kept
 	Error string `json:"error,omitempty"` // why it was not done
 }
 

@@ -107,7 +107,9 @@ func (t Target) standsFor(e Event) func(Class) bool {
 type Plan struct {
 	Actions   []Action // creations, then updates, then deletions
 	Unchanged int
-	Sent      map[string]Sent // as known now
+	// StayRemoved counts those of Unchanged whose event a person removed, which keepRemoved leaves out of ECAL.
+	StayRemoved int
+	Sent        map[string]Sent // as known now
 }
 
 // Plan compares a timetable with what ECAL lists. It touches only events of ours:
@@ -130,6 +132,7 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 		case !ok && keepRemoved && known.EventID != "": // somebody removed it
 			p.Sent[c.ID] = known
 			p.Unchanged++
+			p.StayRemoved++
 			continue
 		case !ok:
 			p.Actions = append(p.Actions, Action{Kind: Create, ClassID: c.ID, Class: c, Event: t.first(c), Why: []string{created(known)}})

@@ -32,10 +32,12 @@ type Item struct {
 	AllDay        bool   `json:"IsAllDay"`
 }
 
-// Unreadable is a lesson that could not be read. Course is 0 where not even its number could.
+// Unreadable is a lesson that was put aside. Course is 0 where not even its number could be read.
 type Unreadable struct {
 	Course int64
 	Why    string
+	// Misdated says that the lesson was read, and that its dates cannot be right.
+	Misdated bool
 }
 
 // A Reading is what one call to MonCampus gave for a window: complete, unless it has unreadable lessons.
@@ -50,13 +52,13 @@ func Read(items []json.RawMessage, inst Instance) Reading {
 	for _, raw := range items {
 		class, err := readItem(raw, inst)
 		if err != nil {
-			r.Unreadable = append(r.Unreadable, Unreadable{class.Course, err.Error()})
+			r.Unreadable = append(r.Unreadable, Unreadable{Course: class.Course, Why: err.Error()})
 			continue
 		}
 		r.Classes = append(r.Classes, class)
 	}
 	slices.SortStableFunc(r.Classes, byStart)
-	r.Classes = slices.CompactFunc(r.Classes, func(a, b Class) bool { return a.Course == b.Course && a.same(b) }) // a row that is there twice is one lesson
+	r.Classes = onePerLesson(r.Classes)
 	return r
 }
 
@@ -221,15 +223,32 @@ func links(host string, fragments ...string) []Link {
 			}
 		}
 	}
-	slices.Sort(found)
-	found = slices.Compact(found)
-	var all []Link
-	for i, address := range found[:min(len(found), MaxLinks)] {
+	return numberedLinks(found)
+}
+
+// numberedLinks are meetings by their addresses, each once and sorted.
+func numberedLinks(addresses []string) []Link {
+	slices.Sort(addresses)
+	addresses = slices.Compact(addresses)
+	if len(addresses) == 0 {
+		return nil
+	}
+	all := make([]Link, 0, MaxLinks)
+	for i, address := range addresses[:min(len(addresses), MaxLinks)] {
 		name := "Rejoindre Teams"
-		if len(found) > 1 {
+		if len(addresses) > 1 {
 			name = fmt.Sprintf("Rejoindre Teams %d", i+1)
 		}
 		all = append(all, Link{name, address})
 	}
 	return all
+}
+
+// joinLinks are the meetings of two rows of one lesson.
+func joinLinks(a, b []Link) []Link {
+	addresses := make([]string, 0, len(a)+len(b))
+	for _, l := range slices.Concat(a, b) {
+		addresses = append(addresses, l.URL)
+	}
+	return numberedLinks(addresses)
 }

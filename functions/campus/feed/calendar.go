@@ -1,12 +1,13 @@
 package feed
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	ics "github.com/arran4/golang-ical"
 
-	zones "github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/calendar/ical"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
@@ -14,37 +15,83 @@ import (
 // refresh is how often a phone is asked to look: as often as campus/sync runs.
 const refresh = "PT1H"
 
-// calendar writes an instance's timetable. The same timetable gives the same bytes: nothing in it is of now.
-func calendar(name string, state campus.State) string {
-	zone := zones.Zone(time.UTC, state.TimeZone)
+// write returns an instance's timetable. The same timetable gives the same bytes: nothing in it is of now, but for a
+// [notice]. It has no METHOD: that is of invitations, and would want an organizer (RFC 5546). The zone stands in it
+// always, for a calendar must not be empty (RFC 5545, 3.6).
+func write(ctx context.Context, name string, state campus.State, now time.Time) (string, error) {
+	zone := campus.Instance{TimeZone: state.TimeZone}.Zone()
 	cal := ics.NewCalendarFor("Carillon campus")
 	cal.SetProductId("-//Carillon//Campus//FR")
 	cal.SetCalscale("GREGORIAN")
-	cal.SetMethod(ics.MethodPublish)
 	cal.SetName(name)
 	cal.SetXWRCalName(name)
 	cal.SetXWRTimezone(zone.String())
 	cal.SetRefreshInterval(refresh)
 	cal.SetXPublishedTTL(refresh)
-	if len(state.Timetable) > 0 {
-		cal.AddVTimezone(ical.Timezone(zone, state.Timetable[0].Start, last(state.Timetable)))
+	from, until := span(state, now)
+	cal.AddVTimezone(ical.Timezone(zone, from, until))
+	if e := notice(name, state, now.In(zone)); e != nil {
+		cal.AddVEvent(e)
 	}
 	for _, c := range state.Timetable {
+		if ctx.Err() != nil { // the client has gone
+			return "", ctx.Err()
+		}
 		if !c.Stray {
 			cal.AddVEvent(event(name, c, zone))
 		}
 	}
-	return cal.Serialize(ics.WithNewLineWindows)
+	return cal.Serialize(ics.WithNewLineWindows), nil
 }
 
-func last(classes []campus.Class) time.Time {
-	end := classes[0].End
-	for _, c := range classes {
-		if c.End.After(end) {
-			end = c.End
+// span is the time of a timetable; where there is none, the moment of the reading that found it empty, or now.
+func span(state campus.State, now time.Time) (from, until time.Time) {
+	if len(state.Timetable) == 0 {
+		if !state.ReadAt.IsZero() {
+			now = state.ReadAt
+		}
+		return now, now
+	}
+	until = state.Timetable[0].End
+	for _, c := range state.Timetable {
+		if c.End.After(until) {
+			until = c.End
 		}
 	}
-	return end
+	return state.Timetable[0].Start, until
+}
+
+// staleAfter is how long after a reading the feed says that it is an old one.
+const staleAfter = 48 * time.Hour
+
+// notice is an event of today that tells what the classes, or their absence, cannot: that MonCampus was never read,
+// or not of late. It is nil where all is well.
+func notice(name string, state campus.State, now time.Time) *ics.VEvent {
+	var summary, description string
+	switch {
+	case state.ReadAt.IsZero() && len(state.Timetable) == 0:
+		summary = "Emploi du temps pas encore lu"
+		description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
+	case calendar.Ahead(now, state.ReadAt):
+		summary = "Emploi du temps : date de la dernière lecture inconnue"
+		description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
+	case !state.ReadAt.IsZero() && !calendar.Within(now, state.ReadAt, staleAfter):
+		summary = "Emploi du temps non actualisé depuis le " + state.ReadAt.In(now.Location()).Format("02/01/2006 à 15:04")
+		description = "Carillon n’a pas pu lire MonCampus depuis : des cours ont pu changer."
+	default:
+		return nil
+	}
+	year, month, day := now.Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, now.Location())
+	e := ics.NewEvent("notice." + name + "@campus.carillon")
+	e.SetDtStampTime(today)
+	e.SetSequence(int(today.Unix() / 86400)) // it is another day's tomorrow
+	e.SetAllDayStartAt(today)
+	e.SetAllDayEndAt(today.AddDate(0, 0, 1))
+	e.SetTimeTransparency(ics.TransparencyTransparent)
+	e.SetSummary(summary)
+	e.SetDescription(description)
+	return e
 }
 
 // event is a class. Its UID is the class's id, which stays when the class moves.

@@ -17,6 +17,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/compress"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
@@ -42,12 +43,13 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{State: buckets[0]}), nil
+	return New(Config{State: buckets[0], Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.
 type Config struct {
 	State documents.Bucket
+	Now   func() time.Time
 }
 
 // budget is how long a request may take.
@@ -58,7 +60,7 @@ func New(cfg Config) http.Handler {
 	f := function{cfg}
 	mux := http.NewServeMux()
 	mux.Handle("GET /feeds/campus/{file}", web.HandlerFunc(f.get))
-	return web.Function(web.Routes(mux), budget)
+	return web.Function(compress.Handler(web.Routes(mux)), budget)
 }
 
 type function struct{ Config }
@@ -84,10 +86,13 @@ func (f function) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	body := calendar(name, state)
+	body, err := write(r.Context(), name, state, f.Now())
+	if err != nil {
+		return web.Unavailable(err)
+	}
 	sum := sha256.Sum256([]byte(body))
 	header := w.Header()
-	header.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	header.Set("ETag", `W/"`+hex.EncodeToString(sum[:16])+`"`)
 	header.Set("Cache-Control", "private, no-cache") // kept by the phone, and asked about each time
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("X-Content-Type-Options", "nosniff")

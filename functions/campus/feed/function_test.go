@@ -28,6 +28,9 @@ var zone = func() *time.Location {
 	return paris
 }()
 
+// read is when MonCampus was last read.
+var read = time.Date(2026, 10, 1, 10, 46, 0, 0, time.UTC)
+
 // timetable has classes on both sides of both changes of the clocks, and texts that a careless writer breaks.
 func timetable() []campus.Class {
 	at := func(text string) time.Time {
@@ -66,11 +69,11 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	f := &fixture{t: t, db: db, h: feed.New(feed.Config{State: db.Bucket("state")})}
+	f := &fixture{t: t, db: db, h: feed.New(feed.Config{State: db.Bucket("state"), Now: func() time.Time { return read.Add(time.Hour) }})}
 	key, kept := campus.NewFeedKey("phone", time.Now())
 	f.key = key
 	f.store(campus.FeedsName("lea"), campus.Feeds{Version: 1, Keys: []campus.FeedKey{kept}})
-	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", Timetable: timetable()})
+	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable()})
 	return f
 }
 
@@ -161,12 +164,61 @@ func TestOthersReaders(t *testing.T) {
 	t.Parallel()
 	dir := peers.Dir(t)
 	f := newFixture(t)
-	file := filepath.Join(t.TempDir(), "lea.ics")
-	if err := os.WriteFile(file, f.get("/feeds/campus/lea.ics?key="+f.key).Body.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
+	for name, state := range states() {
+		f.store(campus.StateName("lea"), state)
+		file := filepath.Join(t.TempDir(), "lea.ics")
+		if err := os.WriteFile(file, f.get("/feeds/campus/lea.ics?key="+f.key).Body.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := wanted(name, state)
+		for reader, command := range map[string][]string{"ical.js": {"node", filepath.Join(dir, "ical.mjs")}, "python3-icalendar": {"/usr/bin/python3", filepath.Join(dir, "ical.py")}} {
+			out, err := exec.CommandContext(t.Context(), command[0], append(command[1:], file)...).Output()
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, reader, err)
+			}
+			var got []event
+			if err := json.Unmarshal(out, &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s reads the feed %s otherwise (-want +got):\n%s", reader, name, diff)
+			}
+		}
 	}
-	want := make([]event, 0, 6)
-	for _, c := range timetable() {
+}
+
+// states are an instance's, from before its first run to long after its last.
+func states() map[string]campus.State {
+	return map[string]campus.State{
+		"of a timetable":     {TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable()},
+		"of no classes":      {TimeZone: "Europe/Paris", ReadAt: read},
+		"that was not read":  {},
+		"of an old reading":  {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
+		"of a wrong clock":   {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 1, 0), Timetable: timetable()},
+		"of an empty one":    {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3)},
+		"of another country": {TimeZone: "Pacific/Auckland", ReadAt: read},
+	}
+}
+
+// wanted are the events that readers should find.
+func wanted(name string, state campus.State) []event {
+	want := make([]event, 0, 7)
+	notice := event{UID: "notice.lea@campus.carillon", Start: "2026-10-01", End: "2026-10-02", Sequence: 20726}
+	switch name {
+	case "that was not read":
+		notice.Summary = "Emploi du temps pas encore lu"
+		notice.Description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
+		want = append(want, notice)
+	case "of a wrong clock":
+		notice.Summary = "Emploi du temps : date de la dernière lecture inconnue"
+		notice.Description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
+		want = append(want, notice)
+	case "of an old reading", "of an empty one":
+		notice.Summary = "Emploi du temps non actualisé depuis le 28/09/2026 à 12:46"
+		notice.Description = "Carillon n’a pas pu lire MonCampus depuis : des cours ont pu changer."
+		want = append(want, notice)
+	}
+	for _, c := range state.Timetable {
 		e := event{c.ID + ".lea@campus.carillon", c.Title, c.Start.Format(time.RFC3339), c.End.Format(time.RFC3339), c.Room, c.Details(), c.Sequence}
 		if c.AllDay {
 			e.Start, e.End = c.Start.In(zone).Format(time.DateOnly), c.End.In(zone).Format(time.DateOnly)
@@ -176,17 +228,37 @@ func TestOthersReaders(t *testing.T) {
 		}
 		want = append(want, e)
 	}
-	for name, command := range map[string][]string{"ical.js": {"node", filepath.Join(dir, "ical.mjs")}, "python3-icalendar": {"/usr/bin/python3", filepath.Join(dir, "ical.py")}} {
-		out, err := exec.CommandContext(t.Context(), command[0], append(command[1:], file)...).Output()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+	return want
+}
+
+// TestFeedIsAPublishedCalendar: whatever is known of an instance, its feed is a calendar with a component (RFC 5545,
+// 3.6) and no METHOD (RFC 5546).
+func TestFeedIsAPublishedCalendar(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, state := range states() {
+		f.store(campus.StateName("lea"), state)
+		w := f.get("/feeds/campus/lea.ics?key="+f.key, "Accept-Encoding", "identity")
+		body := w.Body.String()
+		if w.Code != http.StatusOK || strings.Contains(body, "METHOD") || strings.Count(body, "BEGIN:VTIMEZONE") != 1 || strings.Contains(body, "LMT") {
+			t.Errorf("the feed %s was answered %d: %.600s", name, w.Code, body)
 		}
-		var got []event
-		if err := json.Unmarshal(out, &got); err != nil {
-			t.Fatal(err)
+		if notices := strings.Count(body, "UID:notice."); notices != len(wanted(name, state))-len(state.Timetable) {
+			t.Errorf("the feed %s has %d notices", name, notices)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s reads the feed otherwise (-want +got):\n%s", name, diff)
-		}
+	}
+}
+
+// TestFeedIsCompressed: a phone that takes gzip gets a large timetable small, and is told when nothing has changed.
+func TestFeedIsCompressed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := "/feeds/campus/lea.ics?key=" + f.key
+	plain, zipped := f.get(path), f.get(path, "Accept-Encoding", "gzip, deflate")
+	if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Body.Len()*2 > plain.Body.Len() || zipped.Header().Get("Vary") != "Accept-Encoding" {
+		t.Errorf("%d bytes in place of %d: %v", zipped.Body.Len(), plain.Body.Len(), zipped.Header())
+	}
+	if again := f.get(path, "Accept-Encoding", "gzip", "If-None-Match", zipped.Header().Get("ETag")); again.Code != http.StatusNotModified {
+		t.Errorf("with its ETag it was answered %d", again.Code)
 	}
 }

@@ -293,7 +293,7 @@ func shown(events []ecal.Event) []string {
 	return list
 }
 
-// wants are the lessons as ECAL should show them; their rooms are those of lesson.
+// wants are the lessons as ECAL should show them, each once whatever numbers it has; their rooms are those of lesson.
 func wants(all ...wigor.Lesson) []string {
 	paris, _ := time.LoadLocation("Europe/Paris")
 	list := make([]string, 0, len(all))
@@ -301,7 +301,7 @@ func wants(all ...wigor.Lesson) []string {
 		list = append(list, l.Start.In(paris).Format("2006-01-02 15:04")+"-"+l.End.In(paris).Format("15:04")+" "+l.Title+" @BB-205 (BALMA B)")
 	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 func (f *fixture) agrees(all ...wigor.Lesson) {

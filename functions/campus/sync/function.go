@@ -123,8 +123,8 @@ func (f function) push(ctx context.Context, d messages.Delivery) error {
 func log(ctx context.Context, run campus.Run) {
 	attrs := []slog.Attr{
 		slog.String("instance", run.Instance), slog.Bool("dry_run", run.DryRun), slog.Int("classes", run.Classes), slog.Int("created", run.Created), slog.Int("updated", run.Updated),
-		slog.Int("deleted", run.Deleted), slog.Int("unchanged", run.Unchanged), slog.Int("held_back", run.HeldBack), slog.Int("unreadable", len(run.Unreadable)),
-		slog.Bool("verified", run.Verified), slog.Int64("duration_ms", run.Ended.Sub(run.Began).Milliseconds()),
+		slog.Int("deleted", run.Deleted), slog.Int("unchanged", run.Unchanged), slog.Int("held_back", run.HeldBack), slog.Int("kept", run.Kept), slog.Int("unreadable", len(run.Unreadable)),
+		slog.Bool("verified", run.Verified), slog.Bool("agree", run.Agree), slog.Int64("duration_ms", run.Ended.Sub(run.Began).Milliseconds()),
 	}
 	if run.Fault != nil {
 		slog.LogAttrs(ctx, slog.LevelError, "campus run failed", append(attrs, slog.String("fault", run.Fault.Code), slog.String("detail", run.Fault.Detail))...)

@@ -50,6 +50,9 @@ func (f function) run(ctx context.Context, settings *campus.Settings, inst campu
 		w.do(ctx)
 		s.Change(func(state *campus.State) {
 			state.Run = &w.run
+			if w.run.Agree {
+				state.AgreedAt = w.run.Ended
+			}
 			if w.run.Fault == nil || w.run.Fault.Code != codeOutOfTime {
 				state.Alert.Count(w.run.Fault != nil, w.run.Ended)
 			}
@@ -104,7 +107,7 @@ func (w *work) do(ctx context.Context) {
 	if err == nil && held > 0 {
 		err = coded{codeHeld, fill(meanings[codeHeld].what["en"], w.inst.Name, held)}
 	}
-	w.run.Fault, w.run.Ended = fault(err, w.inst, held), w.f.Now().UTC()
+	w.run.Finish(fault(err, w.inst, held), w.f.Now().UTC())
 }
 
 // oddLessons is which share of the lessons may be unreadable before somebody is told: one in so many.
@@ -175,7 +178,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 			return campus.Reading{}, err
 		}
 	}
-	return campus.Read(items, w.inst), nil
+	return campus.Read(items, w.inst).Within(w.step.Window, w.step.Zone), nil
 }
 
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
@@ -222,19 +225,19 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 	if err != nil {
 		return first
 	}
-	second.Removed = append(second.Removed, first.Removed...)
+	second.Removed, second.Replaced = append(second.Removed, first.Removed...), second.Replaced+first.Replaced
 	return second
 }
 
 func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 	w.s.Change(func(state *campus.State) {
-		state.Timetable, state.Held, state.TimeZone = a.Timetable, a.Held, w.inst.TimeZone
-		if len(reading.Unreadable) == 0 {
+		state.Timetable, state.Held, state.Kept, state.TimeZone = a.Timetable, a.Held, a.Kept, w.inst.TimeZone
+		if reading.Whole() {
 			state.ReadAt = w.run.Began
 		}
 		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
 		if w.o.allowDeletes == nil {
-			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed))...)
+			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed)-a.Replaced)...)
 		}
 		for _, c := range a.Removed {
 			if sent, ok := state.Sent[c.ID]; ok {
@@ -243,12 +246,16 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 			}
 		}
 	})
-	w.run.Classes, w.run.HeldBack = len(reading.Classes), len(a.Held)
+	w.run.Classes, w.run.HeldBack, w.run.Kept = len(reading.Classes), len(a.Held), len(a.Kept)
 	for _, u := range reading.Unreadable {
 		w.run.Unreadable = append(w.run.Unreadable, fmt.Sprintf("NoCours %d: %s", u.Course, u.Why))
 	}
-	for _, h := range a.Held {
-		w.run.Changes = append(w.run.Changes, w.change(campus.Action{Kind: "held back", Class: h.Class, Why: []string{h.Reason}}))
+	for what, list := range map[string][]campus.Held{"held back": a.Held, "kept": a.Kept} {
+		for _, h := range list {
+			change := w.change(campus.Action{Kind: what, Class: h.Class, Why: []string{h.Reason}})
+			change.Code = h.Code
+			w.run.Changes = append(w.run.Changes, change)
+		}
 	}
 	if w.inst.ECALCalendar == "" {
 		w.run.Unchanged, w.run.Deleted = len(a.Timetable), len(a.Removed)
@@ -263,7 +270,7 @@ func (w *work) change(a campus.Action) campus.Change {
 func (w *work) calendar(ctx context.Context) error {
 	state := &w.s.State
 	w.plan = w.target.Plan(w.step, state.Timetable, state.Sent, w.listed, w.inst.KeepRemoved)
-	w.run.Unchanged = w.plan.Unchanged
+	w.run.Unchanged, w.run.StayRemoved = w.plan.Unchanged, w.plan.StayRemoved
 	if w.o.dryRun {
 		w.count()
 		w.run.Verified = len(w.plan.Actions) == 0

@@ -2,23 +2,35 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', ok: 'Up to date', never: 'Not read yet', busy: 'At work…', read: 'MonCampus read at ', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', verified: 'both agree', notVerified: 'they do not agree yet', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted', 'held back': 'held back' } },
-  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', ok: 'À jour', never: 'Pas encore lu', busy: 'En cours…', read: 'MonCampus lu à ', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', verified: 'les deux concordent', notVerified: 'ils ne concordent pas encore', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé', 'held back': 'retenu' } },
+  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted' },
+    standing: { busy: 'At work…', never: 'Not read yet', stale: 'Not read of late', partial: 'Differences', ok: 'Up to date' },
+    justNow: 'just now', read: (ago, when) => 'MonCampus read ' + ago + ' (' + when + ')', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
+    agreed: (when) => 'both agreed at ' + when, apart: 'they do not agree: ', unseen: 'whether both agree was not seen', lastAgreed: (when) => 'last seen to agree at ' + when, neverAgreed: 'not seen to agree yet',
+    except: { held_back: 'held back: ', kept: 'kept: ', stay_removed: 'removed in ECAL and left out: ', aside: 'put aside: ' },
+    why: {
+      unconfirmed: 'missing from one reading; deleted after a second one without it', unreadable: 'the lesson cannot be read, so its event stays as it was',
+      incomplete: 'a lesson of the reading cannot be read, so what is missing proves nothing', empty: 'the reading was empty', too_many: 'more vanished at once than is deleted without your consent',
+      begun: 'no longer on MonCampus, and kept: what has begun is not deleted', aside: 'put aside: dates that cannot be read, or cannot be right',
+    } },
+  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé' },
+    standing: { busy: 'En cours…', never: 'Pas encore lu', stale: 'Pas lu récemment', partial: 'Des écarts', ok: 'À jour' },
+    justNow: 'à l’instant', read: (ago, when) => 'MonCampus lu ' + ago + ' (' + when + ')', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
+    agreed: (when) => 'les deux concordaient à ' + when, apart: 'ils ne concordent pas : ', unseen: 'leur concordance n’a pas pu être constatée', lastAgreed: (when) => 'dernière concordance constatée à ' + when, neverAgreed: 'concordance jamais constatée',
+    except: { held_back: 'retenus : ', kept: 'gardés : ', stay_removed: 'retirés d’ECAL et non recréés : ', aside: 'mis de côté : ' },
+    why: {
+      unconfirmed: 'absent d’une lecture ; supprimé après une deuxième lecture sans lui', unreadable: 'cours illisible : son événement reste tel quel',
+      incomplete: 'un cours de la lecture est illisible : ce qui manque ne prouve rien', empty: 'la lecture était vide', too_many: 'plus de disparitions d’un coup qu’il n’en est supprimé sans votre accord',
+      begun: 'absent de MonCampus, et gardé : un cours commencé n’est pas supprimé', aside: 'mis de côté : dates illisibles ou impossibles',
+    } },
 };
 const t = TEXT[lang];
 
 // Reasons that a run gives, in French; in English they are as they come.
 const REASONS = lang === 'fr' ? {
   new: 'nouveau', 'missing in ECAL': 'absent d’ECAL', time: 'horaire', title: 'intitulé', room: 'salle', details: 'détails', links: 'liens', 'taken over': 'repris', 'edited in ECAL': 'modifié dans ECAL',
-  duplicate: 'doublon', 'no longer in the timetable': 'n’est plus à l’emploi du temps', 'it waits for a second complete reading without the class': 'attend une deuxième lecture complète sans ce cours',
-  'the reading is empty': 'la lecture est vide', 'the lesson could not be read': 'le cours est illisible', 'a lesson of this reading could not be read, so what is missing proves nothing': 'un cours de cette lecture est illisible : ce qui manque ne prouve rien',
+  duplicate: 'doublon', 'no longer in the timetable': 'n’est plus à l’emploi du temps',
 } : {};
-const MANY = /^(\d+) of (\d+) coming classes would be deleted; without your consent (\d+) may be now$/;
-function reason(text) {
-  const many = lang === 'fr' && MANY.exec(text);
-  if (many) return `${many[1]} des ${many[2]} cours à venir seraient supprimés ; sans votre accord, ${many[3]} peuvent l’être`;
-  return REASONS[text] || text.split(', ').map((part) => REASONS[part] || part).join(', ');
-}
+const reason = (text) => text.split(', ').map((part) => REASONS[part] || part).join(', ');
 const main = document.getElementById('instances');
 const cards = new Map();
 let now = new Date();
@@ -101,23 +113,55 @@ function list(classes, others, zone, edit) {
   return items;
 }
 
-function state(view) {
-  if (view.busy) return t.busy;
-  if (!view.last_run) return t.never;
-  return view.last_run.fault ? view.last_run.fault.detail : t.ok;
+const state = (view) => (view.standing === 'failed' ? view.last_run.fault.detail : t.standing[view.standing]);
+
+// moment is a time of today, else with its day; ago is how long ago it was.
+function moment(iso, zone) {
+  return (day(iso, zone) === day(now, zone) ? '' : day(iso, zone) + ' ') + clock(iso, zone);
+}
+const relative = new Intl.RelativeTimeFormat(lang);
+function ago(iso) {
+  const minutes = Math.max(0, Math.floor((new Date(now) - new Date(iso)) / 60000));
+  if (minutes < 1) return t.justNow;
+  if (minutes < 60) return relative.format(-minutes, 'minute');
+  return minutes < 2880 ? relative.format(-Math.floor(minutes / 60), 'hour') : relative.format(-Math.floor(minutes / 1440), 'day');
 }
 
+// result says what the last run did, and of both sides no more than it saw.
 function result(view) {
   const run = view.last_run;
   if (!run) return '';
-  const done = run.created + run.updated + run.deleted + run.held_back === 0 ? t.same : t.did(run);
-  return done + ' · ' + (run.verified ? t.verified : t.notVerified) + (run.fault ? ' · ' + run.fault.do : '');
+  const parts = [run.created + run.updated + run.deleted + run.held_back === 0 ? t.same : t.did(run)];
+  if (!view.ecal) parts.push(t.feedOnly);
+  if (run.agree) {
+    if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone)));
+  } else {
+    const apart = { ...run, aside: (run.unreadable || []).length };
+    const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => t.except[key] + apart[key]);
+    parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone)) : t.neverAgreed);
+  }
+  return parts.concat(run.fault ? [run.fault.do] : []).join(' · ');
+}
+
+// exceptions are the classes in which both sides differ for a reason: a line for each reason.
+const NAMED = 6;
+function exceptions(view) {
+  const all = [...view.held, ...view.kept].map((h) => [h.code, h.class.title + ' (' + day(h.class.start, view.time_zone) + ' ' + clock(h.class.start, view.time_zone) + ')']);
+  for (const text of (view.last_run && view.last_run.unreadable) || []) all.push(['aside', text.split(':')[0]]);
+  return [...new Set(all.map(([code]) => code))].map((code) => {
+    const names = all.filter(([c]) => c === code).map(([, name]) => name);
+    const line = document.createElement('li');
+    const list = document.createElement('small');
+    list.textContent = names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ', … +' + (names.length - NAMED) : '');
+    line.append(names.length + ' × ' + t.why[code], list);
+    return line;
+  });
 }
 
 // changes are the last run's, as many as a glance takes in.
 const SHOWN = 12;
 function changes(view) {
-  const all = (view.last_run && view.last_run.changes) || [];
+  const all = ((view.last_run && view.last_run.changes) || []).filter((c) => !c.code); // the others are exceptions
   const rows = all.slice(0, SHOWN).map((c) => [t.what[c.what] || c.what, c.when, c.title, [reason(c.why), c.error].filter(Boolean).join(': ')]);
   if (all.length > SHOWN) rows.push(['… +' + (all.length - SHOWN)]);
   return rows.map((cells) => {
@@ -130,26 +174,28 @@ function changes(view) {
 function show(view, editable) {
   if (!cards.has(view.instance)) cards.set(view.instance, { node: card(view), last: '' });
   const entry = cards.get(view.instance);
-  const current = JSON.stringify(view);
+  const parts = [view.read_at ? t.read(ago(view.read_at), moment(view.read_at, view.time_zone)) : t.unread];
+  parts.push(t.next + moment(view.next_run, view.time_zone), t.feeds + view.feeds);
+  entry.node.querySelector('footer').textContent = parts.join(' · ');
+  const current = JSON.stringify({ ...view, now: day(now, view.time_zone) });
   if (entry.last === current) return; // leaves the focus where it is
   entry.last = current;
   const find = (selector) => entry.node.querySelector(selector);
   find('.state').textContent = state(view);
-  find('.state').classList.toggle('bad', Boolean(view.last_run && view.last_run.fault));
+  find('.state').classList.toggle('bad', view.standing === 'failed');
+  find('.state').classList.toggle('warn', view.standing !== 'ok');
   find('.result').textContent = result(view);
+  find('.exceptions').replaceChildren(...exceptions(view));
   find('.changes tbody').replaceChildren(...changes(view));
   const shift = (iso) => new Date(new Date(iso).getTime() + 30 * 60000).toISOString();
   const edit = (item, c) => item.append(
     button(t.later, t.laterHint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }))),
     button(t.del, t.delHint, c.title, () => act(() => send('DELETE', lessons(view, c.id)))),
   );
-  find('.school ol').replaceChildren(...list(view.school, view.calendar, view.time_zone, editable && edit));
+  find('.school ol').replaceChildren(...list(view.school, view.ecal ? view.calendar : view.school, view.time_zone, editable && edit));
   find('.calendar ol').replaceChildren(...list(view.calendar, view.school, view.time_zone));
+  find('.calendar').hidden = !view.ecal;
   find('.add').hidden = !editable;
-  const parts = [];
-  if (view.read_at) parts.push(t.read + clock(view.read_at, view.time_zone));
-  parts.push(t.next + clock(view.next_run, view.time_zone), t.feeds + view.feeds);
-  find('footer').textContent = parts.join(' · ');
 }
 
 // Faults that are often wanted: name, target, JSON.

@@ -63,6 +63,10 @@ func (e event) span(zone *time.Location) (start, end time.Time, ok bool) {
 
 func (e event) recurs() bool { r, _ := e["recurrence"].([]any); return len(r) > 0 }
 
+// maxInstances is how many instances of a series are looked at: rules such as FREQ=SECONDLY, or a far timeMax, would
+// not end.
+const maxInstances = 50_000
+
 // expand returns the instances of a series that end after from and start before to, without those that were changed on their own.
 func (e event) expand(zone *time.Location, from, to time.Time, changed map[string]bool) []event {
 	start, end, ok := e.span(zone)
@@ -86,7 +90,15 @@ func (e event) expand(zone *time.Location, from, to time.Time, changed map[strin
 		return nil
 	}
 	var found []event
-	for _, at := range set.Between(from.Add(-end.Sub(start)-24*time.Hour), to.Add(24*time.Hour), true) {
+	next := set.Iterator()
+	for range maxInstances {
+		at, more := next()
+		if !more || at.After(to.Add(24*time.Hour)) {
+			break
+		}
+		if at.Before(from.Add(-end.Sub(start) - 24*time.Hour)) {
+			continue
+		}
 		i := e.instance(at, end.Sub(start), allDay, loc)
 		s, t, _ := i.span(zone)
 		if !changed[i.id()] && t.After(from) && s.Before(to) {

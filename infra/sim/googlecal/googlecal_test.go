@@ -1,6 +1,7 @@
 package googlecal_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,6 +112,19 @@ func (f *fixture) listed(call *gcal.EventsListCall, want ...string) {
 	}
 	if !slices.Equal(starts(got), want) {
 		f.t.Errorf("listed %q, want %q", starts(got), want)
+	}
+}
+
+// TestEndlessSeriesIsBounded: a series each second, asked for until the year 9999, is answered.
+func TestEndlessSeriesIsBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert("endless", "2026-03-27T10:00:00+01:00", "2026-03-27T10:00:01+01:00", "RRULE:FREQ=SECONDLY")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	list, err := f.api.Events.List(room).SingleEvents(true).TimeMin("2026-03-27T00:00:00Z").TimeMax("9999-01-01T00:00:00Z").MaxResults(10).Context(ctx).Do()
+	if err != nil || len(list.Items) != 10 {
+		t.Fatalf("listed %v, %v", list, err)
 	}
 }
 

@@ -1,0 +1,100 @@
+package sync
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// How an instance stands. All is well only where that was seen, and not long ago.
+const (
+	StandingBusy    = "busy"
+	StandingNever   = "never"   // MonCampus was not read yet
+	StandingFailed  = "failed"  // the last run
+	StandingStale   = "stale"   // runs are missing
+	StandingPartial = "partial" // something is held back, kept, left out or put aside
+	StandingOK      = "ok"      // both sides agree
+)
+
+// A Status is an instance's line of GET /status.
+type Status struct {
+	Instance string        `json:"instance"`
+	TimeZone string        `json:"time_zone"`
+	Now      time.Time     `json:"now"`      // by the system's clock
+	Standing string        `json:"standing"` // see [StandingOK] and its like
+	ECAL     bool          `json:"ecal"`     // it has a calendar there, not feeds only
+	Run      *campus.Run   `json:"last_run,omitempty"`
+	NextRun  time.Time     `json:"next_run"`
+	ReadAt   time.Time     `json:"read_at,omitzero"`   // when MonCampus was last read whole
+	AgreedAt time.Time     `json:"agreed_at,omitzero"` // when both sides were last seen to agree
+	Failures int           `json:"failures"`           // in a row
+	Held     []campus.Held `json:"held"`
+	Kept     []campus.Held `json:"kept"`
+	Feeds    int           `json:"feeds"` // keys
+	Busy     bool          `json:"busy"`
+}
+
+func standing(s Status) string {
+	switch {
+	case s.Busy:
+		return StandingBusy
+	case s.Run == nil:
+		return StandingNever
+	case s.Run.Fault != nil:
+		return StandingFailed
+	case s.ReadAt.IsZero():
+		return StandingNever
+	case campus.Stale(s.ReadAt, s.Now):
+		return StandingStale
+	case !s.Run.Agree:
+		return StandingPartial
+	default:
+		return StandingOK
+	}
+}
+
+// status tells how each instance does.
+func (f function) status(w http.ResponseWriter, r *http.Request) error {
+	settings, err := f.Settings.Get(r.Context())
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	now := f.Now().UTC()
+	next, err := campus.NextRun(now)
+	if err != nil {
+		return err
+	}
+	list := []Status{}
+	for _, inst := range settings.Instances {
+		inst, _ = settings.Instance(inst.Name)
+		state, err := f.state(r.Context(), inst.Name)
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		feeds, err := f.feeds(r.Context(), inst.Name)
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		one := Status{
+			Instance: inst.Name, TimeZone: inst.TimeZone, Now: now, ECAL: inst.ECALCalendar != "",
+			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
+			Held: append([]campus.Held{}, state.Held...), Kept: append([]campus.Held{}, state.Kept...),
+			Feeds: len(feeds.Keys), Busy: state.Lease.Held(),
+		}
+		one.Standing = standing(one)
+		list = append(list, one)
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+// translated is the last run with its fault in a language, for a page; without one it is as the log has it.
+func translated(state campus.State, instance, locale string) *campus.Run {
+	if state.Run == nil || state.Run.Fault == nil || meanings[state.Run.Fault.Code].what[locale] == "" {
+		return state.Run
+	}
+	run, means, held := *state.Run, meanings[state.Run.Fault.Code], campus.NeedConsent(state.Held)
+	run.Fault = &campus.Fault{Code: run.Fault.Code, Detail: fill(means.what[locale], instance, held), Do: fill(means.do[locale], instance, held)}
+	return &run
+}
