@@ -13,17 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/transform"
-)
-
-// Encodings that are read.
-const (
-	UTF8        = "utf-8"
-	UTF8BOM     = "utf-8-bom"
-	Windows1252 = "windows-1252"
 )
 
 // A Finding is why a file is not handed on. It names the place and never the value: these are payrolls and ledgers.
@@ -31,15 +20,22 @@ type Finding struct {
 	Line   int    `json:"line,omitempty"` // from 1, the header's; 0: the whole file
 	Column string `json:"column,omitempty"`
 	Reason string `json:"reason"`
+	// Code names the reason, for a page's own words; "" where there is only the text.
+	Code string `json:"code,omitempty"`
 }
+
+// Codes of findings.
+const codeUnended = "unended"
 
 // A Report is what was found in a file.
 type Report struct {
-	Table     string    `json:"table,omitempty"`
-	Encoding  string    `json:"encoding,omitempty"`
-	Delimiter string    `json:"delimiter,omitempty"`
-	Rows      int       `json:"rows"`
-	Findings  []Finding `json:"findings,omitempty"`
+	Table     string `json:"table,omitempty"`
+	Encoding  string `json:"encoding,omitempty"`
+	Delimiter string `json:"delimiter,omitempty"`
+	Rows      int    `json:"rows"`
+	// Unended says that the last line has no line end, though the others have one.
+	Unended  bool      `json:"unended,omitempty"`
+	Findings []Finding `json:"findings,omitempty"`
 	// More is how many findings there were beyond those that are listed.
 	More int `json:"more,omitempty"`
 }
@@ -51,11 +47,15 @@ func (r *Report) OK() bool { return len(r.Findings) == 0 }
 const maxFindings = 200
 
 func (r *Report) find(line int, column, format string, args ...any) {
+	r.findCode(line, column, "", fmt.Sprintf(format, args...))
+}
+
+func (r *Report) findCode(line int, column, code, reason string) {
 	if len(r.Findings) == maxFindings {
 		r.More++
 		return
 	}
-	r.Findings = append(r.Findings, Finding{line, column, fmt.Sprintf(format, args...)})
+	r.Findings = append(r.Findings, Finding{line, column, reason, code})
 }
 
 // An Opener opens a file from its beginning; it is read twice.
@@ -85,7 +85,7 @@ func Rewrite(open Opener, o Options, w io.Writer) (Report, error) {
 func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	var r Report
 	var err error
-	if r.Encoding, err = encodingOf(open, &r); err != nil || r.Encoding == "" {
+	if r.Encoding, err = encodingOf(open, o, &r); err != nil || r.Encoding == "" {
 		return r, err
 	}
 	file, err := open()
@@ -103,97 +103,6 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	return r, c.err
 }
 
-func decoded(r io.Reader, encoding string) io.Reader {
-	switch encoding {
-	case Windows1252:
-		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
-	case UTF8BOM:
-		skipped := bufio.NewReader(r)
-		_, _ = skipped.Discard(len(bom)) // it was seen there
-		return skipped
-	default:
-		return r
-	}
-}
-
-const bom = "\xef\xbb\xbf"
-
-// undefined are the bytes that Windows-1252 leaves without a character.
-var undefined = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
-
-// encodingOf finds the encoding by reading the file: UTF-8 where all of it is, else Windows-1252, the form
-// of older Cegid servers. "" says that it is neither; the report says why.
-func encodingOf(open Opener, r *Report) (string, error) {
-	file, err := open()
-	if err != nil {
-		return "", fmt.Errorf("opening the file: %w", err)
-	}
-	defer file.Close()
-	lines := bufio.NewReaderSize(file, 64<<10)
-	start, err := lines.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("reading the file: %w", err)
-	}
-	if len(start) == 0 {
-		r.find(0, "", "the file is empty")
-		return "", nil
-	}
-	encoding, odd, line := UTF8, 0, 1
-	var cut []byte // the beginning of a character that the last chunk ended in
-	if string(start) == bom {
-		encoding = UTF8BOM
-	}
-	for {
-		chunk, err := lines.ReadSlice('\n')
-		if bytes.IndexByte(chunk, 0) >= 0 {
-			r.find(line, "", "it holds NUL: the file is UTF-16, or damaged")
-			return "", nil
-		}
-		whole := slices.Concat(cut, chunk)
-		cut = nil
-		if errors.Is(err, bufio.ErrBufferFull) { // a line longer than the buffer
-			n := len(whole) - cutRune(whole)
-			whole, cut = whole[:n], slices.Clone(whole[n:])
-		}
-		if encoding == UTF8 && !utf8.Valid(whole) {
-			encoding = Windows1252
-		}
-		if odd == 0 && hasUndefined(chunk) {
-			odd = line
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			if encoding == Windows1252 && odd > 0 {
-				r.find(odd, "", "a byte is neither of UTF-8 nor of Windows-1252")
-				return "", nil
-			}
-			return encoding, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case err != nil:
-			return "", fmt.Errorf("reading the file: %w", err)
-		default:
-			line++
-		}
-	}
-}
-
-func hasUndefined(chunk []byte) bool {
-	return slices.ContainsFunc(undefined, func(b byte) bool { return bytes.IndexByte(chunk, b) >= 0 })
-}
-
-// cutRune is how many bytes of a character that is not complete stand at the end.
-func cutRune(chunk []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(chunk); n++ {
-		if tail := chunk[len(chunk)-n:]; utf8.RuneStart(tail[0]) {
-			if utf8.FullRune(tail) {
-				return 0
-			}
-			return n
-		}
-	}
-	return 0
-}
-
 // A check is a file being looked at.
 type check struct {
 	*Report
@@ -203,6 +112,7 @@ type check struct {
 	csv     *csv.Reader
 	table   Table
 	columns []Column // in the file's order
+	headed  bool     // the header has known columns, each once
 	unique  []int
 	debit   int // indexes, -1 for none
 	credit  int
@@ -245,14 +155,14 @@ func (c *check) header(r *bufio.Reader) bool {
 	c.csv = csv.NewReader(r)
 	c.csv.Comma, c.csv.FieldsPerRecord, c.csv.ReuseRecord = rune(c.Delimiter[0]), -1, true
 	_, _ = c.csv.Read() // the header
-	c.debit, c.credit = -1, -1
+	c.debit, c.credit, c.headed = -1, -1, true
 	for i, name := range names {
 		c.take(i, name, slices.Index(names, name) < i)
 	}
 	if c.out != nil {
 		c.err = c.out.Write(names)
 	}
-	return c.err == nil && c.OK()
+	return c.err == nil && c.headed
 }
 
 func tableNames() []string {
@@ -267,8 +177,10 @@ func (c *check) take(i int, name string, twice bool) {
 	column, known := c.table.column(name)
 	switch {
 	case twice:
+		c.headed = false
 		c.find(1, name, "the column stands there twice")
 	case !known:
+		c.headed = false
 		c.find(1, name, "the importer knows no such column of %s", c.Table)
 	}
 	c.columns = append(c.columns, column)

@@ -82,7 +82,10 @@ func TestFindings(t *testing.T) {
 		o    exports.Options
 		want string // line:column: reason, each on a line
 	}{
-		"good":                 {cumul + "1;01;1,00\n2;01;2,00", exports.Options{}, ""},
+		"good":                 {cumul + "1;01;1,00\n2;01;2,00\n", exports.Options{}, ""},
+		"last_line_unended":    {cumul + "1;01;1234,56\r\n2;01;1", exports.Options{}, "3:: the last line has no line end, which the others have: the file may be cut off there"},
+		"cut_in_the_line_end":  {cumul + "1;01;1\r\n2;01;1\r", exports.Options{}, "3:: the last line has no line end, which the others have: the file may be cut off there"},
+		"unended_is_usual":     {cumul + "1;01;1234,56\r\n2;01;1", exports.Options{Unended: true}, ""},
 		"other_case_and_blank": {" phc_salarie ;Phc_CumulPaie;PHC_MONTANT\n1;01;1\n", exports.Options{}, ""},
 		"empty":                {"", exports.Options{}, "0:: the file is empty"},
 		"header_only":          {cumul, exports.Options{}, "0:: the file has a header and no rows"},
@@ -90,7 +93,7 @@ func TestFindings(t *testing.T) {
 		"a_part_of_a_table":    {"E_DEBIT;E_CREDIT\n1;1\n", exports.Options{}, "1:: the header is of no table that the importer knows: HISTOCUMSAL, ECRITURE, ABSENCESALARIE, ANALYTIQ"},
 		"one_column_more":      {"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;PHC_DATEFIN\n1;01;1;x\n", exports.Options{}, "1:PHC_DATEFIN: the importer knows no such column of HISTOCUMSAL"},
 		"a_column_twice":       {"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;PHC_MONTANT\n1;01;1;1\n", exports.Options{}, "1:PHC_MONTANT: the column stands there twice"},
-		"row_cut_off":          {cumul + "1;01;1,00\n2;0", exports.Options{}, "3:: the row has 2 columns, the header 3"},
+		"row_cut_off":          {cumul + "1;01;1,00\n2;0", exports.Options{Unended: true}, "3:: the row has 2 columns, the header 3"},
 		"quote_not_closed":     {cumul + "1;\"01;1,00\n2;01;1\n", exports.Options{}, "2:: the row cannot be read: a quotation mark is not closed, or stands in the middle of a value"},
 		"semicolon_in_label":   {"E_DATECOMPTABLE,E_REFINTERNE,E_LIBELLE,E_GENERAL,E_DEBIT,E_CREDIT,E_AUXILIAIRE,E_REFLIBRE\n2025-01-01,1,a;b,6,1.00,1.00,,\n", exports.Options{}, ""},
 		"key_twice":            {cumul + "1;01;1\n2;01;1\n1;01;2\n", exports.Options{}, "4:PHC_SALARIE, PHC_CUMULPAIE: line 2 has the same: the query lacks a filter, or a row is there twice"},

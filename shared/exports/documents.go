@@ -142,6 +142,8 @@ type Handed struct {
 	At   time.Time `json:"at"` // the time in its name
 	Rows int       `json:"rows"`
 	ID   string    `json:"id"` // its entry
+	// Unended says that its last line has no line end: the query's files are like that.
+	Unended bool `json:"unended,omitempty"`
 }
 
 // StateName is the document of a source's state.
@@ -198,9 +200,10 @@ func (s *State) Hand(e Entry) {
 	if !ok || e.File.Place != PlaceFiles || run.At.Before(s.Handed[run.Key()].At) {
 		return
 	}
-	h := Handed{At: run.At, Rows: s.Handed[run.Key()].Rows, ID: e.ID}
+	h := s.Handed[run.Key()]
+	h.At, h.ID = run.At, e.ID
 	if e.Report != nil {
-		h.Rows = e.Report.Rows
+		h.Rows, h.Unended = e.Report.Rows, e.Report.Unended
 	}
 	if s.Handed == nil {
 		s.Handed = map[string]Handed{}

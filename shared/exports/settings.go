@@ -93,6 +93,7 @@ type Source struct {
 	DateOrder       string   `json:"date_order"`
 	Decimal         string   `json:"decimal"`
 	Rewrite         bool     `json:"rewrite"`
+	LastLine        string   `json:"last_line"`
 	ArchiveDays     int      `json:"archive_days"`
 	Notify          []string `json:"notify"`
 
@@ -168,9 +169,12 @@ func (s Source) Keep() (d time.Duration, never bool) {
 	return time.Duration(n) * 24 * time.Hour, err != nil // the schema lets no other form through
 }
 
-// Options are how the source writes its values.
-func (s Source) Options(previousRows int) Options {
-	return Options{DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: previousRows}
+// lastLineAny is a source whose files' last lines may have no line end.
+const lastLineAny = "any"
+
+// Options are how the source writes its values; before is the query's last file that was handed on.
+func (s Source) Options(before Handed) Options {
+	return Options{DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: before.Rows, Unended: before.Unended || s.LastLine == lastLineAny}
 }
 
 // reservedNames would be folders of ours in a bucket.

@@ -22,6 +22,8 @@ type Options struct {
 	Decimal string
 	// PreviousRows is how many rows the last file of this query had; 0 where it is unknown.
 	PreviousRows int
+	// Unended says that a last line without a line end is no finding.
+	Unended bool
 }
 
 var (

@@ -142,7 +142,8 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 		return nil
 	}
 	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, temp) }
-	report, err := exports.Check(open, w.src.Options(w.rowsBefore(t.Blob.Name)))
+	options := w.src.Options(w.before(t.Blob.Name))
+	report, err := exports.Check(open, options)
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 		e.send(exports.PlaceQuarantine, t, temp, whyHeld)
 	case w.src.Rewrite:
 		e.Report = &report
-		return w.rewrite(ctx, t, temp, e)
+		return w.rewrite(ctx, t, temp, options, e)
 	default:
 		e.Report = &report
 		e.send(exports.PlaceFiles, t, temp, "")
@@ -182,7 +183,7 @@ func (e *entry) send(place string, t exports.Task, from exports.File, why string
 }
 
 // rewrite puts a file into the importer's form; the original goes to the archive.
-func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, e *entry) error {
+func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, options exports.Options, e *entry) error {
 	temp := tempFile(e.ID)
 	out, err := w.store.Create(ctx, temp)
 	if err != nil {
@@ -191,8 +192,11 @@ func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.Fil
 	defer out.Abort()
 	sum := sha256.New()
 	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, original) }
-	if _, err := exports.Rewrite(open, w.src.Options(0), io.MultiWriter(out, sum)); err != nil {
+	switch report, err := exports.Rewrite(open, options, io.MultiWriter(out, sum)); {
+	case err != nil:
 		return err
+	case !report.OK(): // it passed a moment ago
+		return errCorrupt
 	}
 	if err := out.Commit(); err != nil {
 		return err
@@ -203,12 +207,10 @@ func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.Fil
 	return nil
 }
 
-// rowsBefore is how many rows the query's last file had.
-func (w *work) rowsBefore(blob string) (rows int) {
-	if run, ok := exports.ParseRun(blob); ok {
-		w.s.Change(func(state *exports.State) { rows = state.Handed[run.Key()].Rows })
-	}
-	return rows
+// before is the query's last file that was handed on.
+func (w *work) before(blob string) exports.Handed {
+	run, _ := exports.ParseRun(blob) // of another name nothing is kept
+	return w.handed()[run.Key()]
 }
 
 // settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal says that the moves may

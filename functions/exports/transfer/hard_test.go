@@ -371,6 +371,39 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
+// TestCutInTheLastValue: a file whose last line has no line end is held, until a person says that its query writes such files, or the settings do.
+func TestCutInTheLastValue(t *testing.T) {
+	const whole = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\r\n0000000001;01;2512,34\r\n0000000002;01;1234,56\r\n"
+	f := newFixture(t, nil)
+	name := func(day string) string { return "DB1/DB1-paie-histocumsal-202508" + day + "040012.csv" }
+	held := func(day, text string) {
+		t.Helper()
+		f.put(name(day), []byte(text))
+		if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 || !strings.Contains(line(r, name(day)).Why, "line 3: the last line has no line end") {
+			t.Errorf("%s: %+v", day, r)
+		}
+	}
+	passes := func(day, text string) {
+		t.Helper()
+		f.put(name(day), []byte(text))
+		if r := f.good(); r.Transferred != 1 {
+			t.Errorf("%s: %+v", day, r)
+		}
+	}
+	held("01", strings.TrimSuffix(whole, "234,56\r\n"))
+	held("02", strings.TrimSuffix(whole, "\r\n"))
+	var list []struct{ ID string }
+	f.ask(http.MethodGet, "/quarantine", "", &list)
+	if code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil); code != http.StatusOK {
+		t.Fatalf("release: %d", code)
+	}
+	passes("03", strings.TrimSuffix(whole, "\r\n"))
+	passes("04", whole)
+	held("05", strings.TrimSuffix(whole, "\r\n")) // the query ends its lines now
+	f.configure(func(src map[string]any) { src["last_line"] = "any" })
+	passes("06", strings.TrimSuffix(whole, "\r\n"))
+}
+
 // TestReleaseOfAnOlderRun: it is asked for twice, when a newer one was handed on.
 func TestReleaseOfAnOlderRun(t *testing.T) {
 	f := newFixture(t, nil)
