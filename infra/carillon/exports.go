@@ -55,7 +55,7 @@ func (b *exportsBridge) open() (err error) {
 	pub := publisher{b.system, func(string, messages.Message, time.Time) {}}
 	// Blobs, files and access live in real time, also where the sample's clock runs ahead.
 	b.transfer = b.metrics.function("exports-transfer", transfer.New(transfer.Config{Settings: b.settings, State: b.state, Publisher: pub, Destination: b.destination, Now: time.Now}))
-	b.queries = b.metrics.function("exports-queries", queries.New(queries.Config{Settings: b.settings, Bucket: b.config, Key: b.key, Now: b.clock.Now}))
+	b.queries = b.metrics.function("exports-queries", queries.New(queries.Config{Settings: b.settings, State: b.state, Key: b.key, Now: b.clock.Now}))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 )
 
 func (b *exportsBridge) examine(ctx context.Context) []finding {
-	found := examineExports(ctx, b.config)
+	saved, err := documents.LoadIfAny[exports.Providers](ctx, b.state, exports.ProvidersName)
+	found := examineExports(ctx, b.config, saved)
+	if err != nil {
+		found = append(found, finding{"queries", stateWarning, err.Error(), "Look at the disk of the data folder."})
+	}
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
 		return found
@@ -30,7 +35,7 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 }
 
 // examineExports looks at each source's destination, and at its container: it lists, and takes nothing.
-func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
+func examineExports(ctx context.Context, bucket documents.Bucket, saved exports.Providers) []finding {
 	loader, err := exports.LoadSettings(bucket)
 	if err != nil {
 		return []finding{{"exports settings", stateMissing, err.Error(), "Report this: the program's own schema is not readable."}}
@@ -53,7 +58,7 @@ func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
 	}
 	for _, one := range settings.Sources {
 		src, _ := settings.Source(one.Name)
-		found = append(found, examineSource(ctx, src)...)
+		found = append(found, examineSource(ctx, src, saved)...)
 	}
 	return found
 }
@@ -61,7 +66,7 @@ func examineExports(ctx context.Context, bucket documents.Bucket) []finding {
 // expiresSoon is when a SAS address's end is worth a warning.
 const expiresSoon = 6 * time.Hour
 
-func examineSource(ctx context.Context, src exports.Source) []finding {
+func examineSource(ctx context.Context, src exports.Source, saved exports.Providers) []finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if src.Fault != nil {
@@ -69,8 +74,8 @@ func examineSource(ctx context.Context, src exports.Source) []finding {
 	}
 	found := []finding{examineDestination(ctx, src)}
 	found = append(found, examineContainer(ctx, src))
-	if src.Mode == exports.ModeAPI && src.ProviderID == "" {
-		found = append(found, finding{"queries of " + src.Name, stateWarning, "no cegid_provider_id", "Find it: carillon exports discover --save"})
+	if _, err := saved.Of(src); err != nil && src.Mode == exports.ModeAPI {
+		found = append(found, finding{"queries of " + src.Name, stateWarning, cmp.Or(src.ProviderFault, err).Error(), "Find it: carillon exports discover --save"})
 	}
 	return found
 }

@@ -97,8 +97,9 @@ type Source struct {
 	ArchiveDays     int      `json:"archive_days"`
 	Notify          []string `json:"notify"`
 
-	// Fault says that a secret of the source cannot be had.
-	Fault error `json:"-"`
+	// Fault says that a secret of the source cannot be read. ProviderFault says it of cegid_provider_id, which only the queries need.
+	Fault         error `json:"-"`
+	ProviderFault error `json:"-"`
 }
 
 // DefaultBaseURL is Cegid's API.
@@ -113,6 +114,10 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 func (s *Settings) Unresolved(path string, err error) {
 	parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
 	if i, nerr := strconv.Atoi(parts[min(1, len(parts)-1)]); parts[0] == "sources" && nerr == nil && i < len(s.Sources) {
+		if parts[len(parts)-1] == "cegid_provider_id" {
+			s.Sources[i].ProviderID, s.Sources[i].ProviderFault = "", fmt.Errorf("cegid_provider_id: %w", err)
+			return
+		}
 		s.Sources[i].Fault = errors.Join(s.Sources[i].Fault, fmt.Errorf("%s: %w", parts[len(parts)-1], err))
 		return
 	}
