@@ -2,14 +2,12 @@ package exports
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +23,11 @@ type Finding struct {
 }
 
 // Codes of findings.
-const codeUnended = "unended"
+const (
+	codeUnended = "unended"
+	codeMisread = "misread"
+	codeTooOld  = "too_old"
+)
 
 // A Report is what was found in a file.
 type Report struct {
@@ -34,7 +36,9 @@ type Report struct {
 	Delimiter string `json:"delimiter,omitempty"`
 	Rows      int    `json:"rows"`
 	// Unended says that the last line has no line end, though the others have one.
-	Unended  bool      `json:"unended,omitempty"`
+	Unended bool `json:"unended,omitempty"`
+	// Misread is how much of the file the importer would take for something else: values, its encoding, its delimiter.
+	Misread  int       `json:"misread,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
 	// More is how many findings there were beyond those that are listed.
 	More int `json:"more,omitempty"`
@@ -56,6 +60,14 @@ func (r *Report) findCode(line int, column, code, reason string) {
 		return
 	}
 	r.Findings = append(r.Findings, Finding{line, column, reason, code})
+}
+
+// misread notes what the importer would take for something else.
+func (c *check) misread(line int, column, what string) {
+	c.Misread++
+	if c.o.AsItIs {
+		c.findCode(line, column, codeMisread, "the importer would misread "+what+"; \"rewrite\": \"when_needed\" puts it into a form that it reads")
+	}
 }
 
 // An Opener opens a file from its beginning; it is read twice.
@@ -84,8 +96,8 @@ func Rewrite(open Opener, o Options, w io.Writer) (Report, error) {
 // walk reads a file, and writes its rows to out, if any.
 func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	var r Report
-	var err error
-	if r.Encoding, err = encodingOf(open, o, &r); err != nil || r.Encoding == "" {
+	encoding, latin1, err := encodingOf(open, o, &r)
+	if r.Encoding = encoding; err != nil || encoding == "" {
 		return r, err
 	}
 	file, err := open()
@@ -94,6 +106,9 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	}
 	defer file.Close()
 	c := &check{Report: &r, o: o, out: out, seen: map[[16]byte]int{}}
+	if encoding == Windows1252 && !latin1 {
+		c.misread(0, "", "the encoding")
+	}
 	reader := bufio.NewReaderSize(decoded(file, r.Encoding), 64<<10)
 	if !c.header(reader) {
 		return r, c.err
@@ -109,7 +124,8 @@ type check struct {
 
 	o       Options
 	out     *csv.Writer
-	csv     *csv.Reader
+	csv     *rowReader
+	blank   bool // each row ends in a delimiter
 	table   Table
 	columns []Column // in the file's order
 	headed  bool     // the header has known columns, each once
@@ -121,101 +137,30 @@ type check struct {
 	err     error
 }
 
-// maxHeader bounds the header's line.
-const maxHeader = 32 << 10
-
-// header reads the first line with each delimiter: the right one is that under which its columns are a table's.
-func (c *check) header(r *bufio.Reader) bool {
-	start, err := r.Peek(maxHeader)
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = fmt.Errorf("reading the file: %w", err)
-		return false
-	}
-	line, _, _ := bytes.Cut(start, []byte("\n"))
-	var names []string
-	for _, delimiter := range []rune{';', ',', '\t', '|'} {
-		one := csv.NewReader(bytes.NewReader(line))
-		one.Comma = delimiter
-		cells, err := one.Read()
-		if err != nil {
-			continue
-		}
-		for i := range cells {
-			cells[i] = headerName(cells[i])
-		}
-		if table, ok := identify(cells); ok {
-			c.table, c.Table, c.Delimiter, names = table, table.Name, string(delimiter), cells
-			break
-		}
-	}
-	if c.Table == "" {
-		c.find(1, "", "the header is of no table that the importer knows: %s", strings.Join(tableNames(), ", "))
-		return false
-	}
-	c.csv = csv.NewReader(r)
-	c.csv.Comma, c.csv.FieldsPerRecord, c.csv.ReuseRecord = rune(c.Delimiter[0]), -1, true
-	_, _ = c.csv.Read() // the header
-	c.debit, c.credit, c.headed = -1, -1, true
-	for i, name := range names {
-		c.take(i, name, slices.Index(names, name) < i)
-	}
-	if c.out != nil {
-		c.err = c.out.Write(names)
-	}
-	return c.err == nil && c.headed
-}
-
-func tableNames() []string {
-	names := make([]string, 0, len(Tables))
-	for _, t := range Tables {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-func (c *check) take(i int, name string, twice bool) {
-	column, known := c.table.column(name)
-	switch {
-	case twice:
-		c.headed = false
-		c.find(1, name, "the column stands there twice")
-	case !known:
-		c.headed = false
-		c.find(1, name, "the importer knows no such column of %s", c.Table)
-	}
-	c.columns = append(c.columns, column)
-	if slices.Contains(c.table.Unique, name) {
-		c.unique = append(c.unique, i)
-	}
-	switch name {
-	case c.table.Debit:
-		c.debit = i
-	case c.table.Credit:
-		c.credit = i
-	}
-}
-
 func (c *check) rows() {
 	for {
-		row, err := c.csv.Read()
+		row, line, fault, err := c.csv.read()
 		if errors.Is(err, io.EOF) {
 			return
-		}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			c.find(parse.StartLine, "", "the row cannot be read: %s", quoting(parse.Err))
-			c.Rows++
-			continue
 		}
 		if err != nil {
 			c.err = fmt.Errorf("reading the file: %w", err)
 			return
 		}
-		line, _ := c.csv.FieldPos(0)
 		c.Rows++
-		if len(row) != len(c.columns) {
-			c.find(line, "", "the row has %d columns, the header %d", len(row), len(c.columns))
+		n, columns := len(row), len(c.columns)
+		if c.blank {
+			columns++
+		}
+		switch {
+		case fault != "":
+			c.find(line, "", "the row cannot be read: %s", fault)
+			continue
+		case n != columns || c.blank && strings.TrimSpace(row[n-1]) != "":
+			c.find(line, "", "the row has %d columns, the header %d", n, columns)
 			continue
 		}
+		row = row[:len(c.columns)]
 		c.row(line, row)
 		if c.out != nil && c.OK() {
 			if c.err = c.out.Write(row); c.err != nil {
@@ -223,13 +168,6 @@ func (c *check) rows() {
 			}
 		}
 	}
-}
-
-func quoting(err error) string {
-	if errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) {
-		return "a quotation mark is not closed, or stands in the middle of a value"
-	}
-	return err.Error()
 }
 
 // row checks a row's values, and puts them into the importer's form.
@@ -243,8 +181,15 @@ func (c *check) row(line int, row []string) {
 		}
 		value, hundredths, err := c.value(column.Kind, row[i])
 		if err != nil {
-			c.find(line, column.Name, "the value %s", err)
+			code := ""
+			if errors.Is(err, errTooOld) {
+				code = codeTooOld
+			}
+			c.findCode(line, column.Name, code, "the value "+err.Error())
 			continue
+		}
+		if importerMisreads(column.Kind, row[i], value) {
+			c.misread(line, column.Name, "the value")
 		}
 		row[i] = value
 		switch i {
@@ -268,12 +213,12 @@ func (c *check) value(kind Kind, text string) (string, int64, error) {
 		return strconv.FormatInt(n, 10), 0, err
 	case Moment:
 		t, ok, err := ParseMoment(text, c.o.DateOrder)
-		if !ok {
+		if !ok || err != nil {
 			return "", 0, err
 		}
 		return t.Format(time.DateTime), 0, err
 	default:
-		return text, 0, nil
+		return strings.ReplaceAll(text, "\r", "\n"), 0, nil
 	}
 }
 
@@ -285,9 +230,10 @@ func (c *check) key(line int, row []string) {
 	hash := sha256.New()
 	for _, i := range c.unique {
 		var size [4]byte
-		binary.BigEndian.PutUint32(size[:], uint32(len(row[i]))) //nolint:gosec // a cell is far shorter
+		value := strings.TrimSpace(row[i])                      // the importer strips it
+		binary.BigEndian.PutUint32(size[:], uint32(len(value))) //nolint:gosec // a cell is far shorter
 		_, _ = hash.Write(size[:])
-		_, _ = io.WriteString(hash, row[i])
+		_, _ = io.WriteString(hash, value)
 	}
 	key := [16]byte(hash.Sum(nil)[:16])
 	if first, twice := c.seen[key]; twice {

@@ -40,22 +40,24 @@ var undefined = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
 
 // encodingOf finds the encoding by reading the file: UTF-8 where all of it is, else Windows-1252, the form
 // of older Cegid servers. "" says that it is neither; the report says why.
-func encodingOf(open Opener, o Options, r *Report) (string, error) {
+// latin1 says that Latin-1 has the same characters for it, which is what the importer reads such a file with.
+func encodingOf(open Opener, o Options, r *Report) (encoding string, latin1 bool, err error) {
 	file, err := open()
 	if err != nil {
-		return "", fmt.Errorf("opening the file: %w", err)
+		return "", false, fmt.Errorf("opening the file: %w", err)
 	}
 	defer file.Close()
 	lines := bufio.NewReaderSize(file, 64<<10)
 	start, err := lines.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("reading the file: %w", err)
+		return "", false, fmt.Errorf("reading the file: %w", err)
 	}
 	if len(start) == 0 {
 		r.find(0, "", "the file is empty")
-		return "", nil
+		return "", false, nil
 	}
-	encoding, odd, line, unended := UTF8, 0, 1, false
+	odd, line, unended := 0, 1, false
+	encoding, latin1 = UTF8, true
 	var cut []byte // the beginning of a character that the last chunk ended in
 	if string(start) == bom {
 		encoding = UTF8BOM
@@ -67,7 +69,7 @@ func encodingOf(open Opener, o Options, r *Report) (string, error) {
 		}
 		if bytes.IndexByte(chunk, 0) >= 0 {
 			r.find(line, "", "it holds NUL: the file is UTF-16, or damaged")
-			return "", nil
+			return "", false, nil
 		}
 		whole := slices.Concat(cut, chunk)
 		cut = nil
@@ -75,9 +77,14 @@ func encodingOf(open Opener, o Options, r *Report) (string, error) {
 			n := len(whole) - cutRune(whole)
 			whole, cut = whole[:n], slices.Clone(whole[n:])
 		}
-		if encoding == UTF8 && !utf8.Valid(whole) {
+		if encoding != Windows1252 && !utf8.Valid(whole) {
+			if encoding == UTF8BOM {
+				r.find(line, "", "a byte is neither of UTF-8 nor of Windows-1252")
+				return "", false, nil
+			}
 			encoding = Windows1252
 		}
+		latin1 = latin1 && !slices.ContainsFunc(chunk, func(b byte) bool { return b >= 0x80 && b < 0xa0 })
 		if odd == 0 && hasUndefined(chunk) {
 			odd = line
 		}
@@ -89,12 +96,12 @@ func encodingOf(open Opener, o Options, r *Report) (string, error) {
 			}
 			if encoding == Windows1252 && odd > 0 {
 				r.find(odd, "", "a byte is neither of UTF-8 nor of Windows-1252")
-				return "", nil
+				return "", false, nil
 			}
-			return encoding, nil
+			return encoding, latin1, nil
 		case errors.Is(err, bufio.ErrBufferFull):
 		case err != nil:
-			return "", fmt.Errorf("reading the file: %w", err)
+			return "", false, fmt.Errorf("reading the file: %w", err)
 		default:
 			line++
 		}

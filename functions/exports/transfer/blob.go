@@ -153,7 +153,7 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 	case !report.OK():
 		e.Report = &report
 		e.send(exports.PlaceQuarantine, t, temp, whyHeld)
-	case w.src.Rewrite:
+	case w.src.Rewrite.Of(report):
 		e.Report = &report
 		return w.rewrite(ctx, t, temp, options, e)
 	default:

@@ -104,7 +104,7 @@ func TestRewrittenWhileRead(t *testing.T) {
 // TestRewrittenBeforeDeletion: the newer version is not deleted unread; it arrives, and the one before goes to the archive.
 func TestRewrittenBeforeDeletion(t *testing.T) {
 	f := newFixture(t, nil)
-	second := strings.Replace(cumul, "2 512", "3 512", 1)
+	second := strings.Replace(cumul, "2512", "3512", 1)
 	f.put("x.csv", []byte(cumul))
 	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodDelete) }, func(http.ResponseWriter, *http.Request) bool {
 		f.put("x.csv", []byte(second))
