@@ -38,7 +38,7 @@ var (
 	// errOlder says that a newer version of the blob was handed on.
 	errOlder = errors.New("a newer version of it was handed on")
 	// errTaken says that the importer's folder has another file of that name.
-	errTaken = errors.New("another file of that name is in the importer's folder, and nothing is overwritten")
+	errTaken = errors.New("its name is taken in the importer's folder, by another file or by a folder, and nothing is overwritten")
 )
 
 // bring is the life of a blob: read to a temporary name, compared, looked at, entered in the journal, given its name, and deleted at
@@ -244,7 +244,7 @@ func (w *work) settled(ctx context.Context, e *entry) error {
 func (w *work) withdrawOlder(ctx context.Context, e *entry) error {
 	run, ok := exports.ParseRun(e.Blob)
 	last := w.handed()[run.Key()]
-	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || !last.At.Before(run.At) {
+	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || last.At.Equal(run.At) || !last.Before(run.Written(e.Modified)) {
 		return nil
 	}
 	old, err := w.entry(ctx, last.ID)
@@ -364,14 +364,19 @@ func (w *work) move(ctx context.Context, e *entry, i int) error {
 	}
 	err = w.supersede(ctx, e, m.To)
 	if errors.Is(err, errOlder) && m.From.Place == exports.PlaceTemp {
-		e.File, e.Why = e.InArchive(), err.Error()
-		e.Moves[i].To = e.File
-		return w.store.Move(ctx, m.From, e.File)
+		return w.setAside(ctx, e, i, err)
 	}
 	if err != nil {
 		return err
 	}
 	return w.store.Move(ctx, m.From, m.To)
+}
+
+// setAside makes an entry's move i into the archive instead, because its file cannot have its name.
+func (w *work) setAside(ctx context.Context, e *entry, i int, why error) error {
+	e.File, e.Why = e.InArchive(), why.Error()
+	e.Moves[i].To = e.File
+	return w.store.Move(ctx, e.Moves[i].From, e.File)
 }
 
 func ignore(err, target error) error {
@@ -494,7 +499,7 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 			w.mu.Unlock()
 		}
 		return ignore(err, azure.ErrGone)
-	case errors.Is(err, azure.ErrHeld):
+	case errors.Is(err, azure.ErrHeld), errors.Is(err, azure.ErrUnreadable):
 		return w.held(ctx, b, e, err.Error())
 	case errors.Is(err, azure.ErrRefused):
 		w.mu.Lock()

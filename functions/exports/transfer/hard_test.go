@@ -324,6 +324,60 @@ func TestForeignFile(t *testing.T) {
 	}
 }
 
+// TestFileAndFolder: a folder where a file should stand, or a file where its folder should, is nobody's to move: the blob stays and is told, nothing is left
+// half done, and it goes through when the name is free.
+//
+//nolint:tparallel // newFixture does
+func TestFileAndFolder(t *testing.T) {
+	for name, tt := range map[string]struct{ blob, foreign string }{
+		"folder": {"x.csv", "x.csv/y.csv"},
+		"file":   {"x/a/y.csv", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.put(tt.blob, []byte(cumul))
+			foreign := filepath.Join(f.dir, "paie", filepath.FromSlash(tt.foreign))
+			if err := os.MkdirAll(filepath.Dir(foreign), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(foreign, []byte("mine"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				r := f.run()
+				if r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 || names(f.files()) != tt.foreign || len(f.temp()) != 0 || !strings.Contains(line(r, tt.blob).Why, "taken") {
+					t.Errorf("run %+v, temporary %v", r, f.temp())
+				}
+			}
+			if err := os.RemoveAll(filepath.Join(f.dir, "paie", strings.Split(tt.foreign, "/")[0])); err != nil {
+				t.Fatal(err)
+			}
+			if r := f.good(); r.Transferred != 1 || names(f.files()) != tt.blob {
+				t.Errorf("run %+v", r)
+			}
+		})
+	}
+}
+
+// TestCannotBeRead: a blob in the archive tier is told as one that cannot be read, and stops no other.
+func TestCannotBeRead(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("cold.csv", []byte(cumul))
+	f.put("warm.csv", []byte(cumul))
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if !isBlob(r, http.MethodGet) || !strings.HasSuffix(r.URL.Path, "cold.csv") {
+			return false
+		}
+		w.Header().Set("x-ms-error-code", "BlobArchived")
+		w.WriteHeader(http.StatusConflict)
+		return true
+	})
+	r := f.run()
+	if why := line(r, "cold.csv").Why; r.Failed != 1 || r.Transferred != 1 || !strings.Contains(why, "cannot be read") || !strings.Contains(why, "archive tier") || len(f.left()) != 1 {
+		t.Errorf("run %+v", r)
+	}
+}
+
 // TestTwoAtOnce: two runs at once, in two processes, do each file once.
 func TestTwoAtOnce(t *testing.T) {
 	f := newFixture(t, nil)
