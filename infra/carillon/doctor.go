@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
@@ -68,7 +69,7 @@ func examineFolder(ctx context.Context, dir string) []finding {
 		found = append(found, examineCampus(ctx, bucket)...)
 	}
 	if slices.Contains(names, "exports") {
-		found = append(found, examineExports(ctx, bucket, examineContainer)...)
+		found = append(found, examineExports(ctx, bucket, exports.Providers{}, examineContainer)...)
 	}
 	return found
 }

@@ -58,7 +58,7 @@ func (b *exportsBridge) open() (err error) {
 	if b.demo != nil {
 		b.transfer = b.demo.ready(b.transfer)
 	}
-	b.queries = b.metrics.function("exports-queries", queries.New(queries.Config{Settings: b.settings, Bucket: b.config, Key: b.key, Now: b.clock.Now}))
+	b.queries = b.metrics.function("exports-queries", queries.New(queries.Config{Settings: b.settings, State: b.state, Key: b.key, Now: b.clock.Now}))
 	return nil
 }
 

@@ -520,19 +520,23 @@ func exportsDiscover(o *remote) *cobra.Command {
 			}); err != nil {
 				return err
 			}
-			switch {
-			case len(found) == 0:
-				return errors.New("no provider was found: copy its id from the portal's address, or try other names with --provider")
-			case save && len(found) > 1:
-				return errors.New("several were found: try one with --provider")
-			case save:
-				return o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/providers", queries.Provider{Source: source, ID: found[0].ID}, nil)
+			if len(found) == 0 {
+				return errors.New("no provider was found: copy its id from the portal's address into exports.json, or try other names with --provider")
 			}
-			return nil
+			if !save {
+				return nil
+			}
+			if len(found) > 1 && len(names) > 0 { // the others were found by names that are always tried
+				found = slices.DeleteFunc(found, func(p cegid.Provider) bool { return !slices.Contains(names, p.ID) && !slices.Contains(names, p.Found) })
+			}
+			if len(found) != 1 {
+				return errors.New("several were found: name one of them with --provider ID")
+			}
+			return o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/providers", queries.Provider{Source: source, ID: found[0].ID}, nil)
 		},
 	}
 	o.sourceFlag(cmd, &source, "the source; needed where there are several")
 	cmd.Flags().StringSliceVar(&names, "provider", nil, "names or ids to try first")
-	cmd.Flags().BoolVar(&save, "save", false, "write the one that was found into exports.json")
+	cmd.Flags().BoolVar(&save, "save", false, "keep the one that was found, also in place of a wrong one in exports.json")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,11 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 			return finding{"container of " + src.Name, stateWarning, b.demo.needs(), ""}
 		}
 	}
-	found := examineExports(ctx, b.config, look)
+	saved, err := documents.LoadIfAny[exports.Providers](ctx, b.state, exports.ProvidersName)
+	found := examineExports(ctx, b.config, saved, look)
+	if err != nil {
+		found = append(found, finding{"queries", stateWarning, err.Error(), "Look at the disk of the data folder."})
+	}
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
 		return found
@@ -36,8 +41,8 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 	return found
 }
 
-// examineExports looks at each source's destination, and lets container look at its container.
-func examineExports(ctx context.Context, bucket documents.Bucket, container func(context.Context, exports.Source) finding) []finding {
+// examineExports looks at each source's destination, and lets container look at its container. saved are the providers that were found.
+func examineExports(ctx context.Context, bucket documents.Bucket, saved exports.Providers, container func(context.Context, exports.Source) finding) []finding {
 	loader, err := exports.LoadSettings(bucket)
 	if err != nil {
 		return []finding{{"exports settings", stateMissing, err.Error(), "Report this: the program's own schema is not readable."}}
@@ -60,7 +65,7 @@ func examineExports(ctx context.Context, bucket documents.Bucket, container func
 	}
 	for _, one := range settings.Sources {
 		src, _ := settings.Source(one.Name)
-		found = append(found, examineSource(ctx, src, container)...)
+		found = append(found, examineSource(ctx, src, saved, container)...)
 	}
 	return found
 }
@@ -68,7 +73,7 @@ func examineExports(ctx context.Context, bucket documents.Bucket, container func
 // expiresSoon is when a SAS address's end is worth a warning.
 const expiresSoon = 6 * time.Hour
 
-func examineSource(ctx context.Context, src exports.Source, container func(context.Context, exports.Source) finding) []finding {
+func examineSource(ctx context.Context, src exports.Source, saved exports.Providers, container func(context.Context, exports.Source) finding) []finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if src.Fault != nil {
@@ -76,8 +81,8 @@ func examineSource(ctx context.Context, src exports.Source, container func(conte
 	}
 	found := []finding{examineDestination(ctx, src)}
 	found = append(found, container(ctx, src))
-	if src.Mode == exports.ModeAPI && src.ProviderID == "" {
-		found = append(found, finding{"queries of " + src.Name, stateWarning, "no cegid_provider_id", "Find it: carillon exports discover --save"})
+	if _, err := saved.Of(src); err != nil && src.Mode == exports.ModeAPI {
+		found = append(found, finding{"queries of " + src.Name, stateWarning, cmp.Or(src.ProviderFault, err).Error(), "Find it: carillon exports discover --save"})
 	}
 	return found
 }

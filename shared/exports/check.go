@@ -2,28 +2,15 @@ package exports
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/transform"
-)
-
-// Encodings that are read.
-const (
-	UTF8        = "utf-8"
-	UTF8BOM     = "utf-8-bom"
-	Windows1252 = "windows-1252"
 )
 
 // A Finding is why a file is not handed on. It names the place and never the value: these are payrolls and ledgers.
@@ -31,15 +18,28 @@ type Finding struct {
 	Line   int    `json:"line,omitempty"` // from 1, the header's; 0: the whole file
 	Column string `json:"column,omitempty"`
 	Reason string `json:"reason"`
+	// Code names the reason, for a page's own words; "" where there is only the text.
+	Code string `json:"code,omitempty"`
 }
+
+// Codes of findings.
+const (
+	codeUnended = "unended"
+	codeMisread = "misread"
+	codeTooOld  = "too_old"
+)
 
 // A Report is what was found in a file.
 type Report struct {
-	Table     string    `json:"table,omitempty"`
-	Encoding  string    `json:"encoding,omitempty"`
-	Delimiter string    `json:"delimiter,omitempty"`
-	Rows      int       `json:"rows"`
-	Findings  []Finding `json:"findings,omitempty"`
+	Table     string `json:"table,omitempty"`
+	Encoding  string `json:"encoding,omitempty"`
+	Delimiter string `json:"delimiter,omitempty"`
+	Rows      int    `json:"rows"`
+	// Unended says that the last line has no line end, though the others have one.
+	Unended bool `json:"unended,omitempty"`
+	// Misread is how much of the file the importer would take for something else: values, its encoding, its delimiter.
+	Misread  int       `json:"misread,omitempty"`
+	Findings []Finding `json:"findings,omitempty"`
 	// More is how many findings there were beyond those that are listed.
 	More int `json:"more,omitempty"`
 }
@@ -51,11 +51,23 @@ func (r *Report) OK() bool { return len(r.Findings) == 0 }
 const maxFindings = 200
 
 func (r *Report) find(line int, column, format string, args ...any) {
+	r.findCode(line, column, "", fmt.Sprintf(format, args...))
+}
+
+func (r *Report) findCode(line int, column, code, reason string) {
 	if len(r.Findings) == maxFindings {
 		r.More++
 		return
 	}
-	r.Findings = append(r.Findings, Finding{line, column, fmt.Sprintf(format, args...)})
+	r.Findings = append(r.Findings, Finding{line, column, reason, code})
+}
+
+// misread notes what the importer would take for something else.
+func (c *check) misread(line int, column, what string) {
+	c.Misread++
+	if c.o.AsItIs {
+		c.findCode(line, column, codeMisread, "the importer would misread "+what+"; \"rewrite\": \"when_needed\" puts it into a form that it reads")
+	}
 }
 
 // An Opener opens a file from its beginning; it is read twice.
@@ -84,8 +96,8 @@ func Rewrite(open Opener, o Options, w io.Writer) (Report, error) {
 // walk reads a file, and writes its rows to out, if any.
 func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	var r Report
-	var err error
-	if r.Encoding, err = encodingOf(open, &r); err != nil || r.Encoding == "" {
+	encoding, latin1, err := encodingOf(open, o, &r)
+	if r.Encoding = encoding; err != nil || encoding == "" {
 		return r, err
 	}
 	file, err := open()
@@ -94,6 +106,9 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	}
 	defer file.Close()
 	c := &check{Report: &r, o: o, out: out, seen: map[[16]byte]int{}}
+	if encoding == Windows1252 && !latin1 {
+		c.misread(0, "", "the encoding")
+	}
 	reader := bufio.NewReaderSize(decoded(file, r.Encoding), 64<<10)
 	if !c.header(reader) {
 		return r, c.err
@@ -103,106 +118,17 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	return r, c.err
 }
 
-func decoded(r io.Reader, encoding string) io.Reader {
-	switch encoding {
-	case Windows1252:
-		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
-	case UTF8BOM:
-		skipped := bufio.NewReader(r)
-		_, _ = skipped.Discard(len(bom)) // it was seen there
-		return skipped
-	default:
-		return r
-	}
-}
-
-const bom = "\xef\xbb\xbf"
-
-// undefined are the bytes that Windows-1252 leaves without a character.
-var undefined = []byte{0x81, 0x8d, 0x8f, 0x90, 0x9d}
-
-// encodingOf finds the encoding by reading the file: UTF-8 where all of it is, else Windows-1252, the form
-// of older Cegid servers. "" says that it is neither; the report says why.
-func encodingOf(open Opener, r *Report) (string, error) {
-	file, err := open()
-	if err != nil {
-		return "", fmt.Errorf("opening the file: %w", err)
-	}
-	defer file.Close()
-	lines := bufio.NewReaderSize(file, 64<<10)
-	start, err := lines.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("reading the file: %w", err)
-	}
-	if len(start) == 0 {
-		r.find(0, "", "the file is empty")
-		return "", nil
-	}
-	encoding, odd, line := UTF8, 0, 1
-	var cut []byte // the beginning of a character that the last chunk ended in
-	if string(start) == bom {
-		encoding = UTF8BOM
-	}
-	for {
-		chunk, err := lines.ReadSlice('\n')
-		if bytes.IndexByte(chunk, 0) >= 0 {
-			r.find(line, "", "it holds NUL: the file is UTF-16, or damaged")
-			return "", nil
-		}
-		whole := slices.Concat(cut, chunk)
-		cut = nil
-		if errors.Is(err, bufio.ErrBufferFull) { // a line longer than the buffer
-			n := len(whole) - cutRune(whole)
-			whole, cut = whole[:n], slices.Clone(whole[n:])
-		}
-		if encoding == UTF8 && !utf8.Valid(whole) {
-			encoding = Windows1252
-		}
-		if odd == 0 && hasUndefined(chunk) {
-			odd = line
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			if encoding == Windows1252 && odd > 0 {
-				r.find(odd, "", "a byte is neither of UTF-8 nor of Windows-1252")
-				return "", nil
-			}
-			return encoding, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case err != nil:
-			return "", fmt.Errorf("reading the file: %w", err)
-		default:
-			line++
-		}
-	}
-}
-
-func hasUndefined(chunk []byte) bool {
-	return slices.ContainsFunc(undefined, func(b byte) bool { return bytes.IndexByte(chunk, b) >= 0 })
-}
-
-// cutRune is how many bytes of a character that is not complete stand at the end.
-func cutRune(chunk []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(chunk); n++ {
-		if tail := chunk[len(chunk)-n:]; utf8.RuneStart(tail[0]) {
-			if utf8.FullRune(tail) {
-				return 0
-			}
-			return n
-		}
-	}
-	return 0
-}
-
 // A check is a file being looked at.
 type check struct {
 	*Report
 
 	o       Options
 	out     *csv.Writer
-	csv     *csv.Reader
+	csv     *rowReader
+	blank   bool // each row ends in a delimiter
 	table   Table
 	columns []Column // in the file's order
+	headed  bool     // the header has known columns, each once
 	unique  []int
 	debit   int // indexes, -1 for none
 	credit  int
@@ -211,99 +137,30 @@ type check struct {
 	err     error
 }
 
-// maxHeader bounds the header's line.
-const maxHeader = 32 << 10
-
-// header reads the first line with each delimiter: the right one is that under which its columns are a table's.
-func (c *check) header(r *bufio.Reader) bool {
-	start, err := r.Peek(maxHeader)
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = fmt.Errorf("reading the file: %w", err)
-		return false
-	}
-	line, _, _ := bytes.Cut(start, []byte("\n"))
-	var names []string
-	for _, delimiter := range []rune{';', ',', '\t', '|'} {
-		one := csv.NewReader(bytes.NewReader(line))
-		one.Comma = delimiter
-		cells, err := one.Read()
-		if err != nil {
-			continue
-		}
-		for i := range cells {
-			cells[i] = headerName(cells[i])
-		}
-		if table, ok := identify(cells); ok {
-			c.table, c.Table, c.Delimiter, names = table, table.Name, string(delimiter), cells
-			break
-		}
-	}
-	if c.Table == "" {
-		c.find(1, "", "the header is of no table that the importer knows: %s", strings.Join(tableNames(), ", "))
-		return false
-	}
-	c.csv = csv.NewReader(r)
-	c.csv.Comma, c.csv.FieldsPerRecord, c.csv.ReuseRecord = rune(c.Delimiter[0]), -1, true
-	_, _ = c.csv.Read() // the header
-	c.debit, c.credit = -1, -1
-	for i, name := range names {
-		c.take(i, name, slices.Index(names, name) < i)
-	}
-	if c.out != nil {
-		c.err = c.out.Write(names)
-	}
-	return c.err == nil && c.OK()
-}
-
-func tableNames() []string {
-	names := make([]string, 0, len(Tables))
-	for _, t := range Tables {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
-func (c *check) take(i int, name string, twice bool) {
-	column, known := c.table.column(name)
-	switch {
-	case twice:
-		c.find(1, name, "the column stands there twice")
-	case !known:
-		c.find(1, name, "the importer knows no such column of %s", c.Table)
-	}
-	c.columns = append(c.columns, column)
-	if slices.Contains(c.table.Unique, name) {
-		c.unique = append(c.unique, i)
-	}
-	switch name {
-	case c.table.Debit:
-		c.debit = i
-	case c.table.Credit:
-		c.credit = i
-	}
-}
-
 func (c *check) rows() {
 	for {
-		row, err := c.csv.Read()
+		row, line, fault, err := c.csv.read()
 		if errors.Is(err, io.EOF) {
 			return
-		}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			c.find(parse.StartLine, "", "the row cannot be read: %s", quoting(parse.Err))
-			c.Rows++
-			continue
 		}
 		if err != nil {
 			c.err = fmt.Errorf("reading the file: %w", err)
 			return
 		}
-		line, _ := c.csv.FieldPos(0)
 		c.Rows++
-		if len(row) != len(c.columns) {
-			c.find(line, "", "the row has %d columns, the header %d", len(row), len(c.columns))
+		n, columns := len(row), len(c.columns)
+		if c.blank {
+			columns++
+		}
+		switch {
+		case fault != "":
+			c.find(line, "", "the row cannot be read: %s", fault)
+			continue
+		case n != columns || c.blank && strings.TrimSpace(row[n-1]) != "":
+			c.find(line, "", "the row has %d columns, the header %d", n, columns)
 			continue
 		}
+		row = row[:len(c.columns)]
 		c.row(line, row)
 		if c.out != nil && c.OK() {
 			if c.err = c.out.Write(row); c.err != nil {
@@ -311,13 +168,6 @@ func (c *check) rows() {
 			}
 		}
 	}
-}
-
-func quoting(err error) string {
-	if errors.Is(err, csv.ErrBareQuote) || errors.Is(err, csv.ErrQuote) {
-		return "a quotation mark is not closed, or stands in the middle of a value"
-	}
-	return err.Error()
 }
 
 // row checks a row's values, and puts them into the importer's form.
@@ -331,8 +181,15 @@ func (c *check) row(line int, row []string) {
 		}
 		value, hundredths, err := c.value(column.Kind, row[i])
 		if err != nil {
-			c.find(line, column.Name, "the value %s", err)
+			code := ""
+			if errors.Is(err, errTooOld) {
+				code = codeTooOld
+			}
+			c.findCode(line, column.Name, code, "the value "+err.Error())
 			continue
+		}
+		if importerMisreads(column.Kind, row[i], value) {
+			c.misread(line, column.Name, "the value")
 		}
 		row[i] = value
 		switch i {
@@ -356,12 +213,12 @@ func (c *check) value(kind Kind, text string) (string, int64, error) {
 		return strconv.FormatInt(n, 10), 0, err
 	case Moment:
 		t, ok, err := ParseMoment(text, c.o.DateOrder)
-		if !ok {
+		if !ok || err != nil {
 			return "", 0, err
 		}
 		return t.Format(time.DateTime), 0, err
 	default:
-		return text, 0, nil
+		return strings.ReplaceAll(text, "\r", "\n"), 0, nil
 	}
 }
 
@@ -373,9 +230,10 @@ func (c *check) key(line int, row []string) {
 	hash := sha256.New()
 	for _, i := range c.unique {
 		var size [4]byte
-		binary.BigEndian.PutUint32(size[:], uint32(len(row[i]))) //nolint:gosec // a cell is far shorter
+		value := strings.TrimSpace(row[i])                      // the importer strips it
+		binary.BigEndian.PutUint32(size[:], uint32(len(value))) //nolint:gosec // a cell is far shorter
 		_, _ = hash.Write(size[:])
-		_, _ = io.WriteString(hash, row[i])
+		_, _ = io.WriteString(hash, value)
 	}
 	key := [16]byte(hash.Sum(nil)[:16])
 	if first, twice := c.seen[key]; twice {

@@ -139,9 +139,27 @@ type State struct {
 
 // A Handed is the last file of a query that was handed on.
 type Handed struct {
-	At   time.Time `json:"at"` // the time in its name
-	Rows int       `json:"rows"`
-	ID   string    `json:"id"` // its entry
+	At time.Time `json:"at"` // the time in its name
+	// Written is when the source wrote the blob; zero where that was not kept.
+	Written time.Time `json:"written,omitzero"`
+	Rows    int       `json:"rows"`
+	ID      string    `json:"id"` // its entry
+	// Unended says that its last line has no line end: the query's files are like that.
+	Unended bool `json:"unended,omitempty"`
+}
+
+// Before reports whether a run of a query is older than another one of it, by the hours in their names. Within an hour, which comes twice when summer time ends, it is by when
+// the blobs were written, and where that is unknown by the whole time in the name.
+func (h Handed) Before(o Handed) bool {
+	hour, other := h.At.Truncate(time.Hour), o.At.Truncate(time.Hour)
+	switch {
+	case !hour.Equal(other):
+		return hour.Before(other)
+	case h.Written.IsZero() || o.Written.IsZero() || h.Written.Equal(o.Written):
+		return h.At.Before(o.At)
+	default:
+		return h.Written.Before(o.Written)
+	}
 }
 
 // StateName is the document of a source's state.
@@ -195,12 +213,13 @@ type FileLine struct {
 // Hand notes that an entry's file was handed on.
 func (s *State) Hand(e Entry) {
 	run, ok := ParseRun(e.Blob)
-	if !ok || e.File.Place != PlaceFiles || run.At.Before(s.Handed[run.Key()].At) {
+	h := s.Handed[run.Key()]
+	if !ok || e.File.Place != PlaceFiles || run.Written(e.Modified).Before(h) {
 		return
 	}
-	h := Handed{At: run.At, Rows: s.Handed[run.Key()].Rows, ID: e.ID}
+	h.At, h.Written, h.ID = run.At, e.Modified, e.ID
 	if e.Report != nil {
-		h.Rows = e.Report.Rows
+		h.Rows, h.Unended = e.Report.Rows, e.Report.Unended
 	}
 	if s.Handed == nil {
 		s.Handed = map[string]Handed{}

@@ -42,6 +42,9 @@ func ParseRun(blob string) (r Run, ok bool) {
 // Key names the run's query.
 func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Query }
 
+// Written is the run with when its blob was written, to compare it with others of its query.
+func (r Run) Written(at time.Time) Handed { return Handed{At: r.At, Written: at} }
+
 // SameQuery reports whether a query and the name in a blob's name are one: names of blobs are lower-case, and may keep a semicolon of the query's.
 func SameQuery(query, inName string) bool {
 	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; ") }
@@ -64,8 +67,11 @@ const maxName = 200
 // devices are names that Windows keeps for devices, with any extension.
 var devices = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)`)
 
-// reserved are folders beside the importer's files: our quarantine and archives, and what is not complete yet.
-var reserved = []string{"quarantine", "archive", ".carillon"}
+// reserved are folders beside the importer's files: our quarantine and archives.
+var reserved = []string{"quarantine", "archive"}
+
+// Own begins the names of files and folders that are ours, wherever they lie: no blob gets one.
+const Own = ".carillon"
 
 // Path returns the file's path below the destination folder for a blob: its own, or with flat its last name only. A name
 // that would lead elsewhere, or be another one on another system, is refused with the reason.
@@ -96,7 +102,7 @@ func checkPart(part string, first bool) error {
 	case part == "." || part == "..":
 		return errOutside
 	case strings.HasSuffix(part, ".") || strings.TrimSpace(part) != part || devices.MatchString(part), strings.ContainsAny(part, `<>"|?*`),
-		first && slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, part) }):
+		strings.HasPrefix(strings.ToLower(part), Own), first && slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, part) }):
 		return errReserved
 	default:
 		return nil

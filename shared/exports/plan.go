@@ -1,6 +1,7 @@
 package exports
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func Plan(blobs []Blob, known map[string]Mark, handed map[string]Handed, s Sourc
 			t.Do, t.Why = Refuse, err.Error()
 		case s.minAge(b) > 0 && calendar.Within(now, b.Modified, s.minAge(b)):
 			t.Do, t.Why = Keep, "it was written a moment ago"
-		case named && run.At.Before(newest[run.Key()]):
+		case named && run.Written(b.Modified).Before(newest[run.Key()]):
 			t.Do, t.Why = Archive, "a newer run of its query is there"
 		}
 		tasks = append(tasks, t)
@@ -80,15 +81,15 @@ func (s Source) minAge(b Blob) time.Duration {
 	return age
 }
 
-// newestOf is the time in the name of each query's newest run, listed or handed on before.
-func newestOf(blobs []Blob, handed map[string]Handed, s Source) map[string]time.Time {
-	newest := map[string]time.Time{}
-	for key, h := range handed {
-		newest[key] = h.At
+// newestOf is each query's newest run, listed or handed on before.
+func newestOf(blobs []Blob, handed map[string]Handed, s Source) map[string]Handed {
+	newest := maps.Clone(handed)
+	if newest == nil {
+		newest = map[string]Handed{}
 	}
 	for _, b := range blobs {
-		if run, ok := ParseRun(b.Name); ok && s.wants(b) && run.At.After(newest[run.Key()]) {
-			newest[run.Key()] = run.At
+		if run, ok := ParseRun(b.Name); ok && s.wants(b) && newest[run.Key()].Before(run.Written(b.Modified)) {
+			newest[run.Key()] = run.Written(b.Modified)
 		}
 	}
 	return newest
@@ -107,23 +108,31 @@ func (s Source) deletion(m Mark, now time.Time) (do, why string) {
 	}
 }
 
-// refuseCollisions: two blobs may not become one file. Both stay, for nobody can tell which one is meant. Names that differ in case only
-// are one file on some systems.
+// refuseCollisions: two blobs may not become one file, nor one a file and the other a folder of that name. All stay, for nobody can tell which one is meant. Names that differ
+// in case only are one on some systems.
 func refuseCollisions(tasks []Task) {
 	first := map[string]int{}
+	refuse := func(i, j int, why string) {
+		for _, n := range []int{i, j} {
+			tasks[n].Do, tasks[n].Why = Refuse, why+tasks[i+j-n].Blob.Name
+		}
+	}
 	for i, t := range tasks {
 		if t.Do != Take {
 			continue
 		}
 		key := strings.ToLower(t.Path)
-		j, twice := first[key]
-		if !twice {
-			first[key] = i
+		if j, twice := first[key]; twice {
+			refuse(i, j, "another blob has the same file name: ")
 			continue
 		}
-		for _, n := range []int{i, j} {
-			other := tasks[i+j-n].Blob.Name
-			tasks[n].Do, tasks[n].Why = Refuse, "another blob has the same file name: "+other
+		first[key] = i
+	}
+	for key, i := range first {
+		for folder := path.Dir(key); folder != "."; folder = path.Dir(folder) {
+			if j, file := first[folder]; file {
+				refuse(i, j, "one of the two would be a folder of the other's name: ")
+			}
 		}
 	}
 }

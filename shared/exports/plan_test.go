@@ -26,12 +26,18 @@ func TestPlan(t *testing.T) {
 		src    exports.Source
 		want   string // what is done to each, by name
 	}{
-		"take":                {blobs: []exports.Blob{blob("a.csv")}, want: "a.csv take"},
-		"marker":              {blobs: []exports.Blob{{Name: "DB1/", Modified: old}}, want: ""},
-		"a_slash_with_data":   {blobs: []exports.Blob{blob("DB1/")}, want: "DB1/ fail"},
-		"other_prefix":        {blobs: []exports.Blob{blob("DB1/a"), blob("DB2/a")}, src: exports.Source{Prefixes: []string{"DB2/"}}, want: "DB2/a take"},
-		"bad_name":            {blobs: []exports.Blob{blob("../a"), blob("b")}, want: "../a fail, b take"},
-		"collision":           {blobs: []exports.Blob{blob("x/a"), blob("y/a"), blob("z/A"), blob("b")}, src: exports.Source{Flatten: true}, want: "b take, x/a fail, y/a fail, z/A fail"},
+		"take":              {blobs: []exports.Blob{blob("a.csv")}, want: "a.csv take"},
+		"marker":            {blobs: []exports.Blob{{Name: "DB1/", Modified: old}}, want: ""},
+		"a_slash_with_data": {blobs: []exports.Blob{blob("DB1/")}, want: "DB1/ fail"},
+		"other_prefix":      {blobs: []exports.Blob{blob("DB1/a"), blob("DB2/a")}, src: exports.Source{Prefixes: []string{"DB2/"}}, want: "DB2/a take"},
+		"bad_name":          {blobs: []exports.Blob{blob("../a"), blob("b")}, want: "../a fail, b take"},
+		"collision":         {blobs: []exports.Blob{blob("x/a"), blob("y/a"), blob("z/A"), blob("b")}, src: exports.Source{Flatten: true}, want: "b take, x/a fail, y/a fail, z/A fail"},
+		"file_and_folder":   {blobs: []exports.Blob{blob("x"), blob("X/a/y.csv"), blob("x.csv")}, want: "X/a/y.csv fail, x fail, x.csv take"},
+		"summer_time_ends": {blobs: []exports.Blob{
+			{Name: "DB1/DB1-paie-cumul-20251026025000.csv", Modified: old}, {Name: "DB1/DB1-paie-cumul-20251026021000.csv", Modified: old.Add(20 * time.Minute)},
+		}, want: "DB1/DB1-paie-cumul-20251026021000.csv take, DB1/DB1-paie-cumul-20251026025000.csv archive"},
+		"written_in_no_order": {blobs: []exports.Blob{{Name: run("02"), Modified: fresh}, {Name: run("03"), Modified: old}}, want: run("02") + " archive, " + run("03") + " take"},
+		"our_names":           {blobs: []exports.Blob{blob(".carillon-probe"), blob("a/.Carillon-x.csv"), blob(".carillon/x")}, want: ".carillon-probe fail, .carillon/x fail, a/.Carillon-x.csv fail"},
 		"stored":              {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), want: "a delete"},
 		"stored_in_this_run":  {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Second)), want: "a delete"},
 		"deleted_and_there":   {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateDeleted, old), want: "a delete"},

@@ -63,3 +63,27 @@ func TestParseSAS(t *testing.T) {
 		t.Errorf("renew at %s, %v", s.RenewAt(made), err)
 	}
 }
+
+// FuzzParseSAS: whatever an address is, neither an error nor what is shown of it holds its token, and one that is taken means the same when it is read again.
+func FuzzParseSAS(f *testing.F) {
+	f.Add("https://example.blob.core.windows.net/c?sv=2019-07-07&sr=c&sig=hunter2&se=2030-01-01T00:00:00Z&sp=rdl")
+	f.Add("https://a/b?sig=hunter2&se=2030-01-01&st=2029-01-01")
+	f.Add("http://user@a/b?sig=hunter2")
+	f.Add("https://a/b%zz?sig=hunter2;se=x")
+	f.Fuzz(func(t *testing.T, address string) {
+		sas, err := exports.ParseSAS(address)
+		if err != nil {
+			if _, token, _ := strings.Cut(address, "sig="); len(token) > 3 && strings.Contains(err.Error(), token) {
+				t.Errorf("%q: %v", address, err)
+			}
+			return
+		}
+		if strings.ContainsAny(sas.String(), "?#") || fmt.Sprintf("%#v", sas) != sas.String() {
+			t.Errorf("%q is shown as %s", address, sas)
+		}
+		again, err := exports.ParseSAS(sas.URL())
+		if err != nil || again != sas {
+			t.Errorf("%q: %#v became %#v, %v", address, sas, again, err)
+		}
+	})
+}

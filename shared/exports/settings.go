@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,34 +69,36 @@ const (
 
 // A Source is one container and where its files go. Key names are the old program's where it had them.
 type Source struct {
-	Name            string   `json:"name"`
-	Mode            string   `json:"mode"`
-	SASURL          string   `json:"sas_url"`
-	BaseURL         string   `json:"cegid_api_base_url"`
-	TenantID        string   `json:"cegid_tenant_id"`
-	KeyID           string   `json:"cegid_api_key_id"`
-	KeySecret       string   `json:"cegid_api_key_secret"`
-	SubscriptionKey string   `json:"cegid_subscription_key"`
-	ProviderID      string   `json:"cegid_provider_id"`
-	ForceTime       string   `json:"cegid_force_time"`
-	TimeZone        string   `json:"time_zone"`
-	Destination     string   `json:"dossier_de_destination"`
-	OldDestination  string   `json:"dossier_de_destintion"`
-	WorkFolder      string   `json:"work_folder"`
-	Prefixes        []string `json:"prefixes"`
-	MinAgeMinutes   int      `json:"min_age_minutes"`
-	Flatten         bool     `json:"flatten"`
-	Delete          string   `json:"delete"`
-	Check           []string `json:"check"` // nil: all tables
-	OtherFiles      string   `json:"other_files"`
-	DateOrder       string   `json:"date_order"`
-	Decimal         string   `json:"decimal"`
-	Rewrite         bool     `json:"rewrite"`
-	ArchiveDays     int      `json:"archive_days"`
-	Notify          []string `json:"notify"`
+	Name            string      `json:"name"`
+	Mode            string      `json:"mode"`
+	SASURL          string      `json:"sas_url"`
+	BaseURL         string      `json:"cegid_api_base_url"`
+	TenantID        string      `json:"cegid_tenant_id"`
+	KeyID           string      `json:"cegid_api_key_id"`
+	KeySecret       string      `json:"cegid_api_key_secret"`
+	SubscriptionKey string      `json:"cegid_subscription_key"`
+	ProviderID      string      `json:"cegid_provider_id"`
+	ForceTime       string      `json:"cegid_force_time"`
+	TimeZone        string      `json:"time_zone"`
+	Destination     string      `json:"dossier_de_destination"`
+	OldDestination  string      `json:"dossier_de_destintion"`
+	WorkFolder      string      `json:"work_folder"`
+	Prefixes        []string    `json:"prefixes"`
+	MinAgeMinutes   int         `json:"min_age_minutes"`
+	Flatten         bool        `json:"flatten"`
+	Delete          string      `json:"delete"`
+	Check           []string    `json:"check"` // nil: all tables
+	OtherFiles      string      `json:"other_files"`
+	DateOrder       string      `json:"date_order"`
+	Decimal         string      `json:"decimal"`
+	Rewrite         RewriteMode `json:"rewrite"`
+	LastLine        string      `json:"last_line"`
+	ArchiveDays     int         `json:"archive_days"`
+	Notify          []string    `json:"notify"`
 
-	// Fault says that a secret of the source cannot be had.
-	Fault error `json:"-"`
+	// Fault says that a secret of the source cannot be read. ProviderFault says it of cegid_provider_id, which only the queries need.
+	Fault         error `json:"-"`
+	ProviderFault error `json:"-"`
 }
 
 // DefaultBaseURL is Cegid's API.
@@ -112,6 +113,10 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 func (s *Settings) Unresolved(path string, err error) {
 	parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
 	if i, nerr := strconv.Atoi(parts[min(1, len(parts)-1)]); parts[0] == "sources" && nerr == nil && i < len(s.Sources) {
+		if parts[len(parts)-1] == "cegid_provider_id" {
+			s.Sources[i].ProviderID, s.Sources[i].ProviderFault = "", fmt.Errorf("cegid_provider_id: %w", err)
+			return
+		}
 		s.Sources[i].Fault = errors.Join(s.Sources[i].Fault, fmt.Errorf("%s: %w", parts[len(parts)-1], err))
 		return
 	}
@@ -168,9 +173,14 @@ func (s Source) Keep() (d time.Duration, never bool) {
 	return time.Duration(n) * 24 * time.Hour, err != nil // the schema lets no other form through
 }
 
-// Options are how the source writes its values.
-func (s Source) Options(previousRows int) Options {
-	return Options{DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: previousRows}
+// lastLineAny is a source whose files' last lines may have no line end.
+const lastLineAny = "any"
+
+// Options are how the source writes its values; before is the query's last file that was handed on.
+func (s Source) Options(before Handed) Options {
+	return Options{
+		DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: before.Rows, Unended: before.Unended || s.LastLine == lastLineAny, AsItIs: s.Rewrite == RewriteNever,
+	}
 }
 
 // reservedNames would be folders of ours in a bucket.
@@ -210,79 +220,3 @@ func (s *Settings) Validate() error {
 	}
 	return errors.Join(faults...)
 }
-
-// folders are the destination and work folder that a source names.
-func (s Source) folders() []string {
-	destination := cmp.Or(s.Destination, s.OldDestination)
-	switch {
-	case destination == "":
-		return nil
-	case strings.HasPrefix(destination, BucketScheme):
-		return []string{strings.TrimRight(destination, "/")}
-	case s.WorkFolder != "":
-		return []string{destination, s.Work()}
-	default:
-		return []string{destination, filepath.Clean(destination) + WorkSuffix}
-	}
-}
-
-// WorkSuffix is what the work folder's path has behind the destination's, unless it is named.
-const WorkSuffix = ".carillon"
-
-// Work is the source's part of the work folder that it names, or "".
-func (s Source) Work() string {
-	if s.WorkFolder == "" {
-		return ""
-	}
-	return filepath.Join(s.WorkFolder, s.Name)
-}
-
-// overlap reports whether a folder of the one lies in one of the other.
-func overlap(a, b []string) bool {
-	within := func(x, y string) bool {
-		x, y = filepath.Clean(x), filepath.Clean(y)
-		return x == y || strings.HasPrefix(x, strings.TrimRight(y, string(filepath.Separator))+string(filepath.Separator))
-	}
-	return slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return within(x, y) || within(y, x) })
-	})
-}
-
-type faultAt func(key, format string, args ...any)
-
-func (s Source) validateSAS(fault faultAt) {
-	if s.Mode != ModeSASURL || s.Fault != nil {
-		return
-	}
-	sas, err := ParseSAS(s.SASURL)
-	if err != nil {
-		fault("sas_url", "%w", err)
-	} else if !outbound.Secure(sas.Container) {
-		fault("sas_url", "expected an https address")
-	}
-}
-
-func (s Source) validateFolders(fault faultAt) {
-	if s.Destination != "" && s.OldDestination != "" && s.Destination != s.OldDestination {
-		fault("dossier_de_destination", "it differs from dossier_de_destintion; name the folder once")
-	}
-	folder := cmp.Or(s.Destination, s.OldDestination)
-	if bucket, ok := strings.CutPrefix(folder, BucketScheme); ok {
-		if bucket == "" || s.WorkFolder != "" {
-			fault("dossier_de_destination", "expected gs://BUCKET/FOLDER, without a work_folder")
-		}
-		return
-	}
-	if folder != "" && !filepath.IsAbs(folder) {
-		fault("dossier_de_destination", "found %q, expected an absolute path or gs://BUCKET/FOLDER", folder)
-	}
-	if s.WorkFolder == "" {
-		return
-	}
-	if below, err := filepath.Rel(folder, s.WorkFolder); !filepath.IsAbs(s.WorkFolder) || err != nil || filepath.IsLocal(below) {
-		fault("work_folder", "expected an absolute path outside of the destination, where the importer does not look")
-	}
-}
-
-// BucketScheme begins a destination that is a folder of a Cloud Storage bucket.
-const BucketScheme = "gs://"

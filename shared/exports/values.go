@@ -3,6 +3,7 @@ package exports
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,10 @@ type Options struct {
 	Decimal string
 	// PreviousRows is how many rows the last file of this query had; 0 where it is unknown.
 	PreviousRows int
+	// Unended says that a last line without a line end is no finding.
+	Unended bool
+	// AsItIs says that the file is handed on as it is or not at all: what the importer would misread is a finding.
+	AsItIs bool
 }
 
 var (
@@ -31,6 +36,7 @@ var (
 	errTooLarge  = errors.New("has more than ten digits before the decimal mark")
 	errNoInteger = errors.New("is no whole number")
 	errNoDate    = errors.New("is no date")
+	errTooOld    = errors.New("is a date before 1990")
 )
 
 // ParseAmount reads an amount in hundredths: "1 234,56", "1.234,56", "1,234.56", "-12,00" and "12".
@@ -137,24 +143,29 @@ var isoForms = []string{
 }
 
 // emptyDate is how Cegid stores no date.
-const emptyDate = 1900
+var emptyDate = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// firstYear is the first that a date may be of: 30/12/1899 and 0001-01-01 are other systems' empty dates, or years of two digits.
+const firstYear = 1990
 
 // ParseMoment reads a date with or without a time, as written: no zone is applied. ok is false for Cegid's empty date, 1900-01-01.
 func ParseMoment(text, order string) (t time.Time, ok bool, err error) {
 	text = strings.TrimSpace(text)
-	for _, form := range isoForms {
-		if t, err = time.Parse(form, text); err == nil {
-			return t, t.Year() != emptyDate, nil
-		}
-	}
 	day := "2/1/2006"
 	if order == MonthFirst {
 		day = "1/2/2006"
 	}
-	for _, form := range []string{day, day + " 15:04:05", day + " 15:04"} {
-		if t, err = time.Parse(form, text); err == nil {
-			return t, t.Year() != emptyDate, nil
+	for _, form := range append(slices.Clone(isoForms), day, day+" 15:04:05", day+" 15:04") {
+		if t, err = time.Parse(form, text); err != nil {
+			continue
 		}
+		if t.Equal(emptyDate) {
+			return t, false, nil
+		}
+		if t.Year() < firstYear {
+			return t, false, errTooOld
+		}
+		return t, true, nil
 	}
 	return time.Time{}, false, errNoDate
 }

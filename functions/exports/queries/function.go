@@ -2,7 +2,7 @@
 //
 // Trigger: HTTP. GET /queries lists the schedules; POST /queries/force lets queries run soon; POST
 // /queries/{id}/enable and /disable switch one on and off; GET and POST /queries/providers find whose queries they are.
-// Reads: exports.json, Cegid's API. Writes: one field of a schedule at Cegid; cegid_provider_id in exports.json.
+// Reads: exports.json, Cegid's API. Writes: one field of a schedule at Cegid; exports/providers.json in the state bucket.
 // Publishes: nothing.
 // Caller: whoever has queries_key, as Authorization: Bearer. A repeat sets the same again.
 package queries
@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
-	"github.com/tidwall/gjson"
-	"github.com/tidwall/sjson"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
@@ -37,6 +35,7 @@ func init() { functions.HTTP("ExportsQueries", web.Lazy(setup)) }
 // Environment is what setup reads.
 type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	StateBucket  string `env:"STATE_BUCKET,required"`  // bucket of what the bridge keeps
 }
 
 func setup(ctx context.Context) (http.Handler, error) {
@@ -45,7 +44,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err := config.Env(ctx, &env); err != nil {
 		return nil, err
 	}
-	buckets, err := gcs.Open(ctx, env.ConfigBucket)
+	buckets, err := gcs.Open(ctx, env.ConfigBucket, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +52,13 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: settings, Bucket: buckets[0], Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: settings, State: buckets[1], Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.
 type Config struct {
 	Settings *config.Settings[exports.Settings]
-	Bucket   documents.Bucket // that the settings are in
+	State    documents.Bucket // has the providers that were saved
 	// Key opens the function besides the settings' queries_key; "" is none. It is the operator's way on one machine.
 	Key string
 	Now func() time.Time
@@ -123,12 +122,23 @@ func source(settings *exports.Settings, name string) (exports.Source, error) {
 }
 
 // provided is a source whose provider is known.
-func provided(settings *exports.Settings, name string) (exports.Source, error) {
+func (f function) provided(ctx context.Context, settings *exports.Settings, name string) (exports.Source, error) {
 	src, err := source(settings, name)
-	if err == nil && src.ProviderID == "" {
-		err = web.NewProblem(http.StatusConflict, "cegid_provider_id is not set; `carillon exports discover --save` finds it.", nil)
+	if err != nil {
+		return src, err
 	}
-	return src, err
+	saved, err := documents.LoadIfAny[exports.Providers](ctx, f.State, exports.ProvidersName)
+	if err != nil {
+		return src, web.Unavailable(err)
+	}
+	src.ProviderID, err = saved.Of(src)
+	switch {
+	case errors.Is(err, exports.ErrNoProvider) && src.ProviderFault != nil:
+		return src, web.NewProblem(http.StatusConflict, sentence(src.ProviderFault), nil)
+	case err != nil:
+		return src, web.NewProblem(http.StatusConflict, sentence(err)+" `carillon exports discover --save` finds it.", nil)
+	}
+	return src, nil
 }
 
 // problem is what a fault of Cegid's API means to the caller.
@@ -151,7 +161,7 @@ func sentence(err error) string {
 
 // list answers with the schedules; their SQL with ?sql=true.
 func (f function) list(w http.ResponseWriter, r *http.Request, settings *exports.Settings) error {
-	src, err := provided(settings, r.URL.Query().Get("source"))
+	src, err := f.provided(r.Context(), settings, r.URL.Query().Get("source"))
 	if err != nil {
 		return err
 	}
@@ -192,7 +202,7 @@ func (f function) force(w http.ResponseWriter, r *http.Request, settings *export
 	if err := web.DecodeJSON(w, r, &req); err != nil {
 		return err
 	}
-	src, err := provided(settings, req.Source)
+	src, err := f.provided(r.Context(), settings, req.Source)
 	if err != nil {
 		return err
 	}
@@ -282,7 +292,7 @@ func (f function) enable(on bool) func(http.ResponseWriter, *http.Request, *expo
 		if err := web.DecodeJSON(w, r, &req); err != nil {
 			return err
 		}
-		src, err := provided(settings, req.Source)
+		src, err := f.provided(r.Context(), settings, req.Source)
 		if err != nil {
 			return err
 		}
@@ -301,7 +311,13 @@ func (f function) discover(w http.ResponseWriter, r *http.Request, settings *exp
 	if err != nil {
 		return err
 	}
-	found, err := cegid.New(src).Discover(r.Context(), r.URL.Query()["name"])
+	names := r.URL.Query()["name"]
+	for _, name := range names {
+		if err := exports.CheckProvider(name); err != nil {
+			return web.NewProblem(http.StatusBadRequest, "name: "+err.Error()+".", nil)
+		}
+	}
+	found, err := cegid.New(src).Discover(r.Context(), names)
 	if err != nil {
 		return problem(err)
 	}
@@ -314,7 +330,7 @@ type Provider struct {
 	ID     string `json:"provider_id"`
 }
 
-// save writes a source's provider into exports.json; all else of the file stays as it is.
+// save keeps a source's provider; exports.json stays as it is.
 func (f function) save(w http.ResponseWriter, r *http.Request, settings *exports.Settings) error {
 	var req Provider
 	if err := web.DecodeJSON(w, r, &req); err != nil {
@@ -327,29 +343,13 @@ func (f function) save(w http.ResponseWriter, r *http.Request, settings *exports
 	if req.ID == "" {
 		return web.NewProblem(http.StatusBadRequest, "provider_id is missing.", nil)
 	}
-	doc, err := f.Bucket.Get(r.Context(), exports.SettingsFile)
-	if err != nil {
-		return web.Unavailable(err)
+	if err := exports.CheckProvider(req.ID); err != nil {
+		return web.NewProblem(http.StatusBadRequest, "provider_id: "+err.Error()+".", nil)
 	}
-	text, err := config.Text(doc.Data)
-	if err != nil {
-		return err
-	}
-	i := 0
-	for _, one := range gjson.GetBytes(text, "sources.#.name").Array() {
-		if one.String() == src.Name {
-			break
-		}
-		i++
-	}
-	data, err := sjson.SetBytes(text, fmt.Sprintf("sources.%d.cegid_provider_id", i), req.ID)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Bucket.Put(r.Context(), exports.SettingsFile, doc.Generation, data, doc.Metadata); err != nil {
-		return web.Unavailable(err)
-	}
-	if _, err := f.Settings.Fresh(r.Context()); err != nil {
+	if _, err := documents.Update(r.Context(), f.State, exports.ProvidersName, func(p *exports.Providers) (map[string]string, error) {
+		p.Save(src, req.ID)
+		return nil, nil
+	}); err != nil {
 		return web.Unavailable(err)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/local"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/cegid"
 )
@@ -32,6 +34,7 @@ type fixture struct {
 	dir     string
 	cegid   *simcegid.Server
 	handler http.Handler
+	state   documents.Bucket
 }
 
 // newFixture writes exports.json; more is JSON of further keys of the source, beginning with a comma.
@@ -70,7 +73,8 @@ func newFixture(t *testing.T, more string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.handler = queries.New(queries.Config{Settings: settings, Bucket: bucket, Now: func() time.Time { return noon }})
+	f.state = db.Bucket("state")
+	f.handler = queries.New(queries.Config{Settings: settings, State: f.state, Now: func() time.Time { return noon }})
 	return f
 }
 
@@ -192,7 +196,7 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// TestDiscover finds the provider without its id, never shows connection strings, and writes the id into the file without touching the rest.
+// TestDiscover finds the provider without its id, never shows connection strings, and keeps the id beside the settings, which it does not touch.
 func TestDiscover(t *testing.T) {
 	f := newFixture(t, "")
 	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict || !strings.Contains(text, "discover") {
@@ -207,15 +211,99 @@ func TestDiscover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, text := f.ask(http.MethodPost, "/queries/providers", `{"provider_id":"`+provider+`"}`, nil); code != http.StatusNoContent {
-		t.Fatalf("%d %s", code, text)
-	}
+	f.save(provider)
 	after, err := os.ReadFile(filepath.Join(f.dir, exports.SettingsFile))
-	if err != nil || strings.Replace(string(after), `,"cegid_provider_id":"`+provider+`"`, "", 1) != string(before) {
-		t.Errorf("the file is now %s, %v", after, err)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the settings are now %s, %v", after, err)
+	}
+	if doc, err := f.state.Get(t.Context(), "exports/providers.json"); err != nil || !strings.Contains(string(doc.Data), provider) {
+		t.Errorf("kept %s, %v", doc.Data, err)
 	}
 	if len(f.next()) != 3 {
 		t.Error("the provider is not used at once")
+	}
+}
+
+// save keeps a provider.
+func (f *fixture) save(id string) {
+	f.Helper()
+	if code, text := f.ask(http.MethodPost, "/queries/providers", `{"provider_id":"`+id+`"}`, nil); code != http.StatusNoContent {
+		f.Fatalf("%d %s", code, text)
+	}
+}
+
+// TestForeignValuesAreNoReferences: a value from outside is never read as a reference to a secret, and one that cannot be an id goes nowhere.
+func TestForeignValuesAreNoReferences(t *testing.T) {
+	f := newFixture(t, "")
+	for _, id := range []string{"file:/etc/passwd", "env:HOME", "../..", ".", "a/b", "a?b", "a\nb", "https://example.com", strings.Repeat("a", 101), " "} {
+		body, err := json.Marshal(map[string]string{"provider_id": id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, text := f.ask(http.MethodPost, "/queries/providers", string(body), nil); code != http.StatusBadRequest || strings.Contains(text, "passwd") {
+			t.Errorf("%q: %d %s", id, code, text)
+		}
+		if code, text := f.ask(http.MethodGet, "/queries/providers?name="+url.QueryEscape(id), "", nil); code != http.StatusBadRequest {
+			t.Errorf("a name to try, %q: %d %s", id, code, text)
+		}
+	}
+	// Also where such a value stands in the document already.
+	if _, err := documents.Store(t.Context(), f.state, exports.ProvidersName, 0, exports.Providers{Sources: map[string]exports.SavedProvider{"paie": {ID: "file:/etc/passwd"}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict || !strings.Contains(text, "discover --save") {
+		t.Errorf("%d %s", code, text)
+	}
+	f.save(provider)
+	f.next()
+}
+
+// TestWrongProviderIsMended: one in exports.json that cannot be used, or is wrong, stops neither the source nor its being mended through the API.
+//
+//nolint:tparallel // newFixture does
+func TestWrongProviderIsMended(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("root:hunter2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		id   string
+		code int // before
+	}{
+		"not_set":       {"env:CARILLON_NOT_SET", http.StatusConflict},
+		"not_there":     {"file:/nowhere", http.StatusConflict},
+		"a_secret":      {"file:" + secret, http.StatusConflict},
+		"of_nobody":     {"00000000-0000-4000-8000-000000000001", http.StatusNotFound},
+		"leads_outside": {"../../x", http.StatusConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, `, "cegid_provider_id": "`+tt.id+`"`)
+			if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != tt.code || strings.Contains(text, "hunter2") {
+				t.Errorf("%d %s", code, text)
+			}
+			f.save(provider)
+			f.next()
+			if doc, err := f.state.Get(t.Context(), exports.ProvidersName); err != nil || strings.Contains(string(doc.Data), "hunter2") {
+				t.Errorf("kept %s, %v", doc.Data, err)
+			}
+		})
+	}
+}
+
+// TestLastWrittenProviderIsUsed: one that a person writes into exports.json after another was saved is used.
+func TestLastWrittenProviderIsUsed(t *testing.T) {
+	t.Parallel()
+	var saved exports.Providers
+	src := exports.Source{Name: "paie", ProviderID: "wrong"}
+	saved.Save(src, "found")
+	for inFile, want := range map[string]string{"wrong": "found", "": "found", "newer": "newer"} {
+		src.ProviderID = inFile
+		if got, err := saved.Of(src); got != want || err != nil {
+			t.Errorf("%q in exports.json: %q, %v, want %q", inFile, got, err, want)
+		}
+	}
+	if got, err := saved.Of(exports.Source{Name: "compta", ProviderID: "its-own"}); got != "its-own" || err != nil {
+		t.Errorf("another source: %q, %v", got, err)
 	}
 }
 

@@ -38,7 +38,7 @@ var (
 	// errOlder says that a newer version of the blob was handed on.
 	errOlder = errors.New("a newer version of it was handed on")
 	// errTaken says that the importer's folder has another file of that name.
-	errTaken = errors.New("another file of that name is in the importer's folder, and nothing is overwritten")
+	errTaken = errors.New("its name is taken in the importer's folder, by another file or by a folder, and nothing is overwritten")
 )
 
 // bring is the life of a blob: read to a temporary name, compared, looked at, entered in the journal, given its name, and deleted at
@@ -142,7 +142,8 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 		return nil
 	}
 	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, temp) }
-	report, err := exports.Check(open, w.src.Options(w.rowsBefore(t.Blob.Name)))
+	options := w.src.Options(w.before(t.Blob.Name))
+	report, err := exports.Check(open, options)
 	if err != nil {
 		return err
 	}
@@ -152,9 +153,9 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 	case !report.OK():
 		e.Report = &report
 		e.send(exports.PlaceQuarantine, t, temp, whyHeld)
-	case w.src.Rewrite:
+	case w.src.Rewrite.Of(report):
 		e.Report = &report
-		return w.rewrite(ctx, t, temp, e)
+		return w.rewrite(ctx, t, temp, options, e)
 	default:
 		e.Report = &report
 		e.send(exports.PlaceFiles, t, temp, "")
@@ -182,7 +183,7 @@ func (e *entry) send(place string, t exports.Task, from exports.File, why string
 }
 
 // rewrite puts a file into the importer's form; the original goes to the archive.
-func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, e *entry) error {
+func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, options exports.Options, e *entry) error {
 	temp := tempFile(e.ID)
 	out, err := w.store.Create(ctx, temp)
 	if err != nil {
@@ -191,8 +192,11 @@ func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.Fil
 	defer out.Abort()
 	sum := sha256.New()
 	open := func() (io.ReadCloser, error) { return w.store.Open(ctx, original) }
-	if _, err := exports.Rewrite(open, w.src.Options(0), io.MultiWriter(out, sum)); err != nil {
+	switch report, err := exports.Rewrite(open, options, io.MultiWriter(out, sum)); {
+	case err != nil:
 		return err
+	case !report.OK(): // it passed a moment ago
+		return errCorrupt
 	}
 	if err := out.Commit(); err != nil {
 		return err
@@ -203,12 +207,10 @@ func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.Fil
 	return nil
 }
 
-// rowsBefore is how many rows the query's last file had.
-func (w *work) rowsBefore(blob string) (rows int) {
-	if run, ok := exports.ParseRun(blob); ok {
-		w.s.Change(func(state *exports.State) { rows = state.Handed[run.Key()].Rows })
-	}
-	return rows
+// before is the query's last file that was handed on.
+func (w *work) before(blob string) exports.Handed {
+	run, _ := exports.ParseRun(blob) // of another name nothing is kept
+	return w.handed()[run.Key()]
 }
 
 // settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal says that the moves may
@@ -242,7 +244,7 @@ func (w *work) settled(ctx context.Context, e *entry) error {
 func (w *work) withdrawOlder(ctx context.Context, e *entry) error {
 	run, ok := exports.ParseRun(e.Blob)
 	last := w.handed()[run.Key()]
-	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || !last.At.Before(run.At) {
+	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || last.At.Equal(run.At) || !last.Before(run.Written(e.Modified)) {
 		return nil
 	}
 	old, err := w.entry(ctx, last.ID)
@@ -362,14 +364,19 @@ func (w *work) move(ctx context.Context, e *entry, i int) error {
 	}
 	err = w.supersede(ctx, e, m.To)
 	if errors.Is(err, errOlder) && m.From.Place == exports.PlaceTemp {
-		e.File, e.Why = e.InArchive(), err.Error()
-		e.Moves[i].To = e.File
-		return w.store.Move(ctx, m.From, e.File)
+		return w.setAside(ctx, e, i, err)
 	}
 	if err != nil {
 		return err
 	}
 	return w.store.Move(ctx, m.From, m.To)
+}
+
+// setAside makes an entry's move i into the archive instead, because its file cannot have its name.
+func (w *work) setAside(ctx context.Context, e *entry, i int, why error) error {
+	e.File, e.Why = e.InArchive(), why.Error()
+	e.Moves[i].To = e.File
+	return w.store.Move(ctx, e.Moves[i].From, e.File)
 }
 
 func ignore(err, target error) error {
@@ -492,7 +499,7 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 			w.mu.Unlock()
 		}
 		return ignore(err, azure.ErrGone)
-	case errors.Is(err, azure.ErrHeld):
+	case errors.Is(err, azure.ErrHeld), errors.Is(err, azure.ErrUnreadable):
 		return w.held(ctx, b, e, err.Error())
 	case errors.Is(err, azure.ErrRefused):
 		w.mu.Lock()

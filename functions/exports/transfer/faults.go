@@ -81,7 +81,7 @@ var meanings = map[string]meaning{ //nolint:gochecknoglobals // constants
 		},
 	},
 	codeFiles: {
-		map[string]string{"en": "Some files could not be brought over; they stay at the source.", "fr": "Certains fichiers n’ont pas pu être transférés ; ils restent à la source."},
+		map[string]string{"en": "Some files could not be brought over.", "fr": "Certains fichiers n’ont pas pu être transférés."},
 		map[string]string{"en": "Look at them with `carillon exports status --source {source}`; the next run tries them again.", "fr": "Regardez-les avec `carillon exports status --source {source}` ; le prochain passage les réessaiera."},
 	},
 	codeSettings: {

@@ -103,14 +103,41 @@ func TestNewestOnly(t *testing.T) {
 	}
 }
 
-// TestRewrite: what is handed on is in the importer's one form, and the original is kept.
+// TestRewrite: what the importer would misread is handed on in its one form, and the original kept; never holds it, and always rewrites what it reads right too.
+//
+//nolint:tparallel // newFixture does
 func TestRewrite(t *testing.T) {
-	f := newFixture(t, func(src map[string]any) { src["rewrite"] = true })
-	f.put("DB1/x.csv", []byte(cumul))
-	f.good()
-	want := "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n0000000001;01;2512.34\n0000000002;01;-12.00\n"
-	if f.files()["DB1/x.csv"] != hash([]byte(want)) || len(f.archive()) != 1 || !strings.Contains(strings.Join(values(f.archive()), " "), hash([]byte(cumul))) {
-		t.Errorf("files %v, archive %v", f.files(), f.archive())
+	const header = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n"
+	const misread, right = header + "1;01;2 512,34\n", header + "1;01;2512,34\n"
+	ours := hash([]byte(header + "1;01;2512.34\n"))
+	for name, tt := range map[string]struct {
+		setting        any
+		misread, right string // what is handed on: the hash, or "" for nothing
+	}{
+		"default":     {nil, ours, hash([]byte(right))},
+		"when_needed": {"when_needed", ours, hash([]byte(right))},
+		"true":        {true, ours, ours},
+		"always":      {"always", ours, ours},
+		"false":       {false, "", hash([]byte(right))},
+		"never":       {"never", "", hash([]byte(right))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, func(src map[string]any) {
+				if tt.setting != nil {
+					src["rewrite"] = tt.setting
+				}
+			})
+			f.put("DB1/misread.csv", []byte(misread))
+			f.put("DB1/right.csv", []byte(right))
+			f.good()
+			if got := f.files(); got["DB1/misread.csv"] != tt.misread || got["DB1/right.csv"] != tt.right {
+				t.Errorf("handed on %v", got)
+			}
+			kept := strings.Join(append(values(f.archive()), values(f.quarantine())...), " ")
+			if !strings.Contains(kept, hash([]byte(misread))) || (tt.right == ours) != strings.Contains(kept, hash([]byte(right))) {
+				t.Errorf("archive %v, quarantine %v", f.archive(), f.quarantine())
+			}
+		})
 	}
 }
 

@@ -104,7 +104,7 @@ func TestRewrittenWhileRead(t *testing.T) {
 // TestRewrittenBeforeDeletion: the newer version is not deleted unread; it arrives, and the one before goes to the archive.
 func TestRewrittenBeforeDeletion(t *testing.T) {
 	f := newFixture(t, nil)
-	second := strings.Replace(cumul, "2 512", "3 512", 1)
+	second := strings.Replace(cumul, "2512", "3512", 1)
 	f.put("x.csv", []byte(cumul))
 	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodDelete) }, func(http.ResponseWriter, *http.Request) bool {
 		f.put("x.csv", []byte(second))
@@ -324,6 +324,60 @@ func TestForeignFile(t *testing.T) {
 	}
 }
 
+// TestFileAndFolder: a folder where a file should stand, or a file where its folder should, is nobody's to move: the blob stays and is told, nothing is left
+// half done, and it goes through when the name is free.
+//
+//nolint:tparallel // newFixture does
+func TestFileAndFolder(t *testing.T) {
+	for name, tt := range map[string]struct{ blob, foreign string }{
+		"folder": {"x.csv", "x.csv/y.csv"},
+		"file":   {"x/a/y.csv", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.put(tt.blob, []byte(cumul))
+			foreign := filepath.Join(f.dir, "paie", filepath.FromSlash(tt.foreign))
+			if err := os.MkdirAll(filepath.Dir(foreign), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(foreign, []byte("mine"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				r := f.run()
+				if r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 || names(f.files()) != tt.foreign || len(f.temp()) != 0 || !strings.Contains(line(r, tt.blob).Why, "taken") {
+					t.Errorf("run %+v, temporary %v", r, f.temp())
+				}
+			}
+			if err := os.RemoveAll(filepath.Join(f.dir, "paie", strings.Split(tt.foreign, "/")[0])); err != nil {
+				t.Fatal(err)
+			}
+			if r := f.good(); r.Transferred != 1 || names(f.files()) != tt.blob {
+				t.Errorf("run %+v", r)
+			}
+		})
+	}
+}
+
+// TestCannotBeRead: a blob in the archive tier is told as one that cannot be read, and stops no other.
+func TestCannotBeRead(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("cold.csv", []byte(cumul))
+	f.put("warm.csv", []byte(cumul))
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if !isBlob(r, http.MethodGet) || !strings.HasSuffix(r.URL.Path, "cold.csv") {
+			return false
+		}
+		w.Header().Set("x-ms-error-code", "BlobArchived")
+		w.WriteHeader(http.StatusConflict)
+		return true
+	})
+	r := f.run()
+	if why := line(r, "cold.csv").Why; r.Failed != 1 || r.Transferred != 1 || !strings.Contains(why, "cannot be read") || !strings.Contains(why, "archive tier") || len(f.left()) != 1 {
+		t.Errorf("run %+v", r)
+	}
+}
+
 // TestTwoAtOnce: two runs at once, in two processes, do each file once.
 func TestTwoAtOnce(t *testing.T) {
 	f := newFixture(t, nil)
@@ -369,6 +423,39 @@ func TestShrunk(t *testing.T) {
 	if r := f.good(); r.Transferred != 1 {
 		t.Errorf("run %+v", r)
 	}
+}
+
+// TestCutInTheLastValue: a file whose last line has no line end is held, until a person says that its query writes such files, or the settings do.
+func TestCutInTheLastValue(t *testing.T) {
+	const whole = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\r\n0000000001;01;2512,34\r\n0000000002;01;1234,56\r\n"
+	f := newFixture(t, nil)
+	name := func(day string) string { return "DB1/DB1-paie-histocumsal-202508" + day + "040012.csv" }
+	held := func(day, text string) {
+		t.Helper()
+		f.put(name(day), []byte(text))
+		if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 || !strings.Contains(line(r, name(day)).Why, "line 3: the last line has no line end") {
+			t.Errorf("%s: %+v", day, r)
+		}
+	}
+	passes := func(day, text string) {
+		t.Helper()
+		f.put(name(day), []byte(text))
+		if r := f.good(); r.Transferred != 1 {
+			t.Errorf("%s: %+v", day, r)
+		}
+	}
+	held("01", strings.TrimSuffix(whole, "234,56\r\n"))
+	held("02", strings.TrimSuffix(whole, "\r\n"))
+	var list []struct{ ID string }
+	f.ask(http.MethodGet, "/quarantine", "", &list)
+	if code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil); code != http.StatusOK {
+		t.Fatalf("release: %d", code)
+	}
+	passes("03", strings.TrimSuffix(whole, "\r\n"))
+	passes("04", whole)
+	held("05", strings.TrimSuffix(whole, "\r\n")) // the query ends its lines now
+	f.configure(func(src map[string]any) { src["last_line"] = "any" })
+	passes("06", strings.TrimSuffix(whole, "\r\n"))
 }
 
 // TestReleaseOfAnOlderRun: it is asked for twice, when a newer one was handed on.

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -142,7 +143,12 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 		err := w.move(ctx, e, i)
 		if errors.Is(err, errLost) && e.Moves[i].From.Place == exports.PlaceTemp {
 			lost = true
-		} else if err != nil {
+			continue
+		}
+		if errors.Is(err, errTaken) && b.Name == "" && e.Moves[i].From.Place == exports.PlaceTemp { // it is the only copy
+			err = w.setAside(ctx, e, i, err)
+		}
+		if err != nil {
 			return errors.Join(err, w.undo(ctx, e, err))
 		}
 	}
@@ -193,9 +199,7 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 	for _, b := range blobs {
 		there[exports.EntryID(b.Name, b.ETag)] = true
 	}
-	staged := false
 	for id, m := range w.known() {
-		staged = staged || m.State == exports.StateStaged
 		switch {
 		case m.State == exports.StateStored && !there[id] && m.StoredAt.Before(w.t.Began.Truncate(time.Second)):
 			e, err := w.entry(ctx, id)
@@ -212,21 +216,21 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 			}
 		}
 	}
-	if !staged {
-		if err := w.clear(ctx, exports.PlaceTemp, 0); err != nil {
-			return err
-		}
+	if err := w.clear(ctx, exports.PlaceTemp, 0); err != nil {
+		return err
 	}
 	return w.clear(ctx, exports.PlaceArchive, time.Duration(w.src.ArchiveDays)*24*time.Hour)
 }
 
-// clear removes files of a place that are older than age. Files have the machine's time.
+// clear removes files of a place that are older than age, but for temporary ones that an entry of the journal is still to give their name. Files have the machine's time.
 func (w *work) clear(ctx context.Context, place string, age time.Duration) error {
+	known := w.known()
 	for info, err := range w.store.List(ctx, place) {
 		if err != nil {
 			return err
 		}
-		if realNow().Sub(info.Modified) < age {
+		id, _, _ := strings.Cut(info.Path, "-") // see tempFile
+		if realNow().Sub(info.Modified) < age || place == exports.PlaceTemp && known[id].State == exports.StateStaged {
 			continue
 		}
 		if err := w.store.Remove(ctx, info.File); err != nil {

@@ -98,6 +98,46 @@ func TestInterruptedUndo(t *testing.T) {
 	}
 }
 
+// A stuckStore gives no file its name.
+type stuckStore struct{ files.Store }
+
+func (s stuckStore) Move(ctx context.Context, from, to exports.File) error {
+	if strings.HasPrefix(from.Path, exports.Own) { // the probe
+		return s.Store.Move(ctx, from, to)
+	}
+	return errors.New("the disk is stuck")
+}
+
+// TestOnlyCopy: a run stopped before a file got its name, which is taken since, and the blob is gone: the file goes to the archive. Other temporary files are removed meanwhile.
+func TestOnlyCopy(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.wrapped(func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) { return stuckStore{s}, b })
+	f.run()
+	stray := filepath.Join(f.dir, "paie"+exports.WorkSuffix, "tmp", "0123-stray")
+	if err := os.WriteFile(stray, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.run()
+	if left := f.temp(); len(left) != 1 || left["0123-stray"] != "" {
+		t.Errorf("temporary files %v", left)
+	}
+	if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "paie", "x.csv"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.wrapped(nil)
+	f.run()
+	if everywhere(f)[hash([]byte(cumul))] == "" || f.files()["x.csv"] != hash([]byte("mine")) || len(f.temp()) != 0 || len(f.archive()) != 1 {
+		t.Errorf("files %v, archive %v, temporary %v", f.files(), f.archive(), f.temp())
+	}
+	if r := f.good(); r.Failed != 0 {
+		t.Errorf("then: %+v", r)
+	}
+}
+
 // TestTemporaryFileVanishes: a file that is gone before it has its name was not handed on, and its blob stays.
 func TestTemporaryFileVanishes(t *testing.T) {
 	f := newFixture(t, nil)

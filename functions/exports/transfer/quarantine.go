@@ -121,7 +121,7 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 	case errors.Is(err, errOlder):
 		return web.NewProblem(http.StatusConflict, "A newer version of it lies in the importer's folder. Let that be imported first.", nil)
 	case errors.Is(err, errTaken):
-		return web.NewProblem(http.StatusConflict, "The importer's folder has a file of that name; nothing is overwritten. Let it be imported first.", nil)
+		return web.NewProblem(http.StatusConflict, "Its name is taken in the importer's folder, by another file or by a folder; nothing is overwritten. Let the file be imported, or move the folder.", nil)
 	case errors.Is(err, files.ErrUnusable):
 		return web.NewProblem(http.StatusServiceUnavailable, err.Error(), err)
 	case err != nil:
@@ -168,7 +168,7 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 	if err != nil {
 		return q, err
 	}
-	if run, ok := exports.ParseRun(e.Blob); ok && !older && w.handed()[run.Key()].At.After(run.At) {
+	if run, ok := exports.ParseRun(e.Blob); ok && !older && run.Written(e.Modified).Before(w.handed()[run.Key()]) {
 		return q, web.NewProblem(http.StatusConflict, "A newer run of its query was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
 	}
 	if !older {

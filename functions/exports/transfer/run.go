@@ -136,7 +136,7 @@ func (w *work) end(err error) {
 	progress := w.t.Transferred+w.t.Archived+w.t.Quarantined+w.t.Deleted > 0
 	w.t.Late = err == nil && w.late && progress
 	if err == nil && w.t.Failed > 0 {
-		err = coded{codeFiles, fmt.Sprintf("%d files stay at the source; see what is said of each", w.t.Failed)}
+		err = coded{codeFiles, fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed)}
 	}
 	if err == nil && w.late && !progress {
 		err = coded{codeFailed, "not one file could be brought in the time of a whole run"}

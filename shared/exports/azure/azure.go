@@ -34,6 +34,8 @@ var (
 	ErrNoContainer = errors.New("there is no such container")
 	// ErrHeld says that a blob cannot be deleted: it has snapshots, a lease, or a policy keeps it.
 	ErrHeld = errors.New("the blob cannot be deleted")
+	// ErrUnreadable says that a blob cannot be read, such as one in the archive tier.
+	ErrUnreadable = errors.New("the blob cannot be read")
 	// ErrNoAnswer says that the store did not answer, or not sensibly.
 	ErrNoAnswer = errors.New("the blob store does not answer")
 )
@@ -138,6 +140,8 @@ func translated(ctx context.Context, err error) error {
 	switch code := bloberror.Code(answer.ErrorCode); {
 	case code == bloberror.ContainerNotFound, code == bloberror.ContainerBeingDeleted:
 		return fmt.Errorf("%w: %w", ErrNoContainer, told)
+	case code == bloberror.BlobArchived, code == bloberror.BlobBeingRehydrated:
+		return fmt.Errorf("%w: it is in the archive tier; move it to another one in Azure", ErrUnreadable)
 	case code == bloberror.SnapshotsPresent:
 		return fmt.Errorf("%w: it has snapshots", ErrHeld)
 	case code == bloberror.LeaseIDMissing:
@@ -235,6 +239,9 @@ func (c *Container) Open(ctx context.Context, b exports.Blob) (body io.ReadClose
 		body = reader{answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: rereads}), func(err error) error { return translated(ctx, err) }}
 		return nil
 	})
+	if errors.Is(err, ErrHeld) { // 409
+		err = fmt.Errorf("%w: the store refused it (409)", ErrUnreadable)
+	}
 	return body, md5, err
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/tidwall/sjson"
+
+	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 // A Scheduler lets a query run by a schedule.
@@ -73,6 +75,9 @@ func parseScheduler(raw json.RawMessage) (Scheduler, error) {
 
 // Schedulers lists the schedules of the source's provider, by name.
 func (c *Client) Schedulers(ctx context.Context) ([]Scheduler, error) {
+	if err := exports.CheckProvider(c.src.ProviderID); err != nil {
+		return nil, fmt.Errorf("listing the schedules: %w", err)
+	}
 	data, err := c.call(ctx, c.safe, http.MethodGet, "/query/api/V1/schedulers/tenant/provider/"+url.PathEscape(c.src.ProviderID), nil)
 	if err != nil {
 		return nil, fmt.Errorf("listing the schedules: %w", err)
@@ -137,7 +142,7 @@ var guesses = []string{"cegid-xrp", "HR Sprint On Demand", "cegid-hr-sprint", "c
 // Discover looks for the source's providers: by its own setting, by names given, and by those that are known.
 func (c *Client) Discover(ctx context.Context, names []string) ([]Provider, error) {
 	var found []Provider
-	names = slices.DeleteFunc(slices.Concat([]string{c.src.ProviderID}, names, guesses, []string{c.src.TenantID}), func(s string) bool { return s == "" })
+	names = slices.DeleteFunc(slices.Concat([]string{c.src.ProviderID}, names, guesses, []string{c.src.TenantID}), func(s string) bool { return exports.CheckProvider(s) != nil })
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			continue
@@ -205,5 +210,5 @@ func (c *Client) belongings(ctx context.Context, provider string) ([]belonging, 
 	if json.Unmarshal(data, &folders) != nil {
 		return nil, fmt.Errorf("%w: its list of folders is not readable", ErrNoAnswer)
 	}
-	return slices.DeleteFunc(append(all, folders...), func(b belonging) bool { return b.ProviderID == "" }), nil
+	return slices.DeleteFunc(append(all, folders...), func(b belonging) bool { return exports.CheckProvider(b.ProviderID) != nil }), nil
 }

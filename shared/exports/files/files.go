@@ -17,8 +17,8 @@ import (
 var (
 	// ErrNotFound says that there is no such file.
 	ErrNotFound = errors.New("there is no such file")
-	// ErrExists says that a file of that name is there already. None is ever overwritten.
-	ErrExists = errors.New("a file of that name is there already")
+	// ErrExists says that the name is taken, by a file or a folder, or that a file stands where a folder of its path should. None is ever overwritten.
+	ErrExists = errors.New("the name is taken already")
 	// ErrUnusable says that the destination as a whole cannot be written to.
 	ErrUnusable = errors.New("the destination cannot be used")
 )

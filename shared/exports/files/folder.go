@@ -42,7 +42,7 @@ const (
 )
 
 // probe is a file that shows whether the importer's folder can be written to; the importer reads .csv only.
-const probe = ".carillon-probe"
+const probe = exports.Own + "-probe"
 
 // Check implements [Store].
 func (d Folder) Check(ctx context.Context) error {
@@ -171,10 +171,17 @@ func (w *fileWriter) Abort() {
 // Open implements [Store].
 func (d Folder) Open(_ context.Context, f exports.File) (io.ReadCloser, error) {
 	file, err := os.Open(d.path(f))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, ErrNotFound
 	}
-	return file, withoutPath(err)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close()
+		return nil, ErrNotFound // no such file
+	}
+	return file, nil
 }
 
 // Stat implements [Store].
@@ -196,7 +203,7 @@ func (d Folder) Move(_ context.Context, from, to exports.File) error {
 		return err
 	}
 	switch err := rename(source, target); {
-	case errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
 		return ErrExists
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Lstat(source); err == nil {
@@ -262,7 +269,14 @@ func (d Folder) makeFolder(name string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(name, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := os.Mkdir(name, folderMode)
+	if errors.Is(err, fs.ErrExist) {
+		if info, serr := os.Stat(name); serr == nil && !info.IsDir() {
+			return ErrExists // a file
+		}
+		err = nil
+	}
+	if err != nil {
 		return full(fmt.Errorf("making a folder: %w", withoutPath(err)))
 	}
 	if strings.HasPrefix(name, d.files+string(filepath.Separator)) {
