@@ -479,7 +479,7 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 	if err := w.s.Alive(); err != nil {
 		return err
 	}
-	if never || keep > 0 && w.f.Now().Sub(e.StoredAt) < keep {
+	if never || keep > 0 && w.young(w.f.Now(), e.StoredAt, keep) {
 		w.keep(b, exports.KeptBySettings)
 		return w.enter(ctx, e)
 	}

@@ -23,6 +23,7 @@ const (
 	codeFiles        = "files"
 	codeSettings     = "settings"
 	codeOutOfTime    = "out_of_time"
+	codeClock        = "clock"
 	codeFailed       = "failed"
 )
 
@@ -91,6 +92,13 @@ var meanings = map[string]meaning{ //nolint:gochecknoglobals // constants
 	codeOutOfTime: {
 		map[string]string{"en": "There was more to bring than the time allowed.", "fr": "Il y avait plus à transférer que le temps ne le permettait."},
 		map[string]string{"en": "Nothing: the next run goes on.", "fr": "Rien à faire : le prochain passage continue."},
+	},
+	codeClock: {
+		map[string]string{"en": "This machine's clock is wrong.", "fr": "L’horloge de cette machine n’est pas à l’heure."},
+		map[string]string{
+			"en": "Set it, and let a time service keep it (timedatectl set-ntp true). Files were handed on; nothing is deleted for its age until the clock is right.",
+			"fr": "Réglez-la, et confiez-la à un service de temps (timedatectl set-ntp true). Les fichiers ont été transmis ; rien n’est supprimé en raison de son âge tant que l’horloge n’est pas juste.",
+		},
 	},
 	codeFailed: {
 		map[string]string{"en": "The run failed.", "fr": "Le passage a échoué."},

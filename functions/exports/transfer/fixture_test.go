@@ -84,6 +84,7 @@ type fixture struct {
 	db        *local.DB
 	dir       string // of the destination and what is beside it
 	now       func() time.Time
+	ahead     time.Duration // our clock of the store's
 	handler   http.Handler
 
 	// on is asked before a request goes on to Azurite; true says that it has answered.
@@ -123,7 +124,10 @@ func (f *fixture) front(target string) http.Handler {
 	}
 	next := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
-	}, FlushInterval: -1, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+	}, FlushInterval: -1, ModifyResponse: func(resp *http.Response) error {
+		resp.Header.Set("Date", f.now().Add(-f.ahead).UTC().Format(http.TimeFormat))
+		return nil
+	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if on := f.on.Load(); on != nil && (*on)(w, r) {
 			return

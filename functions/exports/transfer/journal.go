@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
@@ -201,7 +202,7 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 	}
 	for id, m := range w.known() {
 		switch {
-		case m.State == exports.StateStored && !there[id] && m.StoredAt.Before(w.t.Began.Truncate(time.Second)):
+		case m.State == exports.StateStored && !there[id] && (m.StoredAt.Before(w.t.Began.Truncate(time.Second)) || calendar.Ahead(w.t.Began, m.StoredAt)):
 			e, err := w.entry(ctx, id)
 			if err != nil {
 				return err
@@ -210,7 +211,7 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 			if err := w.put(ctx, e); err != nil {
 				return err
 			}
-		case m.State == exports.StateDeleted && m.Place != exports.PlaceQuarantine && w.t.Began.Sub(m.StoredAt) > keepEntries:
+		case m.State == exports.StateDeleted && m.Place != exports.PlaceQuarantine && !w.young(w.t.Began, m.StoredAt, keepEntries):
 			if err := w.f.State.Delete(ctx, exports.EntryName(w.src.Name, id), w.marks[id].gen); err != nil {
 				return err
 			}
@@ -230,7 +231,7 @@ func (w *work) clear(ctx context.Context, place string, age time.Duration) error
 			return err
 		}
 		id, _, _ := strings.Cut(info.Path, "-") // see tempFile
-		if realNow().Sub(info.Modified) < age || place == exports.PlaceTemp && known[id].State == exports.StateStaged {
+		if age > 0 && w.young(realNow(), info.Modified, age) || place == exports.PlaceTemp && known[id].State == exports.StateStaged {
 			continue
 		}
 		if err := w.store.Remove(ctx, info.File); err != nil {

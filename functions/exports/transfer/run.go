@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -118,6 +119,7 @@ type work struct {
 	fatal    error           // which ends the run for all blobs
 	noDelete bool            // the store has refused a deletion
 	late     bool            // some blobs were not begun
+	ahead    time.Duration   // our clock of the blob store's
 }
 
 // A mark is an entry as a listing of the journal shows it.
@@ -135,6 +137,13 @@ func (f function) newWork(s *session, src exports.Source, o options) *work {
 func (w *work) end(err error) {
 	progress := w.t.Transferred+w.t.Archived+w.t.Quarantined+w.t.Deleted > 0
 	w.t.Late = err == nil && w.late && progress
+	if err == nil && w.clockWrong() {
+		way := "ahead of"
+		if w.ahead < 0 {
+			way = "behind"
+		}
+		err = coded{codeClock, fmt.Sprintf("this machine's clock is %s %s the blob store's", w.ahead.Abs().Round(time.Minute), way)}
+	}
 	if err == nil && w.t.Failed > 0 {
 		err = coded{codeFiles, fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed)}
 	}
@@ -188,6 +197,7 @@ func (w *work) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.lookAtClock(ctx)
 	if err := w.takeUp(ctx, blobs); err != nil {
 		return err
 	}
@@ -196,6 +206,24 @@ func (w *work) do(ctx context.Context) error {
 		return w.fatal
 	}
 	return w.tidy(ctx, blobs)
+}
+
+// clocksApart is how far our clock and the blob store's may be apart. Beyond it nothing is deleted for its age.
+const clocksApart = time.Hour
+
+// lookAtClock compares our clock with the blob store's.
+func (w *work) lookAtClock(ctx context.Context) {
+	w.ahead = w.f.Now().Sub(realNow()) + w.container.Ahead()
+	if w.clockWrong() {
+		slog.ErrorContext(ctx, "clock is wrong", slog.String("source", w.src.Name), slog.Duration("ahead", w.ahead.Round(time.Minute)))
+	}
+}
+
+func (w *work) clockWrong() bool { return w.ahead.Abs() > clocksApart }
+
+// young reports whether a stored instant is less than d ago, or may be: by a wrong clock nothing is old.
+func (w *work) young(now, stored time.Time, d time.Duration) bool {
+	return w.clockWrong() || calendar.Within(now, stored, d)
 }
 
 // hurry keeps a fifth of the time that is left for what was begun, and a twentieth for the state. begin says until when a blob may be begun.

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -46,7 +47,7 @@ type Access func(ctx context.Context, renew bool) (exports.SAS, error)
 // A Container is a source's container. It is safe for concurrent use.
 type Container struct {
 	access Access
-	http   transporter
+	http   *transporter
 
 	mu     sync.Mutex
 	sas    exports.SAS
@@ -55,7 +56,7 @@ type Container struct {
 
 // New returns the container that access leads to. publicOnly is for an address that the outside system gave.
 func New(access Access, publicOnly bool) *Container {
-	return &Container{access: access, http: transporter{
+	return &Container{access: access, http: &transporter{
 		blobs: outbound.New(outbound.Options{Stream: true, PublicOnly: publicOnly}), rest: outbound.New(outbound.Options{Timeout: idle, PublicOnly: publicOnly}),
 	}}
 }
@@ -64,16 +65,28 @@ func New(access Access, publicOnly bool) *Container {
 const idle = 60 * time.Second
 
 // A transporter lets blobs be of any size; the SDK reads every other answer whole, so those are bounded.
-type transporter struct{ blobs, rest *http.Client }
+type transporter struct {
+	blobs, rest *http.Client
+	ahead       atomic.Int64
+}
 
 // Do implements [policy.Transporter].
-func (t transporter) Do(r *http.Request) (*http.Response, error) {
-	query := r.URL.Query()
+func (t *transporter) Do(r *http.Request) (*http.Response, error) {
+	client, query := t.rest, r.URL.Query()
 	if r.Method == http.MethodGet && !query.Has("comp") && !query.Has("restype") {
-		return t.blobs.Do(r) //nolint:gosec // G704: the address is judged when connecting
+		client = t.blobs
 	}
-	return t.rest.Do(r) //nolint:gosec // as above
+	resp, err := client.Do(r) //nolint:gosec // G704: the address is judged when connecting
+	if err == nil {
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			t.ahead.Store(int64(time.Since(date))) //nolint:forbidigo // the machine's clock is what is looked at
+		}
+	}
+	return resp, err
 }
+
+// Ahead is how far the machine's clock was ahead of the store's at the last answer, to a second or so.
+func (c *Container) Ahead() time.Duration { return time.Duration(c.http.ahead.Load()) }
 
 var retries = policy.RetryOptions{MaxRetries: 4, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 20 * time.Second} //nolint:gochecknoglobals // a constant
 
