@@ -108,7 +108,7 @@ func TestTimeZonesAreThoseOfTheFunctions(t *testing.T) {
 }
 
 // Before `make stage` a plan says what to do, where there is something to deploy.
-func TestUnstagedFunctionsAreTold(t *testing.T) {
+func TestUnstagedFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	staged := files(t)
 	manifest := func(data string, err error) func(string) ([]byte, error) {

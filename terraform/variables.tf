@@ -9,7 +9,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the functions, buckets and secrets, and where topics keep messages. For ever: see docs/deploy.md."
+  description = "Region of the functions, buckets and secrets, and where topics keep messages. It cannot be changed later: see docs/deploy.md."
   type        = string
   default     = "europe-west1"
 
@@ -26,7 +26,7 @@ variable "scheduler_region" {
 }
 
 variable "alert_email" {
-  description = "Address that is told when something no longer works; none if empty."
+  description = "Address that alerts go to; none if empty."
   type        = string
   default     = ""
 
@@ -43,7 +43,7 @@ variable "alert_channels" {
 
   validation {
     condition     = alltrue([for channel in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
-    error_message = "alert_channels has something that is not the ID of a notification channel, such as projects/my-project/notificationChannels/123: `gcloud beta monitoring channels list` prints them."
+    error_message = "alert_channels has an entry that is not the ID of a notification channel, such as projects/my-project/notificationChannels/123: `gcloud beta monitoring channels list` prints them."
   }
 }
 
@@ -54,7 +54,7 @@ variable "operators" {
 
   validation {
     condition     = alltrue([for operator in var.operators : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.", operator))])
-    error_message = "operators has an entry that does not say what it is: write user:lea@example.com, group:…, serviceAccount:… or domain:…."
+    error_message = "operators has an entry without its type: write user:lea@example.com, group:…, serviceAccount:… or domain:…."
   }
 }
 
@@ -93,7 +93,7 @@ variable "log_days" {
 }
 
 variable "budget" {
-  description = "What the project may cost in a month, in the billing account's currency: alert_email and the account's administrators are told at half of it, at 90 % and at all of it. None if null."
+  description = "What the project may cost in a month, in the billing account's currency: alert_email and the account's administrators get a message at half of it, at 90 % and at all of it. None if null."
   type = object({
     billing_account = string
     amount          = number
