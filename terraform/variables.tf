@@ -123,6 +123,10 @@ variable "rooms" {
     condition     = alltrue(flatten([for office in values(var.rooms) : [for secret in office.secrets : can(regex("^[a-z][a-z0-9-]{0,39}$", secret)) && !startswith(secret, "webhook-key")]]))
     error_message = "The name of a secret in rooms is one to forty small letters, digits and hyphens, the first a letter; webhook-key is there by itself."
   }
+  validation {
+    condition     = alltrue([for office in values(var.rooms) : length(distinct(office.secrets)) == length(office.secrets)])
+    error_message = "A secret in rooms is named twice."
+  }
 }
 
 variable "campus" {
@@ -145,6 +149,10 @@ variable "campus" {
   validation {
     condition     = alltrue(flatten([for school in values(var.campus) : [for secret in school.secrets : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
     error_message = "The name of a secret in campus is one to forty small letters, digits and hyphens, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for school in values(var.campus) : length(distinct(school.secrets)) == length(school.secrets)])
+    error_message = "A secret in campus is named twice."
   }
 }
 
@@ -169,5 +177,9 @@ variable "exports" {
   validation {
     condition     = alltrue(flatten([for company in values(var.exports) : [for secret in concat(company.secrets, company.transfer_secrets) : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
     error_message = "The name of a secret in exports is one to forty small letters, digits and hyphens, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for company in values(var.exports) : length(distinct(concat(company.secrets, company.transfer_secrets))) == length(concat(company.secrets, company.transfer_secrets))])
+    error_message = "A secret in exports is named twice."
   }
 }
