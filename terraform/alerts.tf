@@ -26,7 +26,7 @@ locals {
     { for name, company in var.exports : "${name}-exports-transfer" => { running = company.running, function = "${name}-exports-transfer", message = "exports run done", silence = "8100s" } },
   )
 
-  # The public functions of each bridge: nothing is sent again when one fails, so nobody else would tell.
+  # The public functions of each bridge. Their callers do not go through a queue, so no dead letter reports what fails.
   public_functions = merge(
     { for name in keys(local.offices) : "${name}-rooms" => ["webhook", "meetings"] },
     { for name in keys(local.schools) : "${name}-campus" => ["feed"] },
@@ -90,7 +90,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 }
 
-# What people and displays call answers with faults of its own. A single one may be a neighbour's pause; four in an hour are not.
+# What people, displays and Google call answers 5xx. One may be a pause of an outside system; four in an hour are not.
 resource "google_monitoring_alert_policy" "public_functions" {
   for_each = local.public_functions
 

@@ -100,7 +100,7 @@ func TestAlertsKnowTheirMetric(t *testing.T) {
 	}
 }
 
-// Somebody is told of every alert, also by a channel that was there before.
+// Every alert reaches somebody, also by a channel that was there before.
 func TestAlertsReachSomebody(t *testing.T) {
 	t.Parallel()
 	variables := everything()
@@ -116,8 +116,8 @@ func TestAlertsReachSomebody(t *testing.T) {
 	}
 }
 
-// Silence is told when counting stops and when zeros are counted, each day until Google closes the incident, which it does after a week at the latest.
-func TestSilenceIsToldAgain(t *testing.T) {
+// Silence is reported when counting stops and when zeros are counted, each day until Google closes the incident, which it does after a week at the latest.
+func TestSilenceIsReportedDaily(t *testing.T) {
 	t.Parallel()
 	silent := 0
 	for _, r := range of(plan(t, everything()), "google_monitoring_alert_policy") {
@@ -127,7 +127,7 @@ func TestSilenceIsToldAgain(t *testing.T) {
 			continue
 		}
 		silent++
-		// Absence is told after two minutes at the earliest and 23.5 hours at the latest; a window has 25 hours at most.
+		// Absence is reported after two minutes at the earliest and 23.5 hours at the latest; a window has 25 hours at most.
 		if wait := seconds(t, absent.String("duration")); wait < 120 || wait > 84600 {
 			t.Errorf("%s waits %d s", r.Address, wait)
 		}
@@ -138,7 +138,7 @@ func TestSilenceIsToldAgain(t *testing.T) {
 		}
 		strategy := r.In("alert_strategy")
 		if strategy.String("auto_close") != "604800s" || strategy.In("notification_channel_strategy").String("renotify_interval") != "86400s" {
-			t.Errorf("%s is told once, or forgotten early", r.Address)
+			t.Errorf("%s is reported once, or closed early", r.Address)
 		}
 	}
 	// An office has three, campus and exports one each.
@@ -147,8 +147,8 @@ func TestSilenceIsToldAgain(t *testing.T) {
 	}
 }
 
-// Google, displays, phones and people call these functions: nobody repeats their calls, and nobody would tell.
-func TestFailingPublicFunctionsAreTold(t *testing.T) {
+// Google, displays, phones and people call these functions: no queue repeats their calls, and no dead letter reports them.
+func TestFailingPublicFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
 	watched := []string{}

@@ -253,6 +253,7 @@ module "exports_queries" {
 
   environment = {
     CONFIG_BUCKET = google_storage_bucket.exports_config[each.key].name
+    STATE_BUCKET  = google_storage_bucket.exports_state[each.key].name
   }
   secrets = local.exports_volumes[each.key]
   buckets = {

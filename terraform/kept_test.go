@@ -71,16 +71,33 @@ func onlyDead(condition tfplan.Block) bool {
 	return condition.Int("age") > 0 && !prefixes.IsNull() && prefixes.LengthInt() == 1 && prefixes.AsValueSlice()[0].AsString() == "dead/"
 }
 
-// A secret, and a zip, goes after the functions were changed that use it: a build takes minutes, and meanwhile a new instance needs both.
+// A secret, a right and a zip go after the functions that use them have changed, and come before: a build takes minutes, and meanwhile instances of
+// the code before start.
 func TestWhatFunctionsUseGoesLast(t *testing.T) {
 	t.Parallel()
+	used := []string{
+		"google_secret_manager_secret_iam_member.run", "google_storage_bucket_iam_member.run", "google_pubsub_topic_iam_member.publish",
+		"google_secret_manager_secret", "google_storage_bucket_object",
+	}
+	rights := used[:3]
+	seen := map[string]int{}
 	for _, r := range plan(t, everything()).Resources {
-		switch r.Type {
-		case "google_secret_manager_secret", "google_secret_manager_secret_iam_member", "google_storage_bucket_object":
+		name := r.Type
+		if i := strings.LastIndex(r.Address, r.Type+"."); strings.HasPrefix(r.Address, "module.") {
+			name, _, _ = strings.Cut(r.Address[i:], "[")
+		}
+		if slices.Contains(used, name) {
+			seen[name]++
 			if !r.Lifecycle.CreateBeforeDestroy {
-				t.Errorf("%s is destroyed before the function that uses it is changed", r.Address)
+				t.Errorf("%s is destroyed before the function that uses it has changed", r.Address)
 			}
 		}
+		if r.Type == "google_cloudfunctions2_function" && !slices.Equal(r.DependsOn, rights) {
+			t.Errorf("%s changes after %v, want %v", r.Address, r.DependsOn, rights)
+		}
+	}
+	if len(seen) != len(used) {
+		t.Errorf("only %v were looked at", seen)
 	}
 }
 

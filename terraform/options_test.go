@@ -46,6 +46,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"log_days", cty.NumberIntVal(0), "log_days is not between"},
 		{"rooms", one("main", map[string]cty.Value{"secrets": list("webhook-key")}), "webhook-key is there by itself"},
 		{"exports", one("main", map[string]cty.Value{"transfer_secrets": list("Mail")}), "The name of a secret in exports"},
+		{"exports", one("main", map[string]cty.Value{"secrets": list("mail"), "transfer_secrets": list("mail")}), "A secret in exports is named twice"},
 	}...)
 	for _, bridge := range []string{"rooms", "campus", "exports"} {
 		for _, name := range []string{"headoffice", "Main", "1st", "a-b", "google"} {
@@ -54,6 +55,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		for _, zone := range []string{"Europe/Pariss", "europe/paris", "CEST", ""} {
 			tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"time_zone": text(zone)}), "has a time zone that is not known: " + zone + "."})
 		}
+		twice := cty.TupleVal([]cty.Value{text("password"), text("password")})
+		tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"secrets": twice}), "A secret in " + bridge + " is named twice"})
 		for _, secret := range []string{"Arduino", "a b", "1st", strings.Repeat("a", 41)} {
 			tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"secrets": list(secret)}), "The name of a secret in " + bridge})
 		}
@@ -108,7 +111,7 @@ func TestTimeZonesAreThoseOfTheFunctions(t *testing.T) {
 }
 
 // Before `make stage` a plan says what to do, where there is something to deploy.
-func TestUnstagedFunctionsAreTold(t *testing.T) {
+func TestUnstagedFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	staged := files(t)
 	manifest := func(data string, err error) func(string) ([]byte, error) {

@@ -31,7 +31,7 @@ resource "google_billing_budget" "this" {
       threshold_percent = threshold_rules.value
     }
   }
-  # Budgets tell e-mail addresses only.
+  # Budgets send to e-mail channels only.
   dynamic "all_updates_rule" {
     for_each = google_monitoring_notification_channel.email
     content {

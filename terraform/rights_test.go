@@ -15,7 +15,7 @@ var rights = map[string]map[string]string{
 	"rooms/webhook":    {"rooms-config": "objectViewer", "rooms-watch": "objectViewer"},
 	"rooms/watch":      {"rooms-config": "objectViewer", "rooms-watch": "objectUser"},
 	"rooms/status":     {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
-	"rooms/refresh":    {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
+	"rooms/refresh":    {"rooms-config": "objectViewer", "rooms-watch": "objectViewer", "rooms-state": "objectUser"},
 	"rooms/meetings":   {"rooms-config": "objectViewer", "rooms-state": "objectUser"},
 	"campus/sync":      {"campus-config": "objectViewer", "campus-state": "objectUser"},
 	"campus/feed":      {"campus-state": "objectViewer"},

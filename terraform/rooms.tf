@@ -150,6 +150,7 @@ module "rooms_status" {
   publishes = {
     due     = google_pubsub_topic.rooms["${each.key}-roomcalendar_due"].name
     refresh = google_pubsub_topic.rooms["${each.key}-roomcalendar_refresh"].name
+    watch   = google_pubsub_topic.rooms["${each.key}-roomcalendar_watch"].name
   }
   subscriptions = {
     events = { topic = google_pubsub_topic.rooms["${each.key}-roomcalendar_events"].id, attempts = 20 }
@@ -174,17 +175,18 @@ module "rooms_refresh" {
   environment = {
     CONFIG_BUCKET    = google_storage_bucket.rooms_config[each.key].name
     STATE_BUCKET     = google_storage_bucket.rooms_state[each.key].name
+    WATCH_BUCKET     = google_storage_bucket.rooms_watch[each.key].name
     TOPIC_PREFIX     = "${each.key}-"
     CALENDAR_ACCOUNT = google_service_account.rooms_calendar[each.key].email
   }
   buckets = {
     config = { bucket = google_storage_bucket.rooms_config[each.key].name, role = "roles/storage.objectViewer" }
+    watch  = { bucket = google_storage_bucket.rooms_watch[each.key].name, role = "roles/storage.objectViewer" }
     state  = { bucket = google_storage_bucket.rooms_state[each.key].name, role = "roles/storage.objectUser" }
   }
   publishes = {
     events  = google_pubsub_topic.rooms["${each.key}-roomcalendar_events"].name
     refresh = google_pubsub_topic.rooms["${each.key}-roomcalendar_refresh"].name
-    due     = google_pubsub_topic.rooms["${each.key}-roomcalendar_due"].name
   }
   subscriptions = {
     refresh = { topic = google_pubsub_topic.rooms["${each.key}-roomcalendar_refresh"].id, attempts = 20 }

@@ -9,7 +9,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the functions, buckets and secrets, and where topics keep messages. For ever: see docs/deploy.md."
+  description = "Region of the functions, buckets and secrets, and where topics keep messages. It cannot be changed later: see docs/deploy.md."
   type        = string
   default     = "europe-west1"
 
@@ -26,7 +26,7 @@ variable "scheduler_region" {
 }
 
 variable "alert_email" {
-  description = "Address that is told when something no longer works; none if empty."
+  description = "Address that alerts go to; none if empty."
   type        = string
   default     = ""
 
@@ -43,7 +43,7 @@ variable "alert_channels" {
 
   validation {
     condition     = alltrue([for channel in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
-    error_message = "alert_channels has something that is not the ID of a notification channel, such as projects/my-project/notificationChannels/123: `gcloud beta monitoring channels list` prints them."
+    error_message = "alert_channels has an entry that is not the ID of a notification channel, such as projects/my-project/notificationChannels/123: `gcloud beta monitoring channels list` prints them."
   }
 }
 
@@ -54,7 +54,7 @@ variable "operators" {
 
   validation {
     condition     = alltrue([for operator in var.operators : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.", operator))])
-    error_message = "operators has an entry that does not say what it is: write user:lea@example.com, group:…, serviceAccount:… or domain:…."
+    error_message = "operators has an entry without its type: write user:lea@example.com, group:…, serviceAccount:… or domain:…."
   }
 }
 
@@ -93,7 +93,7 @@ variable "log_days" {
 }
 
 variable "budget" {
-  description = "What the project may cost in a month, in the billing account's currency: alert_email and the account's administrators are told at half of it, at 90 % and at all of it. None if null."
+  description = "What the project may cost in a month, in the billing account's currency: alert_email and the account's administrators get a message at half of it, at 90 % and at all of it. None if null."
   type = object({
     billing_account = string
     amount          = number
@@ -123,6 +123,10 @@ variable "rooms" {
     condition     = alltrue(flatten([for office in values(var.rooms) : [for secret in office.secrets : can(regex("^[a-z][a-z0-9-]{0,39}$", secret)) && !startswith(secret, "webhook-key")]]))
     error_message = "The name of a secret in rooms is one to forty small letters, digits and hyphens, the first a letter; webhook-key is there by itself."
   }
+  validation {
+    condition     = alltrue([for office in values(var.rooms) : length(distinct(office.secrets)) == length(office.secrets)])
+    error_message = "A secret in rooms is named twice."
+  }
 }
 
 variable "campus" {
@@ -145,6 +149,10 @@ variable "campus" {
   validation {
     condition     = alltrue(flatten([for school in values(var.campus) : [for secret in school.secrets : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
     error_message = "The name of a secret in campus is one to forty small letters, digits and hyphens, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for school in values(var.campus) : length(distinct(school.secrets)) == length(school.secrets)])
+    error_message = "A secret in campus is named twice."
   }
 }
 
@@ -169,5 +177,9 @@ variable "exports" {
   validation {
     condition     = alltrue(flatten([for company in values(var.exports) : [for secret in concat(company.secrets, company.transfer_secrets) : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
     error_message = "The name of a secret in exports is one to forty small letters, digits and hyphens, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for company in values(var.exports) : length(distinct(concat(company.secrets, company.transfer_secrets))) == length(concat(company.secrets, company.transfer_secrets))])
+    error_message = "A secret in exports is named twice."
   }
 }

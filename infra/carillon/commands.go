@@ -128,7 +128,7 @@ func functionPath(path string) (string, error) {
 			return rest, nil
 		}
 	}
-	return "", errors.New("no deployed function has this: see docs/deploy.md, \"When something is wrong\"")
+	return "", errors.New("no deployed function has this: see docs/deploy-operate.md, \"When something is wrong\"")
 }
 
 // show prints v as JSON, or as a table.

@@ -28,7 +28,7 @@ Everything that can be set. This page is made of the schemas, the functions' str
 
 Any text in a settings file may be ` + "`env:NAME`" + `, the value of an environment variable, or ` + "`file:PATH`" + `, the contents of a file: a secret of Secret Manager in the
 cloud (` + "`terraform output secrets`" + ` prints the paths), a file that only the service reads on one machine, where a relative path is beside the settings
-([where secrets go](deploy.md#where-secrets-go)). A file is UTF-8, or UTF-16 with its mark. What is wrong in it is told with line and column; a key that is not listed, or stands twice, is refused.
+([where secrets go](deploy-machine.md#where-secrets-go)). A file is UTF-8, or UTF-16 with its mark. What is wrong in it is told with line and column; a key that is not listed, or stands twice, is refused.
 What is written while the system runs holds within a minute, the contents of such a file within five; what cannot be used is told in the log, and the last good settings stay.
 
 `

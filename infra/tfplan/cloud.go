@@ -70,7 +70,7 @@ func functions(read func(string) ([]byte, error)) map[string]function.Function {
 		"values": stdlib.ValuesFunc, "length": length, "min": stdlib.MinFunc, "max": stdlib.MaxFunc, "regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
 		"format": stdlib.FormatFunc, "join": stdlib.JoinFunc, "flatten": stdlib.FlattenFunc, "lookup": stdlib.LookupFunc, "contains": stdlib.ContainsFunc,
 		"coalesce": stdlib.CoalesceFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc, "toset": toSet,
-		"split": stdlib.SplitFunc, "trimspace": stdlib.TrimSpaceFunc, "tostring": stdlib.MakeToFunc(cty.String),
+		"split": stdlib.SplitFunc, "distinct": stdlib.DistinctFunc, "trimspace": stdlib.TrimSpaceFunc, "tostring": stdlib.MakeToFunc(cty.String),
 		"startswith": function.New(&function.Spec{
 			Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "prefix", Type: cty.String}},
 			Type:   function.StaticReturnType(cty.Bool),

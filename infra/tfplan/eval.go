@@ -230,7 +230,7 @@ func (m *module) instance(b *hclsyntax.Block, address string, extra map[string]c
 		if err != nil {
 			return cty.NilVal, err
 		}
-		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), lifecycle, block.unmarked()})
+		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), m.dependencies(b), lifecycle, block.unmarked()})
 	}
 	object := block.value()
 	computed(b.Labels[0], object)

@@ -45,6 +45,18 @@ func (m *module) lifecycle(b *hclsyntax.Block, extra map[string]cty.Value) (foun
 	return found, nil
 }
 
+// dependencies are what the block's depends_on names; [module.each] has checked that it is there.
+func (m *module) dependencies(b *hclsyntax.Block) (found []string) {
+	if attr := b.Body.Attributes["depends_on"]; attr != nil {
+		for _, t := range attr.Expr.Variables() {
+			if key, err := m.target(t); err == nil {
+				found = append(found, key)
+			}
+		}
+	}
+	return found
+}
+
 // triggers are the references of replace_triggered_by, which lead to attributes of resources of the same module.
 func (m *module) triggers(attr *hclsyntax.Attribute) (found []string, err error) {
 	list, diags := hcl.ExprList(attr.Expr)

@@ -29,6 +29,7 @@ type Resource struct {
 	Address   string // module.rooms_status["main"].google_service_account.run
 	Type      string
 	Range     hcl.Range
+	DependsOn []string
 	Lifecycle Lifecycle
 	Block
 }

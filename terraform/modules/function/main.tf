@@ -75,7 +75,12 @@ resource "google_cloudfunctions2_function" "this" {
     }
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.run]
+  # A new right is there before the code that needs it, and one that is taken out goes after the code that needed it: see below.
+  depends_on = [
+    google_secret_manager_secret_iam_member.run,
+    google_storage_bucket_iam_member.run,
+    google_pubsub_topic_iam_member.publish,
+  ]
 
   lifecycle {
     precondition {
@@ -85,7 +90,7 @@ resource "google_cloudfunctions2_function" "this" {
   }
 }
 
-# What it may do.
+# What it may do. Create before destroy makes what is taken out wait until the function has changed.
 
 resource "google_storage_bucket_iam_member" "run" {
   for_each = var.buckets
@@ -101,6 +106,10 @@ resource "google_storage_bucket_iam_member" "run" {
       expression = "resource.name.startsWith(\"projects/_/buckets/${each.value.bucket}/objects/${condition.value}\")"
     }
   }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_secret_manager_secret_iam_member" "run" {
@@ -111,7 +120,6 @@ resource "google_secret_manager_secret_iam_member" "run" {
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.run.member
 
-  # The right to a secret that is taken out goes when the function no longer shows it.
   lifecycle {
     create_before_destroy = true
   }
@@ -124,6 +132,10 @@ resource "google_pubsub_topic_iam_member" "publish" {
   topic   = each.value
   role    = "roles/pubsub.publisher"
   member  = google_service_account.run.member
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Who may call it.

@@ -58,7 +58,7 @@ resource "google_monitoring_alert_policy" "this" {
     }
   }
 
-  # Google closes an incident after a week at the latest; until then it is told each day.
+  # Google closes an incident after a week at the latest; until then it is repeated each day.
   alert_strategy {
     auto_close = "604800s"
     dynamic "notification_channel_strategy" {
