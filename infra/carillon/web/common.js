@@ -21,10 +21,11 @@ class Failure extends Error {
   }
 }
 
-const patience = 15000; // of one call
+// How long a call may take, in milliseconds: what a page shows is old after a few seconds without an answer; a booking may wait for Google.
+const patience = { GET: 5000, other: 30000 };
 
 async function send(method, path, body) {
-  const response = await fetch(path, { method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body), signal: AbortSignal.timeout(patience) })
+  const response = await fetch(path, { method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body), signal: AbortSignal.timeout(patience[method] || patience.other) })
     .catch(() => { throw new Failure(shared.silent, { silent: true }); });
   const text = await response.text();
   let answer = {};

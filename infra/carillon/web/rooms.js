@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { free: 'Free', busy: 'Busy', unknown: 'Not known', since: (at) => 'Not known since ' + at, never: 'Never read', old: (at, age) => 'Old: calendar read at ' + at + ', ' + age, next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', bookOff: 'The room is busy: it cannot be booked now.', bookUnknown: 'It is not known whether the room is free: it cannot be booked now.', read: 'Calendar read at ', neverRead: 'Calendar never read', list: 'Read it now', listing: 'Reading the calendar…', listed: (at) => 'Calendar read at ' + at + '.', notListed: 'The calendar has not been read yet. It is tried again by itself.', channel: 'notified until ', none: 'Nothing planned', noneKnown: 'Meetings are not known', over: (name) => 'Skip to ' + name, end: 'Skip to the end', booked: (span, mins) => 'Booked ' + span + (mins === 30 ? '.' : ', ' + mins + ' minutes: bookings end on a quarter of an hour.'), offer: (free, mins) => (free > 0 ? 'Only ' + free + ' minutes are free: book ' + mins + '?' : 'Book ' + mins + ' minutes?'), yes: (mins) => 'Book ' + mins + ' minutes', offerRest: (until) => 'Free until ' + until + ' only: book until then?', yesRest: (until) => 'Book until ' + until, added: (title, span) => '“' + title + '” added, ' + span + '.', moved: (title, span) => '“' + title + '” moved to ' + span + '.', deleted: (title, span) => '“' + title + '”, ' + span + ', deleted.', messages: 'Last messages', events: ' events' },
-  fr: { free: 'Libre', busy: 'Occupée', unknown: 'Inconnu', since: (at) => 'État inconnu depuis ' + at, never: 'Jamais lue', old: (at, age) => 'Ancien : agenda lu à ' + at + ', ' + age, next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', bookOff: 'La salle est occupée : elle ne peut pas être réservée maintenant.', bookUnknown: 'On ne sait pas si la salle est libre : elle ne peut pas être réservée maintenant.', read: 'Agenda lu à ', neverRead: 'Agenda jamais lu', list: 'Le lire maintenant', listing: 'Lecture de l’agenda…', listed: (at) => 'Agenda lu à ' + at + '.', notListed: 'L’agenda n’a pas encore été lu. Une nouvelle tentative suit d’elle-même.', channel: 'notifications jusqu’au ', none: 'Rien de prévu', noneKnown: 'Réunions inconnues', over: (name) => 'Passer à ' + name, end: 'Passer à la fin', booked: (span, mins) => 'Réservée ' + span + (mins === 30 ? '.' : ', ' + mins + ' minutes : une réservation finit au quart d’heure.'), offer: (free, mins) => (free > 0 ? 'Seules ' + free + ' minutes sont libres : en réserver ' + mins + ' ?' : 'Réserver ' + mins + ' minutes ?'), yes: (mins) => 'Réserver ' + mins + ' minutes', offerRest: (until) => 'Libre jusqu’à ' + until + ' seulement : réserver jusque-là ?', yesRest: (until) => 'Réserver jusqu’à ' + until, added: (title, span) => '« ' + title + ' » ajoutée, ' + span + '.', moved: (title, span) => '« ' + title + ' » décalée à ' + span + '.', deleted: (title, span) => '« ' + title + ' », ' + span + ', supprimée.', messages: 'Derniers messages', events: ' événements' },
+  en: { free: 'Free', busy: 'Busy', unknown: 'Not known', since: (at) => 'Not known since ' + at, never: 'Never read', old: (at, age) => 'Old: calendar read at ' + at + ', ' + age, next: 'Next: ', add: 'Add', title: 'Title', inMins: 'Starts in (min)', mins: 'Minutes', later: '+15', laterHint: 'Move 15 minutes later', del: '✕', delHint: 'Delete', book: 'Book 30 minutes now', bookOff: 'The room is busy: it cannot be booked now.', bookUnknown: 'It is not known whether the room is free: it cannot be booked now.', read: 'Calendar read at ', neverRead: 'Calendar never read', list: 'Read it now', listing: 'Reading the calendar…', listed: (at) => 'Calendar read at ' + at + '.', notListed: 'The calendar has not been read yet. It is tried again by itself.', channel: 'notified until ', none: 'Nothing planned', noneKnown: 'Meetings are not known', over: (name) => 'Skip to ' + name, end: 'Skip to the end', booked: (span, mins, asked) => 'Booked ' + span + (mins === asked ? '.' : ', ' + mins + ' minutes: bookings end on a quarter of an hour.'), offer: (free, mins) => (free > 0 ? 'Only ' + free + ' minutes are free: book ' + mins + '?' : 'Book ' + mins + ' minutes?'), yes: (mins) => 'Book ' + mins + ' minutes', offerRest: (until) => 'Free until ' + until + ' only: book until then?', yesRest: (until) => 'Book until ' + until, added: (title, span) => '“' + title + '” added, ' + span + '.', moved: (title, span) => '“' + title + '” moved to ' + span + '.', deleted: (title, span) => '“' + title + '”, ' + span + ', deleted.', messages: 'Last messages', events: ' events' },
+  fr: { free: 'Libre', busy: 'Occupée', unknown: 'Inconnu', since: (at) => 'État inconnu depuis ' + at, never: 'Jamais lue', old: (at, age) => 'Ancien : agenda lu à ' + at + ', ' + age, next: 'Ensuite : ', add: 'Ajouter', title: 'Titre', inMins: 'Dans (min)', mins: 'Minutes', later: '+15', laterHint: 'Décaler de 15 minutes', del: '✕', delHint: 'Supprimer', book: 'Réserver 30 minutes', bookOff: 'La salle est occupée : elle ne peut pas être réservée maintenant.', bookUnknown: 'On ne sait pas si la salle est libre : elle ne peut pas être réservée maintenant.', read: 'Agenda lu à ', neverRead: 'Agenda jamais lu', list: 'Le lire maintenant', listing: 'Lecture de l’agenda…', listed: (at) => 'Agenda lu à ' + at + '.', notListed: 'L’agenda n’a pas encore été lu. Une nouvelle tentative suit d’elle-même.', channel: 'notifications jusqu’au ', none: 'Rien de prévu', noneKnown: 'Réunions inconnues', over: (name) => 'Passer à ' + name, end: 'Passer à la fin', booked: (span, mins, asked) => 'Réservée ' + span + (mins === asked ? '.' : ', ' + mins + ' minutes : une réservation finit au quart d’heure.'), offer: (free, mins) => (free > 0 ? 'Seules ' + free + ' minutes sont libres : en réserver ' + mins + ' ?' : 'Réserver ' + mins + ' minutes ?'), yes: (mins) => 'Réserver ' + mins + ' minutes', offerRest: (until) => 'Libre jusqu’à ' + until + ' seulement : réserver jusque-là ?', yesRest: (until) => 'Réserver jusqu’à ' + until, added: (title, span) => '« ' + title + ' » ajoutée, ' + span + '.', moved: (title, span) => '« ' + title + ' » décalée à ' + span + '.', deleted: (title, span) => '« ' + title + ' », ' + span + ', supprimée.', messages: 'Derniers messages', events: ' événements' },
 };
 const t = TEXT[lang];
 
@@ -18,7 +18,7 @@ const planned = (e) => ({ start: e.start.dateTime, end: e.end.dateTime }); // of
 // book books; where less is free than asked for, that is offered.
 function book(entry, body) {
   const { room } = entry;
-  act(() => send('POST', 'dashboard/book', { room_name: room.name, ...body }), (m) => t.booked(span(room, m), m.duration_mins), {
+  act(() => send('POST', 'dashboard/book', { room_name: room.name, ...body }), (m) => t.booked(span(room, m), m.duration_mins, body.fit ? m.duration_mins : body.duration_mins), {
     failed({ answer }, card) {
       const next = room.meetings.find((m) => new Date(m.start) > now);
       const free = next ? Math.floor((new Date(next.start) - now) / 60000) : 0;
@@ -33,18 +33,20 @@ function book(entry, body) {
   });
 }
 
+const listWait = 15000; // milliseconds that a person waits for a calendar
+
 // listNow has the calendar read, and answers when it was.
 function listNow(entry) {
   const { room } = entry;
   const read = async () => {
     await send('POST', 'dashboard/rooms/' + encodeURIComponent(room.name) + '/list');
-    for (const until = Date.now() + patience; Date.now() < until;) {
+    for (const until = Date.now() + listWait; Date.now() < until;) {
       await refresh();
       if (entry.room.fetched_at !== room.fetched_at) return t.listed(clock(entry.room.fetched_at, entry.room.time_zone));
-      if (entry.room.faults.join() !== room.faults.join()) return entry.room.faults.join(' ') || t.notListed;
+      if (entry.room.faults.join() !== room.faults.join()) break;
       await new Promise((done) => setTimeout(done, 500));
     }
-    return t.notListed;
+    throw new Failure(entry.room.faults.join(' ') || t.notListed);
   };
   say(entry.node, t.listing);
   act(read, (text) => text);
