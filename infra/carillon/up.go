@@ -224,7 +224,7 @@ func (s *system) serve(listener net.Listener) error {
 	return nil
 }
 
-// operatorPaths serves the dashboard, the operators' commands and the metrics to callers who name this machine by no name of theirs.
+// operatorPaths serves the dashboard, the operators' commands and the metrics, to callers that use an IP address or localhost.
 func (s *system) operatorPaths(mux *http.ServeMux, base string) error {
 	inner := http.NewServeMux()
 	mux.Handle("/", ownHost(inner))
