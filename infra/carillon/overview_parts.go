@@ -20,7 +20,7 @@ func (b *officeBridge) parts(ctx context.Context, _ string) ([]partView, error) 
 	for _, room := range views {
 		part := partView{Name: room.Name, State: partOK, SeenAt: room.FetchedAt, TimeZone: room.TimeZone, Detail: strings.Join(room.Faults, " ")}
 		switch {
-		case !room.Known:
+		case !room.Known || room.Thing["busynow"] == nil: // or its Thing has shown nothing yet
 			part.State = partUnknown
 		case len(room.Faults) > 0:
 			part.State = partFault
