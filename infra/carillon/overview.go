@@ -54,7 +54,7 @@ func (s *system) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.checkup.lookIfOld(s)
+	s.checkup.lookIfOld(s) //nolint:contextcheck // it outlasts the request
 	w.Header().Set("Cache-Control", "no-store")
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
 		"now": s.clock.Now().UTC(), "sample": s.sample(), "bridges": s.bridgeViews(r),
