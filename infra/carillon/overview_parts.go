@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -42,19 +42,17 @@ func (b *campusBridge) parts(ctx context.Context, locale string) ([]partView, er
 	parts := make([]partView, 0, len(statuses))
 	for _, s := range statuses {
 		part := partView{Name: s.Instance, State: partOK, SeenAt: s.ReadAt, TimeZone: s.TimeZone}
-		switch {
-		case s.Busy:
+		switch s.Standing {
+		case sync.StandingBusy:
 			part.State = partBusy
-		case s.Run == nil || s.ReadAt.IsZero() && s.Run.Fault == nil:
+		case sync.StandingNever:
 			part.State = partUnknown
-		case s.Run.Fault != nil:
+		case sync.StandingFailed:
 			part.State, part.Detail = partFault, s.Run.Fault.Detail
-		case missed(campus.NextRun, s.ReadAt, b.clock.Now()):
+		case sync.StandingStale:
 			part.State, part.Why = partWarning, whyMissed
-		case len(s.Held) > 0:
-			part.State, part.Why, part.Count = partWarning, whyHeld, len(s.Held)
-		case !s.Run.Verified:
-			part.State, part.Why = partWarning, whyUnverified
+		case sync.StandingPartial:
+			part.State, part.Why = partWarning, whyApart
 		}
 		parts = append(parts, part)
 	}
