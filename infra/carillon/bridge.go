@@ -30,6 +30,10 @@ type bridge interface {
 	overdue(ctx context.Context) ([]string, error)
 	// public serves the functions that the world reaches, and the simulators.
 	public(mux *http.ServeMux)
+	// name is that of [bridgeFiles].
+	name() string
+	// parts are the bridge's rooms, instances or sources, as last seen, for the overview.
+	parts(ctx context.Context, locale string) ([]partView, error)
 	// pages serves what the dashboard asks for.
 	pages(handle func(pattern string, h http.Handler))
 	// operations are the operators' commands, by pattern; each is below /operator/.

@@ -290,8 +290,8 @@ func TestCampusPage(t *testing.T) {
 	o := newOfficeWith(t, options{data: t.TempDir(), speed: 1, only: []string{"rooms", "campus"}})
 	p := openPage(t, o)
 	const lea = `article[data-instance="lea"] `
-	p.do("opening the rooms", chromedp.Navigate(o.s.url+"/"))
-	p.shows("nav", "RoomsCampus")
+	p.do("opening the rooms", chromedp.Navigate(o.s.url+"/rooms.html"))
+	p.shows("nav a", "Overview|Rooms|Campus")
 	p.do("going over", chromedp.Click(chromedp.CSS(`nav a[href="campus.html"]`)))
 	p.shows(lea+".state", "Up to date")
 	p.shows(lea+".result", "both agree")

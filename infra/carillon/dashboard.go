@@ -7,12 +7,11 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -29,6 +28,9 @@ func (s *system) dashboard(mux *http.ServeMux) {
 	guard := http.NewCrossOriginProtection()
 	mux.Handle("/", secured(http.FileServerFS(files)))
 	mux.Handle("GET /dashboard/bridges", secured(web.HandlerFunc(s.listBridges)))
+	mux.Handle("GET /dashboard/overview", secured(web.HandlerFunc(s.overview)))
+	mux.Handle("POST /dashboard/doctor", secured(guard.Handler(web.HandlerFunc(s.checkNow))))
+	mux.Handle("POST /dashboard/dead/{id}/send", secured(guard.Handler(web.HandlerFunc(s.sendAgain))))
 	for _, b := range s.bridges {
 		b.pages(func(pattern string, h http.Handler) { mux.Handle(pattern, secured(guard.Handler(h))) })
 	}
@@ -42,6 +44,7 @@ func (s *system) listBridges(w http.ResponseWriter, _ *http.Request) error {
 func (b *officeBridge) pages(handle func(pattern string, h http.Handler)) {
 	handle("GET /dashboard/rooms", web.HandlerFunc(b.overview))
 	handle("POST /dashboard/book", web.HandlerFunc(b.bookFromDashboard))
+	handle("POST /dashboard/rooms/{room}/list", web.HandlerFunc(b.listNow))
 	if b.demo != nil {
 		handle("/dashboard/calendar/", http.StripPrefix("/dashboard/calendar", web.HandlerFunc(b.editCalendar)))
 	}
@@ -50,24 +53,11 @@ func (b *officeBridge) pages(handle func(pattern string, h http.Handler)) {
 // secured forbids everything that the page does not need, so that a title with HTML in it stays a text.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !unnamed(r.Host) {
-			http.Error(w, "Ask for the dashboard by its IP address or as localhost.", http.StatusForbidden)
-			return
-		}
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		h.ServeHTTP(w, r)
 	})
-}
-
-// unnamed reports whether a Host is an IP address or localhost: under another
-// name, a page elsewhere could have its own name point here (DNS rebinding).
-func unnamed(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 // roomView is a room on the dashboard.
@@ -95,20 +85,28 @@ type viewMeeting struct {
 }
 
 func (b *officeBridge) overview(w http.ResponseWriter, r *http.Request) error {
-	settings, err := b.settings.Get(r.Context())
+	views, err := b.views(r.Context())
 	if err != nil {
 		return err
 	}
-	views := []roomView{}
+	w.Header().Set("Cache-Control", "no-store")
+	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.clock.Now().UTC(), "editable": b.demo != nil, "rooms": views})
+}
+
+func (b *officeBridge) views(ctx context.Context) ([]roomView, error) {
+	settings, err := b.settings.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]roomView, 0, len(settings.Rooms))
 	for _, configured := range settings.Rooms {
-		view, err := b.view(r.Context(), settings, configured.Name)
+		view, err := b.view(ctx, settings, configured.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		views = append(views, view)
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.clock.Now().UTC(), "editable": b.demo != nil, "rooms": views})
+	return views, nil
 }
 
 func (b *officeBridge) view(ctx context.Context, settings *rooms.Settings, name string) (roomView, error) {
@@ -137,6 +135,7 @@ func (b *officeBridge) bookFromDashboard(w http.ResponseWriter, r *http.Request)
 	var body struct {
 		RoomName string `json:"room_name"`
 		Duration int    `json:"duration_mins"`
+		Fit      bool   `json:"fit"`
 	}
 	if err := web.DecodeJSON(w, r, &body); err != nil {
 		return err
@@ -145,7 +144,7 @@ func (b *officeBridge) bookFromDashboard(w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(map[string]any{"client_id": settings.ClientID, "room_name": body.RoomName, "duration_mins": body.Duration})
+	data, err := json.Marshal(map[string]any{"client_id": settings.ClientID, "room_name": body.RoomName, "duration_mins": body.Duration, "fit": body.Fit})
 	if err != nil {
 		return err
 	}
@@ -154,6 +153,23 @@ func (b *officeBridge) bookFromDashboard(w http.ResponseWriter, r *http.Request)
 	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 	inner.Header.Set("Authorization", "Bearer "+settings.ClientSecret)
 	b.meetings.ServeHTTP(w, inner)
+	return nil
+}
+
+// listNow has a room's calendar read now rather than with the next hourly refresh.
+func (b *officeBridge) listNow(w http.ResponseWriter, r *http.Request) error {
+	settings, err := b.settings.Get(r.Context())
+	if err != nil {
+		return err
+	}
+	room, ok := settings.Room(r.PathValue("room"))
+	if !ok {
+		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
+	}
+	if err := messages.PublishJSON(r.Context(), b.queue, rooms.TopicRefresh, rooms.RoomMessage{RoomName: room.Name}, nil); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
 

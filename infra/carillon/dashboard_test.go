@@ -13,6 +13,12 @@ import (
 // browser opens Chromium; make test installs it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	return browserIn(t, "en")
+}
+
+// browserIn opens it for a reader of a language.
+func browserIn(t *testing.T, lang string) context.Context {
+	t.Helper()
 	var path string
 	for _, name := range []string{"google-chrome", "chromium-browser", "chromium"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -24,7 +30,7 @@ func browser(t *testing.T) context.Context {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en"), chromedp.WindowSize(1280, 900))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", lang), chromedp.Flag("accept-lang", lang), chromedp.WindowSize(1280, 900))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -117,7 +123,7 @@ func TestDashboard(t *testing.T) {
 		t.Helper()
 		o.eventually(10*time.Second, selector+" says "+want+", not "+text(selector), func() bool { return text(selector) == want })
 	}
-	run("opening", chromedp.Navigate(o.s.url+"/"))
+	run("opening", chromedp.Navigate(o.s.url+"/rooms.html"))
 	shows(".current", "Free all day")
 	settled(ctx, o)
 	// A title is a text, whatever is in it.

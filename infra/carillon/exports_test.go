@@ -179,7 +179,9 @@ func TestExportsPage(t *testing.T) {
 	o := newExports(t, dir, 1)
 	p := openPage(t, o)
 	const card = `article[data-source="paie"] `
-	p.do("opening the rooms, which do not run", chromedp.Navigate(o.s.url+"/"))
+	p.do("opening the rooms, which do not run", chromedp.Navigate(o.s.url+"/rooms.html"))
+	p.shows("#bridge-exports", "1 in quarantine")
+	p.do("going over", chromedp.Click(chromedp.CSS(`nav a[href="exports.html"]`)))
 	p.shows(card+".state", "Transferred; 1 in quarantine")
 	p.shows(card+".files li", "DB000001/DB000001-cpa-ecriture-")
 	p.shows(card+".held", "line 50 : PHC_SALARIE, PHC_CUMULPAIE : line 2 has the same")

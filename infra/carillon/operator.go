@@ -199,11 +199,16 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 }
 
 func (s *system) doctor(w http.ResponseWriter, r *http.Request) error {
+	return web.WriteJSON(w, http.StatusOK, s.examine(r.Context()))
+}
+
+// examine looks for what is missing, at every bridge.
+func (s *system) examine(ctx context.Context) []finding {
 	found := make([]finding, 0, len(s.bridges))
 	for _, b := range s.bridges {
-		found = append(found, b.examine(r.Context())...)
+		found = append(found, b.examine(ctx)...)
 	}
-	return web.WriteJSON(w, http.StatusOK, found)
+	return found
 }
 
 func (b *officeBridge) examine(ctx context.Context) []finding {

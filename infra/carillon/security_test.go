@@ -141,6 +141,7 @@ func TestDashboardIsLockedDown(t *testing.T) {
 	}
 	// Another site's page may not book, add an event or switch a fault on.
 	for path, body := range map[string]string{
+		"/dashboard/rooms/quiet_room/list": ``, "/dashboard/doctor": ``, "/dashboard/dead/1/send": ``,
 		"/dashboard/book": `{"room_name":"quiet_room","duration_mins":30}`, "/sim/googlecal/_faults": `{"drop":true}`,
 		"/dashboard/calendar/calendar/v3/calendars/x/events": `{}`,
 	} {

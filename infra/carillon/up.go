@@ -49,6 +49,7 @@ type system struct {
 	rooms   *officeBridge // nil where it does not run
 	campus  *campusBridge
 	exports *exportsBridge
+	checkup checkup
 
 	url     string // of the public paths
 	began   time.Time
@@ -71,7 +72,7 @@ func start(ctx context.Context, o options) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	slog.SetDefault(log)
+	slog.SetDefault(keepLines(log))
 	o.attempts = cmp.Or(o.attempts, 20)
 	s := &system{options: o, failed: make(chan error, 2), ctx: ctx, began: time.Now()}
 	if err := s.open(); err != nil {
@@ -223,10 +224,12 @@ func (s *system) serve(listener net.Listener) error {
 	return nil
 }
 
-// operatorPaths serves the dashboard and the operators' commands.
+// operatorPaths serves the dashboard, the operators' commands and the metrics, to callers that use an IP address or localhost.
 func (s *system) operatorPaths(mux *http.ServeMux, base string) error {
-	s.dashboard(mux)
-	return s.operate(mux, base)
+	inner := http.NewServeMux()
+	mux.Handle("/", ownHost(inner))
+	s.dashboard(inner)
+	return s.operate(inner, base)
 }
 
 // operatorListener keeps them on an address of their own, so that only the public paths can be put behind a proxy.

@@ -2,9 +2,9 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted' },
+  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', added: (title, at) => '“' + title + '” added, ' + at + '.', moved: (title, at) => '“' + title + '” moved to ' + at + '.', deleted: (title, at) => '“' + title + '”, ' + at + ', deleted.', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted' },
     standing: { busy: 'At work…', never: 'Not read yet', stale: 'Not read of late', partial: 'Differences', ok: 'Up to date' },
-    justNow: 'just now', read: (ago, when) => 'MonCampus read ' + ago + ' (' + when + ')', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
+    read: (ago, when) => 'MonCampus read ' + ago + ' (' + when + ')', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
     agreed: (when) => 'both agreed at ' + when, apart: 'they do not agree: ', unseen: 'whether both agree was not seen', lastAgreed: (when) => 'last seen to agree at ' + when, neverAgreed: 'not seen to agree yet',
     except: { held_back: 'held back: ', kept: 'kept: ', stay_removed: 'removed in ECAL and left out: ', aside: 'put aside: ' },
     why: {
@@ -12,9 +12,9 @@ const TEXT = {
       incomplete: 'a lesson of the reading cannot be read, so what is missing proves nothing', empty: 'the reading was empty', too_many: 'more vanished at once than is deleted without your consent',
       begun: 'no longer on MonCampus, and kept: what has begun is not deleted', aside: 'put aside: dates that cannot be read, or cannot be right',
     } },
-  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé' },
+  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', added: (title, at) => '« ' + title + ' » ajouté, ' + at + '.', moved: (title, at) => '« ' + title + ' » décalé à ' + at + '.', deleted: (title, at) => '« ' + title + ' », ' + at + ', supprimé.', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé' },
     standing: { busy: 'En cours…', never: 'Pas encore lu', stale: 'Pas lu récemment', partial: 'Des écarts', ok: 'À jour' },
-    justNow: 'à l’instant', read: (ago, when) => 'MonCampus lu ' + ago + ' (' + when + ')', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
+    read: (ago, when) => 'MonCampus lu ' + ago + ' (' + when + ')', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
     agreed: (when) => 'les deux concordaient à ' + when, apart: 'ils ne concordent pas : ', unseen: 'leur concordance n’a pas pu être constatée', lastAgreed: (when) => 'dernière concordance constatée à ' + when, neverAgreed: 'concordance jamais constatée',
     except: { held_back: 'retenus : ', kept: 'gardés : ', stay_removed: 'retirés d’ECAL et non recréés : ', aside: 'mis de côté : ' },
     why: {
@@ -36,7 +36,8 @@ const cards = new Map();
 let now = new Date();
 
 const lessons = (view, id) => 'dashboard/campus/timetable/' + encodeURIComponent(view.instance) + (id ? '/' + encodeURIComponent(id) : '');
-const day = (iso, zone) => new Date(iso).toLocaleDateString(lang, { weekday: 'short', day: 'numeric', month: 'short', timeZone: zone });
+const when = (c, zone) => day(c.start, zone) + ', ' + clock(c.start, zone) + '–' + clock(c.end, zone);
+const day = (iso, zone) => new Date(iso).toLocaleDateString(locale, { weekday: 'short', day: 'numeric', month: 'short', timeZone: zone });
 
 // fromWall is the instant of a wall clock in a zone: the one whose clock there says so.
 function fromWall(date, time, zone) {
@@ -54,23 +55,21 @@ function card(view) {
   find('h2').textContent = view.instance;
   find('.sync').textContent = t.sync;
   find('.sync').addEventListener('click', async () => {
-    find('.sync').disabled = true;
-    await act(() => send('POST', 'dashboard/campus/sync', { instance: view.instance }));
-    find('.sync').disabled = false;
+    enable(find('.sync'), false);
+    await act(() => send('POST', 'dashboard/campus/sync', { instance: view.instance }), '');
+    enable(find('.sync'), true);
   });
-  for (const [selector, label] of [['.title', t.title], ['.date', t.date], ['.from', t.from], ['.until', t.until]]) {
-    find(selector).setAttribute('aria-label', label);
-    find(selector).title = label;
-  }
-  find('.title').placeholder = t.title;
+  node.querySelectorAll('label span').forEach((label, i) => { label.textContent = [t.title, t.date, t.from, t.until][i]; });
   find('.date').value = new Date(new Date(now).getTime() + 86400000).toLocaleDateString('sv', { timeZone: view.time_zone });
   find('.add button').textContent = t.add;
   find('.add').addEventListener('submit', (submit) => {
     submit.preventDefault();
     const at = (selector) => fromWall(find('.date').value, find(selector).value, view.time_zone);
     const body = { title: find('.title').value, start: at('.from'), end: at('.until') };
-    find('.title').value = '';
-    act(() => send('POST', lessons(view), body));
+    act(() => send('POST', lessons(view), body), () => {
+      find('.title').value = ''; // only now: what failed stays
+      return t.added(body.title, when(body, view.time_zone));
+    });
   });
   main.append(node);
   return node;
@@ -115,18 +114,6 @@ function list(classes, others, zone, edit) {
 
 const state = (view) => (view.standing === 'failed' ? view.last_run.fault.detail : t.standing[view.standing]);
 
-// moment is a time of today, else with its day; ago is how long ago it was.
-function moment(iso, zone) {
-  return (day(iso, zone) === day(now, zone) ? '' : day(iso, zone) + ' ') + clock(iso, zone);
-}
-const relative = new Intl.RelativeTimeFormat(lang);
-function ago(iso) {
-  const minutes = Math.max(0, Math.floor((new Date(now) - new Date(iso)) / 60000));
-  if (minutes < 1) return t.justNow;
-  if (minutes < 60) return relative.format(-minutes, 'minute');
-  return minutes < 2880 ? relative.format(-Math.floor(minutes / 60), 'hour') : relative.format(-Math.floor(minutes / 1440), 'day');
-}
-
 // result says what the last run did, and of both sides no more than it saw.
 function result(view) {
   const run = view.last_run;
@@ -134,11 +121,11 @@ function result(view) {
   const parts = [run.created + run.updated + run.deleted + run.held_back === 0 ? t.same : t.did(run)];
   if (!view.ecal) parts.push(t.feedOnly);
   if (run.agree) {
-    if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone)));
+    if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone, now)));
   } else {
     const apart = { ...run, aside: (run.unreadable || []).length };
     const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => t.except[key] + apart[key]);
-    parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone)) : t.neverAgreed);
+    parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone, now)) : t.neverAgreed);
   }
   return parts.concat(run.fault ? [run.fault.do] : []).join(' · ');
 }
@@ -174,8 +161,8 @@ function changes(view) {
 function show(view, editable) {
   if (!cards.has(view.instance)) cards.set(view.instance, { node: card(view), last: '' });
   const entry = cards.get(view.instance);
-  const parts = [view.read_at ? t.read(ago(view.read_at), moment(view.read_at, view.time_zone)) : t.unread];
-  parts.push(t.next + moment(view.next_run, view.time_zone), t.feeds + view.feeds);
+  const parts = [view.read_at ? t.read(ago(view.read_at, now), moment(view.read_at, view.time_zone, now)) : t.unread];
+  parts.push(t.next + moment(view.next_run, view.time_zone, now), t.feeds + view.feeds);
   entry.node.querySelector('footer').textContent = parts.join(' · ');
   const current = JSON.stringify({ ...view, now: day(now, view.time_zone) });
   if (entry.last === current) return; // leaves the focus where it is
@@ -189,8 +176,14 @@ function show(view, editable) {
   find('.changes tbody').replaceChildren(...changes(view));
   const shift = (iso) => new Date(new Date(iso).getTime() + 30 * 60000).toISOString();
   const edit = (item, c) => item.append(
-    button(t.later, t.laterHint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }))),
-    button(t.del, t.delHint, c.title, () => act(() => send('DELETE', lessons(view, c.id)))),
+    button(t.later, t.laterHint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }), (moved) => t.moved(c.title, when(moved, view.time_zone)))),
+    button(t.del, t.delHint, c.title, () => {
+      let whole; // the lesson with all that the page does not show, to put it back
+      act(async () => {
+        whole = (await send('GET', lessons(view))).find((l) => String(l.id) === c.id);
+        await send('DELETE', lessons(view, c.id));
+      }, () => t.deleted(c.title, when(c, view.time_zone)), { undo: () => send('POST', lessons(view), whole) });
+    }),
   );
   find('.school ol').replaceChildren(...list(view.school, view.ecal ? view.calendar : view.school, view.time_zone, editable && edit));
   find('.calendar ol').replaceChildren(...list(view.calendar, view.school, view.time_zone));

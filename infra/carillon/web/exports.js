@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', heldNow: (n) => 'Transferred; ' + n + ' in quarantine', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', ''], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
-  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', heldNow: (n) => 'Transféré ; ' + n + ' en quarantaine', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', ''], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
+  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', heldNow: (n) => 'Transferred; ' + n + ' in quarantine', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
+  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', heldNow: (n) => 'Transféré ; ' + n + ' en quarantaine', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
 };
 const t = TEXT[lang];
 
@@ -36,15 +36,8 @@ function found(text) {
 
 const main = document.getElementById('instances');
 const cards = new Map();
-const size = (bytes) => new Intl.NumberFormat(lang, { maximumFractionDigits: 1, notation: 'compact', style: 'unit', unit: 'byte', unitDisplay: 'narrow' }).format(bytes);
-const when = (iso, zone) => new Date(iso).toLocaleString(lang, { day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
-
-function element(name, text, className) {
-  const node = document.createElement(name);
-  node.textContent = text;
-  if (className) node.className = className;
-  return node;
-}
+const size = (bytes) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1, notation: 'compact', style: 'unit', unit: 'byte', unitDisplay: 'narrow' }).format(bytes);
+const when = (iso, zone) => new Date(iso).toLocaleString(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
 
 function card(view) {
   const node = document.getElementById('source').content.firstElementChild.cloneNode(true);
@@ -55,9 +48,9 @@ function card(view) {
   find('.runs thead tr').replaceChildren(...t.columns.map((text) => element('th', text)));
   find('.sync').textContent = t.transfer;
   find('.sync').addEventListener('click', async () => {
-    find('.sync').disabled = true;
-    await act(() => send('POST', 'dashboard/exports/transfer', { source: view.source }));
-    find('.sync').disabled = false;
+    enable(find('.sync'), false);
+    await act(() => send('POST', 'dashboard/exports/transfer', { source: view.source }), '');
+    enable(find('.sync'), true);
   });
   main.append(node);
   return node;
@@ -84,7 +77,7 @@ function held(view) {
     item.append(name, element('time', when(q.since, view.time_zone)),
       button(t.why, t.whyHint, q.blob, async () => {
         if (open.delete(q.id)) return forget(view);
-        await act(async () => open.set(q.id, (await send('GET', path)).report));
+        await act(async () => open.set(q.id, (await send('GET', path)).report), '');
         forget(view);
       }),
       button(t.release, t.releaseHint, q.blob, () => {
