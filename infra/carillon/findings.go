@@ -51,7 +51,7 @@ func findingsTable(t *tabwriter.Writer, found []finding, width int) {
 // wrap breaks a text into lines between words.
 func wrap(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines, line = append(lines, line), ""
 		}
