@@ -89,7 +89,7 @@ const storeAgain = time.Minute
 
 // run starts the blob store, and lets queries run until the system stops.
 func (d *exportsDemo) run(b *exportsBridge) {
-	for said := ""; ; {
+	for said := d.needs(); ; {
 		err := d.start(b)
 		if err == nil {
 			break
