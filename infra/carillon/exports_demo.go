@@ -66,7 +66,7 @@ func openExportsDemo(b *exportsBridge) (*exportsDemo, error) {
 func noStore(err error) string {
 	do := "It is tried again each minute; the other bridges do not need it."
 	if errors.Is(err, azurite.ErrMissing) {
-		do = "Once that is there it starts by itself; the other bridges do not need it."
+		do = "Put that right and start again; the other bridges do not need it."
 	}
 	return fmt.Sprintf("The sample's blob store does not run: %v. %s", err, do)
 }
@@ -89,7 +89,7 @@ const storeAgain = time.Minute
 
 // run starts the blob store, and lets queries run until the system stops.
 func (d *exportsDemo) run(b *exportsBridge) {
-	for said := ""; ; {
+	for said := d.needs(); ; {
 		err := d.start(b)
 		if err == nil {
 			break

@@ -37,7 +37,14 @@ func findingsTable(t *tabwriter.Writer, found []finding, width int) {
 	room := max(width-len(stateMissing)-check-4, leastWidth/2)
 	for _, f := range found {
 		state, name := f.State, f.Check
-		text := wrap(plain(f.Found), room)
+		var text []string
+		for line := range strings.SplitSeq(f.Found, "\n") {
+			if quoted, ok := strings.CutPrefix(line, "\t"); ok {
+				text = append(text, plain(quoted)) // of a settings file, with a mark below the place
+			} else {
+				text = append(text, wrap(plain(line), room)...)
+			}
+		}
 		if f.Do != "" {
 			text = append(text, wrap("-> "+plain(f.Do), room)...)
 		}
@@ -51,7 +58,7 @@ func findingsTable(t *tabwriter.Writer, found []finding, width int) {
 // wrap breaks a text into lines between words.
 func wrap(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines, line = append(lines, line), ""
 		}

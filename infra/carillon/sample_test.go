@@ -132,13 +132,13 @@ func TestFreshStartsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&office{t, s}).eventually(10*time.Second, "the clock is ahead", func() bool { return s.clock.Now().Sub(time.Now()) > time.Hour })
+	(&office{t, s}).eventually(10*time.Second, "the clock is ahead", func() bool { return time.Until(s.clock.Now()) > time.Hour })
 	stop()
 	opts.speed, opts.fresh = 1, true
 	if s, stop, err = up(opts); err != nil {
 		t.Fatal(err)
 	}
-	if ahead := s.clock.Now().Sub(time.Now()); ahead > time.Minute {
+	if ahead := time.Until(s.clock.Now()); ahead > time.Minute {
 		t.Errorf("the clock is still %s ahead", ahead)
 	}
 	if err := s.db.SetSetting(t.Context(), local.OfficeSetting, officeReal); err != nil {

@@ -85,6 +85,9 @@ func thingsCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use: "create", Short: "Make the Things and variables that the rooms of config.json lack; nothing is changed or deleted", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := folderThere(folder); err != nil {
+				return err
+			}
 			loader, err := rooms.LoadSettings(local.Folder(folder))
 			if err != nil {
 				return err

@@ -301,7 +301,7 @@ func (s *system) announce(w io.Writer) {
 // announceClock says where the sample's clock is, unless it is the machine's.
 func (s *system) announceClock(w io.Writer) {
 	now := s.clock.Now()
-	ahead := now.Sub(time.Now()).Round(time.Minute)
+	ahead := time.Until(now).Round(time.Minute)
 	if s.speed > 1 {
 		fmt.Fprintf(w, "  the sample's clock   runs %d times as fast as this machine's\n", s.speed)
 	}

@@ -31,9 +31,9 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"dirname", "grep", "env", "touch", "mkdir"} {
-		real, err := exec.LookPath(name)
+		found, err := exec.LookPath(name)
 		if err == nil {
-			err = os.Symlink(real, filepath.Join(bin, name))
+			err = os.Symlink(found, filepath.Join(bin, name))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -74,9 +74,11 @@ func TestInstallsOnlyWhatIsMissing(t *testing.T) {
 	}{
 		{"all is there", nil, []string{"npm ci"}, []string{"apt-get", "sudo"}, false},
 		{
-			"not root", map[string]string{"chromium": "-", "python3": "exit 1"},
+			"not root",
+			map[string]string{"chromium": "-", "python3": "exit 1"},
 			[]string{"Installing what the tests need, with apt-get: chromium python3 python3-icalendar\n", "sudo apt-get update", "apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar\n"},
-			[]string{"gcc", "nodejs"}, false,
+			[]string{"gcc", "nodejs"},
+			false,
 		},
 		{"root", map[string]string{"chromium": "-", "id": "echo 0"}, []string{"apt-get install"}, []string{"sudo"}, false},
 		{"no sudo", map[string]string{"chromium": "-", "sudo": "-"}, []string{"Run this as root", "apt-get install chromium"}, []string{"npm ci"}, true},

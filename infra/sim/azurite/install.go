@@ -27,7 +27,7 @@ func Node(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w Node.js %d or newer, which is not installed", ErrMissing, minNode)
 	}
-	out, err := exec.CommandContext(ctx, node, "--version").Output()
+	out, err := exec.CommandContext(ctx, node, "--version").Output() //nolint:gosec // found in PATH
 	if err != nil {
 		return "", fmt.Errorf("asking Node.js for its version: %w", err)
 	}

@@ -228,8 +228,9 @@ func (s *source) at(pointer, said string) fault {
 // placed gives errors that begin with at "POINTER": their place.
 func (s *source) placed(err error) []fault {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []fault
-		for _, one := range many.Unwrap() {
+		errs := many.Unwrap()
+		all := make([]fault, 0, len(errs))
+		for _, one := range errs {
 			all = append(all, s.placed(one)...)
 		}
 		return all

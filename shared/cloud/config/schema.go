@@ -60,10 +60,7 @@ func (s *Settings[T]) faults(src *source, err error) error {
 }
 
 func (s *Settings[T]) told(src *source, e *jsonschema.ValidationError) []fault {
-	pointer := ""
-	for _, step := range e.InstanceLocation {
-		pointer += "/" + escape(step)
-	}
+	pointer := pointerTo(e.InstanceLocation)
 	f := s.form.under(e.InstanceLocation)
 	unknown, ok := e.ErrorKind.(*kind.AdditionalProperties)
 	if !ok {
@@ -76,6 +73,14 @@ func (s *Settings[T]) told(src *source, e *jsonschema.ValidationError) []fault {
 		all = append(all, fault{src, src.keys[below], below, fmt.Sprintf("unknown key %q", key) + Suggest(key, keys)})
 	}
 	return all
+}
+
+func pointerTo(path []string) string {
+	var b strings.Builder
+	for _, step := range path {
+		b.WriteString("/" + escape(step))
+	}
+	return b.String()
 }
 
 // Suggest is a hint for a word that is unknown: the nearest of those that there are, or all.
