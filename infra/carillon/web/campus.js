@@ -2,26 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted' },
-    standing: { busy: 'At work…', never: 'Not read yet', stale: 'Not read of late', partial: 'Differences', ok: 'Up to date' },
-    justNow: 'just now', read: (ago, when) => 'MonCampus read ' + ago + ' (' + when + ')', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
-    agreed: (when) => 'both agreed at ' + when, apart: 'they do not agree: ', unseen: 'whether both agree was not seen', lastAgreed: (when) => 'last seen to agree at ' + when, neverAgreed: 'not seen to agree yet',
-    except: { held_back: 'held back: ', kept: 'kept: ', stay_removed: 'removed in ECAL and left out: ', aside: 'put aside: ' },
-    why: {
-      unconfirmed: 'missing from one reading; deleted after a second one without it', unreadable: 'the lesson cannot be read, so its event stays as it was',
-      incomplete: 'a lesson of the reading cannot be read, so what is missing proves nothing', empty: 'the reading was empty', too_many: 'more vanished at once than is deleted without your consent',
-      begun: 'no longer on MonCampus, and kept: what has begun is not deleted', aside: 'put aside: dates that cannot be read, or cannot be right',
-    } },
-  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé' },
-    standing: { busy: 'En cours…', never: 'Pas encore lu', stale: 'Pas lu récemment', partial: 'Des écarts', ok: 'À jour' },
-    justNow: 'à l’instant', read: (ago, when) => 'MonCampus lu ' + ago + ' (' + when + ')', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
-    agreed: (when) => 'les deux concordaient à ' + when, apart: 'ils ne concordent pas : ', unseen: 'leur concordance n’a pas pu être constatée', lastAgreed: (when) => 'dernière concordance constatée à ' + when, neverAgreed: 'concordance jamais constatée',
-    except: { held_back: 'retenus : ', kept: 'gardés : ', stay_removed: 'retirés d’ECAL et non recréés : ', aside: 'mis de côté : ' },
-    why: {
-      unconfirmed: 'absent d’une lecture ; supprimé après une deuxième lecture sans lui', unreadable: 'cours illisible : son événement reste tel quel',
-      incomplete: 'un cours de la lecture est illisible : ce qui manque ne prouve rien', empty: 'la lecture était vide', too_many: 'plus de disparitions d’un coup qu’il n’en est supprimé sans votre accord',
-      begun: 'absent de MonCampus, et gardé : un cours commencé n’est pas supprimé', aside: 'mis de côté : dates illisibles ou impossibles',
-    } },
+  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', ok: 'Up to date', never: 'Not read yet', busy: 'At work…', read: 'MonCampus read at ', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', verified: 'both agree', notVerified: 'they do not agree yet', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted', 'held back': 'held back' } },
+  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', ok: 'À jour', never: 'Pas encore lu', busy: 'En cours…', read: 'MonCampus lu à ', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', verified: 'les deux concordent', notVerified: 'ils ne concordent pas encore', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé', 'held back': 'retenu' } },
 };
 const t = TEXT[lang];
 
@@ -113,7 +95,32 @@ function list(classes, others, zone, edit) {
   return items;
 }
 
-const state = (view) => (view.standing === 'failed' ? view.last_run.fault.detail : t.standing[view.standing]);
+// What a run saw of both sides, and how old it is, by language.
+const SEEN = {
+  en: {
+    stale: 'Not read of late', partial: 'Differences', justNow: 'just now', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
+    at: (when) => ', seen at ' + when, unseen: 'whether both agree was not seen', lastAgreed: (when) => 'last seen to agree at ' + when, neverAgreed: 'not seen to agree yet',
+    except: { held_back: 'held back: ', kept: 'kept: ', stay_removed: 'removed in ECAL and left out: ', aside: 'put aside: ' },
+    why: {
+      unconfirmed: 'missing from one reading; deleted after a second one without it', unreadable: 'the lesson cannot be read, so its event stays as it was',
+      incomplete: 'a lesson of the reading cannot be read, so what is missing proves nothing', empty: 'the reading was empty', too_many: 'more vanished at once than is deleted without your consent',
+      begun: 'no longer on MonCampus, and kept: what has begun is not deleted', aside: 'put aside: dates that cannot be read, or cannot be right',
+    },
+  },
+  fr: {
+    stale: 'Pas lu récemment', partial: 'Des écarts', justNow: 'à l’instant', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
+    at: (when) => ', constaté à ' + when, unseen: 'leur concordance n’a pas pu être constatée', lastAgreed: (when) => 'dernière concordance constatée à ' + when, neverAgreed: 'concordance jamais constatée',
+    except: { held_back: 'retenus : ', kept: 'gardés : ', stay_removed: 'retirés d’ECAL et non recréés : ', aside: 'mis de côté : ' },
+    why: {
+      unconfirmed: 'absent d’une lecture ; supprimé après une deuxième lecture sans lui', unreadable: 'cours illisible : son événement reste tel quel',
+      incomplete: 'un cours de la lecture est illisible : ce qui manque ne prouve rien', empty: 'la lecture était vide', too_many: 'plus de disparitions d’un coup qu’il n’en est supprimé sans votre accord',
+      begun: 'absent de MonCampus, et gardé : un cours commencé n’est pas supprimé', aside: 'mis de côté : dates illisibles ou impossibles',
+    },
+  },
+};
+const seen = SEEN[lang];
+
+const state = (view) => (view.standing === 'failed' ? view.last_run.fault.detail : t[view.standing] || seen[view.standing]);
 
 // moment is a time of today, else with its day; ago is how long ago it was.
 function moment(iso, zone) {
@@ -122,7 +129,7 @@ function moment(iso, zone) {
 const relative = new Intl.RelativeTimeFormat(lang);
 function ago(iso) {
   const minutes = Math.max(0, Math.floor((new Date(now) - new Date(iso)) / 60000));
-  if (minutes < 1) return t.justNow;
+  if (minutes < 1) return seen.justNow;
   if (minutes < 60) return relative.format(-minutes, 'minute');
   return minutes < 2880 ? relative.format(-Math.floor(minutes / 60), 'hour') : relative.format(-Math.floor(minutes / 1440), 'day');
 }
@@ -132,13 +139,13 @@ function result(view) {
   const run = view.last_run;
   if (!run) return '';
   const parts = [run.created + run.updated + run.deleted + run.held_back === 0 ? t.same : t.did(run)];
-  if (!view.ecal) parts.push(t.feedOnly);
+  if (!view.ecal) parts.push(seen.feedOnly);
   if (run.agree) {
-    if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone)));
+    if (view.ecal) parts.push(t.verified + seen.at(moment(run.ended, view.time_zone)));
   } else {
     const apart = { ...run, aside: (run.unreadable || []).length };
-    const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => t.except[key] + apart[key]);
-    parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone)) : t.neverAgreed);
+    const why = Object.keys(seen.except).filter((key) => apart[key] > 0).map((key) => seen.except[key] + apart[key]);
+    parts.push(why.length > 0 ? t.notVerified + ': ' + why.join(', ') : seen.unseen, view.agreed_at ? seen.lastAgreed(moment(view.agreed_at, view.time_zone)) : seen.neverAgreed);
   }
   return parts.concat(run.fault ? [run.fault.do] : []).join(' · ');
 }
@@ -153,7 +160,7 @@ function exceptions(view) {
     const line = document.createElement('li');
     const list = document.createElement('small');
     list.textContent = names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ', … +' + (names.length - NAMED) : '');
-    line.append(names.length + ' × ' + t.why[code], list);
+    line.append(names.length + ' × ' + seen.why[code], list);
     return line;
   });
 }
@@ -174,7 +181,7 @@ function changes(view) {
 function show(view, editable) {
   if (!cards.has(view.instance)) cards.set(view.instance, { node: card(view), last: '' });
   const entry = cards.get(view.instance);
-  const parts = [view.read_at ? t.read(ago(view.read_at), moment(view.read_at, view.time_zone)) : t.unread];
+  const parts = [view.read_at ? t.read + moment(view.read_at, view.time_zone) + ' (' + ago(view.read_at) + ')' : seen.unread];
   parts.push(t.next + moment(view.next_run, view.time_zone), t.feeds + view.feeds);
   entry.node.querySelector('footer').textContent = parts.join(' · ');
   const current = JSON.stringify({ ...view, now: day(now, view.time_zone) });
