@@ -1,4 +1,4 @@
-.PHONY: run test test-deploy setup lint stage release bench
+.PHONY: run test soak test-deploy setup lint stage release bench
 
 run: ## start everything on this machine, with a sample office; ARGS="--speed 60" adds options
 	@[ -x build/carillon ] || echo "Compiling Carillon: the first time this takes some minutes."
@@ -7,6 +7,11 @@ run: ## start everything on this machine, with a sample office; ARGS="--speed 60
 
 test: setup ## every test, with the race detector and others' clients and servers; installs what they need
 	CARILLON_PEERS=1 go test -race -shuffle=on -count=1 ./...
+	$(MAKE) soak FOR=1m
+
+FOR ?= 30m
+soak: ## hostile load on one machine, alone: memory and /healthz each second; FOR=30m
+	CARILLON_SOAK=$(FOR) go test -count=1 -timeout 2h -v -run '^TestSoak$$' ./infra/carillon
 
 test-deploy: ## build and start every function as the cloud does; the bridges across them
 	CARILLON_DEPLOY=1 go test -count=1 -timeout 20m ./infra/stage/...
