@@ -3,6 +3,8 @@ package main
 import (
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +20,16 @@ const (
 	// writeTime is for each write, not for an answer: streams may be long, but whoever reads nothing is gone.
 	writeTime = 30 * time.Second
 )
+
+// memory is from where on the collector works harder: below the service's limit (infra/systemd/carillon.service), at which it is killed.
+const memory = 160 << 20
+
+// boundMemory sets the collector's limit, unless the environment has one.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
+}
 
 // newServer returns a server whose connections are bounded in number, size and time.
 func newServer(h http.Handler) *http.Server {

@@ -67,6 +67,7 @@ func upCommand() *cobra.Command {
 				return err
 			}
 			o.sure = func(question string) error { return confirm(cmd, question) }
+			boundMemory()
 			s, err := start(cmd.Context(), o)
 			if err != nil {
 				return err
