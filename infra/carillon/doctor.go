@@ -254,7 +254,12 @@ func (e *examination) addThings(ctx context.Context) {
 
 func (e *examination) addThing(room string, things []iotcloud.Thing) {
 	check := "Thing of " + room
-	i := slices.IndexFunc(things, func(t iotcloud.Thing) bool { return t.Name == room })
+	named := func(t iotcloud.Thing) bool { return t.Name == room }
+	i := slices.IndexFunc(things, named)
+	if i >= 0 && slices.ContainsFunc(things[i+1:], named) {
+		e.add(check, stateMissing, "several Things have this name", "Rename or delete all but one in the Arduino IoT Cloud: the display may be the other one. `carillon rooms status` names them.")
+		return
+	}
 	if i < 0 {
 		e.add(check, stateMissing, "no Thing of this name", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud, or let `carillon rooms things create` do it.", room))
 		return

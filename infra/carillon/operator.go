@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/local"
@@ -224,7 +225,30 @@ func (b *officeBridge) examine(ctx context.Context) []finding {
 	if doc, err := b.config.Get(ctx, rooms.CredentialsFile); err == nil {
 		d.credentials, d.hasKey = doc.Data, true
 	}
-	return d.examine(ctx)
+	return append(d.examine(ctx), b.examineData(ctx, settings)...)
+}
+
+// examineData says of each room whether anybody knows what goes on there, and by which way Google's changes come.
+func (b *officeBridge) examineData(ctx context.Context, settings *rooms.Settings) (found []finding) {
+	for _, r := range settings.Rooms {
+		check := "data of " + r.Name
+		status, err := b.roomStatus(ctx, settings, r.Name)
+		switch {
+		case err != nil:
+			found = append(found, finding{check, stateMissing, "not readable", "Look at the disk of the data folder."})
+		case !status.Known && status.DataAge == "":
+			found = append(found, finding{check, stateMissing, "the calendar was never read: nobody knows whether the room is free", "See what is said of its calendar."})
+		case !status.Known:
+			found = append(found, finding{check, stateMissing, "nobody knows whether the room is free: the calendar was read " + status.DataAge + " ago", "See what is said of its calendar; look at this machine's clock."})
+		case status.Stale:
+			found = append(found, finding{check, stateWarning, "the calendar was not read for " + status.DataAge, "See what is said of its calendar."})
+		case status.Polled != "" && !settings.Polls():
+			found = append(found, finding{check, stateWarning, "read " + status.DataAge + " ago; Google's messages do not come, so it is polled " + status.Polled, strings.Join(status.Faults, " ")})
+		default:
+			found = append(found, finding{check, stateOK, "read " + status.DataAge + " ago", ""})
+		}
+	}
+	return found
 }
 
 func (s *system) deadLetters(w http.ResponseWriter, r *http.Request) error {

@@ -55,8 +55,13 @@ func (r Room) NextChangeOf(s *Snapshot, after time.Time) time.Time {
 		return time.Time{}
 	}
 	if !k.Known {
-		if midnight := calendar.NextMidnight(k.ReadAt, r.Zone); midnight.After(after) { // "since 14:05" gets a date then
-			return midnight
+		shown := r.FieldsOf(s, after)
+		for _, t := range []time.Time{ // by a clock that is behind the reading is to come; "since 14:05" has a date on other days
+			calendar.DayStart(k.ReadAt, r.Zone), k.ReadAt.Add(1 - clockSkew), calendar.NextMidnight(k.ReadAt, r.Zone),
+		} {
+			if t.After(after) && r.FieldsOf(s, t) != shown {
+				return t
+			}
 		}
 		return time.Time{}
 	}

@@ -175,3 +175,57 @@ func TestPendingInvitations(t *testing.T) {
 		}
 	}
 }
+
+// FuzzStatus: whatever a calendar holds, a display's texts are short, the colour agrees with them, and the next change is a change.
+func FuzzStatus(f *testing.F) {
+	f.Add("Board", "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00", "accepted", int64(0))
+	f.Add("\u200b", "2026-03-29T02:30:00", "2026-10-25", "needsAction", int64(3600))
+	f.Add("x", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "declined", int64(-1<<40))
+	f.Fuzz(func(t *testing.T, title, start, end, answer string, offset int64) {
+		base := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+		now := base.Add(time.Duration(offset%(1<<32)) * time.Second)
+		dates := func(s string) calendar.Date {
+			if len(s) <= len(time.DateOnly) {
+				return calendar.Date{Date: s}
+			}
+			return calendar.Date{DateTime: s}
+		}
+		e := calendar.Event{ID: title, Summary: title, Start: dates(start), End: dates(end), Attendees: []calendar.Attendee{{Self: true, ResponseStatus: answer}}}
+		for _, pending := range []string{rooms.PendingBusy, rooms.PendingFree, rooms.PendingTentative} {
+			room := paris(t)
+			room.Pending = pending
+			s := &rooms.Snapshot{FetchedAt: base, Events: []calendar.Event{e}}
+			got := room.FieldsOf(s, now)
+			for _, v := range rooms.Variables {
+				if text, ok := v.Value(got).(string); ok && len(text) > 64 {
+					t.Errorf("%s has %d bytes", v.Name, len(text))
+				}
+			}
+			if status := room.StatusOf(s, now); (got.BusyNow == 0) != (status.Current == nil && !status.Unknown) || got.CurEvMtg == "" {
+				t.Errorf("busynow %d, %q of %+v", got.BusyNow, got.CurEvMtg, status)
+			}
+			if next := room.NextChangeOf(s, now); !next.IsZero() && (!next.After(now) || room.FieldsOf(s, next) == got) {
+				t.Errorf("nothing changes at %s", next)
+			}
+		}
+	})
+}
+
+// FuzzChannelToken: only a token that our key signed for this channel opens anything.
+func FuzzChannelToken(f *testing.F) {
+	f.Add(rooms.ChannelToken("key", "channel", "Salle de réunion"), "channel")
+	f.Add("room=a&sig=", "channel")
+	f.Add("room=%zz;sig=0", "")
+	f.Fuzz(func(t *testing.T, token, channel string) {
+		room, ok := rooms.CheckChannelToken(token, channel, "key", "")
+		if !ok {
+			return
+		}
+		if again, same := rooms.CheckChannelToken(rooms.ChannelToken("key", channel, room), channel, "key"); !same || again != room {
+			t.Errorf("token %q of channel %q is taken for room %q", token, channel, room)
+		}
+		if _, other := rooms.CheckChannelToken(token, channel+"x", "key"); other {
+			t.Errorf("token %q is taken for another channel", token)
+		}
+	})
+}

@@ -310,3 +310,30 @@ func TestAnotherResourcesRefusalFreesNothing(t *testing.T) {
 		t.Errorf("answered %d %v, want 409", code, answer)
 	}
 }
+
+// FuzzClaim: whatever stands where a room's claim does, a booking is made, refused, or put off, and nothing crashes.
+func FuzzClaim(f *testing.F) {
+	for _, claim := range []string{`{}`, `{"version":1,"event_id":"left0","expires":"2040-01-01T00:00:00Z"}`, `{"event_id":"a b/c","holder":"x"}`, `{"expires":7}`, `null`, ``, `[`} {
+		f.Add([]byte(claim))
+	}
+	fix := newFixture(f)
+	f.Fuzz(func(t *testing.T, claim []byte) {
+		bucket, name := fix.state, rooms.ClaimName("blue")
+		gen := int64(0)
+		if doc, err := bucket.Get(t.Context(), name); err == nil {
+			gen = doc.Generation
+		}
+		if _, err := bucket.Put(t.Context(), name, gen, claim, nil); err != nil {
+			t.Fatal(err)
+		}
+		code, answer := fix.call(http.MethodPost, "/meetings", book)
+		switch code {
+		case http.StatusCreated:
+			id, _ := answer["id"].(string)
+			fix.call(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue", "")
+		case http.StatusConflict, http.StatusServiceUnavailable:
+		default:
+			t.Errorf("%s: answered %d %v", claim, code, answer)
+		}
+	})
+}
