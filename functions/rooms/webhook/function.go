@@ -124,6 +124,8 @@ func (f *function) take(ctx context.Context, name, channel, resource string) err
 func (f *function) tell(ctx context.Context, room rooms.Room) error {
 	began := f.Now()
 	msg, readErr := f.Calendar.Facts(ctx, room, rooms.WhyPush)
+	unwatched := false // the message came through the room's channel
+	msg.Unwatched = &unwatched
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil || readErr != nil {
 		return errors.Join(readErr, err)
 	}
