@@ -169,8 +169,9 @@ func (f function) list(w http.ResponseWriter, r *http.Request, settings *exports
 	if err != nil {
 		return problem(err)
 	}
-	if r.URL.Query().Get("sql") != "true" {
-		for i := range list {
+	for i := range list {
+		list[i].TimeZone = src.TimeZone
+		if r.URL.Query().Get("sql") != "true" {
 			list[i].SQL = ""
 		}
 	}
@@ -194,6 +195,8 @@ type Forced struct {
 	Next  time.Time `json:"next_execution,omitzero"`
 	Last  time.Time `json:"last_execution,omitzero"` // before
 	Error string    `json:"error,omitempty"`
+	// TimeZone is the source's, for people: the times are UTC.
+	TimeZone string `json:"time_zone"`
 }
 
 // force lets queries run soon; their cron stays as it is.
@@ -221,7 +224,7 @@ func (f function) force(w http.ResponseWriter, r *http.Request, settings *export
 	}
 	done := make([]Forced, 0, len(chosen))
 	for _, s := range chosen {
-		one := Forced{ID: s.ID, Name: s.Name, Last: s.Last}
+		one := Forced{ID: s.ID, Name: s.Name, Last: s.Last, TimeZone: src.TimeZone}
 		switch changed, err := forceOne(r.Context(), client, s, at); {
 		case err != nil:
 			one.Error = err.Error()
@@ -300,7 +303,7 @@ func (f function) enable(on bool) func(http.ResponseWriter, *http.Request, *expo
 		if err != nil {
 			return problem(err)
 		}
-		s.SQL = ""
+		s.SQL, s.TimeZone = "", src.TimeZone
 		return web.WriteJSON(w, http.StatusOK, s)
 	}
 }

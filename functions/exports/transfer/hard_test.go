@@ -324,6 +324,17 @@ func TestForeignFile(t *testing.T) {
 	}
 }
 
+// TestAddressThatStartsLater: the store refuses it like a wrong one; the fault says that a clock may be wrong, not that rights are missing.
+func TestAddressThatStartsLater(t *testing.T) {
+	f := newFixture(t, nil)
+	f.configure(func(src map[string]any) {
+		src["sas_url"] = f.address("rdl", time.Now().Add(48*time.Hour)) + "&st=" + time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05Z")
+	})
+	if r := f.run(); r.Fault == nil || r.Fault.Code != "sas_not_yet" || !strings.Contains(r.Fault.Detail, "clock") {
+		t.Errorf("run %+v", r.Fault)
+	}
+}
+
 // TestFileAndFolder: a folder where a file should stand, or a file where its folder should, is nobody's to move: the blob stays and is told, nothing is left
 // half done, and it goes through when the name is free.
 //
