@@ -103,7 +103,7 @@ func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
 		}
 		row(t, "SOURCE", "WHAT", "FILE", "BYTES", "WHY")
 		for _, f := range r.Files {
-			row(t, r.Source, f.What, f.Blob, f.Bytes, f.Why)
+			row(t, r.Source, f.What, short(f.Blob), f.Bytes, f.Why)
 		}
 		if r.More > 0 {
 			row(t, r.Source, fmt.Sprintf("and %d more", r.More))
@@ -122,6 +122,19 @@ func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
 		}
 		row(t, r.Source, r.Transferred, r.Deleted, r.Quarantined, r.Archived, r.Kept, r.Failed, r.Bytes, note)
 	}
+}
+
+// mostName is how much of a blob's name a table shows: it may have 1,024 characters, and all rows are as wide as the longest.
+const mostName = 80
+
+// short leaves out the middle of a long name: both ends tell names apart. --json has them whole.
+func short(name string) string {
+	runes := []rune(name)
+	if len(runes) <= mostName {
+		return name
+	}
+	half := mostName / 2
+	return string(runes[:half-1]) + "…" + string(runes[len(runes)-half:])
 }
 
 func exportsStatus(o *remote) *cobra.Command {
@@ -155,7 +168,7 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 			if s.Quarantine > 0 {
 				state = fmt.Sprintf("transferred, but for %d in the quarantine", s.Quarantine)
 			}
-			if time.Since(run.Ended) > overdue {
+			if s.Overdue {
 				state = "unknown: no run since then"
 			}
 		}
@@ -179,7 +192,7 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		}
 		for _, f := range s.Runs[0].Files {
 			if f.What == exports.Refuse || f.What == exports.Keep {
-				row(t, s.Source, f.What, f.Blob, f.Why)
+				row(t, s.Source, f.What, short(f.Blob), f.Why)
 			}
 		}
 	}
@@ -198,7 +211,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), held, func(t *tabwriter.Writer) {
 				row(t, "ID", "SOURCE", "SINCE", "FILE", "BYTES", "WHY")
 				for _, q := range held {
-					row(t, q.ID, q.Source, o.when(q.Since), q.Blob, q.Size, q.Summary)
+					row(t, q.ID, q.Source, o.when(q.Since), short(q.Blob), q.Size, q.Summary)
 				}
 			})
 		},

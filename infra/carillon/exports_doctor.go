@@ -40,9 +40,6 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 	return found
 }
 
-// overdue is how long after its end a run says nothing of now any more: two were left out.
-const overdue = 2*time.Hour + 30*time.Minute
-
 // examineRuns says how the last run went, and when.
 func examineRuns(s transfer.Status) finding {
 	check := "last run of " + s.Source
@@ -54,7 +51,7 @@ func examineRuns(s transfer.Status) finding {
 	switch {
 	case last.Fault != nil:
 		return finding{check, stateWarning, at + ": " + last.Fault.Detail, last.Fault.Do}
-	case time.Since(last.Ended) > overdue:
+	case s.Overdue:
 		return finding{check, stateWarning, at + ", which is long ago: what is at the source now is unknown", "Let it run: carillon exports transfer --source " + s.Source}
 	default:
 		return finding{check, stateOK, at, ""}

@@ -195,12 +195,24 @@ func TestExportsPage(t *testing.T) {
 	p.do("the report", chromedp.Click(chromedp.CSS(card+".held button")))
 	p.shows(card+".report li", "line 51")
 	p.shows(card+".report li", "and 28 more")
+	var released []transfer.Quarantined
+	if out, err := run(t, "exports", "quarantine", "list", "--data", dir, "--json"); err != nil || json.Unmarshal([]byte(out), &released) != nil || len(released) != 1 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := run(t, "exports", "quarantine", "release", released[0].ID, "--data", dir); err != nil {
+		t.Fatal(err)
+	}
+	p.shows(card+".held li", "Nothing")
+	if got := p.text(card + ".held"); strings.Contains(got, "passed") { // a person let it through
+		t.Errorf("the quarantine says %q", got)
+	}
 	settled(p.ctx, o)
 	p.do("running a query", chromedp.Click(chromedp.CSS(card+".queries button")))
 	p.shows(card+".blobs ol", "histocumsal")
 	p.do("transferring", chromedp.Click(chromedp.CSS(card+".sync")))
 	p.shows(card+".result", "1 transferred, 1 deleted at the source")
-	if got := delivered(t, dir); len(got) != 4 { // the run before has given way to it
+	p.shows(card+".held li", "Nothing. 1 file passed the check, ")
+	if got := delivered(t, dir); len(got) != 5 { // the run before has given way to it
 		t.Errorf("delivered %v", got)
 	}
 	p.do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
@@ -238,15 +250,16 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		runs  []exports.Transfer
-		state string
+		runs    []exports.Transfer
+		overdue bool
+		state   string
 	}{
-		"never":    {nil, stateWarning},
-		"just_now": {[]exports.Transfer{{Ended: time.Now()}}, stateOK},
-		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, stateWarning},
-		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &exports.Fault{}}}, stateWarning},
+		"never":    {nil, false, stateWarning},
+		"just_now": {[]exports.Transfer{{Ended: time.Now()}}, false, stateOK},
+		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, true, stateWarning},
+		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &exports.Fault{}}}, false, stateWarning},
 	} {
-		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs}); got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
+		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
