@@ -341,7 +341,7 @@ func TestImportExports(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"expression": "cegid_api_key_secret = 'hunter2' + x\n", "call": "sas_url = os.environ['hunter2']\n", "not_closed": "sas_url = 'hunter2\n", "triple": "sas_url = '''hunter2'''\n", "empty": "print('hunter2')\n",
+		"expression": "cegid_api_key_secret = 'hunter2' + x\n", "call": "sas_url = secret('hunter2')\n", "not_closed": "sas_url = 'hunter2\n", "empty": "print('hunter2')\n",
 		"incomplete": "mode = 'api'\ncegid_api_key_secret = 'hunter2'\n",
 	} {
 		file := filepath.Join(dir, "config.py")
