@@ -278,7 +278,7 @@ func TestTimesHaveAZone(t *testing.T) {
 		}
 		for line := range strings.Lines(out) {
 			for _, at := range clock.FindAllStringSubmatch(line, -1) {
-				if !strings.Contains("CET CEST UTC", at[1]) || at[1] == "" {
+				if at[1] != "CET" && at[1] != "CEST" && at[1] != "UTC" {
 					t.Errorf("%v: a time without a zone: %s", args, line)
 				}
 			}

@@ -278,7 +278,7 @@ func escape(rest string) (value string, size int) {
 		if err != nil || n > utf8.MaxRune {
 			return "", 0
 		}
-		return string(rune(n)), size //nolint:gosec // it is checked
+		return string(rune(n)), size
 	case 'N', '0', '1', '2', '3', '4', '5', '6', '7':
 		return "", 0
 	default:
