@@ -39,8 +39,8 @@ func (r *rowReader) read() (cells []string, line int, fault string, err error) {
 		}
 	}
 	for {
-		more, err := r.cell(b, err)
-		if err != nil {
+		var more bool
+		if more, err = r.cell(b, err); err != nil {
 			return nil, line, "", err
 		}
 		if r.ends = append(r.ends, len(r.buf)); !more {
