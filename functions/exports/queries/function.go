@@ -170,7 +170,6 @@ func (f function) list(w http.ResponseWriter, r *http.Request, settings *exports
 		return problem(err)
 	}
 	for i := range list {
-		list[i].TimeZone = src.TimeZone
 		if r.URL.Query().Get("sql") != "true" {
 			list[i].SQL = ""
 		}
@@ -195,8 +194,6 @@ type Forced struct {
 	Next  time.Time `json:"next_execution,omitzero"`
 	Last  time.Time `json:"last_execution,omitzero"` // before
 	Error string    `json:"error,omitempty"`
-	// TimeZone is the source's, for people: the times are UTC.
-	TimeZone string `json:"time_zone"`
 }
 
 // force lets queries run soon; their cron stays as it is.
@@ -224,7 +221,7 @@ func (f function) force(w http.ResponseWriter, r *http.Request, settings *export
 	}
 	done := make([]Forced, 0, len(chosen))
 	for _, s := range chosen {
-		one := Forced{ID: s.ID, Name: s.Name, Last: s.Last, TimeZone: src.TimeZone}
+		one := Forced{ID: s.ID, Name: s.Name, Last: s.Last}
 		switch changed, err := forceOne(r.Context(), client, s, at); {
 		case err != nil:
 			one.Error = err.Error()
@@ -303,7 +300,7 @@ func (f function) enable(on bool) func(http.ResponseWriter, *http.Request, *expo
 		if err != nil {
 			return problem(err)
 		}
-		s.SQL, s.TimeZone = "", src.TimeZone
+		s.SQL = ""
 		return web.WriteJSON(w, http.StatusOK, s)
 	}
 }

@@ -25,8 +25,6 @@ type Scheduler struct {
 	Next    time.Time `json:"next_execution,omitzero"`
 	Last    time.Time `json:"last_execution,omitzero"`
 	SQL     string    `json:"sql,omitempty"`
-	// TimeZone is the source's, for people: the times are UTC.
-	TimeZone string `json:"time_zone,omitempty"`
 
 	raw json.RawMessage // the whole object, as it was read
 }
