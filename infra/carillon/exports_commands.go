@@ -103,7 +103,7 @@ func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
 		}
 		row(t, "SOURCE", "WHAT", "FILE", "BYTES", "WHY")
 		for _, f := range r.Files {
-			row(t, r.Source, f.What, f.Blob, f.Bytes, f.Why)
+			row(t, r.Source, f.What, short(f.Blob), f.Bytes, f.Why)
 		}
 		if r.More > 0 {
 			row(t, r.Source, fmt.Sprintf("and %d more", r.More))
@@ -122,6 +122,19 @@ func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
 		}
 		row(t, r.Source, r.Transferred, r.Deleted, r.Quarantined, r.Archived, r.Kept, r.Failed, r.Bytes, note)
 	}
+}
+
+// mostName is how much of a blob's name a table shows: it may have 1,024 characters, and all rows are as wide as the longest.
+const mostName = 80
+
+// short leaves out the middle of a long name: both ends tell names apart. --json has them whole.
+func short(name string) string {
+	runes := []rune(name)
+	if len(runes) <= mostName {
+		return name
+	}
+	half := mostName / 2
+	return string(runes[:half-1]) + "…" + string(runes[len(runes)-half:])
 }
 
 func exportsStatus(o *remote) *cobra.Command {
@@ -152,6 +165,12 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		state := "has not run yet"
 		if len(s.Runs) > 0 {
 			run, state = s.Runs[0], "ok"
+			if s.Quarantine > 0 {
+				state = fmt.Sprintf("transferred, but for %d in the quarantine", s.Quarantine)
+			}
+			if s.Overdue {
+				state = "unknown: no run since then"
+			}
 		}
 		if run.Fault != nil {
 			state = fmt.Sprintf("%d failed: %s %s", s.Failures, run.Fault.Detail, run.Fault.Do)
@@ -173,7 +192,7 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		}
 		for _, f := range s.Runs[0].Files {
 			if f.What == exports.Refuse || f.What == exports.Keep {
-				row(t, s.Source, f.What, f.Blob, f.Why)
+				row(t, s.Source, f.What, short(f.Blob), f.Why)
 			}
 		}
 	}
@@ -192,7 +211,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 			return o.show(cmd.OutOrStdout(), held, func(t *tabwriter.Writer) {
 				row(t, "ID", "SOURCE", "SINCE", "FILE", "BYTES", "WHY")
 				for _, q := range held {
-					row(t, q.ID, q.Source, o.when(q.Since), q.Blob, q.Size, q.Summary)
+					row(t, q.ID, q.Source, o.when(q.Since), short(q.Blob), q.Size, q.Summary)
 				}
 			})
 		},
@@ -484,10 +503,18 @@ func missingOf(done []queries.Forced, ran map[string]bool, arrived map[string]st
 func exportsSwitch(o *remote, use, short string) *cobra.Command {
 	var source string
 	cmd := &cobra.Command{
-		Use: use + " ID", Short: short, Args: cobra.ExactArgs(1),
+		Use: use + " NAME|ID", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: o.queryNames(&source),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := o.schedulers(cmd.Context(), source, false)
+			if err != nil {
+				return err
+			}
+			chosen, err := oneQuery(list, args[0])
+			if err != nil {
+				return err
+			}
 			var s cegid.Scheduler
-			if err := o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/"+url.PathEscape(args[0])+"/"+use, queries.Switch{Source: source}, &s); err != nil {
+			if err := o.send(cmd.Context(), http.MethodPost, "/operator/exports/queries/"+url.PathEscape(chosen.ID)+"/"+use, queries.Switch{Source: source}, &s); err != nil {
 				return err
 			}
 			return o.show(cmd.OutOrStdout(), s, func(t *tabwriter.Writer) {
@@ -498,6 +525,40 @@ func exportsSwitch(o *remote, use, short string) *cobra.Command {
 	}
 	o.sourceFlag(cmd, &source, "the source; needed where there are several")
 	return cmd
+}
+
+// oneQuery finds a query by its id, or by its whole name.
+func oneQuery(list []cegid.Scheduler, named string) (cegid.Scheduler, error) {
+	if i := slices.IndexFunc(list, func(s cegid.Scheduler) bool { return s.ID == named }); i >= 0 {
+		return list[i], nil
+	}
+	chosen, err := cegid.Choose(list, named, false)
+	if errors.Is(err, cegid.ErrAmbiguous) || len(chosen) > 1 {
+		matches := make([]string, 0, len(chosen))
+		for _, s := range chosen {
+			matches = append(matches, s.Name+" ("+s.ID+")")
+		}
+		return cegid.Scheduler{}, fmt.Errorf("%q is not one query's whole name; there are: %s", named, plain(strings.Join(matches, ", ")))
+	}
+	if err != nil {
+		return cegid.Scheduler{}, err
+	}
+	return chosen[0], nil
+}
+
+// queryNames completes the names of queries.
+func (o *remote) queryNames(source *string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		list, err := o.schedulers(cmd.Context(), *source, false)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		names := make([]string, 0, len(list))
+		for _, s := range list {
+			names = append(names, s.Name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 func exportsDiscover(o *remote) *cobra.Command {

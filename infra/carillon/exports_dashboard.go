@@ -30,8 +30,8 @@ func (b *exportsBridge) pages(handle func(pattern string, h http.Handler)) {
 type exportsView struct {
 	transfer.Status
 
-	Blobs []viewFile             `json:"blobs"` // at the source; the sample's only
-	Files []viewFile             `json:"files"` // in the destination, where it is a folder
+	Blobs []viewFile             `json:"blobs"` // at the source; the sample's only; null where it cannot be listed
+	Files []viewFile             `json:"files"` // in the destination, where it is a folder; likewise
 	Held  []transfer.Quarantined `json:"held_files"`
 }
 
@@ -80,16 +80,16 @@ func (b *exportsBridge) overview(w http.ResponseWriter, r *http.Request) error {
 // mostShown is how many files of a folder the page shows.
 const mostShown = 50
 
-// filesOf are the files that wait for the importer, the newest first.
+// filesOf are the files that wait for the importer, the newest first; nil where they cannot be listed.
 func (b *exportsBridge) filesOf(ctx context.Context, src exports.Source) []viewFile {
 	list := []viewFile{}
 	store, err := b.destination(src)
 	if err != nil {
-		return list
+		return nil
 	}
 	for info, err := range store.List(ctx, exports.PlaceFiles) {
 		if err != nil {
-			break
+			return nil
 		}
 		list = append(list, viewFile{info.Path, info.Size, info.Modified})
 	}
@@ -104,20 +104,20 @@ func (d *exportsDemo) needs() string {
 	return d.need
 }
 
-// list are the blobs in the sample's container.
+// list are the blobs in the sample's container; nil where they cannot be listed.
 func (d *exportsDemo) list(ctx context.Context) []viewFile {
 	list := []viewFile{}
 	store := d.store()
 	if store == nil {
-		return list
+		return nil
 	}
 	c, err := store.Container(demoAccount.Tenant)
 	if err != nil {
-		return list
+		return nil
 	}
 	page, err := c.NewListBlobsFlatPager(nil).NextPage(ctx)
 	if err != nil {
-		return list
+		return nil
 	}
 	for _, item := range page.Segment.BlobItems[:min(len(page.Segment.BlobItems), mostShown)] {
 		list = append(list, viewFile{*item.Name, *item.Properties.ContentLength, *item.Properties.LastModified})

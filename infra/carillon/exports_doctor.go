@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -28,17 +29,33 @@ func (b *exportsBridge) examine(ctx context.Context) []finding {
 	}
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
-		return found
+		return append(found, finding{"exports runs", stateWarning, "how the last runs went is unknown: " + err.Error(), "Look at the settings and at the disk of the data folder."})
 	}
 	for _, s := range statuses {
-		if len(s.Runs) > 0 && s.Runs[0].Fault != nil {
-			found = append(found, finding{"last run of " + s.Source, stateWarning, s.Runs[0].Fault.Detail, s.Runs[0].Fault.Do})
-		}
+		found = append(found, examineRuns(s))
 		if s.Quarantine > 0 {
 			found = append(found, finding{"quarantine of " + s.Source, stateWarning, fmt.Sprintf("%d files", s.Quarantine), "Look at them: carillon exports quarantine list"})
 		}
 	}
 	return found
+}
+
+// examineRuns says how the last run went, and when.
+func examineRuns(s transfer.Status) finding {
+	check := "last run of " + s.Source
+	if len(s.Runs) == 0 {
+		return finding{check, stateWarning, "it has not run yet", "Let it run: carillon exports transfer --source " + s.Source}
+	}
+	last := s.Runs[0]
+	at := "at " + when(last.Ended, s.TimeZone)
+	switch {
+	case last.Fault != nil:
+		return finding{check, stateWarning, at + ": " + last.Fault.Detail, last.Fault.Do}
+	case s.Overdue:
+		return finding{check, stateWarning, at + ", which is long ago: what is at the source now is unknown", "Let it run: carillon exports transfer --source " + s.Source}
+	default:
+		return finding{check, stateOK, at, ""}
+	}
 }
 
 // examineExports looks at each source's destination, and lets container look at its container. saved are the providers that were found.
@@ -102,24 +119,22 @@ func examineDestination(ctx context.Context, src exports.Source) finding {
 	return finding{check, stateOK, "can be written to", ""}
 }
 
-// examineContainer lists a source's container, and takes nothing.
+// examineContainer lists the container and reads the beginning of a blob: whether it may be read only that shows.
 func examineContainer(ctx context.Context, src exports.Source) finding {
 	check := "container of " + src.Name
 	container := azure.New(cegid.Access(src), src.ForeignStore())
-	n := 0
-	var err error
-	for _, err = range container.List(ctx) {
-		if n++; err != nil || n == 1000 {
-			break
-		}
-	}
+	seen, err := look(ctx, container)
 	sas := container.SAS()
 	_, never := src.Keep()
 	switch {
 	case errors.Is(err, cegid.ErrExpired):
 		return finding{check, stateMissing, err.Error(), "Make a new SAS address in Cegid's portal and put it into sas_url."}
+	case errors.Is(err, azure.ErrNotYet):
+		return finding{check, stateMissing, err.Error(), "Set the clock of this machine; if it is right, wait, or make a new address."}
 	case errors.Is(err, cegid.ErrRefused), errors.Is(err, cegid.ErrSubscription):
 		return finding{check, stateMissing, err.Error(), "Copy the key's id and secret, the tenant id and the subscription key from Cegid's portals into exports.json."}
+	case err == nil && !sas.Allows('r'):
+		return finding{check, stateMissing, "it can be listed, but the access does not include reading", "Make an address with the rights to list, read and delete."}
 	case errors.Is(err, azure.ErrRefused):
 		return finding{check, stateMissing, err.Error(), "Make an address with the rights to list, read and delete."}
 	case err != nil:
@@ -129,6 +144,30 @@ func examineContainer(ctx context.Context, src exports.Source) finding {
 	case src.Mode == exports.ModeSASURL && !sas.Expires.IsZero() && time.Until(sas.Expires) < expiresSoon:
 		return finding{check, stateWarning, "the SAS address ends at " + calendar.Written(sas.Expires, src.Zone()), "Make a new one before, or set mode api."}
 	default:
-		return finding{check, stateOK, "can be listed", ""}
+		return finding{check, stateOK, seen, ""}
 	}
+}
+
+// look tries what a run does first, and says what was seen.
+func look(ctx context.Context, container *azure.Container) (string, error) {
+	for b, err := range container.List(ctx) {
+		if err != nil {
+			return "", err
+		}
+		if b.Size == 0 {
+			continue
+		}
+		if !container.SAS().Allows('r') {
+			return "", nil
+		}
+		body, _, err := container.Open(ctx, b)
+		if errors.Is(err, azure.ErrUnreadable) || errors.Is(err, azure.ErrGone) || errors.Is(err, azure.ErrChanged) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("it can be listed; reading a blob: %w", err)
+		}
+		return "can be listed and read", body.Close()
+	}
+	return "can be listed; it has no blob now that reading could be tried with", nil
 }

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +17,7 @@ func exportsImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import-config FILE", Short: "Add the source of an old config.py to exports.json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			src, err := readOldExports(args[0])
+			src, from, err := readOldExports(args[0])
 			if err != nil {
 				return err
 			}
@@ -33,6 +27,9 @@ func exportsImport() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s has the source %s now. It holds secrets: keep it readable by you alone, or put env:NAME or file:PATH in their place.\nFiles go into the folder itself, as the old program put them (\"flatten\": true).\n", path, name)
+			if from != "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "The file is not UTF-8 and was read as %s: look at accents in secrets and paths.\n", from)
+			}
 			return nil
 		},
 	}
@@ -48,35 +45,27 @@ var oldExportKeys = []string{
 	"cegid_provider_id", "cegid_force_time", "dossier_de_destintion", "dossier_de_destination",
 }
 
-// assignment is a line of a config.py: a name, and a text or number. The file is read, and never run.
-var assignment = regexp.MustCompile(`^([A-Za-z_]\w*)\s*=\s*(.*)$`)
-
-// readOldExports reads a config.py. Errors name lines, and quote nothing: values are secrets.
-func readOldExports(path string) (map[string]any, error) {
+// readOldExports reads a config.py; from is the encoding that it was read as, where that is not UTF-8. Errors name lines, and quote nothing: values are secrets.
+func readOldExports(path string) (src map[string]any, from string, err error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the person names the file
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if data, err = config.Text(data); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	src := map[string]any{}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for n := 1; lines.Scan(); n++ {
-		m := assignment.FindStringSubmatch(lines.Text())
-		if m == nil || !slices.Contains(oldExportKeys, m[1]) {
-			continue
-		}
-		value, err := pythonText(m[2])
-		if err != nil {
-			return nil, fmt.Errorf("%s, line %d: %s: %w", path, n, m[1], err)
-		}
+	values, from, err := readPython(data, oldExportKeys)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	src = map[string]any{}
+	for key, value := range values {
 		if value != "" {
-			src[m[1]] = value
+			src[key] = value
 		}
 	}
-	if lines.Err() != nil || len(src) == 0 {
-		return nil, fmt.Errorf("%s is no config.py: it sets none of mode, sas_url, cegid_…", path)
+	if len(src) == 0 {
+		return nil, "", fmt.Errorf("%s is not a config.py: it sets none of mode, sas_url, cegid_…", path)
 	}
 	if src["mode"] == nil {
 		src["mode"] = exports.ModeSASURL // as the old program had it where it was not set
@@ -84,49 +73,5 @@ func readOldExports(path string) (map[string]any, error) {
 			src["mode"] = exports.ModeAPI
 		}
 	}
-	return src, nil
-}
-
-var errNoText = errors.New("the value is no plain text; write it as \"…\"")
-
-// pythonText reads a Python literal of a text on one line: '…' or "…" with its escapes, raw ones, a number or None; a comment may follow.
-func pythonText(literal string) (string, error) {
-	literal = strings.TrimSpace(literal)
-	raw := false
-	if len(literal) > 1 && strings.ContainsRune("rR", rune(literal[0])) && strings.ContainsRune(`"'`, rune(literal[1])) {
-		raw, literal = true, literal[1:]
-	}
-	if literal == "" || !strings.ContainsRune(`"'`, rune(literal[0])) {
-		word, _, _ := strings.Cut(literal, "#")
-		if word = strings.TrimSpace(word); word == "None" {
-			return "", nil
-		}
-		if word == "" || strings.Trim(word, "0123456789") != "" {
-			return "", errNoText
-		}
-		return word, nil
-	}
-	quote := literal[0]
-	if strings.HasPrefix(literal, strings.Repeat(string(quote), 3)) {
-		return "", errNoText
-	}
-	var b strings.Builder
-	for i := 1; i < len(literal); i++ {
-		switch c := literal[i]; {
-		case c == quote:
-			rest := strings.TrimSpace(literal[i+1:])
-			if rest != "" && !strings.HasPrefix(rest, "#") {
-				return "", errNoText
-			}
-			return b.String(), nil
-		case c == '\\' && !raw:
-			if i++; i == len(literal) || !strings.ContainsRune(`\'"`, rune(literal[i])) {
-				return "", errNoText
-			}
-			b.WriteByte(literal[i])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return "", errNoText
+	return src, from, nil
 }

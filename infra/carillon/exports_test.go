@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -85,8 +88,11 @@ func TestExports(t *testing.T) {
 	})
 	t.Run("switch_and_discover", func(t *testing.T) {
 		id := demoQueries[0].ID
-		if out, err := run(t, "exports", "disable", id, "--data", dir); err != nil || !strings.Contains(out, "no") {
+		if out, err := run(t, "exports", "disable", demoQueries[0].Name, "--data", dir); err != nil || !strings.Contains(out, "no") {
 			t.Errorf("%v\n%s", err, out)
+		}
+		if _, err := run(t, "exports", "disable", "HISTO", "--data", dir); err == nil || !strings.Contains(err.Error(), "HISTOCUMSAL_ANNEE ("+demoQueries[1].ID+")") {
+			t.Errorf("a part of two names: %v", err)
 		}
 		if _, err := run(t, "exports", "force", "--name", "HISTOCUMSAL", "--data", dir); err == nil {
 			t.Error("a disabled query was forced")
@@ -189,16 +195,98 @@ func TestExportsPage(t *testing.T) {
 	p.do("the report", chromedp.Click(chromedp.CSS(card+".held button")))
 	p.shows(card+".report li", "line 51")
 	p.shows(card+".report li", "and 28 more")
+	var released []transfer.Quarantined
+	if out, err := run(t, "exports", "quarantine", "list", "--data", dir, "--json"); err != nil || json.Unmarshal([]byte(out), &released) != nil || len(released) != 1 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := run(t, "exports", "quarantine", "release", released[0].ID, "--data", dir); err != nil {
+		t.Fatal(err)
+	}
+	p.shows(card+".held li", "Nothing")
+	if got := p.text(card + ".held"); strings.Contains(got, "passed") { // a person let it through
+		t.Errorf("the quarantine says %q", got)
+	}
 	settled(p.ctx, o)
 	p.do("running a query", chromedp.Click(chromedp.CSS(card+".queries button")))
 	p.shows(card+".blobs ol", "histocumsal")
 	p.do("transferring", chromedp.Click(chromedp.CSS(card+".sync")))
 	p.shows(card+".result", "1 transferred, 1 deleted at the source")
-	if got := delivered(t, dir); len(got) != 4 { // the run before has given way to it
+	p.shows(card+".held li", "Nothing. 1 file passed the check, ")
+	if got := delivered(t, dir); len(got) != 5 { // the run before has given way to it
 		t.Errorf("delivered %v", got)
 	}
 	p.do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
 	p.shows("#faults li", "tokenprovider")
+}
+
+// TestDoctorSaysWhatItSaw: a container is good only as far as it was tried, and a last run only while it is not long ago.
+func TestDoctorSaysWhatItSaw(t *testing.T) {
+	t.Parallel()
+	blobs := "<Blob><Name>x.csv</Name><Properties><Etag>1</Etag><Content-Length>1</Content-Length></Properties></Blob>"
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "x.csv") && r.URL.Query().Get("sp") == "":
+			w.Header().Set("X-Ms-Error-Code", "AuthorizationPermissionMismatch")
+			w.WriteHeader(http.StatusForbidden)
+		case strings.HasSuffix(r.URL.Path, "x.csv"):
+			_, _ = io.WriteString(w, "x")
+		case strings.Contains(r.URL.Path, "full"):
+			fmt.Fprintf(w, "<EnumerationResults><Blobs>%s</Blobs><NextMarker/></EnumerationResults>", blobs)
+		default:
+			_, _ = io.WriteString(w, "<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>")
+		}
+	}))
+	t.Cleanup(store.Close)
+	for _, tt := range []struct{ container, rights, state, found string }{
+		{"full", "&sp=rdl", stateOK, "listed and read"},
+		{"full", "&sp=dl", stateMissing, "does not include reading"},
+		{"empty", "&sp=dl", stateMissing, "does not include reading"},
+		{"full", "", stateMissing, "reading a blob"},
+		{"empty", "&sp=rdl", stateOK, "could be tried"},
+	} {
+		src := exports.Source{Name: "paie", Mode: exports.ModeSASURL, SASURL: store.URL + "/account/" + tt.container + "?sig=x" + tt.rights}
+		if got := examineContainer(t.Context(), src); got.State != tt.state || !strings.Contains(got.Found, tt.found) {
+			t.Errorf("%+v: %+v", tt, got)
+		}
+	}
+	for name, tt := range map[string]struct {
+		runs    []exports.Transfer
+		overdue bool
+		state   string
+	}{
+		"never":    {nil, false, stateWarning},
+		"just_now": {[]exports.Transfer{{Ended: time.Now()}}, false, stateOK},
+		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, true, stateWarning},
+		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &exports.Fault{}}}, false, stateWarning},
+	} {
+		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestTimesHaveAZone: each time that the exports commands print is on the source's clock, with its zone.
+func TestTimesHaveAZone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	newExports(t, dir, 1)
+	clock := regexp.MustCompile(`\d\d:\d\d\S*\s+(\S*)`)
+	for _, args := range [][]string{{"list"}, {"status"}, {"force", "--name", "ECRITURE"}, {"enable", "ECRITURE"}, {"quarantine", "list"}} {
+		out, err := run(t, append(append([]string{"exports"}, args...), "--data", dir)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out) {
+			for _, at := range clock.FindAllStringSubmatch(line, -1) {
+				if at[1] != "CET" && at[1] != "CEST" && at[1] != "UTC" {
+					t.Errorf("%v: a time without a zone: %s", args, line)
+				}
+			}
+			if args[0] != "quarantine" && strings.Contains(line, "UTC") {
+				t.Errorf("%v: not on the clock of %s: %s", args, demoZone, line)
+			}
+		}
+	}
 }
 
 // TestWithoutNode: the sample says what it needs, and the rest runs.
@@ -253,7 +341,7 @@ func TestImportExports(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"expression": "cegid_api_key_secret = 'hunter2' + x\n", "call": "sas_url = os.environ['hunter2']\n", "not_closed": "sas_url = 'hunter2\n", "triple": "sas_url = '''hunter2'''\n", "empty": "print('hunter2')\n",
+		"expression": "cegid_api_key_secret = 'hunter2' + x\n", "call": "sas_url = secret('hunter2')\n", "not_closed": "sas_url = 'hunter2\n", "empty": "print('hunter2')\n",
 		"incomplete": "mode = 'api'\ncegid_api_key_secret = 'hunter2'\n",
 	} {
 		file := filepath.Join(dir, "config.py")

@@ -167,6 +167,9 @@ func StateName(source string) string { return "sources/" + source + ".json" }
 
 const keepRuns = 20
 
+// Overdue is how long after its end a run says nothing of now any more: two scheduled ones were left out.
+const Overdue = 2*time.Hour + 30*time.Minute
+
 // Record keeps a run among the last ones. One that found nothing to do replaces another such.
 func (s *State) Record(r Transfer) {
 	idle := func(t Transfer) bool {
@@ -185,8 +188,9 @@ type Transfer struct {
 	DryRun      bool      `json:"dry_run,omitempty"`
 	Began       time.Time `json:"began"`
 	Ended       time.Time `json:"ended"`
-	Transferred int       `json:"transferred"` // handed on to the importer
-	Deleted     int       `json:"deleted"`     // at the source
+	Transferred int       `json:"transferred"`       // handed on to the importer
+	Deleted     int       `json:"deleted"`           // at the source
+	Checked     int       `json:"checked,omitempty"` // of them passed their check
 	Quarantined int       `json:"quarantined"`
 	Archived    int       `json:"archived"` // older runs of a query
 	Kept        int       `json:"kept"`     // blobs that stay at the source, on purpose or because they cannot be deleted

@@ -31,7 +31,7 @@ const (
 // read returns a row's cells, which are good until the next call, its first line, and what is wrong with it; or io.EOF.
 func (r *rowReader) read() (cells []string, line int, fault string, err error) {
 	r.buf, r.ends, r.cells, r.fault = r.buf[:0], r.ends[:0], r.cells[:0], ""
-	b, more := byte('\n'), true
+	b := byte('\n')
 	for b == '\n' {
 		line = r.line
 		if b, err = r.next(); err != nil {
@@ -39,6 +39,7 @@ func (r *rowReader) read() (cells []string, line int, fault string, err error) {
 		}
 	}
 	for {
+		var more bool
 		if more, err = r.cell(b, err); err != nil {
 			return nil, line, "", err
 		}
@@ -94,8 +95,9 @@ func (r *rowReader) quoted() error {
 			return err
 		}
 		if b == '"' {
-			if next, err := r.r.Peek(1); err != nil || next[0] != '"' {
-				return nil // a failure shows at the next read
+			next, _ := r.r.Peek(1) // a failure shows at the next read
+			if len(next) == 0 || next[0] != '"' {
+				return nil
 			}
 			_, _ = r.r.Discard(1)
 		}

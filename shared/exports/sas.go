@@ -13,7 +13,8 @@ import (
 type SAS struct {
 	Container string    // the container's address, without the token
 	Rights    string    // sp: r read, l list, d delete
-	Expires   time.Time // se; zero where the token does not say
+	Starts    time.Time // st; zero where the token does not say
+	Expires   time.Time // se; likewise
 	token     string
 }
 
@@ -32,8 +33,13 @@ func ParseSAS(address string) (SAS, error) {
 	}
 	s := SAS{Rights: query.Get("sp"), token: u.RawQuery}
 	if text := query.Get("se"); text != "" {
-		if s.Expires, err = parseExpiry(text); err != nil {
+		if s.Expires, err = parseSASTime(text); err != nil {
 			return SAS{}, fmt.Errorf("the SAS address ends (se) at no time: %w", err)
+		}
+	}
+	if text := query.Get("st"); text != "" {
+		if s.Starts, err = parseSASTime(text); err != nil {
+			return SAS{}, fmt.Errorf("the SAS address starts (st) at no time: %w", err)
 		}
 	}
 	u.RawQuery, u.Fragment = "", ""
@@ -46,8 +52,8 @@ func JoinSAS(service, container, token string) (SAS, error) {
 	return ParseSAS(strings.TrimRight(service, "/") + "/" + strings.Trim(container, "/") + "?" + strings.TrimLeft(token, "?"))
 }
 
-// parseExpiry reads the forms of time that a SAS may have.
-func parseExpiry(text string) (time.Time, error) {
+// parseSASTime reads the forms of time that a SAS may have.
+func parseSASTime(text string) (time.Time, error) {
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04Z", "2006-01-02T15:04Z07:00", time.DateOnly} {
 		if t, err := time.Parse(form, text); err == nil {
 			return t.UTC(), nil

@@ -169,8 +169,8 @@ func (f function) list(w http.ResponseWriter, r *http.Request, settings *exports
 	if err != nil {
 		return problem(err)
 	}
-	if r.URL.Query().Get("sql") != "true" {
-		for i := range list {
+	for i := range list {
+		if r.URL.Query().Get("sql") != "true" {
 			list[i].SQL = ""
 		}
 	}

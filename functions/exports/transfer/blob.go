@@ -447,6 +447,9 @@ func (w *work) count(t exports.Task, e *entry) {
 		w.t.Archived++
 	default:
 		w.t.Transferred++
+		if e.Report != nil {
+			w.t.Checked++
+		}
 	}
 	w.t.Line(line)
 }

@@ -115,6 +115,7 @@ type Status struct {
 	TimeZone    string             `json:"time_zone"`
 	Runs        []exports.Transfer `json:"runs"` // newest first
 	NextRun     time.Time          `json:"next_run"`
+	Overdue     bool               `json:"overdue"`    // the last run is so long ago that what is at the source now is unknown
 	Quarantine  int                `json:"quarantine"` // files in it
 	Held        int                `json:"held"`       // blobs that are stored and still at the source
 	Failures    int                `json:"failures"`   // in a row
@@ -157,7 +158,7 @@ func (f function) statusOf(ctx context.Context, src exports.Source, locale strin
 		s.Runs[i].Fault = translated(s.Runs[i].Fault, src, locale)
 	}
 	if len(s.Runs) > 0 {
-		s.AccessUntil = s.Runs[0].Until
+		s.AccessUntil, s.Overdue = s.Runs[0].Until, f.Now().Sub(s.Runs[0].Ended) > exports.Overdue
 	}
 	if sas, err := exports.ParseSAS(src.SASURL); err == nil && src.Mode == exports.ModeSASURL {
 		s.Container, s.AccessUntil = sas.Container, sas.Expires

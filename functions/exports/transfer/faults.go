@@ -16,6 +16,7 @@ const (
 	codeSubscription = "cegid_subscription"
 	codeCegidSilent  = "cegid_silent"
 	codeExpired      = "sas_expired"
+	codeNotYet       = "sas_not_yet"
 	codeRefused      = "container_refused"
 	codeNoContainer  = "container_unknown"
 	codeSilent       = "container_silent"
@@ -57,6 +58,13 @@ var meanings = map[string]meaning{ //nolint:gochecknoglobals // constants
 		map[string]string{
 			"en": "It is good for 24 hours. Make a new one in Cegid's portal and put it into sas_url of {source} in exports.json, or set mode api.",
 			"fr": "Elle est valable 24 heures. Créez-en une nouvelle dans le portail Cegid et mettez-la dans sas_url de {source} dans exports.json, ou mettez le mode api.",
+		},
+	},
+	codeNotYet: {
+		map[string]string{"en": "The SAS address is not good yet.", "fr": "L’adresse SAS n’est pas encore valable."},
+		map[string]string{
+			"en": "Set the clock of this machine. If it is right, the address starts later (st): wait, or make a new one for {source}.",
+			"fr": "Mettez l’horloge de cette machine à l’heure. Si elle est juste, l’adresse ne vaut que plus tard (st) : attendez, ou créez-en une autre pour {source}.",
 		},
 	},
 	codeRefused: {
@@ -115,6 +123,7 @@ var codes = []struct { //nolint:gochecknoglobals // constants
 	{cegid.ErrRefused, codeKey},
 	{cegid.ErrSubscription, codeSubscription},
 	{cegid.ErrNoAnswer, codeCegidSilent},
+	{azure.ErrNotYet, codeNotYet},
 	{azure.ErrRefused, codeRefused},
 	{azure.ErrNoContainer, codeNoContainer},
 	{azure.ErrNoAnswer, codeSilent},

@@ -124,7 +124,7 @@ func (f *fixture) front(target string) http.Handler {
 	}
 	next := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
-	}, FlushInterval: -1, ModifyResponse: func(resp *http.Response) error {
+	}, Transport: &http.Transport{DisableCompression: true}, FlushInterval: -1, ModifyResponse: func(resp *http.Response) error {
 		resp.Header.Set("Date", f.now().Add(-f.ahead).UTC().Format(http.TimeFormat))
 		return nil
 	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}

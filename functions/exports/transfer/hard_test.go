@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 
@@ -321,6 +323,33 @@ func TestForeignFile(t *testing.T) {
 	}
 	if r := f.good(); r.Transferred != 1 || f.files()["x.csv"] != hash([]byte(cumul)) {
 		t.Errorf("run %+v", r)
+	}
+}
+
+// TestContentEncoding: a blob that says it is packed arrives as it is stored.
+func TestContentEncoding(t *testing.T) {
+	f := newFixture(t, nil)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write([]byte(cumul))
+	_ = w.Close()
+	_, err := f.container.NewBlockBlobClient("x.gz").UploadBuffer(t.Context(), packed.Bytes(), &blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := f.good(); r.Transferred != 1 || f.files()["x.gz"] != hash(packed.Bytes()) {
+		t.Errorf("run %+v, files %v", r, f.files())
+	}
+}
+
+// TestAddressThatStartsLater: the store refuses it like a wrong one; the fault says that a clock may be wrong, not that rights are missing.
+func TestAddressThatStartsLater(t *testing.T) {
+	f := newFixture(t, nil)
+	f.configure(func(src map[string]any) {
+		src["sas_url"] = f.address("rdl", time.Now().Add(48*time.Hour)) + "&st=" + time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05Z")
+	})
+	if r := f.run(); r.Fault == nil || r.Fault.Code != "sas_not_yet" || !strings.Contains(r.Fault.Detail, "clock") {
+		t.Errorf("run %+v", r.Fault)
 	}
 }
 

@@ -25,11 +25,16 @@ type Quarantined struct {
 	Since    time.Time       `json:"since"`
 	File     string          `json:"file"` // below the quarantine folder
 	Summary  string          `json:"summary"`
+	Code     string          `json:"code,omitempty"`   // of the first finding
 	Report   *exports.Report `json:"report,omitempty"` // not in the list
 }
 
 func quarantined(e exports.Entry) Quarantined {
-	return Quarantined{ID: e.ID, Source: e.Source, Blob: e.Blob, Size: e.Size, Modified: e.Modified, Since: e.StoredAt, File: e.File.Path, Summary: reasonOf(e.Report)}
+	q := Quarantined{ID: e.ID, Source: e.Source, Blob: e.Blob, Size: e.Size, Modified: e.Modified, Since: e.StoredAt, File: e.File.Path, Summary: reasonOf(e.Report)}
+	if e.Report != nil && len(e.Report.Findings) > 0 {
+		q.Code = e.Report.Findings[0].Code
+	}
+	return q
 }
 
 // listQuarantine lists the quarantine of all sources, or of ?source=, the newest first.

@@ -313,7 +313,7 @@ func (w *work) account(b exports.Blob, err error) {
 	if errors.Is(err, azure.ErrNoAnswer) {
 		w.silent++
 	}
-	common := []error{files.ErrUnusable, azure.ErrRefused, azure.ErrNoContainer, cegid.ErrRefused, cegid.ErrSubscription, cegid.ErrNoAnswer, cegid.ErrExpired}
+	common := []error{files.ErrUnusable, azure.ErrRefused, azure.ErrNotYet, azure.ErrNoContainer, cegid.ErrRefused, cegid.ErrSubscription, cegid.ErrNoAnswer, cegid.ErrExpired}
 	if w.fatal == nil && (w.silent >= mostSilent || slices.ContainsFunc(common, func(c error) bool { return errors.Is(err, c) })) {
 		w.fatal = err
 	}

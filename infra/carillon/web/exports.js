@@ -2,8 +2,8 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { transfer: 'Transfer now', ok: 'All has been transferred', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', heldNow: (n) => 'Transferred; ' + n + ' in quarantine', none: 'Nothing', noneHeld: 'Nothing: every file passed its check', run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
-  fr: { transfer: 'Transférer', ok: 'Tout est transféré', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', heldNow: (n) => 'Transféré ; ' + n + ' en quarantaine', none: 'Rien', noneHeld: 'Rien : tous les fichiers ont passé le contrôle', run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
+  en: { transfer: 'Transfer now', ok: (at) => 'All was transferred, ' + at, unknown: (at) => 'Unknown: no run since ' + at, notListed: 'Unknown: it could not be listed', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', heldNow: (n, at) => 'Transferred; ' + n + ' in quarantine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Nothing', passed: (n, at) => 'Nothing. ' + n + (n === 1 ? ' file' : ' files') + ' passed the check, ' + at, codes: {}, run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
+  fr: { transfer: 'Transférer', ok: (at) => 'Tout a été transféré, ' + at, unknown: (at) => 'Inconnu : aucun passage depuis ' + at, notListed: 'Inconnu : la liste n’a pas pu être lue', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', heldNow: (n, at) => 'Transféré ; ' + n + ' en quarantaine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Rien', passed: (n, at) => 'Rien. ' + n + (n === 1 ? ' fichier a' : ' fichiers ont') + ' passé le contrôle, ' + at, codes: { unended: 'la dernière ligne n’a pas de fin de ligne, alors que les autres en ont : le fichier est peut-être coupé là', misread: 'l’importateur le lirait mal ; « when_needed » dans rewrite le réécrit', too_old: 'la valeur est une date avant 1990' }, run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
 };
 const t = TEXT[lang];
 
@@ -57,6 +57,7 @@ function card(view) {
 }
 
 function list(files, zone, empty) {
+  if (files === null) return [element('li', t.notListed)];
   if (files.length === 0) return [element('li', empty)];
   return files.map((f) => {
     const item = document.createElement('li');
@@ -68,12 +69,15 @@ function list(files, zone, empty) {
 // held are the files in quarantine; a file's report opens below it and stays open.
 const open = new Map();
 function held(view) {
-  if (view.held_files.length === 0) return [element('li', t.noneHeld)];
+  if (view.held_files.length === 0) {
+    const last = view.runs.find((r) => r.transferred + r.quarantined > 0); // what was seen, and when
+    return [element('li', last && last.checked > 0 && last.quarantined === 0 ? t.passed(last.checked, when(last.ended, view.time_zone)) : t.none)];
+  }
   return view.held_files.map((q) => {
     const item = document.createElement('li');
     const path = 'dashboard/exports/quarantine/' + encodeURIComponent(q.source) + '/' + q.id;
     const name = element('span', q.blob);
-    name.append(element('small', summary(q.summary)));
+    name.append(element('small', summary(q.summary, q.code)));
     item.append(name, element('time', when(q.since, view.time_zone)),
       button(t.why, t.whyHint, q.blob, async () => {
         if (open.delete(q.id)) return forget(view);
@@ -89,14 +93,14 @@ function held(view) {
 }
 
 // summary is the first finding as the list has it: "line 3: COLUMN: reason (and 4 more)".
-function summary(text) {
+function summary(text, code) {
   const m = /^(?:line (\d+): )?(?:([A-Z][A-Z_, ]+): )?(.*?)(?: \(and (\d+) more\))?$/.exec(text);
-  return [m[1] && t.line + m[1], m[2], found(m[3])].filter(Boolean).join(' : ') + (m[4] ? ' (' + t.more(m[4]) + ')' : '');
+  return [m[1] && t.line + m[1], m[2], t.codes[code] || found(m[3])].filter(Boolean).join(' : ') + (m[4] ? ' (' + t.more(m[4]) + ')' : '');
 }
 
 function report(r) {
   const box = element('ul', '', 'report');
-  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, found(f.reason)].filter(Boolean).join(' : ')));
+  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, t.codes[f.code] || found(f.reason)].filter(Boolean).join(' : ')));
   const more = (r.findings || []).length - lines.length + (r.more || 0);
   if (more > 0) lines.push(element('li', t.more(more)));
   box.append(...lines);
@@ -117,11 +121,14 @@ function runs(view) {
   });
 }
 
+// state says what the last run saw, and when that was.
 function state(view) {
   if (view.busy) return t.busy;
   if (view.runs.length === 0) return t.never;
-  if (view.runs[0].fault) return view.runs[0].fault.detail;
-  return view.quarantine > 0 ? t.heldNow(view.quarantine) : t.ok;
+  const at = when(view.runs[0].ended, view.time_zone);
+  if (view.runs[0].fault) return t.failed(view.runs[0].fault.detail, at);
+  if (view.overdue) return t.unknown(at);
+  return view.quarantine > 0 ? t.heldNow(view.quarantine, at) : t.ok(at);
 }
 
 function show(view, answer) {
@@ -134,7 +141,7 @@ function show(view, answer) {
   const last = view.runs[0];
   find('.state').textContent = state(view);
   find('.state').classList.toggle('bad', Boolean(last && last.fault));
-  find('.state').classList.toggle('warn', view.quarantine > 0);
+  find('.state').classList.toggle('warn', view.quarantine > 0 || view.overdue || !last);
   find('.result').textContent = [answer.need, last && t.did(last), last && last.fault && last.fault.do].filter(Boolean).join(' · ');
   find('.blobs').hidden = !answer.editable;
   find('.blobs ol').replaceChildren(...list(view.blobs, view.time_zone, t.none));

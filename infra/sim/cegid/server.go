@@ -87,6 +87,9 @@ func New(prefix string, now func() time.Time, records Store, account Account) (*
 	return s, s.load()
 }
 
+// unchanged passes blobs on as they are stored, also those with a Content-Encoding: Go's own would unpack gzip.
+var unchanged = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
+
 // Serve gives the server its blob store, and makes the customer's container there.
 func (s *Server) Serve(ctx context.Context, blobs *azurite.Server) error {
 	target, err := url.Parse(blobs.URL)
@@ -103,6 +106,7 @@ func (s *Server) Serve(ctx context.Context, blobs *azurite.Server) error {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
 		},
+		Transport:     unchanged,
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		FlushInterval: -1,
 	})

@@ -31,6 +31,8 @@ var (
 	// ErrRefused says that the container's address has expired, is wrong or lacks the right.
 	ErrRefused = errors.New("the container refused the access")
 	errNoRight = errors.New("the address does not include this right") // another one would not either
+	// ErrNotYet says that the container's address starts later, which the store refuses like a wrong one.
+	ErrNotYet = errors.New("the address is not good yet")
 	// ErrNoContainer says that there is no such container.
 	ErrNoContainer = errors.New("there is no such container")
 	// ErrHeld says that a blob cannot be deleted: it has snapshots, a lease, or a policy keeps it.
@@ -119,6 +121,14 @@ func (c *Container) SAS() exports.SAS {
 
 // with does something with a client; once more with a new address where the store refuses this one.
 func (c *Container) with(ctx context.Context, do func(*container.Client) error) error {
+	err := c.try(ctx, do)
+	if starts := c.SAS().Starts; errors.Is(err, ErrRefused) && starts.After(time.Now()) { //nolint:forbidigo // addresses live in real time
+		return fmt.Errorf("%w: it starts (st) on %s UTC; this machine's clock or the one of its maker may be wrong", ErrNotYet, starts.Format(time.DateTime))
+	}
+	return err
+}
+
+func (c *Container) try(ctx context.Context, do func(*container.Client) error) error {
 	client, err := c.open(ctx, nil)
 	if err != nil {
 		return err

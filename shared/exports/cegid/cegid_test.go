@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carillon-calendar/carillon/infra/local"
@@ -332,5 +334,18 @@ func TestSimulator(t *testing.T) {
 	page, err := c.NewListBlobsFlatPager(nil).NextPage(t.Context())
 	if err != nil || len(page.Segment.BlobItems) != 1 || *page.Segment.BlobItems[0].Name != "DB000001/DB000001-cpa-ecriture-20250601040100.csv" {
 		t.Errorf("blobs %+v, %v", page.Segment.BlobItems, err)
+	}
+	packed := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x2b\xca\x2f\x2f\x06\x00\x6a\x9d\x5d\x1b\x04\x00\x00\x00") // "rows"
+	if _, err := c.NewBlockBlobClient("packed").UploadBuffer(t.Context(), packed, &blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := blobs.Token("99990000", "r", time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	second.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/blobs/"+azurite.Account+"/99990000/packed?"+token, nil))
+	if w.Code != http.StatusOK || !bytes.Equal(w.Body.Bytes(), packed) {
+		t.Errorf("a packed blob comes as %d %q", w.Code, w.Body)
 	}
 }
