@@ -209,10 +209,10 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 		"an event of a minute":       {func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", 59*time.Minute)) }, false, false},
 		"the window has moved":       {func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", -time.Hour)) }, false, false},
 		"an event is gone":           {func(_ *fixture, m *rooms.EventsMessage) { m.Events = nil }, true, true},
-		"found by a push":            {func(f *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyPush; m.Events = nil }, false, false},
-		"found by a booking":         {func(f *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyBooking; m.Events = nil }, false, false},
+		"found by a push":            {func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyPush; m.Events = nil }, false, false},
+		"found by a booking":         {func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyBooking; m.Events = nil }, false, false},
 		"there is no channel":        {func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Unwatched = nil, &unwatched }, false, true},
-		"a listing that stops early": {func(f *fixture, m *rooms.EventsMessage) { m.Events, m.Partial = nil, true }, false, false},
+		"a listing that stops early": {func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Partial = nil, true }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -263,9 +263,9 @@ func TestClocksOfTheSnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, _ := f.snapshot()
-		ahead, real := f.now.Add(by), time.Now().Add(by)
-		s.FetchedAt, s.AsOf, s.ToldAt, s.ToldAll = ahead, ahead, real, real
-		s.Pending = map[string]time.Time{"left": real}
+		ahead, wall := f.now.Add(by), time.Now().Add(by)
+		s.FetchedAt, s.AsOf, s.ToldAt, s.ToldAll = ahead, ahead, wall, wall
+		s.Pending = map[string]time.Time{"left": wall}
 		s.Fault = &rooms.Fault{Code: "variable_refused", Since: ahead}
 		_, err = documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), doc.Generation, s, map[string]string{rooms.MetaTransition: ahead.Add(time.Hour).Format(time.RFC3339Nano)})
 		if err != nil {
