@@ -387,3 +387,34 @@ func TestPollOfManyRooms(t *testing.T) {
 		}
 	})
 }
+
+// TestTheWindowHoldsTheWholeDay: Google leaves out what ended before the window, by the calendar's clock. A day that is over there
+// and goes on at the room, and one that ends on the day that it begins, are listed all the same.
+func TestTheWindowHoldsTheWholeDay(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, zone, start, end string }{
+		{"in Honolulu, of a calendar in Paris", "Pacific/Honolulu", "2026-03-01", "2026-03-02"}, // 23:00 there, and 10:00 of the next day in Paris
+		{"of no length", "Europe/Paris", "2026-03-02", "2026-03-02"},
+		{"in Paris", "Europe/Paris", "2026-03-02", "2026-03-03"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			_, err := f.google.Insert("blue@example.com", map[string]any{"summary": "Fair", "start": map[string]any{"date": tc.start}, "end": map[string]any{"date": tc.end}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.configure(t, `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com","time_zone":"`+tc.zone+`"}]}`)
+			post(f.handler, rooms.RoomMessage{RoomName: "blue"})
+			msg := f.last(t)
+			zone, err := time.LoadLocation(tc.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := rooms.Room{Name: "blue", Locale: "en", Zone: zone}.In(msg.TimeZone).FieldsAt(msg.Events, now)
+			if got.BusyNow != 1 || got.CurEvMtg != "Fair" || got.CurEvTm != "All day" {
+				t.Errorf("the display shows %+v of %+v", got, msg.Events)
+			}
+		})
+	}
+}
