@@ -81,9 +81,15 @@ func (p page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 // text is what the elements of a selector say.
 func (p page) text(selector string) string {
 	p.o.t.Helper()
-	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('`+selector+`')].map((n) => n.textContent).join('|')`))
-	if err != nil {
-		p.o.t.Fatal(err)
+	return p.js(`[...document.querySelectorAll('` + selector + `')].map((n) => n.textContent).join('|')`)
+}
+
+// js is the value of an expression on the page, as text; "" where the page gives way to another one meanwhile.
+func (p page) js(expression string) string {
+	p.o.t.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`String(`+expression+`)`))
+	if err != nil && !strings.Contains(err.Error(), "Inspected target navigated") {
+		p.o.t.Fatalf("%s: %v", expression, err)
 	}
 	return got
 }
