@@ -239,8 +239,7 @@ func TestKeyboardPassesOverRooms(t *testing.T) {
 	p.becomes("the first room's link over it", `document.activeElement.textContent === 'Skip to green_room'`)
 	p.do("over it", chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
 	p.becomes("the second room's", `document.activeElement.textContent === 'Skip to red_room'`)
-	day := time.Now().In(mustZone(t)).Format("2 January 2006") // en-GB, the day before the month
-	if got := p.text("#clock"); !strings.Contains(got, day) {
+	if got, day := p.text("#clock"), time.Now().In(mustZone(t)).Format("2 January 2006"); !strings.Contains(got, day) { // en-GB: the day before the month
 		t.Errorf("the clock says %q, want %s", got, day)
 	}
 }
