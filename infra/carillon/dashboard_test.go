@@ -100,6 +100,16 @@ func (p page) shows(selector, want string) {
 	p.o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(p.text(selector), want) })
 }
 
+// mustZone is the sample office's.
+func mustZone(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation(demoZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 1)

@@ -94,15 +94,6 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	p.shows(red+".answer", "red_room: Calendar read at ")
 }
 
-func mustZone(t *testing.T) *time.Location {
-	t.Helper()
-	zone, err := time.LoadLocation(demoZone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zone
-}
-
 // TestUnknownIsNeverFreeOnThePage: a door is coloured only while its room is known; without Carillon none is, and no button acts.
 func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	t.Parallel()
@@ -175,6 +166,8 @@ func TestOverviewPage(t *testing.T) {
 	p.shows(".loglines", "room listed")
 	p.shows(".dead", "None: no message has run out of attempts.")
 	o.s.rooms.demo.google.Faults.Clear("")
+	o.refresh()
+	p.shows("#bridge-rooms", "All 8 rooms are up to date, as seen at ")
 	p.press("checking", ".doctor button")
 	p.shows(".doctor .answer", "The check has begun.")
 	o.eventually(20*time.Second, "doctor has looked again", func() bool {
