@@ -81,9 +81,15 @@ func (p page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 // text is what the elements of a selector say.
 func (p page) text(selector string) string {
 	p.o.t.Helper()
-	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('`+selector+`')].map((n) => n.textContent).join('|')`))
-	if err != nil {
-		p.o.t.Fatal(err)
+	return p.js(`[...document.querySelectorAll('` + selector + `')].map((n) => n.textContent).join('|')`)
+}
+
+// js is the value of an expression on the page, as text; "" where the page gives way to another one meanwhile.
+func (p page) js(expression string) string {
+	p.o.t.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`String(`+expression+`)`))
+	if err != nil && !strings.Contains(err.Error(), "Inspected target navigated") {
+		p.o.t.Fatalf("%s: %v", expression, err)
 	}
 	return got
 }
@@ -92,6 +98,16 @@ func (p page) text(selector string) string {
 func (p page) shows(selector, want string) {
 	p.o.t.Helper()
 	p.o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(p.text(selector), want) })
+}
+
+// mustZone is the sample office's.
+func mustZone(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation(demoZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 func TestDashboard(t *testing.T) {

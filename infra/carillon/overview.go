@@ -42,7 +42,7 @@ const (
 const (
 	whyStale      = "stale"      // the calendar could not be read lately
 	whyMissed     = "missed"     // the last run is older than the schedule explains
-	whyApart      = "apart"      // both sides do not agree, for a reason
+	whyApart      = "apart"      // both sides were not seen to agree
 	whyQuarantine = "quarantine" // files did not pass their check
 	whyFailed     = "failed"     // files of the last run stay where they were
 )

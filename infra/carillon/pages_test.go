@@ -22,16 +22,6 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// js is the value of an expression on the page, as text.
-func (p page) js(expression string) string {
-	p.o.t.Helper()
-	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`String(`+expression+`)`))
-	if err != nil {
-		p.o.t.Fatalf("%s: %v", expression, err)
-	}
-	return got
-}
-
 // becomes waits until an expression is true.
 func (p page) becomes(what, expression string) {
 	p.o.t.Helper()
@@ -102,15 +92,6 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 
 	p.press("reading now", red+".list")
 	p.shows(red+".answer", "red_room: Calendar read at ")
-}
-
-func mustZone(t *testing.T) *time.Location {
-	t.Helper()
-	zone, err := time.LoadLocation(demoZone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zone
 }
 
 // TestUnknownIsNeverFreeOnThePage: a door is coloured only while its room is known; without Carillon none is, and no button acts.
@@ -185,11 +166,12 @@ func TestOverviewPage(t *testing.T) {
 	p.shows(".loglines", "room listed")
 	p.shows(".dead", "None: no message has run out of attempts.")
 	o.s.rooms.demo.google.Faults.Clear("")
-	settledOverview := p.js(`document.querySelector('.when').textContent`)
+	o.refresh()
+	p.shows("#bridge-rooms", "All 8 rooms are up to date, as seen at ")
 	p.press("checking", ".doctor button")
 	p.shows(".doctor .answer", "The check has begun.")
 	o.eventually(20*time.Second, "doctor has looked again", func() bool {
-		return !strings.Contains(p.text(".findings"), "blue_room") && p.text(".doctor .when") != settledOverview
+		return !strings.Contains(p.text(".findings"), "blue_room") && strings.HasPrefix(p.text(".doctor .when"), "Looked at ")
 	})
 	if err := o.s.queue.Publish(t.Context(), rooms.TopicRefresh, messages.Message{Data: []byte("{")}); err != nil {
 		t.Fatal(err)
@@ -250,8 +232,7 @@ func TestKeyboardPassesOverRooms(t *testing.T) {
 	p.becomes("the first room's link over it", `document.activeElement.textContent === 'Skip to green_room'`)
 	p.do("over it", chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
 	p.becomes("the second room's", `document.activeElement.textContent === 'Skip to red_room'`)
-	day := time.Now().In(mustZone(t)).Format("2 January 2006") // en-GB, the day before the month
-	if got := p.text("#clock"); !strings.Contains(got, day) {
+	if got, day := p.text("#clock"), time.Now().In(mustZone(t)).Format("2 January 2006"); !strings.Contains(got, day) { // en-GB: the day before the month
 		t.Errorf("the clock says %q, want %s", got, day)
 	}
 }
