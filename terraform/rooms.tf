@@ -186,6 +186,7 @@ module "rooms_refresh" {
   }
   publishes = {
     events  = google_pubsub_topic.rooms["${each.key}-roomcalendar_events"].name
+    due     = google_pubsub_topic.rooms["${each.key}-roomcalendar_due"].name
     refresh = google_pubsub_topic.rooms["${each.key}-roomcalendar_refresh"].name
   }
   subscriptions = {

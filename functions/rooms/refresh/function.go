@@ -3,7 +3,8 @@
 // Trigger: push of roomcalendar_refresh: without a room, it hands rooms on to itself, paced below Google's quota: all of them
 // hourly, and with kind=poll those of whose changes Google does not tell; with a room, it lists that one.
 // Reads: config.json, calendars, channels, booking claims, which snapshots are to be polled. Writes: a claim that a crash left.
-// Publishes: roomcalendar_events, roomcalendar_refresh.
+// Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room of the hour one roomcalendar_due that asks
+// rooms/status to compare all Things.
 // Caller: its invoker account only. A repeat lists again and changes nothing.
 package refresh
 
@@ -119,7 +120,7 @@ func (f function) poll(ctx context.Context, settings *rooms.Settings, room rooms
 	}
 }
 
-// all hands on the rooms after `after`, in the order of their names.
+// all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a listing of the Arduino account.
 func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind string) error {
 	names, err := f.names(ctx, settings, kind)
 	if err != nil {
@@ -140,7 +141,10 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 			return err
 		}
 	}
-	return nil
+	if kind == rooms.KindPoll {
+		return nil
+	}
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
 }
 
 // names are the rooms to list: all, or in a poll those of whose changes Google does not tell.

@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -63,6 +64,7 @@ func ambiguous(room, used string, things []*iotcloud.Thing) string {
 	for _, t := range things {
 		ids = append(ids, t.ID)
 	}
+	slices.Sort(ids) // the list has no order, and another text would be another fault
 	return fmt.Sprintf("%d Things are named %q: %s. Values go to %s; rename or delete the others in the Arduino IoT Cloud.", len(things), room, strings.Join(ids, ", "), used)
 }
 

@@ -56,7 +56,8 @@ const apart = 27 * time.Hour
 // on its first day, or one of a calendar in another zone, whose day is over there, goes on at the room.
 func (c *Client) window(ctx context.Context, room rooms.Room) (Listing, error) {
 	now := c.now()
-	from, to := calendar.DayStart(now, room.Zone), calendar.NextMidnight(now, room.Zone).Add(48*time.Hour)
+	// timeMin is exclusive: an event that ends at the very midnight, because it has no length, needs a moment before.
+	from, to := calendar.DayStart(now, room.Zone).Add(-time.Minute), calendar.NextMidnight(now, room.Zone).Add(48*time.Hour)
 	if zonesDiffer(room) {
 		from = from.Add(-apart)
 	}
