@@ -395,7 +395,9 @@ func killAt(t *testing.T, n int, after bool, want []wigor.Lesson) {
 		t.Fatalf("the process was not killed: it made %d calls", len(f.calls))
 	}
 	f.settle() // what the dead process has asked for is still answered
+	f.mu.Lock() // a call of it may come even now
 	f.onCall = nil
+	f.mu.Unlock()
 	f.open(f.dir)
 	// The dead process's lease is taken away, in place of a wait of half a minute; TestLeaseOfADeadRun waits.
 	bucket := f.db.Bucket("state")
