@@ -308,10 +308,10 @@ func TestCampusPage(t *testing.T) {
 	p.do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))
 	p.shows(lea+".result", "20 held back")
 	p.shows(lea+".exceptions", "20 × more vanished at once than is deleted without your consent")
-	if text := p.text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "they do not agree yet: held back: 20") || !strings.Contains(text, "last seen to agree at ") {
+	if text := p.text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "they do not agree: held back: 20") || !strings.Contains(text, "last seen to agree at ") {
 		t.Errorf("with 20 held back the page says %q", text)
 	}
-	p.shows(lea+"footer", "(just now)")
+	p.shows(lea+"footer", "MonCampus read just now (")
 }
 
 // TestCampusPageOfABegunClass: the first class on the page has begun and is not deleted; the page says so, and

@@ -25,7 +25,7 @@ import (
 // becomes waits until an expression is true.
 func (p page) becomes(what, expression string) {
 	p.o.t.Helper()
-	p.o.eventually(15*time.Second, what+"; focus on "+p.js(`document.activeElement.outerHTML.slice(0, 160)`), func() bool { return p.js(expression) == "true" })
+	p.o.eventually(15*time.Second, what+"; focus on "+p.js(`document.activeElement?.outerHTML.slice(0, 160) ?? 'nothing'`), func() bool { return p.js(expression) == "true" })
 }
 
 // press focuses a control as a keyboard does, and presses Enter on it.
