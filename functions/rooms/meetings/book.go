@@ -213,8 +213,10 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 	}
 	title := room.BookedTitle()
 	err = f.Calendar.Insert(ctx, room.CalendarID, googlecal.Booking{Interval: plan.Interval, ID: id, Title: title, Room: room.Name, Request: body.fingerprint()})
-	if err != nil && !googlecal.Duplicate(err) && !f.inserted(ctx, room, id, err) {
-		return meeting{}, googlecal.Answered(err), err
+	if err != nil && !googlecal.Duplicate(err) {
+		if made, known := f.inserted(ctx, room, id, err); !made {
+			return meeting{}, known, err
+		}
 	}
 	after, err := f.Calendar.Coming(ctx, room)
 	if err != nil {
@@ -234,13 +236,17 @@ func (f *function) insert(ctx context.Context, room rooms.Room, id string, body 
 	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, true, nil
 }
 
-// inserted reports whether an insertion that failed was made all the same.
-func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cause error) bool {
+// inserted reports whether an insertion that failed was made all the same, and whether that is known: one that Google did not
+// answer to may yet be made.
+func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cause error) (made, known bool) {
 	if _, refused := googlecal.Permanent(cause); refused {
-		return false
+		return false, true
 	}
 	e, err := f.Calendar.Get(googlecal.Once(ctx), room.CalendarID, id)
-	return err == nil && e.Status != "cancelled"
+	if err != nil && !googlecal.NotFound(err) {
+		return false, false
+	}
+	return err == nil && e.Status != "cancelled", googlecal.Answered(cause)
 }
 
 // publish tells displays what a booking has read. Where that fails, Google's push tells them.

@@ -243,6 +243,26 @@ func TestAnInsertThatFailedKeepsNobodyOut(t *testing.T) {
 	}
 }
 
+// TestAnInsertOfWhichNothingIsKnownKeepsTheRoom: Google answers with an error, and then not what it has made of the booking. The
+// room is not given to the next, because the meeting may be there and be somebody's.
+func TestAnInsertOfWhichNothingIsKnownKeepsTheRoom(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	failed := false
+	f.instead = func(w http.ResponseWriter, r *http.Request) bool {
+		if failed = failed || r.Method == http.MethodPost; failed {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		return failed
+	}
+	if code, answer := f.call(http.MethodPost, "/meetings", book); code != http.StatusServiceUnavailable {
+		t.Fatalf("answered %d %v", code, answer)
+	}
+	if c := f.claim(); c.EventID == "" {
+		t.Error("the room was given free before anybody knew what became of the booking")
+	}
+}
+
 // TestRetryAfterACrash: the claim of a process that died keeps neither its own retry waiting nor anybody else, where no other
 // process books; where one may, the calendar tells what the dead one made.
 func TestRetryAfterACrash(t *testing.T) {

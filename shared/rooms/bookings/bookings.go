@@ -36,12 +36,12 @@ type Desk struct {
 	id    string
 
 	mu      sync.Mutex
-	working map[string]bool // events that are being booked here
+	working map[string]int // how many requests are at work here, by the event that they book
 }
 
 // NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was left by a crash.
 func NewDesk(state documents.Bucket, cal *googlecal.Client, alone bool) *Desk {
-	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), working: map[string]bool{}}
+	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), working: map[string]int{}}
 }
 
 // Take claims the room for the event, or returns [ErrClaimed], [ErrRepeated] or [ErrUnsettled]. A claim that nobody is at
@@ -56,18 +56,23 @@ func (d *Desk) Take(ctx context.Context, room rooms.Room, eventID string, now ti
 			return err
 		}
 	}
+	begun := 0
 	_, err = documents.Update(ctx, d.state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
+		d.work(eventID, -begun) // of a write that somebody else's came before
+		begun = 0
 		if c.EventID != "" {
 			return nil, d.refusal(*c, eventID)
 		}
 		*c = rooms.Claim{Version: 1, EventID: eventID, Holder: d.id, Expires: realNow().Add(lease)}
+		begun = 1
+		d.work(eventID, begun) // before anybody can read the claim
 		return nil, nil
 	})
+	if err != nil {
+		d.work(eventID, -begun)
+	}
 	if errors.Is(err, documents.ErrConflict) {
 		return ErrClaimed
-	}
-	if err == nil {
-		d.work(eventID, true)
 	}
 	return err
 }
@@ -84,7 +89,7 @@ func (d *Desk) refusal(c rooms.Claim, eventID string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case c.Holder == d.id && !d.working[c.EventID]:
+	case c.Holder == d.id && d.working[c.EventID] == 0:
 		return ErrUnsettled
 	case c.EventID == eventID:
 		return ErrRepeated
@@ -93,12 +98,11 @@ func (d *Desk) refusal(c rooms.Claim, eventID string) error {
 	}
 }
 
-func (d *Desk) work(eventID string, begins bool) {
+// work counts a request that begins (1) or ends (-1) its work.
+func (d *Desk) work(eventID string, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if begins {
-		d.working[eventID] = true
-	} else {
+	if d.working[eventID] += n; d.working[eventID] == 0 {
 		delete(d.working, eventID)
 	}
 }
@@ -109,7 +113,7 @@ func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 // Close ends the work under a claim. The room is free again if it is settled what became of the event; else the claim stays
 // until its lease ends, and then the next to come finds out.
 func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, settled bool) error {
-	defer d.work(eventID, false)
+	defer d.work(eventID, -1)
 	if !settled {
 		return nil
 	}
