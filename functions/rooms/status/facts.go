@@ -31,6 +31,7 @@ func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
 	if !newer(msg.FetchedAt, s.FetchedAt, now) {
 		return
 	}
+	before := s.Unwatched
 	if msg.Unwatched != nil {
 		s.Unwatched = *msg.Unwatched
 	}
@@ -41,7 +42,7 @@ func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
 		s.Version, s.RoomName, s.CalendarFault = 1, msg.RoomName, sameFault(s.CalendarFault, msg.Fault)
 		return
 	}
-	if missed(s, msg) {
+	if !before && missed(s, msg) { // a channel is silent where it lived at the listing before
 		s.PushMissed = msg.FetchedAt.UTC()
 	}
 	s.Version, s.RoomName, s.Removed, s.CalendarFault = 1, msg.RoomName, false, nil

@@ -30,7 +30,7 @@ func (t *telling) all(ctx context.Context, want rooms.Fields) error {
 	}
 	if t.rests(todo) {
 		t.verify(ctx)
-		todo = differences(t.s, want)
+		todo = slices.DeleteFunc(differences(t.s, want), func(a assignment) bool { return slices.Contains(t.refused, a.variable) })
 	}
 	for _, a := range todo {
 		if err := t.one(ctx, a); err != nil {

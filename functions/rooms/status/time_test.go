@@ -369,6 +369,17 @@ func TestVariableOfAnotherType(t *testing.T) {
 		t.Errorf("fault = %+v, want one that names busynow", got)
 	}
 	f.arduino.Faults.Clear(refuse.ID)
+	refuse, err = f.arduino.Faults.Add(faults.Fault{Status: 400, Path: "/publish$", Times: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(time.Second)
+	post(t.Context(), h, "", f.facts(f.now, "A", "C")) // the texts are looked at first, and busynow is not told twice
+	if got := fault(); got == nil || strings.Count(got.Detail, "busynow") != 2 {
+		t.Errorf("fault = %+v, want one that names busynow and its type", got)
+	}
+	f.arduino.Faults.Clear(refuse.ID)
+	f.now = f.now.Add(time.Second)
 	post(t.Context(), h, "", f.facts(f.now, "B"))
 	if got := fault(); got != nil || f.arduino.Values("blue")["busynow"] != 1.0 {
 		t.Errorf("fault = %+v, busynow %v after it was mended", got, f.arduino.Values("blue")["busynow"])

@@ -251,6 +251,25 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 	}
 }
 
+// TestANewChannelIsNotBlamedForChangesBeforeIt: nobody could tell of a change that was made while the room had no channel.
+func TestANewChannelIsNotBlamedForChangesBeforeIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	without, with := true, false
+	post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &without})
+	f.now = f.now.Add(10 * time.Minute)
+	made := timed("Made meanwhile", f.now.Add(time.Hour).Format(time.RFC3339), f.now.Add(2*time.Hour).Format(time.RFC3339))
+	made.Updated = f.now.Add(-5 * time.Minute).Format(time.RFC3339)
+	post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &with, Events: []calendar.Event{made}})
+	if s, _ := f.snapshot(); s.Polled() {
+		t.Errorf("missed at %s, unwatched %v: the channel is as new as the change", s.PushMissed, s.Unwatched)
+	}
+	if asked := f.sent.take(rooms.TopicWatch); len(asked) > 0 {
+		t.Errorf("asked for channels: %+v", asked)
+	}
+}
+
 // TestClocksOfTheSnapshot: instants that a wrong clock has left in the snapshot keep no room from being published.
 func TestClocksOfTheSnapshot(t *testing.T) {
 	t.Parallel()
