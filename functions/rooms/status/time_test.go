@@ -369,20 +369,24 @@ func TestVariableOfAnotherType(t *testing.T) {
 		t.Errorf("fault = %+v, want one that names busynow", got)
 	}
 	f.arduino.Faults.Clear(refuse.ID)
-	refuse, err = f.arduino.Faults.Add(faults.Fault{Status: 400, Path: "/publish$", Times: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.now = f.now.Add(time.Second)
-	post(t.Context(), h, "", f.facts(f.now, "A", "C")) // the texts are looked at first, and busynow is not told twice
-	if got := fault(); got == nil || strings.Count(got.Detail, "busynow") != 2 {
-		t.Errorf("fault = %+v, want one that names busynow and its type", got)
-	}
-	f.arduino.Faults.Clear(refuse.ID)
-	f.now = f.now.Add(time.Second)
 	post(t.Context(), h, "", f.facts(f.now, "B"))
 	if got := fault(); got != nil || f.arduino.Values("blue")["busynow"] != 1.0 {
 		t.Errorf("fault = %+v, busynow %v after it was mended", got, f.arduino.Values("blue")["busynow"])
+	}
+}
+
+// TestARefusedVariableIsToldOnce: the texts are looked at before they are told, and the colour that was refused is not told again.
+func TestARefusedVariableIsToldOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now.Add(-time.Second)))
+	if _, err := f.arduino.Faults.Add(faults.Fault{Status: 400, Path: "/publish$", Times: 2}); err != nil {
+		t.Fatal(err)
+	}
+	post(t.Context(), h, "", f.facts(f.now, "A"))
+	if s, _ := f.snapshot(); s.Fault == nil || !strings.Contains(s.Fault.Detail, ": busynow, curevmtg (") {
+		t.Errorf("fault = %+v, want one that names busynow once, and then curevmtg", s.Fault)
 	}
 }
 

@@ -65,6 +65,8 @@ func (k kind) make() *http.Transport {
 		Proxy: http.ProxyFromEnvironment, DialContext: k.dial(), ForceAttemptHTTP2: !k.stream,
 		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: Idle, ExpectContinueTimeout: time.Second, IdleConnTimeout: Idle,
 		MaxIdleConns: 2 * hostConns, MaxIdleConnsPerHost: hostConns, MaxResponseHeaderBytes: maxHeader, DisableCompression: k.stream,
+		// One connection carries all calls to a host: where a network has dropped it, they would fail until the system finds out, a quarter of an hour later.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: dialTimeout, PingTimeout: dialTimeout},
 	}
 	if k.stream {
 		t.ReadBufferSize = 64 << 10
@@ -120,8 +122,9 @@ func (c idleConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// Write gives the answer its time too: a kept connection has been read from since the answer before.
 func (c idleConn) Write(p []byte) (int, error) {
-	_ = c.SetWriteDeadline(time.Now().Add(Idle)) //nolint:forbidigo // as above
+	_ = c.SetDeadline(time.Now().Add(Idle)) //nolint:forbidigo // as above
 	return c.Conn.Write(p)
 }
 
