@@ -169,6 +169,11 @@ func TestPendingInvitations(t *testing.T) {
 				t.Errorf("%s, %q: %+v; before %+v; bookable %v", answer, pending, f, before, plan.Fits)
 			}
 		}
+		room, now := paris(t), at(t, "2026-03-02T10:30:00+01:00")
+		room.Pending = rooms.PendingTentative
+		if coming := room.StatusAt([]calendar.Event{e}, now).Coming; len(coming) > 0 { // who sees it there takes the room for busy
+			t.Errorf("%s: while it goes on and takes nothing, there is %+v", answer, coming)
+		}
 		e.Organizer.Self = true // the room's own
 		if f := paris(t).FieldsAt([]calendar.Event{e}, at(t, "2026-03-02T10:30:00+01:00")); f.CurEvMtg != "Buy now" {
 			t.Errorf("the room's own event is shown as %q", f.CurEvMtg)

@@ -54,8 +54,8 @@ type Meeting struct {
 	Tentative bool
 }
 
-// Shown is how many meetings a display needs: the current and the next.
-const Shown = 2
+// shown is how many meetings a display needs: the current and the next.
+const shown = 2
 
 // Status is what a room's display tells at one instant.
 type Status struct {
@@ -162,7 +162,7 @@ func statusAt(meetings []Meeting, at time.Time) Status {
 	s := Status{At: at}
 	for i := range meetings {
 		m := &meetings[i]
-		if !m.End.After(at) {
+		if !m.End.After(at) || m.Tentative && !m.Start.After(at) { // over, or it goes on and takes nothing
 			continue
 		}
 		s.Coming = append(s.Coming, *m)
@@ -171,7 +171,6 @@ func statusAt(meetings []Meeting, at time.Time) Status {
 			if s.Next == nil {
 				s.Next = m
 			}
-		case m.Tentative:
 		case s.Current == nil:
 			s.Current = m
 		}
@@ -180,6 +179,12 @@ func statusAt(meetings []Meeting, at time.Time) Status {
 		}
 	}
 	return s
+}
+
+// Enough reports whether a part of a calendar's events tells the current and the next meeting that block the room.
+func (r Room) Enough(events []calendar.Event, at time.Time) bool {
+	s := statusAt(r.Blocking(events), at)
+	return s.Next != nil && len(s.Coming) >= shown
 }
 
 // FreeUntil is when the next meeting starts, or zero when none is known.
@@ -200,7 +205,7 @@ func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
 			// a date is shortened on the day itself, a free room is "free until" from the day's first instant, and a last day tells its end
-			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.DayStart(m.End, r.Zone))
+			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.DayStart(m.End.Add(-time.Nanosecond), r.Zone))
 	}
 	times = append(times, calendar.NextMidnight(after, r.Zone))
 	slices.SortFunc(times, time.Time.Compare)

@@ -276,6 +276,43 @@ func TestChannelToken(t *testing.T) {
 }
 
 // TestNextChangeIsTheFirst holds NextChange against a walk minute by minute, over both changes of the clocks.
+// TestNextChangeOnTheLastDay: a meeting of days that ends at midnight tells so from the midnight before, however far off that is.
+func TestNextChangeOnTheLastDay(t *testing.T) {
+	t.Parallel()
+	events := []calendar.Event{timed("c", "Fair", "2026-03-02T12:00:00+01:00", "2026-03-06T00:00:00+01:00")}
+	got := paris(t).NextChange(events, at(t, "2026-03-02T13:00:00+01:00"))
+	if want := at(t, "2026-03-05T00:00:00+01:00"); !got.Equal(want) {
+		t.Errorf("next change = %s, want %s", got, want)
+	}
+}
+
+// TestEnough: a part of a calendar is enough where no later event could be the current or the next meeting.
+func TestEnough(t *testing.T) {
+	t.Parallel()
+	room, now := paris(t), at(t, "2026-03-02T10:30:00+01:00")
+	room.Pending = rooms.PendingTentative
+	current := timed("a", "A", "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00")
+	beside := timed("b", "B", "2026-03-02T10:15:00+01:00", "2026-03-02T11:15:00+01:00")
+	next := timed("c", "C", "2026-03-02T11:00:00+01:00", "2026-03-02T12:00:00+01:00")
+	invited := with(next, func(e *calendar.Event) {
+		e.Attendees = []calendar.Attendee{{Self: true, ResponseStatus: "needsAction"}}
+	})
+	for _, tc := range []struct {
+		name   string
+		events []calendar.Event
+		want   bool
+	}{
+		{"current and next", []calendar.Event{current, next}, true},
+		{"two at once, and the next is not known", []calendar.Event{current, beside}, false},
+		{"two at once and the next", []calendar.Event{current, beside, next}, true},
+		{"an invitation is next, and what takes the room is not known", []calendar.Event{current, invited}, false},
+	} {
+		if got := room.Enough(tc.events, now); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
 func TestNextChangeIsTheFirst(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

@@ -106,7 +106,7 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	at := instant(now, s.AsOf, transition)
 	s.AsOf = at
 	status := room.StatusOf(&s, at)
-	if s.Partial && !status.Unknown && len(status.Coming) < rooms.Shown {
+	if s.Partial && !status.Unknown && !room.Enough(s.Events, at) {
 		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return nil, err
 		}

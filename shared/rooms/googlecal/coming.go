@@ -33,7 +33,7 @@ func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.
 
 // Coming lists a room's events from the room's last midnight to 48 hours after its next, as the message that tells
 // rooms/status of them. Every caller lists through it, so that all see the same.
-func (c *Client) Coming(ctx context.Context, room rooms.Room, _ ...time.Time) (rooms.EventsMessage, error) {
+func (c *Client) Coming(ctx context.Context, room rooms.Room) (rooms.EventsMessage, error) {
 	known := c.zone(room.CalendarID)
 	room = room.In(known)
 	l, err := c.window(ctx, room)
@@ -61,15 +61,7 @@ func (c *Client) window(ctx context.Context, room rooms.Room) (Listing, error) {
 	if zonesDiffer(room) {
 		from = from.Add(-apart)
 	}
-	return c.List(ctx, room.CalendarID, from, to, func(events []calendar.Event) bool {
-		coming := 0
-		for _, m := range room.Blocking(events) {
-			if m.End.After(now) {
-				coming++
-			}
-		}
-		return coming >= rooms.Shown
-	})
+	return c.List(ctx, room.CalendarID, from, to, func(events []calendar.Event) bool { return room.Enough(events, now) })
 }
 
 // zonesDiffer reports whether a day of the calendar is not one of the room.
