@@ -56,7 +56,7 @@ func (e Event) Private() bool { return e.Visibility == "private" || e.Visibility
 // Masked returns e without what a private event hides.
 func (e Event) Masked() Event {
 	if e.Private() {
-		e.Summary, e.Organizer = "", Person{}
+		e.Summary, e.Organizer = "", Person{Self: e.Organizer.Self}
 	}
 	return e
 }

@@ -186,6 +186,12 @@ func TestPrivateEventTellsNothing(t *testing.T) {
 	if f.CurEvMtg != "Private Meeting" || f.CurOrganizer != "" || f.BusyNow != 1 {
 		t.Errorf("fields = %+v, want a private meeting without organizer", f)
 	}
+	e.Organizer.Self, e.Attendees = true, []calendar.Attendee{{Self: true, ResponseStatus: "needsAction"}}
+	room := paris(t)
+	room.Pending = rooms.PendingFree
+	if f := room.FieldsAt([]calendar.Event{e.Masked()}, at(t, "2026-03-02T09:00:00Z")); f.BusyNow != 1 || f.CurOrganizer != "" {
+		t.Errorf("fields = %+v: what the room itself has organized is no invitation to it", f)
+	}
 }
 
 func TestBusyUntilEndsTheChain(t *testing.T) {

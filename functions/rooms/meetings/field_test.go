@@ -112,6 +112,9 @@ func TestBodiesOfOldPanels(t *testing.T) {
 	if w.Code != http.StatusNoContent {
 		t.Errorf("an empty chunked body: answered %d %s", w.Code, w.Body)
 	}
+	if code, answer := f.call(http.MethodDelete, "/meetings/"+id, `{"client_id":"id","room_name":"blue","panel_version":"1.2"}`); code != http.StatusNoContent {
+		t.Errorf("a deletion with more than is known: answered %d %v", code, answer)
+	}
 	if code, _ := f.call(http.MethodPost, "/meetings", `{"client_id":"id","room_name":"blue","duration_mins":"thirty","x":1}`); code != http.StatusBadRequest {
 		t.Errorf("a wrong value beside an unknown field: answered %d", code)
 	}

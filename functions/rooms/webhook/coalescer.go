@@ -64,7 +64,8 @@ func (c *coalescer) join(ctx context.Context, key string, f func(context.Context
 	return r
 }
 
-// serve runs what waits until nothing does. Each waiter is answered before its own request ends, so this goroutine never outlasts the requests.
+// serve runs what waits until nothing does. It may outlast the requests: by a pause, or by a run whose waiters have had no time
+// left. Where the instance is frozen meanwhile it goes on with the next request, and Google sends again what was not answered.
 func (c *coalescer) serve(ctx context.Context, key string, s *slot, f func(context.Context) error) {
 	for ; ; <-time.After(time.Until(s.next)) {
 		c.mu.Lock()

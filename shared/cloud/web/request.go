@@ -31,21 +31,25 @@ func DecodeJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return decode(data, v, true)
 }
 
-// DecodeIfAny is [DecodeJSON] where a body may be missing.
-func DecodeIfAny(w http.ResponseWriter, r *http.Request, v any) error {
-	data, err := body(w, r)
-	if err != nil || len(bytes.TrimSpace(data)) == 0 {
-		return err
-	}
-	return decode(data, v, true)
-}
-
 // DecodeKnown is [DecodeJSON] for callers in the field that send more than we know: the log names what is not known.
 func DecodeKnown(w http.ResponseWriter, r *http.Request, v any) error {
 	data, err := body(w, r)
 	if err != nil {
 		return err
 	}
+	return decodeKnown(r.Context(), data, v)
+}
+
+// DecodeIfAny is [DecodeKnown] where a body may be missing.
+func DecodeIfAny(w http.ResponseWriter, r *http.Request, v any) error {
+	data, err := body(w, r)
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
+		return err
+	}
+	return decodeKnown(r.Context(), data, v)
+}
+
+func decodeKnown(ctx context.Context, data []byte, v any) error {
 	fault := decode(data, v, true)
 	if fault == nil {
 		return nil
@@ -54,7 +58,7 @@ func DecodeKnown(w http.ResponseWriter, r *http.Request, v any) error {
 		return err
 	}
 	if p, ok := errors.AsType[*Problem](fault); ok {
-		slog.WarnContext(r.Context(), "the body has more than is known", slog.String("detail", p.Detail))
+		slog.WarnContext(ctx, "the body has more than is known", slog.String("detail", p.Detail))
 	}
 	return nil
 }
