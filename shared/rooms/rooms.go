@@ -212,7 +212,7 @@ type EventsMessage struct {
 	TimeZone  string           `json:"time_zone,omitempty"`
 	// Partial says that the calendar has more events in the window: the listing stopped when a display had enough.
 	Partial bool `json:"partial,omitempty"`
-	// Why tells what made somebody list the room: WhyPush, WhyRefresh or WhyBooking.
+	// Why tells what made somebody list the room: WhyPush, WhyOpened, WhyRefresh or WhyBooking.
 	Why string `json:"why,omitempty"`
 	// Fault says why the calendar could not be read; there are no events then, and the last known ones stay.
 	Fault *Fault `json:"fault,omitempty"`
@@ -223,6 +223,7 @@ type EventsMessage struct {
 // Reasons for listing a room.
 const (
 	WhyPush    = "push"
+	WhyOpened  = "opened" // the message that every new channel begins with; it tells of no change
 	WhyRefresh = "refresh"
 	WhyBooking = "booking"
 )

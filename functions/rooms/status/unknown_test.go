@@ -242,6 +242,11 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 				t.Errorf("the tick asked for %+v, want a poll", polls)
 			}
 			f.now = f.now.Add(time.Minute)
+			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyOpened, Events: next.Events})
+			if s, _ := f.snapshot(); !s.Polled() {
+				t.Error("no longer polled when the new channel was opened: it has told of no change yet")
+			}
+			f.now = f.now.Add(time.Minute)
 			watched := false
 			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyPush, Events: next.Events, Unwatched: &watched})
 			if s, metadata := f.snapshot(); s.Polled() || metadata[rooms.MetaPoll] != "" {

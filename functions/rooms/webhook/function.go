@@ -94,7 +94,11 @@ func (f *function) push(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	if err := f.take(r.Context(), name, channel, r.Header.Get("X-Goog-Resource-Id")); err != nil {
+	why := rooms.WhyPush
+	if r.Header.Get("X-Goog-Resource-State") == "sync" {
+		why = rooms.WhyOpened
+	}
+	if err := f.take(r.Context(), name, channel, r.Header.Get("X-Goog-Resource-Id"), why); err != nil {
 		return web.Unavailable(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -102,7 +106,7 @@ func (f *function) push(w http.ResponseWriter, r *http.Request) error {
 }
 
 // take lists the room of a genuine message, or ends a channel that nobody wants any more.
-func (f *function) take(ctx context.Context, name, channel, resource string) error {
+func (f *function) take(ctx context.Context, name, channel, resource, why string) error {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
 		return err
@@ -117,19 +121,19 @@ func (f *function) take(ctx context.Context, name, channel, resource string) err
 		slog.InfoContext(ctx, "stopped a channel without a record", slog.String("room", name), slog.Bool("stopped", err == nil))
 		return nil // its next message tries again
 	}
-	return f.lists.do(ctx, name, func(ctx context.Context) error { return f.tell(ctx, room) })
+	return f.lists.do(ctx, why+" "+name, func(ctx context.Context) error { return f.tell(ctx, room, why) })
 }
 
 // tell lists the room and publishes what it found.
-func (f *function) tell(ctx context.Context, room rooms.Room) error {
+func (f *function) tell(ctx context.Context, room rooms.Room, why string) error {
 	began := f.Now()
-	msg, readErr := f.Calendar.Facts(ctx, room, rooms.WhyPush)
+	msg, readErr := f.Calendar.Facts(ctx, room, why)
 	unwatched := false // the message came through the room's channel
 	msg.Unwatched = &unwatched
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil || readErr != nil {
 		return errors.Join(readErr, err)
 	}
-	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", "push"),
+	slog.InfoContext(ctx, "room listed", slog.String("room", room.Name), slog.String("why", why),
 		slog.Int("events", len(msg.Events)), slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return nil
 }

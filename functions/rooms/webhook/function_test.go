@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -19,10 +20,14 @@ import (
 
 const config = `{"iot_client_id":"id","iot_client_secret":"file:/nowhere/arduino","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`
 
-type counter struct{ n atomic.Int32 }
+type counter struct {
+	n    atomic.Int32
+	last atomic.Pointer[messages.Message]
+}
 
-func (c *counter) Publish(context.Context, string, messages.Message) error {
+func (c *counter) Publish(_ context.Context, _ string, m messages.Message) error {
 	c.n.Add(1)
+	c.last.Store(&m)
 	return nil
 }
 
@@ -82,12 +87,16 @@ func newFixture(t testing.TB) *fixture {
 }
 
 func (f *fixture) push(channel, token, number string) int {
+	return f.pushState(channel, token, number, "exists")
+}
+
+func (f *fixture) pushState(channel, token, number, state string) int {
 	r := httptest.NewRequest(http.MethodPost, "/webhook", http.NoBody)
 	r.Header.Set("X-Goog-Channel-ID", channel)
 	r.Header.Set("X-Goog-Channel-Token", token)
 	r.Header.Set("X-Goog-Message-Number", number)
 	r.Header.Set("X-Goog-Resource-ID", "resource")
-	r.Header.Set("X-Goog-Resource-State", "exists")
+	r.Header.Set("X-Goog-Resource-State", state)
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	return w.Code
@@ -118,6 +127,19 @@ func TestPush(t *testing.T) {
 				t.Errorf("published %d, stopped %d; want %d, %d", p, s, tt.published, tt.stopped)
 			}
 		})
+	}
+}
+
+// TestTheFirstMessageOfAChannelTellsOfNoChange: it comes from each channel that is opened, also from one that will be silent.
+func TestTheFirstMessageOfAChannelTellsOfNoChange(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for state, want := range map[string]string{"sync": rooms.WhyOpened, "exists": rooms.WhyPush} {
+		f.pushState("channel", rooms.ChannelToken("key", "channel", "blue"), "1", state)
+		var msg rooms.EventsMessage
+		if err := json.Unmarshal(f.published.last.Load().Data, &msg); err != nil || msg.Why != want {
+			t.Errorf("%s: the room was listed because of %q, %v; want %q", state, msg.Why, err, want)
+		}
 	}
 }
 
