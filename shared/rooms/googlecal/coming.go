@@ -25,6 +25,9 @@ func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.
 	}
 	if !permanent {
 		fault.Fault.Code, fault.Fault.Detail = "unavailable", "Google Calendar does not answer. It is asked again and again."
+		if keyRefused(err) {
+			fault.Fault.Code, fault.Fault.Detail = "authError", Advice("authError")
+		}
 		return fault, err
 	}
 	slog.ErrorContext(ctx, "calendar cannot be read", slog.String("room", room.Name), slog.String("reason", reason))
