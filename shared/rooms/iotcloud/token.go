@@ -47,6 +47,9 @@ func (k *tokens) get(ctx context.Context) (*oauth2.Token, error) {
 			return k.token, nil
 		case k.failure != nil && now.Before(k.until):
 			defer k.mu.Unlock()
+			if k.token != nil && now.Before(k.token.Expiry) {
+				return k.token, nil // it lives on for a moment
+			}
 			return nil, k.failure
 		case k.asking == nil:
 			k.asking = make(chan struct{})

@@ -77,6 +77,32 @@ func TestTokenIsRenewedBeforeItsEnd(t *testing.T) {
 	})
 }
 
+// TestATokenIsGoodToItsEnd: while another cannot be had, the last one is used for as long as it lives, and no longer.
+func TestATokenIsGoodToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fails := false
+		k := &tokens{ask: func(context.Context) (*oauth2.Token, error) {
+			if fails {
+				return nil, &oauth2.RetrieveError{Response: &http.Response{StatusCode: http.StatusBadGateway}}
+			}
+			return &oauth2.Token{AccessToken: "t", Expiry: time.Now().Add(5 * time.Minute)}, nil
+		}}
+		if _, err := k.get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fails = true
+		time.Sleep(4*time.Minute + 30*time.Second)
+		if token, err := k.get(t.Context()); err != nil || token.AccessToken != "t" {
+			t.Errorf("half a minute before its end: %v", err)
+		}
+		time.Sleep(31 * time.Second)
+		if _, err := k.get(t.Context()); err == nil {
+			t.Error("a token that has ended is used")
+		}
+	})
+}
+
 func TestAWaiterForTheTokenEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
