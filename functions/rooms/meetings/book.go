@@ -144,17 +144,18 @@ const (
 )
 
 // claim takes the room; a request whose twin with the same key is at work waits for it, to answer as it did. found says that
-// the twin's meeting stands, whether or not the twin is still there.
+// the twin's meeting stands, whether or not the twin is still there, and whether or not Google had answered it.
 func (f *function) claim(ctx context.Context, room rooms.Room, key, id string, body request) (m meeting, found bool, err error) {
 	for waited := time.Duration(0); waited < repeatWait; waited += repeatPoll {
 		err = f.desk.Take(ctx, room, id, f.Now())
-		if !errors.Is(err, bookings.ErrRepeated) {
-			return m, false, err
-		}
-		if waited > 0 && waited%repeatLook == 0 {
+		repeated := errors.Is(err, bookings.ErrRepeated)
+		if key != "" && errors.Is(err, bookings.ErrUnsettled) || repeated && waited > 0 && waited%repeatLook == 0 {
 			if stands, err := bookings.Stands(ctx, f.Calendar, room, id, f.Now()); err == nil && stands {
 				return f.earlier(ctx, room, key, id, body)
 			}
+		}
+		if !repeated {
+			return m, false, err
 		}
 		if err := gax.Sleep(ctx, repeatPoll); err != nil {
 			return m, false, err

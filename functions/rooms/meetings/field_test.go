@@ -266,6 +266,37 @@ func TestAnInsertOfWhichNothingIsKnownKeepsTheRoom(t *testing.T) {
 	}
 }
 
+// TestRetryAfterALostAnswer: the meeting was made, and Google answered to nothing for a while. The display that asks again gets
+// it as soon as Google answers, and does not wait for the claim to end.
+func TestRetryAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	down, made := false, 0
+	f.instead = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && made == 0 {
+			f.google.ServeHTTP(httptest.NewRecorder(), r)
+			down, made = true, made+1
+		}
+		if down {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		return down
+	}
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1"); code != http.StatusServiceUnavailable {
+		t.Fatalf("answered %d %v", code, answer)
+	}
+	down = false
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1"); code != http.StatusCreated {
+		t.Errorf("answered %d %v, want 201: the meeting stands", code, answer)
+	}
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-2"); code == http.StatusCreated {
+		t.Errorf("another booking: answered %d %v", code, answer)
+	}
+	if got := f.titles(); len(got) != 1 {
+		t.Errorf("calendar = %v", got)
+	}
+}
+
 // TestRetryAfterACrash: the claim of a process that died keeps neither its own retry waiting nor anybody else, where no other
 // process books; where one may, the calendar tells what the dead one made.
 func TestRetryAfterACrash(t *testing.T) {
