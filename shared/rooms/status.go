@@ -187,14 +187,6 @@ func (r Room) Enough(events []calendar.Event, at time.Time) bool {
 	return s.Next != nil && len(s.Coming) >= shown
 }
 
-// FreeUntil is when the next meeting starts, or zero when none is known.
-func (s Status) FreeUntil() time.Time {
-	if s.Next == nil {
-		return time.Time{}
-	}
-	return s.Next.Start
-}
-
 // NextChange is the first instant after `after` at which a field of the
 // display differs: the start or end of a meeting, or a local midnight, where
 // "today" turns. It is zero when the known events bring no change.
