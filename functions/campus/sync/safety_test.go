@@ -394,7 +394,7 @@ func killAt(t *testing.T, n int, after bool, want []wigor.Lesson) {
 	if err == nil {
 		t.Fatalf("the process was not killed: it made %d calls", len(f.calls))
 	}
-	f.settle() // what the dead process has asked for is still answered
+	f.settle()  // what the dead process has asked for is still answered
 	f.mu.Lock() // a call of it may come even now
 	f.onCall = nil
 	f.mu.Unlock()
