@@ -309,3 +309,27 @@ func TestClocksOfTheSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// TestAFaultThatLastsIsComparedInSilence: a Thing that is missing, or lacks a variable, is looked at each five minutes, and nothing
+// is stored or handed on while it is as it was.
+func TestAFaultThatLastsIsComparedInSilence(t *testing.T) {
+	t.Parallel()
+	for name, variables := range map[string][]string{"thing_missing": nil, "variable_missing": seedVariables[:5]} {
+		f := newFixture(t, variables...)
+		h := f.instance(f.url)
+		post(t.Context(), h, "", f.facts(f.now, "A"))
+		if s, _ := f.snapshot(); s.Fault == nil || s.Fault.Code != name {
+			t.Fatalf("fault = %+v, want %s", s.Fault, name)
+		}
+		doc, err := f.state.Get(t.Context(), rooms.SnapshotName("blue"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.sent.take(rooms.TopicDue)
+		post(t.Context(), h, rooms.KindReconcile, struct{}{})
+		again, err := f.state.Get(t.Context(), rooms.SnapshotName("blue"))
+		if handed := f.sent.take(rooms.TopicDue); err != nil || len(handed) > 0 || again.Generation != doc.Generation {
+			t.Errorf("%s: handed on %s, stored again %v, %v", name, handed, again.Generation != doc.Generation, err)
+		}
+	}
+}

@@ -185,7 +185,7 @@ func TestReasonsAreTold(t *testing.T) {
 		{"no network", `echo "npm error code ENOTFOUND
 npm error syscall getaddrinfo
 npm error network request to a registry failed, reason: getaddrinfo ENOTFOUND
-npm error A complete log of this run can be found in: /root/.npm/_logs/x.log"; exit 1`, nil, "npm: network request to a registry failed, reason: getaddrinfo ENOTFOUND", "complete log"},
+npm error A complete log of this run can be found in: /home/lea/.npm/_logs/x.log"; exit 1`, nil, "npm: network request to a registry failed, reason: getaddrinfo ENOTFOUND", "complete log"},
 		{"an old Node.js", "", func(t *testing.T, m *machine) {
 			t.Helper()
 			if err := os.WriteFile(filepath.Join(filepath.Dir(m.npm), "node"), []byte("#!/bin/sh\necho v18.20.4\n"), 0o755); err != nil {

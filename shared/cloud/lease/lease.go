@@ -34,7 +34,8 @@ type Lease struct {
 	Expires time.Time `json:"expires"` // on the machine's clock
 }
 
-// Held reports whether somebody is at work. A lease that ends later than one taken now was left by a process whose clock was ahead.
+// Held reports whether somebody is at work. A lease that ends later than one taken now was left by a process whose clock was ahead:
+// machines that share leases must agree on the time to a minute.
 func (l Lease) Held() bool { return l.ID != "" && calendar.Within(now(), l.Expires.Add(-life), life) }
 
 // now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on while a machine sleeps.
