@@ -97,7 +97,7 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 }
 
 // ofTheThing are faults that last while the Thing is as it is.
-var ofTheThing = []string{thingMissing, thingAmbiguous, variableMissing, variableRefused} //nolint:gochecknoglobals // a constant
+var ofTheThing = []string{thingMissing, variableMissing, variableRefused} //nolint:gochecknoglobals // a constant
 
 // compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
 func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, things []*iotcloud.Thing, asked time.Time) error {
@@ -126,7 +126,7 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 	if len(things) > 1 {
 		fault = f.fault(s.Fault, thingAmbiguous, ambiguous(name, thing.ID, things))
 	}
-	asItWas := fault == s.Fault && (fault == nil || slices.Contains(ofTheThing, fault.Code))
+	asItWas := fault == s.Fault && (fault == nil || len(things) > 1 || slices.Contains(ofTheThing, fault.Code))
 	if thing == nil && s.Thing.ID == "" && asItWas {
 		return nil
 	}

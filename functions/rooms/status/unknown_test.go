@@ -149,7 +149,44 @@ func TestTwoThingsOfOneName(t *testing.T) {
 		if again := len(f.sent.take(rooms.TopicDue)); again != 0 {
 			t.Errorf("late %v: handed on again (%d, %d), though nothing changed", late, stored, again)
 		}
+		other := list[0].ID
+		if other == s.Thing.ID {
+			other = list[1].ID
+		}
+		f.removeThing(other)
+		post(t.Context(), h, rooms.KindReconcile, struct{}{})
+		f.minute(h)
+		if s, _ := f.snapshot(); s.Fault != nil || s.Thing.ID != had.Thing.ID {
+			t.Errorf("late %v: when one was deleted the fault is %+v", late, s.Fault)
+		}
 	}
+}
+
+// removeThing deletes a Thing as a person does on Arduino's page.
+func (f *fixture) removeThing(id string) {
+	f.t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"id"}, "client_secret": {"secret"}, "audience": {"https://api2.arduino.cc/iot"}}
+	resp, err := http.PostForm(f.url+"/iot/v1/clients/token", form)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	err = json.NewDecoder(resp.Body).Decode(&token)
+	_ = resp.Body.Close()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodDelete, f.url+"/iot/v2/things/"+id, http.NoBody)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token.AccessToken)
+	if resp, err = http.DefaultClient.Do(r); err != nil || resp.StatusCode >= http.StatusMultipleChoices {
+		f.t.Fatalf("deleting a Thing: %v %v", resp, err)
+	}
+	_ = resp.Body.Close()
 }
 
 // TestTokenOutageIsOneAsker: while Arduino gives no token, sixty rooms that have something to publish ask for one now and then.
