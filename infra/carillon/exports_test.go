@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -24,6 +25,7 @@ import (
 // newExports is `carillon up` with the sample source, whose first run is done.
 func newExports(t *testing.T, dir string, speed int) *office {
 	t.Helper()
+	morning(t, dir)
 	peers.Dir(t)
 	o := newOfficeWith(t, options{data: dir, speed: speed, only: []string{"exports"}})
 	o.eventually(60*time.Second, "the first run is done", func() bool {
@@ -41,6 +43,22 @@ func delivered(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// morning sets the sample's clock to ten of the next day, far from the hour at which its queries run by themselves.
+func morning(t *testing.T, dir string) {
+	t.Helper()
+	db, err := local.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().UTC().Truncate(24 * time.Hour).Add(34 * time.Hour)
+	if _, err = db.Setting(t.Context(), "clock", func() string { return at.Format(time.RFC3339Nano) }); err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestExports is an accountant's day: the night's files are there, one is held; a query is forced, runs, and its file arrives; faults lose nothing.
