@@ -5,6 +5,7 @@ package bookings
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -35,13 +36,13 @@ type Desk struct {
 	alone bool
 	id    string
 
-	mu      sync.Mutex
-	working map[string]int // how many requests are at work here, by the event that they book
+	mu        sync.Mutex
+	unsettled map[string]time.Time // events of which nobody knows whether they are there, with the end of their claims
 }
 
 // NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was left by a crash.
 func NewDesk(state documents.Bucket, cal *googlecal.Client, alone bool) *Desk {
-	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), working: map[string]int{}}
+	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), unsettled: map[string]time.Time{}}
 }
 
 // Take claims the room for the event, or returns [ErrClaimed], [ErrRepeated] or [ErrUnsettled]. A claim that nobody is at
@@ -56,21 +57,13 @@ func (d *Desk) Take(ctx context.Context, room rooms.Room, eventID string, now ti
 			return err
 		}
 	}
-	begun := 0
 	_, err = documents.Update(ctx, d.state, rooms.ClaimName(room.Name), func(c *rooms.Claim) (map[string]string, error) {
-		d.work(eventID, -begun) // of a write that somebody else's came before
-		begun = 0
 		if c.EventID != "" {
 			return nil, d.refusal(*c, eventID)
 		}
 		*c = rooms.Claim{Version: 1, EventID: eventID, Holder: d.id, Expires: realNow().Add(lease)}
-		begun = 1
-		d.work(eventID, begun) // before anybody can read the claim
 		return nil, nil
 	})
-	if err != nil {
-		d.work(eventID, -begun)
-	}
 	if errors.Is(err, documents.ErrConflict) {
 		return ErrClaimed
 	}
@@ -88,22 +81,14 @@ func over(c rooms.Claim) bool { return !calendar.Within(realNow(), c.Expires.Add
 func (d *Desk) refusal(c rooms.Claim, eventID string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	_, unsettled := d.unsettled[c.EventID]
 	switch {
-	case c.Holder == d.id && d.working[c.EventID] == 0:
+	case c.Holder == d.id && unsettled:
 		return ErrUnsettled
 	case c.EventID == eventID:
 		return ErrRepeated
 	default:
 		return ErrClaimed
-	}
-}
-
-// work counts a request that begins (1) or ends (-1) its work.
-func (d *Desk) work(eventID string, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.working[eventID] += n; d.working[eventID] == 0 {
-		delete(d.working, eventID)
 	}
 }
 
@@ -113,11 +98,15 @@ func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 // Close ends the work under a claim. The room is free again if it is settled what became of the event; else the claim stays
 // until its lease ends, and then the next to come finds out.
 func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, settled bool) error {
-	defer d.work(eventID, -1)
-	if !settled {
-		return nil
+	if settled {
+		return release(ctx, d.state, room, eventID)
 	}
-	return release(ctx, d.state, room, eventID)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := realNow()
+	maps.DeleteFunc(d.unsettled, func(_ string, end time.Time) bool { return now.After(end) })
+	d.unsettled[eventID] = now.Add(lease)
+	return nil
 }
 
 // release gives the room free, if the event still holds it.
