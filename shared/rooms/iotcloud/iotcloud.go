@@ -147,6 +147,9 @@ func thing(t *iot.ArduinoThing) Thing {
 	return out
 }
 
+// Idle reports whether no call waits for the account's limit.
+func (c *Client) Idle() bool { return c.limiter.idle() }
+
 // CreateThing makes a Thing in a time zone: one request. After [ErrNoAnswer] it may be there; a listing tells.
 func (c *Client) CreateThing(ctx context.Context, name, zone string) (made Thing, err error) {
 	err = c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {

@@ -52,6 +52,13 @@ func (l *limiter) wait(ctx context.Context, rank int) error {
 	return ctx.Err()
 }
 
+// idle reports whether nobody waits.
+func (l *limiter) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting) == 0
+}
+
 // run lets the waiting through until nobody waits; it ends with the requests that they belong to.
 func (l *limiter) run() {
 	for {
