@@ -46,19 +46,23 @@ func delivered(t *testing.T, dir string) []string {
 }
 
 // morning sets the sample's clock to ten of the next day, far from the hour at which its queries run by themselves.
-func morning(t *testing.T, dir string) {
+func morning(t *testing.T, dir string) (at time.Time) {
 	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	db, err := local.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := time.Now().UTC().Truncate(24 * time.Hour).Add(34 * time.Hour)
+	at = time.Now().UTC().Truncate(24 * time.Hour).Add(34 * time.Hour)
 	if _, err = db.Setting(t.Context(), "clock", func() string { return at.Format(time.RFC3339Nano) }); err == nil {
 		err = db.Close()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return at
 }
 
 // TestExports is an accountant's day: the night's files are there, one is held; a query is forced, runs, and its file arrives; faults lose nothing.

@@ -37,6 +37,7 @@ func TestUpgrade(t *testing.T) {
 		o.eventually(40*time.Second, "healthy", o.healthy)
 		return cmd
 	}
+	now := morning(t, data)
 	before := up()
 	o.everyDoorIsRight(40 * time.Second)
 	lessons := o.lessons()
@@ -49,7 +50,6 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal("no file was handed on")
 	}
 	acknowledged := map[string]string{} // event: room
-	now := time.Now()
 	for i := range 40 {
 		room := demoRooms[i%len(demoRooms)]
 		start := now.Add(time.Duration(i) * 7 * time.Minute)
