@@ -23,6 +23,11 @@ variable "scheduler_region" {
   description = "Region of Cloud Scheduler's jobs. Not every region has Cloud Scheduler; the jobs only publish to topics, so any region does."
   type        = string
   default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.scheduler_region))
+    error_message = "scheduler_region must be a region such as europe-west1."
+  }
 }
 
 variable "alert_email" {

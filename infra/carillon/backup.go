@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -145,6 +146,9 @@ func (a *archive) addAll(dir, under string, except []string) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && name != ".":
 			return nil // it went meanwhile
+		case errors.Is(err, fs.ErrPermission) && foreign(under, name):
+			a.leave(filepath.Join(dir, name), "may not be read by this account")
+			return fs.SkipDir
 		case err != nil:
 			return err
 		case entry.IsDir() || slices.Contains(except, name):
@@ -157,14 +161,22 @@ func (a *archive) addAll(dir, under string, except []string) error {
 			return nil
 		}
 		in, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|nonblock, 0) // it may be a pipe by now
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, fs.ErrPermission) && foreign(under, name):
+			a.leave(filepath.Join(dir, name), "may not be read by this account")
+			return nil
+		case err != nil:
 			return err
 		}
 		return a.add(in, under+name)
 	})
+}
+
+// foreign reports whether others may write where a file is: it must not keep all the rest from being backed up.
+func foreign(under, name string) bool {
+	return under == dataFolder && strings.HasPrefix(name, "exports/")
 }
 
 func (a *archive) leave(file, why string) { a.left = append(a.left, plain(file)+" "+why) }
@@ -184,9 +196,22 @@ func (a *archive) add(in *os.File, name string) error {
 	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(a.tar, in, info.Size()); err != nil {
-		return fmt.Errorf("%s became shorter while it was read: %w", in.Name(), err)
+	n, err := io.CopyN(a.tar, in, info.Size())
+	if errors.Is(err, io.EOF) { // what is missing is filled up, so that the archive stays whole
+		a.leave(in.Name(), "became shorter while it was read: in the backup it is not as it was")
+		_, err = io.CopyN(a.tar, zeros{}, info.Size()-n)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", in.Name(), err)
 	}
 	a.files++
 	return nil
+}
+
+// zeros is an endless file of zeros.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

@@ -348,3 +348,31 @@ func TestFilesArePrivateWhateverTheFolder(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoreIntoThePackagesFolders: the Debian package has made the folder of the settings, with an empty one for secrets in it.
+func TestRestoreIntoThePackagesFolders(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	dir, config, file := filepath.Join(home, "data"), filepath.Join(home, "config"), filepath.Join(home, "carillon.backup")
+	ranUntil(t, dir, func(*office) {})
+	secret := filepath.Join(config, "secrets", "queries")
+	if err := firstError(os.MkdirAll(filepath.Dir(secret), 0o700), os.WriteFile(secret, []byte("s"), 0o600), os.WriteFile(filepath.Join(config, "config.json"), []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, "backup", file, "--data", dir, "--config", config); err != nil {
+		t.Fatalf("backup: %v\n%s", err, out)
+	}
+	fresh := filepath.Join(home, "etc")
+	if err := os.MkdirAll(filepath.Join(fresh, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, "restore", file, "--data", filepath.Join(home, "new"), "--config", fresh); err != nil {
+		t.Fatalf("restore: %v\n%s", err, out)
+	}
+	if info, err := os.Stat(filepath.Join(fresh, "secrets")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the secrets' folder is %v, %v", info, err)
+	}
+	if data, err := os.ReadFile(filepath.Join(fresh, "secrets", "queries")); err != nil || string(data) != "s" {
+		t.Errorf("the secret is %q, %v", data, err)
+	}
+}

@@ -159,7 +159,7 @@ func (b *campusBridge) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, descFailures, float64(state.Alert.Failures), inst.Name)
 		gauge(ch, descHeld, float64(len(state.Held)), inst.Name)
 		if !state.ReadAt.IsZero() {
-			gauge(ch, descRun, b.clock.Now().Sub(state.ReadAt).Seconds(), inst.Name)
+			gauge(ch, descRun, ageOf(state.ReadAt, b.clock.Now()), inst.Name)
 		}
 	}
 }

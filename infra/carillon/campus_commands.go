@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -147,7 +148,7 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 			run = &campus.Run{}
 		}
 		at := func(t time.Time) string { return when(t, s.TimeZone) }
-		row(t, s.Instance, at(run.Began), at(s.ReadAt)+age(s.ReadAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held),
+		row(t, s.Instance, at(run.Began), at(s.SeenAt)+age(s.SeenAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held),
 			at(s.AgreedAt)+age(s.AgreedAt, s.Now), at(s.NextRun), s.Feeds, standingText(s))
 	}
 	_ = t.Flush()
@@ -214,8 +215,10 @@ func exceptions(r campus.Run) string {
 func age(t, now time.Time) string {
 	d := now.Sub(t)
 	switch {
-	case t.IsZero() || d < 0:
+	case t.IsZero():
 		return ""
+	case calendar.Ahead(now, t):
+		return " (how long ago is unknown: the clock was ahead)"
 	case d < time.Hour:
 		return fmt.Sprintf(" (%d min ago)", int(d.Minutes()))
 	case d < 48*time.Hour:

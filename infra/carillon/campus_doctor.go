@@ -27,11 +27,11 @@ func (b *campusBridge) examine(ctx context.Context) []finding {
 
 // examineTimetable says how an instance's timetable stands: well only where both sides were seen to agree, and when.
 func examineTimetable(s sync.Status) finding {
-	read := "MonCampus read " + when(s.ReadAt, s.TimeZone) + age(s.ReadAt, s.Now)
+	read := "MonCampus read " + when(s.SeenAt, s.TimeZone) + age(s.SeenAt, s.Now)
 	f := finding{"timetable of " + s.Instance, stateWarning, standingText(s) + "; " + read, ""}
 	switch s.Standing {
 	case sync.StandingFailed:
-		return finding{"last run of " + s.Instance, stateWarning, s.Run.Fault.Detail, s.Run.Fault.Do}
+		return finding{"last run of " + s.Instance, stateWarning, s.Run.Fault.Detail + " " + read, s.Run.Fault.Do}
 	case sync.StandingNever:
 		f.Found, f.Do = standingText(s), "Run carillon campus sync --instance "+s.Instance+"."
 	case sync.StandingStale:

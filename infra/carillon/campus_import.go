@@ -68,6 +68,9 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	for key, node := range file {
 		if slices.Contains(oldKeys, key) && node.Kind == yaml.ScalarNode && node.Value != "" {
 			inst[key] = strings.TrimSpace(node.Value)
+			if isReference(node.Value) {
+				return nil, fmt.Errorf("%s: %s: %w", path, key, errReference)
+			}
 		}
 	}
 	if inst["moncampus_username"] == nil || inst["moncampus_password"] == nil {

@@ -183,7 +183,7 @@ func (b *exportsBridge) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, descExportsQuarantine, float64(s.Quarantine), s.Source)
 		for _, run := range s.Runs {
 			if run.Fault == nil {
-				gauge(ch, descExportsRun, time.Since(run.Ended).Seconds(), s.Source)
+				gauge(ch, descExportsRun, ageOf(run.Ended, time.Now()), s.Source)
 				break
 			}
 		}

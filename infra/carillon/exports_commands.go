@@ -165,6 +165,9 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		state := "has not run yet"
 		if len(s.Runs) > 0 {
 			run, state = s.Runs[0], "ok"
+			if run.Left > 0 {
+				state = fmt.Sprintf("transferred, but for %d that were left at the source", run.Left)
+			}
 			if s.Quarantine > 0 {
 				state = fmt.Sprintf("transferred, but for %d in the quarantine", s.Quarantine)
 			}

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
 // metrics are what GET /metrics tells, in Prometheus's text form.
@@ -44,6 +47,14 @@ var (
 
 // collectTime bounds the reading of what is kept, when metrics are asked for.
 const collectTime = 10 * time.Second
+
+// ageOf is how long ago an instant was, in seconds: endless where a wrong clock has written it, so that an alert on old data fires.
+func ageOf(t, now time.Time) float64 {
+	if calendar.Ahead(now, t) {
+		return math.Inf(1)
+	}
+	return now.Sub(t).Seconds()
+}
 
 func gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, label string) {
 	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
@@ -88,7 +99,7 @@ func (b *officeBridge) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(ch, descFaults, float64(len(status.Faults)), r.Name)
 		if !status.FetchedAt.IsZero() {
-			gauge(ch, descAge, now.Sub(status.FetchedAt).Seconds(), r.Name)
+			gauge(ch, descAge, ageOf(status.FetchedAt, now), r.Name)
 		}
 		if !status.WatchExpires.IsZero() {
 			gauge(ch, descWatch, status.WatchExpires.Sub(now).Seconds(), r.Name)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/carillon-calendar/carillon/infra/local"
@@ -27,6 +28,9 @@ func (o *options) validate() error {
 	}
 	if o.folder == "" {
 		return nil
+	}
+	if o.speed != 1 {
+		return errors.New("--speed is for the sample office: with --config time is the machine's")
 	}
 	return folderThere(o.folder)
 }
@@ -60,9 +64,9 @@ func listen(address, flag string) (net.Listener, error) {
 // kept is everything that a system has in its data folder.
 var kept = []string{databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", runFile, "azurite", "exports"}
 
-// startOver deletes what is kept; the sample's without a word.
+// startOver deletes what is kept; the sample's without a word. It comes after all that could keep the system from starting.
 func (s *system) startOver() error {
-	if office := local.Office(s.ctx, s.data); office != "" && office != officeSample {
+	if office := local.Office(s.ctx, s.data); office != officeSample && s.keepsAnything() {
 		question := fmt.Sprintf("The data folder %s is not a sample's. Delete what it keeps, with the files that wait for the importer there?", s.data)
 		if err := s.sure(question); err != nil {
 			return err
@@ -74,4 +78,12 @@ func (s *system) startOver() error {
 		}
 	}
 	return nil
+}
+
+// keepsAnything reports whether the data folder has something that starting over would delete.
+func (s *system) keepsAnything() bool {
+	return slices.ContainsFunc(kept, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(s.data, name))
+		return err == nil
+	})
 }

@@ -44,6 +44,7 @@ const (
 	whyMissed     = "missed"     // the last run is older than the schedule explains
 	whyApart      = "apart"      // both sides were not seen to agree
 	whyQuarantine = "quarantine" // files did not pass their check
+	whyLeft       = "left"       // files of the last run were not transferred; the next one looks at them
 	whyFailed     = "failed"     // files of the last run stay where they were
 )
 

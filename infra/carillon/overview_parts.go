@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 func (b *officeBridge) name() string { return "rooms" }
@@ -41,7 +39,7 @@ func (b *campusBridge) parts(ctx context.Context, locale string) ([]partView, er
 	}
 	parts := make([]partView, 0, len(statuses))
 	for _, s := range statuses {
-		part := partView{Name: s.Instance, State: partOK, SeenAt: s.ReadAt, TimeZone: s.TimeZone}
+		part := partView{Name: s.Instance, State: partOK, SeenAt: s.SeenAt, TimeZone: s.TimeZone}
 		switch s.Standing {
 		case sync.StandingBusy:
 			part.State = partBusy
@@ -79,23 +77,16 @@ func (b *exportsBridge) parts(ctx context.Context, locale string) ([]partView, e
 			part.State = partUnknown
 		case s.Runs[0].Fault != nil:
 			part.State, part.Detail = partFault, s.Runs[0].Fault.Detail
-		case missed(exports.NextRun, part.SeenAt, time.Now()): // it lives in the machine's time
+		case s.Overdue:
 			part.State, part.Why = partWarning, whyMissed
 		case s.Runs[0].Failed > 0:
 			part.State, part.Why, part.Count = partWarning, whyFailed, s.Runs[0].Failed
+		case s.Runs[0].Left > 0:
+			part.State, part.Why, part.Count = partWarning, whyLeft, s.Runs[0].Left
 		case s.Quarantine > 0:
 			part.State, part.Why, part.Count = partWarning, whyQuarantine, s.Quarantine
 		}
 		parts = append(parts, part)
 	}
 	return parts, nil
-}
-
-// runTime is how long after its scheduled time a run may be at work.
-const runTime = time.Hour
-
-// missed reports whether a scheduled run after the last one should have ended by now.
-func missed(next func(after time.Time) (time.Time, error), last, now time.Time) bool {
-	due, err := next(last)
-	return err != nil || due.Add(runTime).Before(now)
 }

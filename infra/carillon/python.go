@@ -16,7 +16,7 @@ import (
 var (
 	errNoText    = errors.New("the value is not a plain text; write it as \"…\", or as os.environ[\"NAME\"]")
 	errNotEnded  = errors.New("a text has no end")
-	errReference = errors.New("the value begins with env: or file:, which exports.json takes for a reference; put the value into a file, and file:PATH of it into exports.json by hand")
+	errReference = errors.New("the value begins with env: or file:, which the settings take for a reference; put the value into a file, and file:PATH of it into the settings by hand")
 	errInBlock   = errors.New("it is set in a block or changed after it was set, and the file is not run; set it once, at the beginning of a line")
 )
 
@@ -179,10 +179,16 @@ func (p *python) value() (string, error) {
 	if depth > 0 || terms == 0 || terms > 1 && texts < terms {
 		return "", errNoText
 	}
-	if v := b.String(); texts > 0 && (strings.HasPrefix(v, "env:") || strings.HasPrefix(v, "file:")) {
+	if texts > 0 && isReference(b.String()) {
 		return "", errReference
 	}
 	return b.String(), nil
+}
+
+// isReference reports whether the settings would take a value for the name of its place.
+func isReference(value string) bool {
+	value = strings.TrimSpace(value)
+	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
 }
 
 // environ are the ways to read a variable of the environment.

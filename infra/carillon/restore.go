@@ -99,7 +99,7 @@ func newFolder(dir string) (*restored, error) {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	case len(found) > 0:
+	case !onlyFolders(dir, found):
 		return nil, fmt.Errorf("%s is not empty: move it away first, or name another folder", dir)
 	}
 	r := &restored{dir: dir, made: err != nil}
@@ -110,6 +110,31 @@ func newFolder(dir string) (*restored, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// onlyFolders reports whether a folder holds folders at most, without a file in any: the Debian package makes such.
+func onlyFolders(dir string, found []fs.DirEntry) bool {
+	for _, entry := range found {
+		if !entry.IsDir() {
+			return false
+		}
+		inner := filepath.Join(dir, entry.Name())
+		if entries, err := os.ReadDir(inner); err != nil || !onlyFolders(inner, entries) {
+			return false
+		}
+	}
+	return true
+}
+
+// removeFolders removes a folder and those in it; where a file has come into one, both stay.
+func removeFolders(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			removeFolders(filepath.Join(dir, entry.Name()))
+		}
+	}
+	_ = os.Remove(dir)
 }
 
 func (r *restored) close() {
@@ -127,7 +152,11 @@ func (r *restored) moveUp() error {
 	}
 	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, entry := range entries {
-		if err := os.Rename(filepath.Join(r.scratch, entry.Name()), filepath.Join(r.dir, entry.Name())); err != nil {
+		place := filepath.Join(r.dir, entry.Name())
+		if entry.IsDir() {
+			removeFolders(place)
+		}
+		if err := os.Rename(filepath.Join(r.scratch, entry.Name()), place); err != nil {
 			return err
 		}
 	}
@@ -171,9 +200,9 @@ func unpack(file, data, config string) (has bool, err error) {
 		if err != nil {
 			return false, notWhole(err)
 		}
-		dir, name := data, strings.TrimPrefix(header.Name, dataFolder)
+		dir, mode, name := data, fs.FileMode(0o750), strings.TrimPrefix(header.Name, dataFolder)
 		if rest, ok := strings.CutPrefix(header.Name, configFolder); ok {
-			has, dir, name = true, config, rest
+			has, dir, mode, name = true, config, 0o700, rest // secrets
 		}
 		if header.Typeflag != tar.TypeReg || name == header.Name || !filepath.IsLocal(filepath.FromSlash(name)) {
 			return false, fmt.Errorf("%w: %q does not belong there", errArchive, header.Name)
@@ -181,19 +210,19 @@ func unpack(file, data, config string) (has bool, err error) {
 		if dir == "" {
 			continue
 		}
-		if err := unpackOne(dir, name, header, archive); err != nil {
+		if err := unpackOne(dir, name, mode, header, archive); err != nil {
 			return false, err
 		}
 	}
 }
 
-func unpackOne(dir, name string, header *tar.Header, in io.Reader) error {
+func unpackOne(dir, name string, folders fs.FileMode, header *tar.Header, in io.Reader) error {
 	root, err := os.OpenRoot(dir) // names lead nowhere else
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o750); err != nil {
+	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), folders); err != nil {
 		return err
 	}
 	name = filepath.FromSlash(name)

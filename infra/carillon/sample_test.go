@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -153,5 +157,34 @@ func TestFreshStartsOver(t *testing.T) {
 	stop()
 	if local.Office(t.Context(), dir) != officeReal {
 		t.Error("it was deleted although the answer was no")
+	}
+}
+
+// TestFreshDeletesNothingThatItCannotReplace: what is no sample's is asked about, and a system that cannot start has deleted nothing.
+func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	waiting := filepath.Join(dir, "exports", "paie", "keep.csv")
+	if err := firstError(os.MkdirAll(filepath.Dir(waiting), 0o750), os.WriteFile(waiting, []byte("a"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	there := func() bool { _, err := os.Stat(waiting); return err == nil }
+	opts := options{data: dir, speed: 1, listen: "127.0.0.1:0", only: []string{"campus"}, fresh: true}
+	opts.sure = func(string) error { return errNotSure }
+	if _, err := start(t.Context(), opts); !errors.Is(err, errNotSure) || !there() {
+		t.Errorf("a folder without a database: %v, its files are there: %v", err, there())
+	}
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	opts.listen, opts.sure = busy.Addr().String(), func(string) error { return nil }
+	if _, err := start(t.Context(), opts); err == nil || !there() {
+		t.Errorf("the address is in use: %v, files are there: %v", err, there())
+	}
+	opts.listen, opts.folder = "127.0.0.1:0", t.TempDir()
+	if _, err := start(t.Context(), opts); err == nil && !there() {
+		t.Errorf("no settings: %v, files are there: %v", err, there())
 	}
 }

@@ -45,6 +45,7 @@ type system struct {
 	queue   *local.Queue
 	config  documents.Bucket
 	metrics *metrics
+	running []string // names of the bridges
 	bridges []bridge
 	rooms   *officeBridge // nil where it does not run
 	campus  *campusBridge
@@ -96,6 +97,15 @@ func (s *system) open() error {
 		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data", s.data)
 	}
 	s.cleanup = append(s.cleanup, func() { _ = lock.Unlock() })
+	listener, err := listen(s.listen, "--listen")
+	if err != nil {
+		return err
+	}
+	s.url = "http://" + listener.Addr().String()
+	s.cleanup = append(s.cleanup, func() { _ = listener.Close() })
+	if s.running, err = chosen(s.ctx, s.only, s.folder); err != nil {
+		return err
+	}
 	if s.fresh {
 		if err := s.startOver(); err != nil {
 			return err
@@ -108,12 +118,6 @@ func (s *system) open() error {
 	if err := s.openClock(); err != nil {
 		return err
 	}
-	listener, err := listen(s.listen, "--listen")
-	if err != nil {
-		return err
-	}
-	s.url = "http://" + listener.Addr().String()
-	s.cleanup = append(s.cleanup, func() { _ = listener.Close() })
 	if err := s.openBridges(); err != nil {
 		return err
 	}
@@ -126,10 +130,7 @@ func (s *system) openBridges() error {
 	if !s.sample() {
 		s.config = local.Folder(s.folder)
 	}
-	names, err := chosen(s.ctx, s.only, s.folder)
-	if err != nil {
-		return err
-	}
+	names := s.running
 	s.metrics = newMetrics(s)
 	if slices.Contains(names, "rooms") {
 		s.rooms = newOfficeBridge(s)
@@ -167,9 +168,6 @@ func (s *system) openClock() (err error) {
 	kind := officeSample
 	if !s.sample() {
 		kind = officeReal
-		if s.speed != 1 {
-			return errors.New("--speed is for the sample office: with --config time is the machine's")
-		}
 	}
 	found, err := s.db.Setting(s.ctx, local.OfficeSetting, func() string { return kind })
 	if err != nil {

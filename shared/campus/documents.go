@@ -25,9 +25,11 @@ type State struct {
 	Timetable []Class   `json:"timetable"`
 	TimeZone  string    `json:"time_zone,omitempty"` // of the campus
 	ReadAt    time.Time `json:"read_at,omitzero"`    // when MonCampus was last read whole
-	Held      []Held    `json:"held,omitempty"`
-	Kept      []Held    `json:"kept,omitempty"`
-	AgreedAt  time.Time `json:"agreed_at,omitzero"` // when both sides were last seen to agree, see [Run.Agree]
+	// SeenAt is when MonCampus was last read, whole or but for lessons that could not be read.
+	SeenAt   time.Time `json:"seen_at,omitzero"`
+	Held     []Held    `json:"held,omitempty"`
+	Kept     []Held    `json:"kept,omitempty"`
+	AgreedAt time.Time `json:"agreed_at,omitzero"` // when both sides were last seen to agree, see [Run.Agree]
 	// Sent are the classes' events in ECAL's calendar CalendarID, by class id.
 	CalendarID string          `json:"calendar_id,omitempty"`
 	Sent       map[string]Sent `json:"sent,omitempty"`
@@ -35,6 +37,14 @@ type State struct {
 	Alert      alerts.Record   `json:"alert,omitzero"`
 	// Deleted are the times of recent deletions without consent.
 	Deleted []time.Time `json:"deleted,omitempty"`
+}
+
+// LastSeen is when MonCampus was last read, whole or but for some lessons.
+func (s *State) LastSeen() time.Time {
+	if s.ReadAt.After(s.SeenAt) {
+		return s.ReadAt
+	}
+	return s.SeenAt
 }
 
 // StateName is the document of an instance's state.

@@ -27,6 +27,7 @@ const (
 	codeUnended = "unended"
 	codeMisread = "misread"
 	codeTooOld  = "too_old"
+	codeUnknown = "unknown_table"
 )
 
 // A Report is what was found in a file.
@@ -46,6 +47,9 @@ type Report struct {
 
 // OK reports whether the file may be handed on.
 func (r *Report) OK() bool { return len(r.Findings) == 0 }
+
+// Unknown reports whether the file is whole as far as it was read, and of a table that the importer does not know.
+func (r *Report) Unknown() bool { return len(r.Findings) == 1 && r.Findings[0].Code == codeUnknown }
 
 // maxFindings is how many findings a report lists.
 const maxFindings = 200

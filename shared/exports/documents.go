@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 )
@@ -135,6 +136,9 @@ type State struct {
 	Alert  alerts.Record     `json:"alert,omitzero"`
 	// Rebuild says that a run died, so that Handed is to be read from the journal first.
 	Rebuild bool `json:"rebuild,omitempty"`
+	// ClockWrongAt is when a run last saw that our clock was wrong, by the blob store's clock. How old anything is that was
+	// written before, nobody knows.
+	ClockWrongAt time.Time `json:"clock_wrong_at,omitzero"`
 }
 
 // A Handed is the last file of a query that was handed on.
@@ -167,8 +171,13 @@ func StateName(source string) string { return "sources/" + source + ".json" }
 
 const keepRuns = 20
 
-// Overdue is how long after its end a run says nothing of now any more: two scheduled ones were left out.
-const Overdue = 2*time.Hour + 30*time.Minute
+// overdue is how long after its end a run says nothing of now any more: two scheduled ones were left out.
+const overdue = 2*time.Hour + 30*time.Minute
+
+// Stale reports whether a run that ended then says nothing of now any more, or whether that cannot be told.
+func Stale(ended, now time.Time) bool {
+	return now.Sub(ended) > overdue || calendar.Ahead(now, ended)
+}
 
 // Record keeps a run among the last ones. One that found nothing to do replaces another such.
 func (s *State) Record(r Transfer) {
@@ -194,6 +203,7 @@ type Transfer struct {
 	Quarantined int       `json:"quarantined"`
 	Archived    int       `json:"archived"` // older runs of a query
 	Kept        int       `json:"kept"`     // blobs that stay at the source, on purpose or because they cannot be deleted
+	Left        int       `json:"left"`     // blobs that were not brought, though nothing went wrong: the next run looks at them
 	Failed      int       `json:"failed"`   // blobs that stay because something went wrong
 	Bytes       int64     `json:"bytes"`    // read from the source
 	// Late says that there is more than the time allowed: the run hands itself on.

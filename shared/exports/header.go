@@ -33,7 +33,7 @@ func (c *check) header(r *bufio.Reader) bool {
 		}
 	}
 	if c.Table == "" {
-		c.find(1, "", "the header is of no table that the importer knows: %s", strings.Join(tableNames(), ", "))
+		c.findCode(1, "", codeUnknown, "the header is of no table that the importer knows: "+strings.Join(tableNames(), ", "))
 		return false
 	}
 	if importerDelimiter(start, c.Encoding) != c.Delimiter {

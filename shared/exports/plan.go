@@ -101,7 +101,7 @@ func (s Source) deletion(m Mark, now time.Time) (do, why string) {
 	switch {
 	case never:
 		return Keep, KeptBySettings
-	case keep > 0 && calendar.Within(now, m.StoredAt, keep): // what this run has taken up was stored after it began
+	case keep > 0 && (calendar.Within(now, m.StoredAt, keep) || calendar.Ahead(now, m.StoredAt)): // what this run has taken up was stored after it began
 		return Keep, KeptBySettings + " until " + m.StoredAt.Add(keep).UTC().Format(time.DateOnly)
 	default:
 		return Delete, "it is stored already"

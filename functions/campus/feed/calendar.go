@@ -47,8 +47,8 @@ func write(ctx context.Context, name string, state campus.State, now time.Time) 
 // span is the time of a timetable; where there is none, the moment of the reading that found it empty, or now.
 func span(state campus.State, now time.Time) (from, until time.Time) {
 	if len(state.Timetable) == 0 {
-		if !state.ReadAt.IsZero() {
-			now = state.ReadAt
+		if seen := state.LastSeen(); !seen.IsZero() {
+			now = seen
 		}
 		return now, now
 	}
@@ -68,16 +68,23 @@ const staleAfter = 48 * time.Hour
 // or not of late. It is nil where all is well.
 func notice(name string, state campus.State, now time.Time) *ics.VEvent {
 	var summary, description string
+	seen := state.LastSeen()
 	switch {
-	case state.ReadAt.IsZero() && len(state.Timetable) == 0:
+	case seen.IsZero() && len(state.Timetable) == 0:
 		summary = "Emploi du temps pas encore lu"
 		description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
-	case calendar.Ahead(now, state.ReadAt):
+	case calendar.Ahead(now, seen):
 		summary = "Emploi du temps : date de la dernière lecture inconnue"
 		description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
-	case !state.ReadAt.IsZero() && !calendar.Within(now, state.ReadAt, staleAfter):
-		summary = "Emploi du temps non actualisé depuis le " + state.ReadAt.In(now.Location()).Format("02/01/2006 à 15:04")
+	case seen.IsZero():
+		summary = "Emploi du temps : date de la dernière lecture inconnue"
+		description = "Carillon ne sait plus quand MonCampus a été lu : des cours ont pu changer."
+	case !calendar.Within(now, seen, staleAfter):
+		summary = "Emploi du temps non actualisé depuis le " + seen.In(now.Location()).Format("02/01/2006 à 15:04")
 		description = "Carillon n’a pas pu lire MonCampus depuis : des cours ont pu changer."
+	case !calendar.Within(now, state.ReadAt, staleAfter):
+		summary = "Emploi du temps peut-être incomplet"
+		description = "Des cours de MonCampus n’ont pas pu être lus : ils restent comme avant, ou manquent ici."
 	default:
 		return nil
 	}

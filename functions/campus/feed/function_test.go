@@ -195,6 +195,9 @@ func states() map[string]campus.State {
 		"that was not read":  {},
 		"of an old reading":  {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
 		"of a wrong clock":   {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 1, 0), Timetable: timetable()},
+		"read but in part":   {TimeZone: "Europe/Paris", SeenAt: read, ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
+		"never read whole":   {TimeZone: "Europe/Paris", SeenAt: read, Timetable: timetable()},
+		"partly, long ago":   {TimeZone: "Europe/Paris", SeenAt: read.AddDate(0, 0, -3), Timetable: timetable()},
 		"of an empty one":    {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3)},
 		"of another country": {TimeZone: "Pacific/Auckland", ReadAt: read},
 	}
@@ -213,7 +216,11 @@ func wanted(name string, state campus.State) []event {
 		notice.Summary = "Emploi du temps : date de la dernière lecture inconnue"
 		notice.Description = "L’horloge de Carillon était en avance. La prochaine lecture de MonCampus rétablira la date."
 		want = append(want, notice)
-	case "of an old reading", "of an empty one":
+	case "read but in part", "never read whole":
+		notice.Summary = "Emploi du temps peut-être incomplet"
+		notice.Description = "Des cours de MonCampus n’ont pas pu être lus : ils restent comme avant, ou manquent ici."
+		want = append(want, notice)
+	case "of an old reading", "of an empty one", "partly, long ago":
 		notice.Summary = "Emploi du temps non actualisé depuis le 28/09/2026 à 12:46"
 		notice.Description = "Carillon n’a pas pu lire MonCampus depuis : des cours ont pu changer."
 		want = append(want, notice)

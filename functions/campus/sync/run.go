@@ -232,6 +232,7 @@ func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted
 func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 	w.s.Change(func(state *campus.State) {
 		state.Timetable, state.Held, state.Kept, state.TimeZone = a.Timetable, a.Held, a.Kept, w.inst.TimeZone
+		state.SeenAt = w.run.Began
 		if reading.Whole() {
 			state.ReadAt = w.run.Began
 		}

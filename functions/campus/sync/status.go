@@ -28,6 +28,7 @@ type Status struct {
 	Run      *campus.Run   `json:"last_run,omitempty"`
 	NextRun  time.Time     `json:"next_run"`
 	ReadAt   time.Time     `json:"read_at,omitzero"`   // when MonCampus was last read whole
+	SeenAt   time.Time     `json:"seen_at,omitzero"`   // when it was last read, perhaps but for some lessons
 	AgreedAt time.Time     `json:"agreed_at,omitzero"` // when both sides were last seen to agree
 	Failures int           `json:"failures"`           // in a row
 	Held     []campus.Held `json:"held"`
@@ -44,11 +45,11 @@ func standing(s Status) string {
 		return StandingNever
 	case s.Run.Fault != nil:
 		return StandingFailed
-	case s.ReadAt.IsZero():
+	case s.SeenAt.IsZero():
 		return StandingNever
-	case campus.Stale(s.ReadAt, s.Now):
+	case campus.Stale(s.SeenAt, s.Now):
 		return StandingStale
-	case !s.Run.Agree:
+	case !s.Run.Agree || !s.ReadAt.Equal(s.SeenAt):
 		return StandingPartial
 	default:
 		return StandingOK
@@ -79,7 +80,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 		}
 		one := Status{
 			Instance: inst.Name, TimeZone: inst.TimeZone, Now: now, ECAL: inst.ECALCalendar != "",
-			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
+			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, SeenAt: state.LastSeen(), AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
 			Held: append([]campus.Held{}, state.Held...), Kept: append([]campus.Held{}, state.Kept...),
 			Feeds: len(feeds.Keys), Busy: state.Lease.Held(),
 		}

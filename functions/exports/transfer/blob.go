@@ -51,6 +51,7 @@ func (w *work) bring(ctx context.Context, t exports.Task) error {
 	if errors.Is(err, azure.ErrGone) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		w.t.Left++
 		w.t.Line(exports.FileLine{Blob: t.Blob.Name, What: exports.Keep, Why: "it went before it was read: does another program empty this container?"})
 		return nil
 	}
@@ -148,7 +149,7 @@ func (w *work) place(ctx context.Context, t exports.Task, temp exports.File, e *
 		return err
 	}
 	switch {
-	case report.Table == "" && w.passesOthers(), report.Table != "" && !slices.Contains(w.src.Check, report.Table):
+	case report.Unknown() && w.passesOthers(), report.Table != "" && !slices.Contains(w.src.Check, report.Table):
 		e.send(exports.PlaceFiles, t, temp, "")
 	case !report.OK():
 		e.Report = &report

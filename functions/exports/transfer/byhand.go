@@ -158,7 +158,7 @@ func (f function) statusOf(ctx context.Context, src exports.Source, locale strin
 		s.Runs[i].Fault = translated(s.Runs[i].Fault, src, locale)
 	}
 	if len(s.Runs) > 0 {
-		s.AccessUntil, s.Overdue = s.Runs[0].Until, f.Now().Sub(s.Runs[0].Ended) > exports.Overdue
+		s.AccessUntil, s.Overdue = s.Runs[0].Until, exports.Stale(s.Runs[0].Ended, f.Now())
 	}
 	if sas, err := exports.ParseSAS(src.SASURL); err == nil && src.Mode == exports.ModeSASURL {
 		s.Container, s.AccessUntil = sas.Container, sas.Expires

@@ -331,3 +331,17 @@ const (
 	ecriture = "E_DATECOMPTABLE;E_JOURNAL;E_REFINTERNE;E_LIBELLE;E_GENERAL;E_DEBIT;E_CREDIT;E_AUXILIAIRE;E_REFLIBRE\n2025-05-31;VTE;FA1;a;7;0,00;12,50;;\n2025-05-31;VTE;FA1;a;4;12,50;0,00;;\n"
 	broken   = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n1;01;abc\n2;01;1\n"
 )
+
+// dateArchive gives all files of the archive a time.
+func (f *fixture) dateArchive(at time.Time) {
+	f.Helper()
+	err := filepath.WalkDir(filepath.Join(f.dir, "paie.carillon", "archive"), func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			err = os.Chtimes(name, at, at)
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+}

@@ -203,7 +203,7 @@ func TestPush(t *testing.T) {
 func TestAWrongClockDeletesNothing(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"a month ahead": 31 * 24 * time.Hour, "in 2040": 14 * 365 * 24 * time.Hour, "a month behind": -31 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			keep := func(src map[string]any) { src["delete"] = "after 7 days" }
+			keep := func(src map[string]any) { src["delete"], src["archive_days"] = "after 7 days", 7 }
 			f := newFixture(t, keep)
 			f.put("DB000001/DB000001-paie-histocumsal-20250830040012.csv", []byte(cumul))
 			f.good()
@@ -220,10 +220,11 @@ func TestAWrongClockDeletesNothing(t *testing.T) {
 			if r.Fault == nil || r.Fault.Code != "clock" || r.Deleted != 0 || r.Transferred != 1 || len(f.archive()) != 1 || len(f.left()) != 3 {
 				t.Errorf("by the wrong clock: %+v, fault %+v, archive %v, left %v", r, r.Fault, f.archive(), f.left())
 			}
+			f.dateArchive(time.Now().Add(ahead)) // as files are that were moved there by that clock
 			f.now, f.ahead = right, 0
 			f.configure(keep)
-			if r := f.good(); r.Transferred != 0 || len(f.left()) > 3 || len(f.files()) != 2 {
-				t.Errorf("by the right clock: %+v, left %v, files %v", r, f.left(), f.files())
+			if r := f.good(); r.Transferred != 0 || len(f.left()) != 3 || len(f.files()) != 2 || len(f.archive()) != 1 {
+				t.Errorf("by the right clock: %+v, left %v, files %v, archive %v", r, f.left(), f.files(), f.archive())
 			}
 		})
 	}

@@ -94,6 +94,9 @@ func (f function) dryRun(ctx context.Context, src exports.Source, o options) exp
 		switch t.Do {
 		case exports.Keep:
 			w.t.Kept++
+			if !keptBySettings(t.Why) {
+				w.t.Left++
+			}
 		case exports.Refuse:
 			w.t.Failed++
 		}
@@ -215,15 +218,24 @@ const clocksApart = time.Hour
 func (w *work) lookAtClock(ctx context.Context) {
 	w.ahead = w.f.Now().Sub(realNow()) + w.container.Ahead()
 	if w.clockWrong() {
+		wrong := w.f.Now().Add(-w.ahead).UTC()
+		w.s.Change(func(state *exports.State) { state.ClockWrongAt = wrong })
 		slog.ErrorContext(ctx, "clock is wrong", slog.String("source", w.src.Name), slog.Duration("ahead", w.ahead.Round(time.Minute)))
 	}
 }
 
 func (w *work) clockWrong() bool { return w.ahead.Abs() > clocksApart }
 
-// young reports whether a stored instant is less than d ago, or may be: by a wrong clock nothing is old.
+// young reports whether a stored instant is less than d ago, or may be. By a wrong clock nothing is old, and an instant that
+// may have been written by one counts from the moment when the clock was last seen to be wrong.
 func (w *work) young(now, stored time.Time, d time.Duration) bool {
-	return w.clockWrong() || calendar.Within(now, stored, d)
+	var wrongAt time.Time
+	w.s.Change(func(state *exports.State) { wrongAt = state.ClockWrongAt })
+	ahead := calendar.Ahead(now, stored)
+	if ahead || stored.Before(wrongAt) {
+		stored = wrongAt
+	}
+	return w.clockWrong() || ahead && wrongAt.IsZero() || calendar.Within(now, stored, d)
 }
 
 // hurry keeps a fifth of the time that is left for what was begun, and a twentieth for the state. begin says until when a blob may be begun.
@@ -325,7 +337,11 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 	case exports.Refuse:
 		return errors.New(t.Why)
 	case exports.Keep:
-		w.keep(t.Blob, t.Why)
+		if keptBySettings(t.Why) {
+			w.keep(t.Blob, t.Why)
+		} else {
+			w.leave(t.Blob, t.Why)
+		}
 		return nil
 	case exports.Resume:
 		return nil // takeUp has tried
@@ -336,7 +352,7 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 		}
 		err = w.remove(ctx, t.Blob, e)
 		if errors.Is(err, azure.ErrChanged) {
-			w.keep(t.Blob, "it was written anew; the next run looks at it")
+			w.leave(t.Blob, "it was written anew; the next run looks at it")
 			return nil
 		}
 		return err
@@ -362,7 +378,7 @@ func (w *work) bringNewest(ctx context.Context, t exports.Task) error {
 			return err
 		}
 	}
-	w.keep(t.Blob, "it is being written again and again; the next run takes it")
+	w.leave(t.Blob, "it is being written again and again; the next run takes it")
 	return nil
 }
 
@@ -371,7 +387,17 @@ func (w *work) keep(b exports.Blob, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.t.Kept++
-	if !strings.HasPrefix(why, exports.KeptBySettings) {
+	if !keptBySettings(why) {
 		w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Keep, Why: why, Bytes: b.Size})
 	}
+}
+
+func keptBySettings(why string) bool { return strings.HasPrefix(why, exports.KeptBySettings) }
+
+// leave counts a blob that was not brought.
+func (w *work) leave(b exports.Blob, why string) {
+	w.keep(b, why)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t.Left++
 }

@@ -118,7 +118,8 @@ const state = (view) => (view.standing === 'failed' ? view.last_run.fault.detail
 function result(view) {
   const run = view.last_run;
   if (!run) return '';
-  const parts = [run.created + run.updated + run.deleted + run.held_back === 0 ? t.same : t.did(run)];
+  const idle = run.created + run.updated + run.deleted + run.held_back === 0;
+  const parts = [idle && run.agree ? t.same : idle && run.fault ? '' : t.did(run)];
   if (!view.ecal) parts.push(t.feedOnly);
   if (run.agree) {
     if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone, now)));
@@ -127,7 +128,7 @@ function result(view) {
     const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => t.except[key] + apart[key]);
     parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone, now)) : t.neverAgreed);
   }
-  return parts.concat(run.fault ? [run.fault.do] : []).join(' · ');
+  return parts.concat(run.fault ? [run.fault.do] : []).filter(Boolean).join(' · ');
 }
 
 // exceptions are the classes in which both sides differ for a reason: a line for each reason.
@@ -161,7 +162,7 @@ function changes(view) {
 function show(view, editable) {
   if (!cards.has(view.instance)) cards.set(view.instance, { node: card(view), last: '' });
   const entry = cards.get(view.instance);
-  const parts = [view.read_at ? t.read(ago(view.read_at, now), moment(view.read_at, view.time_zone, now)) : t.unread];
+  const parts = [view.seen_at ? t.read(ago(view.seen_at, now), moment(view.seen_at, view.time_zone, now)) : t.unread];
   parts.push(t.next + moment(view.next_run, view.time_zone, now), t.feeds + view.feeds);
   entry.node.querySelector('footer').textContent = parts.join(' · ');
   const current = JSON.stringify({ ...view, now: day(now, view.time_zone) });

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -97,6 +98,9 @@ func Open(ctx context.Context, folders []string, dir string, told func()) (*Serv
 // installTime bounds how long the installation may take.
 const installTime = 10 * time.Minute
 
+// installedAnew says that this process has installed the copy in the cache.
+var installedAnew atomic.Bool
+
 // openCached starts the copy in the cache. One that is not whole, or does not start, is installed anew, once.
 func openCached(ctx context.Context, cache, dir string, told func()) (*Server, error) {
 	lock := flock.New(filepath.Join(cache, "azurite.lock")) // two may start at once
@@ -107,14 +111,16 @@ func openCached(ctx context.Context, cache, dir string, told func()) (*Server, e
 	home := filepath.Join(cache, "azurite-"+Version)
 	modules := filepath.Join(home, "node_modules")
 	if script, err := Script(modules); err == nil {
-		if s, err := Start(ctx, script, dir); err == nil || ctx.Err() != nil {
-			return s, err
+		s, err := Start(ctx, script, dir)
+		if err == nil || ctx.Err() != nil || installedAnew.Load() {
+			return s, err // what was installed a moment ago is whole: the fault is another one
 		}
 	}
 	told()
 	if err := install(ctx, home); err != nil {
 		return nil, err
 	}
+	installedAnew.Store(true)
 	script, err := Script(modules)
 	if err != nil {
 		return nil, err
