@@ -142,8 +142,12 @@ func (s *Settings[T]) parse(ctx context.Context, data []byte) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
+	references := map[string]string{}
+	noteReferences(raw, "", references)
 	if err := s.schema.Validate(raw); err != nil {
-		return nil, s.faults(src, err)
+		if err := s.faults(src, err, references); err != nil {
+			return nil, err
+		}
 	}
 	if keys, ok := raw.(map[string]any); ok {
 		for _, key := range s.unused {
@@ -152,6 +156,7 @@ func (s *Settings[T]) parse(ctx context.Context, data []byte) (*T, error) {
 	}
 	unresolved := map[string]error{}
 	raw = s.resolveAll(raw, "", unresolved)
+	s.checkResolved(raw, references, unresolved)
 	data, err = json.Marshal(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -212,6 +217,24 @@ func (s *Settings[T]) resolveAll(raw any, at string, unresolved map[string]error
 		}
 	}
 	return raw
+}
+
+// noteReferences notes every env: or file: value of raw by its JSON path.
+func noteReferences(raw any, at string, references map[string]string) {
+	switch v := raw.(type) {
+	case string:
+		if strings.HasPrefix(v, "env:") || strings.HasPrefix(v, "file:") {
+			references[at] = v
+		}
+	case []any:
+		for i := range v {
+			noteReferences(v[i], at+"/"+strconv.Itoa(i), references)
+		}
+	case map[string]any:
+		for key := range v {
+			noteReferences(v[key], at+"/"+escape(key), references)
+		}
+	}
 }
 
 // resolve is what env:NAME or file:PATH stands for; a relative path is looked up in dir.

@@ -331,3 +331,34 @@ func TestUnusedKeysNeedNoSecret(t *testing.T) {
 		t.Error("a used value that cannot be read is no error")
 	}
 }
+
+// TestRulesAreForWhatAReferenceStandsFor: the text env:NAME is not held to the rules of its place, and its value is. The value,
+// which may be a secret, is in no error.
+//
+//nolint:paralleltest // it sets the environment
+func TestRulesAreForWhatAReferenceStandsFor(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "file:" + filepath.Join(dir, name)
+	}
+	b := &one{}
+	b.set(`{"secret":"x","rooms":[{"name":"a","locale":"` + file("fr", "fr\n") + `","at":"` + file("at", "14:30") + `"}]}`)
+	if _, err := load(t, b).Get(t.Context()); err != nil {
+		t.Errorf("good values: %v", err)
+	}
+	for key, tt := range map[string]struct{ text, want string }{
+		"locale": {"klingon", "not \"en\" or \"fr\""}, "at": {"teatime", "not a time such as 14:30"},
+	} {
+		b.set(`{"secret":"x","rooms":[{"name":"a","` + key + `":"` + file(key, tt.text) + `"}]}`)
+		if _, err := load(t, b).Get(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s %s: %v", key, tt.text, err)
+		}
+	}
+	b.set(`{"secret":"` + file("empty", "\n") + `"}`)
+	if _, err := load(t, b).Get(t.Context()); err == nil || !strings.Contains(err.Error(), "it is empty") {
+		t.Errorf("an empty secret: %v", err)
+	}
+}

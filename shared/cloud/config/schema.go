@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -39,24 +40,100 @@ func (f form) under(path []string) form {
 	return f
 }
 
-// faults turns a schema's error into a sentence for each fault, at its place.
-func (s *Settings[T]) faults(src *source, err error) error {
+// faults turns a schema's error into a sentence for each fault, at its place. What is wrong with a reference itself is none: the rules of
+// a value are for what it stands for. nil means that there is nothing else.
+func (s *Settings[T]) faults(src *source, err error, references map[string]string) error {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	var all []fault
-	var walk func(*jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
-		for _, cause := range e.Causes {
-			walk(cause)
-		}
-		if len(e.Causes) == 0 {
+	for e := range leaves(invalid) {
+		if _, ok := references[pointerTo(e.InstanceLocation)]; !ok || !ofValue(e.ErrorKind) {
 			all = append(all, s.told(src, e)...)
 		}
 	}
-	walk(invalid)
+	if len(all) == 0 {
+		return nil
+	}
 	return join(all)
+}
+
+// leaves are the faults that have no causes of their own.
+func leaves(e *jsonschema.ValidationError) iter.Seq[*jsonschema.ValidationError] {
+	return func(yield func(*jsonschema.ValidationError) bool) {
+		if len(e.Causes) == 0 {
+			yield(e)
+			return
+		}
+		for _, cause := range e.Causes {
+			for leaf := range leaves(cause) {
+				if !yield(leaf) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ofValue reports whether a fault is of a text's characters, not of its place or type.
+func ofValue(k jsonschema.ErrorKind) bool {
+	switch k.(type) {
+	case *kind.Enum, *kind.Const, *kind.Pattern, *kind.MinLength:
+		return true
+	}
+	return false
+}
+
+// checkResolved looks whether what references stand for keeps the rules of its place. What does not is emptied and noted as unresolved;
+// it may be a secret, so that no error quotes it.
+func (s *Settings[T]) checkResolved(raw any, references map[string]string, unresolved map[string]error) {
+	var invalid *jsonschema.ValidationError
+	if !errors.As(s.schema.Validate(raw), &invalid) {
+		return
+	}
+	for e := range leaves(invalid) {
+		at := pointerTo(e.InstanceLocation)
+		reference, ok := references[at]
+		if !ok || unresolved[at] != nil || !ofValue(e.ErrorKind) {
+			continue
+		}
+		f := s.form.under(e.InstanceLocation)
+		said := f.sentence(e.ErrorKind)
+		switch k := e.ErrorKind.(type) {
+		case *kind.Enum:
+			said = "what it stands for is not " + oneOf(k.Want)
+		case *kind.Const:
+			said = "what it stands for is not " + quoted(k.Want)
+		case *kind.Pattern:
+			said = "what it stands for is not " + f.Expected
+		}
+		unresolved[at] = fmt.Errorf("%s: %s", reference, said)
+		empty(raw, e.InstanceLocation)
+	}
+}
+
+// empty makes the text at a path of raw "".
+func empty(raw any, path []string) {
+	for i, step := range path {
+		last := i == len(path)-1
+		switch v := raw.(type) {
+		case map[string]any:
+			if last {
+				v[step] = ""
+			}
+			raw = v[step]
+		case []any:
+			n, err := strconv.Atoi(step)
+			if err != nil || n >= len(v) {
+				return
+			}
+			if last {
+				v[n] = ""
+			}
+			raw = v[n]
+		}
+	}
 }
 
 func (s *Settings[T]) told(src *source, e *jsonschema.ValidationError) []fault {
