@@ -281,13 +281,9 @@ func campusFeed(o *remote) *cobra.Command {
 	}, &cobra.Command{
 		Use: "revoke ID...", Short: "End addresses at once", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var faults []error
-			for _, id := range args {
-				if err := o.call(cmd.Context(), http.MethodDelete, "/operator/campus/feeds/"+url.PathEscape(id), nil); err != nil {
-					faults = append(faults, fmt.Errorf("%s: %w", id, err))
-				}
-			}
-			return errors.Join(faults...)
+			return o.each(cmd, args, "Revoked", func(id string) error {
+				return o.call(cmd.Context(), http.MethodDelete, "/operator/campus/feeds/"+url.PathEscape(id), nil)
+			})
 		},
 	})
 	return parent

@@ -101,7 +101,9 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 				continue
 			}
 			shown := viewClass{c.ID, c.Title, c.Room, c.Start, c.End}
-			view.School = append(view.School, shown)
+			if !vanished(state, c.ID) {
+				view.School = append(view.School, shown)
+			}
 			if state.Sent[c.ID].Core != "" {
 				view.Calendar = append(view.Calendar, shown)
 			}
@@ -111,6 +113,11 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 	far := func(c viewClass) bool { return c.End.Before(from) || c.Start.After(from.AddDate(0, 0, shownDays)) }
 	view.School, view.Calendar = slices.DeleteFunc(view.School, far), slices.DeleteFunc(view.Calendar, far)
 	return view, nil
+}
+
+// vanished reports whether a class of the timetable is no longer on MonCampus.
+func vanished(state campus.State, id string) bool {
+	return slices.ContainsFunc(slices.Concat(state.Held, state.Kept), func(h campus.Held) bool { return h.Class.ID == id })
 }
 
 func (d *campusDemo) school(inst campus.Instance) []viewClass {

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
+	"github.com/carillon-calendar/carillon/infra/local"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -352,5 +353,42 @@ func (o *office) syncCampus() {
 	o.t.Helper()
 	if code, got := o.call("POST", "/dashboard/campus/sync", "", map[string]any{"instance": "lea"}); code != http.StatusOK {
 		o.t.Fatalf("the run was answered %d: %v", code, got)
+	}
+}
+
+// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in the calendar alone.
+func TestPageShowsWhereSidesDiffer(t *testing.T) {
+	t.Parallel()
+	db, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	b := &campusBridge{system: &system{clock: local.WallClock()}, state: db.Bucket("campus-state")}
+	config := db.Bucket("config")
+	settings := `{"instances": [{"instance_name": "lea", "moncampus_username": "lea", "moncampus_password": "x"}]}`
+	if _, err := config.Put(t.Context(), campus.SettingsFile, 0, []byte(settings), nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.settings, err = campus.LoadSettings(config); err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(time.Hour)
+	class := func(id string) campus.Class { return campus.Class{ID: id, Title: id, Start: soon, End: soon.Add(time.Hour)} }
+	state := campus.State{Version: 1, Timetable: []campus.Class{class("there"), class("held"), class("begun")}, Sent: map[string]campus.Sent{}}
+	for _, c := range state.Timetable {
+		state.Sent[c.ID] = campus.Sent{Core: "x"}
+	}
+	state.Held, state.Kept = []campus.Held{{Class: class("held")}}, []campus.Held{{Class: class("begun")}}
+	data, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.state.Put(t.Context(), campus.StateName("lea"), 0, data, nil); err != nil {
+		t.Fatal(err)
+	}
+	view, err := b.view(t.Context(), sync.Status{Instance: "lea"})
+	if err != nil || len(view.School) != 1 || view.School[0].ID != "there" || len(view.Calendar) != 3 {
+		t.Errorf("MonCampus shows %+v, the calendar %+v, %v", view.School, view.Calendar, err)
 	}
 }

@@ -141,6 +141,23 @@ func (o *remote) show(w io.Writer, v any, table func(*tabwriter.Writer)) error {
 	return t.Flush()
 }
 
+// each does something with every argument and says with which it was done; a fault of one keeps no other from it.
+func (o *remote) each(cmd *cobra.Command, args []string, done string, do func(arg string) error) error {
+	var faults []error
+	with := []string{}
+	for _, arg := range args {
+		if err := do(arg); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", arg, err))
+			continue
+		}
+		with = append(with, arg)
+	}
+	if len(with) > 0 {
+		faults = append(faults, o.show(cmd.OutOrStdout(), map[string][]string{"done": with}, func(t *tabwriter.Writer) { row(t, done+":", strings.Join(with, ", ")) }))
+	}
+	return errors.Join(faults...)
+}
+
 func row(t *tabwriter.Writer, cells ...any) {
 	for i, cell := range cells {
 		if i > 0 {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"text/tabwriter"
@@ -17,7 +15,7 @@ func deadCommand() *cobra.Command {
 	parent := &cobra.Command{Use: "dead", Short: "Messages that a function could not take after all attempts"}
 	o.flags(parent)
 	parent.AddCommand(deadList(&o), deadShow(&o),
-		deadDo(&o, "send", "Send messages again", http.MethodPost, "/send"), deadDo(&o, "drop", "Drop messages for good", http.MethodDelete, ""))
+		deadDo(&o, "send", "Send messages again", "Sent again", http.MethodPost, "/send"), deadDo(&o, "drop", "Drop messages for good", "Dropped", http.MethodDelete, ""))
 	return parent
 }
 
@@ -64,17 +62,11 @@ func deadShow(o *remote) *cobra.Command {
 	}
 }
 
-func deadDo(o *remote, use, short, method, suffix string) *cobra.Command {
+func deadDo(o *remote, use, short, done, method, suffix string) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " ID...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.deadIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var faults []error
-			for _, id := range args {
-				if err := o.call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil); err != nil {
-					faults = append(faults, fmt.Errorf("%s: %w", id, err))
-				}
-			}
-			return errors.Join(faults...)
+			return o.each(cmd, args, done, func(id string) error { return o.call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil) })
 		},
 	}
 }

@@ -238,17 +238,13 @@ func exportsQuarantine(o *remote) *cobra.Command {
 	release := &cobra.Command{
 		Use: "release ID...", Short: "Hand files on as they are", Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.quarantined,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var faults []error
-			for _, id := range args {
+			return o.each(cmd, args, "Released", func(id string) error {
 				path, err := o.quarantinePath(cmd.Context(), id)
 				if err == nil {
 					err = o.send(cmd.Context(), http.MethodPost, path+"/release", transfer.Release{Older: older}, nil)
 				}
-				if err != nil {
-					faults = append(faults, fmt.Errorf("%s: %w", id, err))
-				}
-			}
-			return errors.Join(faults...)
+				return err
+			})
 		},
 	}
 	release.Flags().BoolVar(&older, "older", false, "also where a newer run of the query was handed on since")

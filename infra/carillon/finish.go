@@ -44,6 +44,11 @@ carillon doctor --config /etc/carillon        # of settings, before they run`,
 	"dead send":                  "carillon dead send 12 13",
 	"dead drop":                  "carillon dead drop 12",
 	"man":                        "carillon man build/man",
+	"help":                       "carillon help exports force",
+	"completion bash":            "carillon completion bash | sudo tee /etc/bash_completion.d/carillon",
+	"completion zsh":             `carillon completion zsh > "${fpath[1]}/_carillon"`,
+	"completion fish":            "carillon completion fish > ~/.config/fish/completions/carillon.fish",
+	"completion powershell":      "carillon completion powershell | Out-String | Invoke-Expression",
 }
 
 // finish gives every command its examples, and makes mistyped subcommands and flags errors with a suggestion.
@@ -52,6 +57,7 @@ func finish(cmd *cobra.Command) {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	cmd.Example = "  " + strings.ReplaceAll(examples[path], "\n", "\n  ")
 	if !cmd.HasSubCommands() {
+		finishArgs(cmd)
 		return
 	}
 	cmd.Example = ""
@@ -63,13 +69,55 @@ func finish(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		var names []string
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() {
-				names = append(names, sub.Name())
-			}
+		return noCommand(cmd, args[0])
+	}
+}
+
+// noCommand says that a command has no such subcommand, and which may have been meant.
+func noCommand(cmd *cobra.Command, typed string) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
 		}
-		return fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], config.Suggest(args[0], names))
+	}
+	return fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), typed, config.Suggest(typed, names))
+}
+
+// finishArgs says in a command's own words what it takes where it got something else.
+func finishArgs(cmd *cobra.Command) {
+	takes := cmd.Args
+	if takes == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := takes(cmd, args)
+		_, wanted, takesAny := strings.Cut(cmd.Use, " ")
+		switch {
+		case err == nil:
+			return nil
+		case !takesAny:
+			return fmt.Errorf("%s takes flags only, and got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+		default:
+			return fmt.Errorf("%s takes %s, and got %d arguments; for example: %s", cmd.CommandPath(), wanted, len(args), strings.TrimSpace(cmd.Example))
+		}
+	}
+}
+
+// finishHelp makes a mistyped topic an error, as a mistyped command is.
+func finishHelp(root *cobra.Command) {
+	help, _, err := root.Find([]string{"help"})
+	if err != nil || help == root {
+		return
+	}
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		cmd, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 {
+			return noCommand(cmd, rest[0])
+		}
+		cmd.InitDefaultHelpFlag()
+		return cmd.Help()
 	}
 }
 
@@ -77,11 +125,17 @@ func finish(cmd *cobra.Command) {
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return noCommand(cmd, cmd.Flags().Arg(0)) // the flag is the mistyped command's
+	}
 	switch {
 	case errors.As(err, &unknown):
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		typed := "--" + unknown.GetSpecifiedName()
+		if short := unknown.GetSpecifiedShortnames(); short != "" {
+			typed = "-" + short
+		}
 		return fmt.Errorf("%s has no flag %s%s", cmd.CommandPath(), typed, config.Suggest(typed, names))
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s %s: expected %s", invalid.GetFlag().Name, invalid.GetValue(), valueOf(invalid.GetFlag().Value.Type()))

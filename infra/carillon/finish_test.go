@@ -23,6 +23,15 @@ func TestMistypedCommandsAreErrors(t *testing.T) {
 		"up --rooms -3":          "--rooms -3: expected a number from 0 to 10000",
 		"up --speed 0":           "--speed 0: expected a number from 1",
 		"up --log-format xml":    "--log-format xml: expected auto, json, text",
+		"help exprots":           `carillon has no command "exprots": did you mean "exports"?`,
+		"help exports transferr": `carillon exports has no command "transferr": did you mean "transfer"?`,
+		"completion bsah":        `did you mean "bash"?`,
+		"campus synk --dry-run":  `carillon campus has no command "synk"`,
+		"backup":                 "carillon backup takes FILE, and got 0 arguments; for example: carillon backup",
+		"dead drop":              "carillon dead drop takes ID...",
+		"exports transfer paie":  `takes flags only, and got "paie"`,
+		"rooms things create":    "--config is missing",
+		"up -x":                  "carillon up has no flag -x",
 		"up --config /nowhere":   "--config /nowhere: there is no such folder",
 	} {
 		out, err := run(t, strings.Fields(typed)...)

@@ -54,7 +54,10 @@ func version() string {
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "carillon", Version: version(), Short: "Keeps schedules in step between where they are written and where people look", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(upCommand(), doctorCommand(), roomsCommand(), campusCommand(), exportsCommand(), deadCommand(), backupCommand(), restoreCommand(), manCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	finish(root)
+	finishHelp(root)
 	return root
 }
 

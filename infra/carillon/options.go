@@ -37,6 +37,9 @@ func (o *options) validate() error {
 
 // folderThere says that a folder of settings is not there, or is a file.
 func folderThere(folder string) error {
+	if folder == "" {
+		return errors.New("--config is missing: name the folder of the settings")
+	}
 	info, err := os.Stat(folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -107,7 +107,7 @@ func thingsCommand() *cobra.Command {
 	create.Flags().StringVar(&address, "arduino-url", iotcloud.DefaultURL, "address of the Arduino IoT Cloud API")
 	create.Flags().BoolVar(&dry, "dry-run", false, "tell only what would be made")
 	create.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	_, _ = create.MarkFlagRequired("config"), create.MarkFlagDirname("config")
+	_ = create.MarkFlagDirname("config")
 	parent.AddCommand(create)
 	return parent
 }
