@@ -19,9 +19,8 @@ test-deploy: ## build and start every function as the cloud does; the bridges ac
 setup: ## what the tests need: Debian packages with apt-get, npm packages; skips what is there
 	@bash infra/setup/test.sh
 
-lint: ## formatting and static checks
-	golangci-lint run ./...
-	actionlint
+lint: ## formatting and static checks; installs the linters that are missing
+	@bash infra/setup/lint.sh
 
 stage: ## one source zip a function, in build/functions/
 	go run ./infra/stage

@@ -374,7 +374,9 @@ func TestPageShowsWhereSidesDiffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	soon := time.Now().Add(time.Hour)
-	class := func(id string) campus.Class { return campus.Class{ID: id, Title: id, Start: soon, End: soon.Add(time.Hour)} }
+	class := func(id string) campus.Class {
+		return campus.Class{ID: id, Title: id, Start: soon, End: soon.Add(time.Hour)}
+	}
 	state := campus.State{Version: 1, Timetable: []campus.Class{class("there"), class("held"), class("begun")}, Sent: map[string]campus.Sent{}}
 	for _, c := range state.Timetable {
 		state.Sent[c.ID] = campus.Sent{Core: "x"}

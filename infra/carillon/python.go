@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -40,7 +41,9 @@ func readPython(data []byte, names []string) (values map[string]string, from str
 			return nil, "", fmt.Errorf("line %d: %s: %w", line, name, errInBlock)
 		}
 		if !ours {
-			p.skip()
+			if bound := p.skip(names); bound != "" {
+				return nil, "", fmt.Errorf("line %d: %s: %w", line, bound, errInBlock)
+			}
 			continue
 		}
 		value, err := p.value()
@@ -100,9 +103,25 @@ func (p *python) target(names []string) (name string, ours, inBlock bool) {
 	return name, true, false
 }
 
-// skip goes to the next line that begins a statement.
-func (p *python) skip() {
+// skip goes to the next line that begins a statement. bound is the first of our names that the statement sets all the same, as
+// in `if x: mode = "api"` or `mode, sas_url = …`.
+func (p *python) skip(names []string) (bound string) {
+	var listed []string // our names before a comma: they are set if a = follows
 	for depth := 0; p.at < len(p.text); {
+		if word := word(p.text[p.at:]); word != "" {
+			p.at += len(word)
+			rest := strings.TrimLeft(p.text[p.at:], " \t")
+			switch {
+			case depth > 0 || bound != "":
+			case slices.Contains(names, word) && strings.HasPrefix(rest, ","):
+				listed = append(listed, word)
+			case slices.Contains(names, word) && assigns(rest):
+				bound = word
+			case len(listed) > 0 && assigns(rest):
+				bound = listed[0]
+			}
+			continue
+		}
 		switch c := p.text[p.at]; {
 		case c == '#':
 			p.comment()
@@ -116,10 +135,25 @@ func (p *python) skip() {
 			depth--
 		case c == '\n' && depth <= 0:
 			p.at++
-			return
+			return bound
 		}
 		p.at++
 	}
+	return bound
+}
+
+// word is the name or number that a text begins with, or "".
+func word(text string) string {
+	end := strings.IndexFunc(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if end < 0 {
+		end = len(text)
+	}
+	return text[:end]
+}
+
+// assigns reports whether a text begins with the = of an assignment.
+func assigns(text string) bool {
+	return strings.HasPrefix(text, "=") && !strings.HasPrefix(text, "==")
 }
 
 func (p *python) comment() {
