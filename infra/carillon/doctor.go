@@ -149,8 +149,10 @@ func (e *examination) addSettings() {
 	}
 	e.add("settings", state, fmt.Sprintf("%d rooms", len(e.settings.Rooms)), do)
 	if err := e.settings.Warnings(); err != nil {
-		_, said, _ := strings.Cut(err.Error(), `": `) // the place is in the log
-		e.add("settings", stateWarning, said, "Give each room its own calendar, or take one of the rooms out.")
+		for line := range strings.Lines(err.Error()) { // one for each pair
+			_, said, _ := strings.Cut(strings.TrimSpace(line), `": `) // the place is in the log
+			e.add("settings", stateWarning, said, "Give each room its own calendar, or take one of the rooms out.")
+		}
 	}
 }
 

@@ -120,10 +120,11 @@ func (s *Settings) Warnings() error {
 	var found []error
 	seen := map[string]string{}
 	for i, r := range s.Rooms {
-		if other, twice := seen[r.CalendarID]; twice {
+		id := strings.ToLower(r.CalendarID) // an e-mail address
+		if other, twice := seen[id]; twice {
 			found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room needs its own", i, other, r.Name))
 		}
-		seen[r.CalendarID] = r.Name
+		seen[id] = r.Name
 	}
 	return errors.Join(found...)
 }

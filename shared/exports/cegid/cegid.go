@@ -215,7 +215,7 @@ func Access(src exports.Source) func(ctx context.Context, renew bool) (exports.S
 		return func(context.Context, bool) (exports.SAS, error) {
 			sas, err := exports.ParseSAS(src.SASURL)
 			if err == nil && !sas.Expires.IsZero() && !now().Before(sas.Expires) {
-				err = fmt.Errorf("%w, on %s UTC", ErrExpired, sas.Expires.Format("2006-01-02 15:04"))
+				err = fmt.Errorf("%w, on %s UTC; this machine's clock says %s UTC", ErrExpired, sas.Expires.Format("2006-01-02 15:04"), now().UTC().Format("2006-01-02 15:04"))
 			}
 			return sas, err
 		}
@@ -237,7 +237,9 @@ func Access(src exports.Source) func(ctx context.Context, renew bool) (exports.S
 			return exports.SAS{}, err
 		}
 		sas, made = next, now()
-		until = sas.RenewAt(made)
+		if until = sas.RenewAt(made); !until.IsZero() && !until.After(made) {
+			until = made.Add(soon) // over before it began: our clock is wrong, and another address would be the same
+		}
 		return sas, nil
 	}
 }

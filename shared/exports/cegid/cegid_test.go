@@ -243,6 +243,16 @@ func TestAccess(t *testing.T) {
 	if _, err := short(t.Context(), false); err != nil || server.Counts().SAS != 3 {
 		t.Errorf("%v, %d addresses made, want 3", err, server.Counts().SAS)
 	}
+	fault(t, server, faults.Fault{Kind: "sas_life", Items: -3600, Path: "GetSASToken"})
+	over, before := cegid.Access(src), server.Counts().SAS // as by a clock that is an hour ahead
+	for range 5 {
+		if _, err := over(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := server.Counts().SAS - before; n != 1 {
+		t.Errorf("by a clock that is ahead %d addresses were made", n)
+	}
 	src.Delete = "never"
 	if sas, err := cegid.Access(src)(t.Context(), false); err != nil || sas.Allows('d') {
 		t.Errorf("to keep blobs no right to delete is asked for: %v, %v", sas.Rights, err)
