@@ -80,3 +80,20 @@ func TestLeftOutIsNoAgreement(t *testing.T) {
 		t.Errorf("the run says %+v", run)
 	}
 }
+
+// TestALessonThatCannotBeReadIsNoMissingRun: MonCampus is read every hour but for one lesson; that is told as such, from the first run on.
+func TestALessonThatCannotBeReadIsNoMissingRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(lessons(1, 21)...)
+	broken := lesson(25)
+	broken.Raw = map[string]any{"NoCours": nil}
+	f.put(broken)
+	for range 5 {
+		f.now = f.now.Add(time.Hour)
+		f.scheduled()
+		if s := f.stands(); s.Standing != sync.StandingPartial || !s.SeenAt.Equal(f.now) || !s.ReadAt.IsZero() || len(s.Run.Unreadable) != 1 {
+			t.Errorf("%s, read %s, whole %s, run %+v", s.Standing, s.SeenAt, s.ReadAt, s.Run)
+		}
+	}
+}

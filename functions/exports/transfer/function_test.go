@@ -229,3 +229,18 @@ func TestAWrongClockDeletesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestArchiveOfTheFuture: files of the archive that are dated ahead, by a clock that no run has seen to be wrong, stay.
+//
+//nolint:tparallel // newFixture does
+func TestArchiveOfTheFuture(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("DB000001/DB000001-paie-histocumsal-20250830040012.csv", []byte(cumul))
+	f.good()
+	f.put("DB000001/DB000001-paie-histocumsal-20250829040012.csv", []byte(cumul)) // older: to the archive
+	f.good()
+	f.dateArchive(time.Now().AddDate(1, 0, 0))
+	if r := f.good(); len(f.archive()) != 1 {
+		t.Errorf("%+v, archive %v", r, f.archive())
+	}
+}
