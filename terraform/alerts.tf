@@ -100,14 +100,14 @@ resource "google_monitoring_alert_policy" "public_functions" {
   notification_channels = local.channels
 
   conditions {
-    display_name = "more than three requests in ${endswith(each.key, "-rooms") ? "an hour" : "a day"} were answered with 5xx"
+    display_name = "more than three requests in ${can(regex("-rooms$", each.key)) ? "an hour" : "a day"} were answered with 5xx"
     condition_threshold {
       filter          = "metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"5xx\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${join(", ", [for function in each.value : jsonencode("${each.key}-${function}")])})"
       comparison      = "COMPARISON_GT"
       threshold_value = 3
       duration        = "0s"
       aggregations {
-        alignment_period     = endswith(each.key, "-rooms") ? "3600s" : "86400s" # phones ask hourly, people now and then
+        alignment_period     = can(regex("-rooms$", each.key)) ? "3600s" : "86400s" # phones ask hourly, people now and then
         per_series_aligner   = "ALIGN_DELTA"
         cross_series_reducer = "REDUCE_SUM"
         group_by_fields      = ["resource.label.service_name"]

@@ -84,6 +84,9 @@ func start(ctx context.Context, o options) (*system, error) {
 }
 
 func (s *system) open() error {
+	if !s.sample() && s.speed != 1 {
+		return errors.New("--speed is for the sample office: with --config time is the machine's")
+	}
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return err
 	}

@@ -332,7 +332,7 @@ func TestLateAndFailed(t *testing.T) {
 	}
 	f.hook(func(_ http.ResponseWriter, r *http.Request) bool {
 		if isBlob(r, http.MethodGet) {
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
 		return false
 	})
@@ -342,7 +342,7 @@ func TestLateAndFailed(t *testing.T) {
 		Settings: settings, State: f.db.Bucket("state"), Publisher: local.NewQueue(f.db, f.now), Now: f.now,
 		Destination: func(exports.Source) (files.Store, error) { return dest, nil },
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer cancel()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"eyJzb3VyY2UiOiJwYWllIn0="}}`)))

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -98,8 +98,8 @@ func Open(ctx context.Context, folders []string, dir string, told func()) (*Serv
 // installTime bounds how long the installation may take.
 const installTime = 10 * time.Minute
 
-// installedAnew says that this process has installed the copy in the cache.
-var installedAnew atomic.Bool
+// installedAnew are the copies, by folder, that this process has installed.
+var installedAnew sync.Map
 
 // openCached starts the copy in the cache. One that is not whole, or does not start, is installed anew, once.
 func openCached(ctx context.Context, cache, dir string, told func()) (*Server, error) {
@@ -112,7 +112,8 @@ func openCached(ctx context.Context, cache, dir string, told func()) (*Server, e
 	modules := filepath.Join(home, "node_modules")
 	if script, err := Script(modules); err == nil {
 		s, err := Start(ctx, script, dir)
-		if err == nil || ctx.Err() != nil || installedAnew.Load() {
+		_, whole := installedAnew.Load(home)
+		if err == nil || ctx.Err() != nil || whole {
 			return s, err // what was installed a moment ago is whole: the fault is another one
 		}
 	}
@@ -120,7 +121,7 @@ func openCached(ctx context.Context, cache, dir string, told func()) (*Server, e
 	if err := install(ctx, home); err != nil {
 		return nil, err
 	}
-	installedAnew.Store(true)
+	installedAnew.Store(home, true)
 	script, err := Script(modules)
 	if err != nil {
 		return nil, err
