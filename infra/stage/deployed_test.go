@@ -37,7 +37,7 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 	})
 	c.fill("webhook-key", "main-rooms-webhook-key", "key")
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
-	c.fill("queries", "main-exports-queries", "the-key")
+	c.fill("queries", "main-exports-queries", "the-key-of-the-queries")
 	c.extra["CALENDAR_URL"], c.extra["ARDUINO_URL"] = "http://127.0.0.1:9", "http://127.0.0.1:9"
 	c.put("main-rooms-config", "config.json", map[string]any{"iot_client_id": "id", "iot_client_secret": "file:" + c.secrets + "/arduino/main-rooms-arduino", "rooms": []any{}})
 	c.put("main-campus-config", "campus.json", map[string]any{"instances": []any{}})

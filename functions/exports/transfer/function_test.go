@@ -231,8 +231,6 @@ func TestAWrongClockDeletesNothing(t *testing.T) {
 }
 
 // TestArchiveOfTheFuture: files of the archive that are dated ahead, by a clock that no run has seen to be wrong, stay.
-//
-//nolint:tparallel // newFixture does
 func TestArchiveOfTheFuture(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("DB000001/DB000001-paie-histocumsal-20250830040012.csv", []byte(cumul))
