@@ -487,29 +487,6 @@ func TestCutInTheLastValue(t *testing.T) {
 	passes("06", strings.TrimSuffix(whole, "\r\n"))
 }
 
-// TestAReleasedFileIsNotMisread: a file that was held for its missing last line end alone reaches the importer in a form that it reads.
-func TestAReleasedFileIsNotMisread(t *testing.T) {
-	f := newFixture(t, nil)
-	f.put("DB1/DB1-paie-histocumsal-20250801040012.csv", []byte("PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\r\n0000000001;01;1 234,56\r\n0000000002;01;2 512,34"))
-	if r := f.good(); r.Quarantined != 1 {
-		t.Fatalf("%+v", r)
-	}
-	var list []struct{ ID string }
-	f.ask(http.MethodGet, "/quarantine", "", &list)
-	if code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil); code != http.StatusOK {
-		t.Fatalf("release: %d", code)
-	}
-	for name := range f.files() {
-		text, err := os.ReadFile(filepath.Join(f.dir, "paie", name))
-		if err != nil || !strings.Contains(string(text), "1234.56") && !strings.Contains(string(text), "1234,56") {
-			t.Errorf("%s was handed on as %q, %v", name, text, err)
-		}
-	}
-	if len(f.files()) != 1 || len(f.archive()) != 1 {
-		t.Errorf("files %v, originals %v", f.files(), f.archive())
-	}
-}
-
 // TestReleaseOfAnOlderRun: it is asked for twice, when a newer one was handed on.
 func TestReleaseOfAnOlderRun(t *testing.T) {
 	f := newFixture(t, nil)

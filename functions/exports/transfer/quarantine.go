@@ -190,9 +190,8 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 		return q, web.NewProblem(http.StatusConflict, err.Error(), nil)
 	}
 	e.State, e.ReleasedAt, e.Why = exports.StateStaged, f.Now().UTC(), "a person released it"
-	if err := w.handOn(ctx, name, from, e); err != nil {
-		return q, err
-	}
+	e.File = exports.File{Place: exports.PlaceFiles, Path: name}
+	e.Moves = []exports.Move{{From: from, To: e.File}}
 	if err := w.put(ctx, e); err != nil {
 		return q, err
 	}
@@ -203,24 +202,4 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 		return q, err
 	}
 	return quarantined(e.Entry), w.store.Remove(ctx, reportOf(from))
-}
-
-// handOn sets where a released file goes. One that the importer would misread, and whose end or length alone was doubted, is put
-// into the importer's form as if it had passed; any other goes as it is.
-func (w *work) handOn(ctx context.Context, name string, from exports.File, e *entry) error {
-	e.Moves = nil
-	if e.Report != nil && e.Report.Table != "" && w.src.Rewrite.Of(*e.Report) {
-		options := w.src.Options(exports.Handed{})
-		options.Unended = true
-		err := w.rewrite(ctx, exports.Task{Path: name}, from, options, e)
-		if err == nil {
-			e.Why = "a person released it"
-		}
-		if !errors.Is(err, errCorrupt) {
-			return err
-		}
-	}
-	e.File = exports.File{Place: exports.PlaceFiles, Path: name}
-	e.Moves = []exports.Move{{From: from, To: e.File}}
-	return nil
 }
