@@ -106,14 +106,11 @@ func finishArgs(cmd *cobra.Command) {
 
 // finishHelp makes a mistyped topic an error, as a mistyped command is.
 func finishHelp(root *cobra.Command) {
-	help, _, err := root.Find([]string{"help"})
-	if err != nil || help == root {
-		return
-	}
+	help, _, _ := root.Find([]string{"help"}) // cobra has made it
 	help.Run = nil
 	help.RunE = func(_ *cobra.Command, args []string) error {
-		cmd, rest, err := root.Find(args)
-		if err != nil || len(rest) > 0 {
+		cmd, rest, _ := root.Find(args)
+		if len(rest) > 0 {
 			return noCommand(cmd, rest[0])
 		}
 		cmd.InitDefaultHelpFlag()

@@ -45,7 +45,6 @@ type system struct {
 	queue   *local.Queue
 	config  documents.Bucket
 	metrics *metrics
-	running []string // names of the bridges
 	bridges []bridge
 	rooms   *officeBridge // nil where it does not run
 	campus  *campusBridge
@@ -106,7 +105,8 @@ func (s *system) open() error {
 	}
 	s.url = "http://" + listener.Addr().String()
 	s.cleanup = append(s.cleanup, func() { _ = listener.Close() })
-	if s.running, err = chosen(s.ctx, s.only, s.folder); err != nil {
+	names, err := chosen(s.ctx, s.only, s.folder)
+	if err != nil {
 		return err
 	}
 	if s.fresh {
@@ -121,19 +121,18 @@ func (s *system) open() error {
 	if err := s.openClock(); err != nil {
 		return err
 	}
-	if err := s.openBridges(); err != nil {
+	if err := s.openBridges(names); err != nil {
 		return err
 	}
 	return s.serve(listener)
 }
 
 // openBridges starts the chosen bridges over a folder's settings, or the sample's.
-func (s *system) openBridges() error {
+func (s *system) openBridges(names []string) error {
 	s.config = s.db.Bucket("roomcal-config")
 	if !s.sample() {
 		s.config = local.Folder(s.folder)
 	}
-	names := s.running
 	s.metrics = newMetrics(s)
 	if slices.Contains(names, "rooms") {
 		s.rooms = newOfficeBridge(s)

@@ -337,11 +337,7 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 	case exports.Refuse:
 		return errors.New(t.Why)
 	case exports.Keep:
-		if keptBySettings(t.Why) {
-			w.keep(t.Blob, t.Why)
-		} else {
-			w.leave(t.Blob, t.Why)
-		}
+		w.keep(t.Blob, t.Why)
 		return nil
 	case exports.Resume:
 		return nil // takeUp has tried
@@ -352,7 +348,7 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 		}
 		err = w.remove(ctx, t.Blob, e)
 		if errors.Is(err, azure.ErrChanged) {
-			w.leave(t.Blob, "it was written anew; the next run looks at it")
+			w.keep(t.Blob, "it was written anew; the next run looks at it")
 			return nil
 		}
 		return err
@@ -378,26 +374,19 @@ func (w *work) bringNewest(ctx context.Context, t exports.Task) error {
 			return err
 		}
 	}
-	w.leave(t.Blob, "it is being written again and again; the next run takes it")
+	w.keep(t.Blob, "it is being written again and again; the next run takes it")
 	return nil
 }
 
-// keep counts a blob that stays. Those that the settings keep have no line: they are many.
+// keep counts a blob that stays: by the settings, which has no line because it is so many, or left for the next run.
 func (w *work) keep(b exports.Blob, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.t.Kept++
 	if !keptBySettings(why) {
+		w.t.Left++
 		w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Keep, Why: why, Bytes: b.Size})
 	}
 }
 
 func keptBySettings(why string) bool { return strings.HasPrefix(why, exports.KeptBySettings) }
-
-// leave counts a blob that was not brought.
-func (w *work) leave(b exports.Blob, why string) {
-	w.keep(b, why)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.t.Left++
-}
