@@ -101,7 +101,7 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 				continue
 			}
 			shown := viewClass{c.ID, c.Title, c.Room, c.Start, c.End}
-			if !vanished(state, c.ID) {
+			if !orphaned(state, c.ID) {
 				view.School = append(view.School, shown)
 			}
 			if state.Sent[c.ID].Core != "" {
@@ -115,8 +115,8 @@ func (b *campusBridge) view(ctx context.Context, status sync.Status) (campusView
 	return view, nil
 }
 
-// vanished reports whether a class of the timetable is no longer on MonCampus.
-func vanished(state campus.State, id string) bool {
+// orphaned reports whether MonCampus no longer has a class of the timetable.
+func orphaned(state campus.State, id string) bool {
 	return slices.ContainsFunc(slices.Concat(state.Held, state.Kept), func(h campus.Held) bool { return h.Class.ID == id })
 }
 

@@ -67,10 +67,11 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	inst := map[string]any{}
 	for key, node := range file {
 		if slices.Contains(oldKeys, key) && node.Kind == yaml.ScalarNode && node.Value != "" {
-			inst[key] = strings.TrimSpace(node.Value)
-			if isReference(node.Value) {
+			value := strings.TrimSpace(node.Value)
+			if config.IsReference(value) {
 				return nil, fmt.Errorf("%s: %s: %w", path, key, errReference)
 			}
+			inst[key] = value
 		}
 	}
 	if inst["moncampus_username"] == nil || inst["moncampus_password"] == nil {

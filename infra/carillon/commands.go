@@ -153,7 +153,8 @@ func (o *remote) each(cmd *cobra.Command, args []string, done string, do func(ar
 		with = append(with, arg)
 	}
 	if len(with) > 0 {
-		faults = append(faults, o.show(cmd.OutOrStdout(), map[string][]string{"done": with}, func(t *tabwriter.Writer) { row(t, done+":", strings.Join(with, ", ")) }))
+		table := func(t *tabwriter.Writer) { row(t, done+":", strings.Join(with, ", ")) }
+		faults = append(faults, o.show(cmd.OutOrStdout(), map[string][]string{"done": with}, table))
 	}
 	return errors.Join(faults...)
 }

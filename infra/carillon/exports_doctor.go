@@ -54,7 +54,8 @@ func examineRuns(s transfer.Status) finding {
 	case s.Overdue:
 		return finding{check, stateWarning, at + ", which is long ago: what is at the source now is unknown", "Let it run: carillon exports transfer --source " + s.Source}
 	case last.Left > 0:
-		return finding{check, stateWarning, fmt.Sprintf("%s: %d files were left at the source", at, last.Left), "See which and why: carillon exports status --source " + s.Source}
+		found := fmt.Sprintf("%s: %d files were left at the source", at, last.Left)
+		return finding{check, stateWarning, found, "See which and why: carillon exports status --source " + s.Source}
 	default:
 		return finding{check, stateOK, at, ""}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 )
 
 // What a config.py may say. Its errors quote nothing: values are secrets.
@@ -213,16 +215,10 @@ func (p *python) value() (string, error) {
 	if depth > 0 || terms == 0 || terms > 1 && texts < terms {
 		return "", errNoText
 	}
-	if texts > 0 && isReference(b.String()) {
+	if texts > 0 && config.IsReference(b.String()) {
 		return "", errReference
 	}
 	return b.String(), nil
-}
-
-// isReference reports whether the settings would take a value for the name of its place.
-func isReference(value string) bool {
-	value = strings.TrimSpace(value)
-	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
 }
 
 // environ are the ways to read a variable of the environment.

@@ -160,7 +160,8 @@ func TestFreshStartsOver(t *testing.T) {
 	}
 }
 
-// TestFreshDeletesNothingThatItCannotReplace: what is no sample's is asked about, and a system that cannot start has deleted nothing.
+// TestFreshDeletesNothingThatItCannotReplace: --fresh asks before it deletes what is not a sample's, and deletes nothing where
+// the system cannot start.
 func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -223,3 +224,12 @@ func (w *wrongClock) calendar() *googlecal.Client {
 type nowhere struct{}
 
 func (nowhere) Publish(context.Context, string, messages.Message) error { return nil }
+
+// TestAnAgeByAWrongClockIsEndless in the metrics: an alert on old data fires.
+func TestAnAgeByAWrongClockIsEndless(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	if past, ahead := ageOf(now.Add(-time.Minute), now), ageOf(now.Add(time.Hour), now); past != 60 || !math.IsInf(ahead, 1) {
+		t.Errorf("a minute ago is %v, an hour ahead %v", past, ahead)
+	}
+}

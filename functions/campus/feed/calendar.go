@@ -65,7 +65,7 @@ func span(state campus.State, now time.Time) (from, until time.Time) {
 const staleAfter = 48 * time.Hour
 
 // notice is an event of today that tells what the classes, or their absence, cannot: that MonCampus was never read,
-// or not of late. It is nil where all is well.
+// not of late, or only in part. It is nil where all is well.
 func notice(name string, state campus.State, now time.Time) *ics.VEvent {
 	var summary, description string
 	seen := state.LastSeen()

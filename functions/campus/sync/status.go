@@ -80,7 +80,8 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 		}
 		one := Status{
 			Instance: inst.Name, TimeZone: inst.TimeZone, Now: now, ECAL: inst.ECALCalendar != "",
-			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next, ReadAt: state.ReadAt, SeenAt: state.LastSeen(), AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
+			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next,
+			ReadAt: state.ReadAt, SeenAt: state.LastSeen(), AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
 			Held: append([]campus.Held{}, state.Held...), Kept: append([]campus.Held{}, state.Kept...),
 			Feeds: len(feeds.Keys), Busy: state.Lease.Held(),
 		}

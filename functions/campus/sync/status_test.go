@@ -81,7 +81,8 @@ func TestLeftOutIsNoAgreement(t *testing.T) {
 	}
 }
 
-// TestALessonThatCannotBeReadIsNoMissingRun: MonCampus is read every hour but for one lesson; that is told as such, from the first run on.
+// TestALessonThatCannotBeReadIsNoMissingRun: MonCampus is read every hour, except for one lesson. From the first run on
+// the status is "partial" and not "stale".
 func TestALessonThatCannotBeReadIsNoMissingRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

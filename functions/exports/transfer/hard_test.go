@@ -487,6 +487,17 @@ func TestCutInTheLastValue(t *testing.T) {
 	passes("06", strings.TrimSuffix(whole, "\r\n"))
 }
 
+// TestOtherFilesPassAndDamagedOnesDoNot: "other_files": "pass" is for tables that the importer does not know, not for files
+// that cannot be read.
+func TestOtherFilesPassAndDamagedOnesDoNot(t *testing.T) {
+	f := newFixture(t, func(src map[string]any) { src["other_files"] = "pass" })
+	f.put("other.csv", []byte("a;b\r\n1;2\r\n"))
+	f.put("damaged.csv", []byte("P\x00H\x00C\x00_\x00S\x00"))
+	if r := f.good(); r.Transferred != 1 || r.Quarantined != 1 || f.files()["other.csv"] == "" {
+		t.Errorf("%+v, files %v", r, f.files())
+	}
+}
+
 // TestReleaseOfAnOlderRun: it is asked for twice, when a newer one was handed on.
 func TestReleaseOfAnOlderRun(t *testing.T) {
 	f := newFixture(t, nil)

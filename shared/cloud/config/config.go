@@ -219,11 +219,16 @@ func (s *Settings[T]) resolveAll(raw any, at string, unresolved map[string]error
 	return raw
 }
 
+// IsReference reports whether a settings value names where its value is: env:NAME or file:PATH.
+func IsReference(value string) bool {
+	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
+}
+
 // noteReferences notes every env: or file: value of raw by its JSON path.
 func noteReferences(raw any, at string, references map[string]string) {
 	switch v := raw.(type) {
 	case string:
-		if strings.HasPrefix(v, "env:") || strings.HasPrefix(v, "file:") {
+		if IsReference(v) {
 			references[at] = v
 		}
 	case []any:

@@ -332,8 +332,8 @@ func TestUnusedKeysNeedNoSecret(t *testing.T) {
 	}
 }
 
-// TestRulesAreForWhatAReferenceStandsFor: the text env:NAME is not held to the rules of its place, and its value is. The value,
-// which may be a secret, is in no error.
+// TestRulesAreForWhatAReferenceStandsFor: the schema checks the value of env:NAME and not that text. No error quotes the
+// value, which may be a secret.
 //
 //nolint:paralleltest // it sets the environment
 func TestRulesAreForWhatAReferenceStandsFor(t *testing.T) {

@@ -40,8 +40,8 @@ func (f form) under(path []string) form {
 	return f
 }
 
-// faults turns a schema's error into a sentence for each fault, at its place. What is wrong with a reference itself is none: the rules of
-// a value are for what it stands for. nil means that there is nothing else.
+// faults turns a schema's error into a sentence for each fault, at its place. The text of a reference is not checked:
+// the rules apply to what it stands for ([Settings.checkResolved]). nil means that no other fault was found.
 func (s *Settings[T]) faults(src *source, err error, references map[string]string) error {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
@@ -85,8 +85,8 @@ func ofValue(k jsonschema.ErrorKind) bool {
 	return false
 }
 
-// checkResolved looks whether what references stand for keeps the rules of its place. What does not is emptied and noted as unresolved;
-// it may be a secret, so that no error quotes it.
+// checkResolved checks what references stand for. An invalid value is emptied and noted as unresolved. It may be a secret,
+// so no error quotes it.
 func (s *Settings[T]) checkResolved(raw any, references map[string]string, unresolved map[string]error) {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(s.schema.Validate(raw), &invalid) {

@@ -215,7 +215,9 @@ func Access(src exports.Source) func(ctx context.Context, renew bool) (exports.S
 		return func(context.Context, bool) (exports.SAS, error) {
 			sas, err := exports.ParseSAS(src.SASURL)
 			if err == nil && !sas.Expires.IsZero() && !now().Before(sas.Expires) {
-				err = fmt.Errorf("%w, on %s UTC; this machine's clock says %s UTC", ErrExpired, sas.Expires.Format("2006-01-02 15:04"), now().UTC().Format("2006-01-02 15:04"))
+				const form = "2006-01-02 15:04 UTC"
+				ended, machine := sas.Expires.UTC().Format(form), now().UTC().Format(form)
+				err = fmt.Errorf("%w, on %s; this machine's clock says %s", ErrExpired, ended, machine)
 			}
 			return sas, err
 		}
