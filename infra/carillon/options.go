@@ -69,7 +69,7 @@ func (s *system) startOver() error {
 	if office := local.Office(s.ctx, s.data); office != officeSample && s.keepsAnything() {
 		question := fmt.Sprintf("The data folder %s is not a sample's. Delete what it keeps, with the files that wait for the importer there?", s.data)
 		if err := s.sure(question); err != nil {
-			return err
+			return fmt.Errorf("--fresh: the data folder %s is not a sample's: %w", s.data, err)
 		}
 	}
 	for _, name := range kept {
