@@ -5,8 +5,11 @@ run: ## start everything on this machine, with a sample office; ARGS="--speed 60
 	@go build -buildvcs=false -o build/carillon ./infra/carillon
 	@exec ./build/carillon up $(ARGS)
 
+# Names each test that failed at the end, with what it alone printed.
+GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails --
+
 test: setup ## every test, with the race detector and others' clients and servers; installs what they need
-	CARILLON_PEERS=1 go test -race -shuffle=on -count=1 ./...
+	CARILLON_PEERS=1 $(GOTESTSUM) -race -shuffle=on -count=1 ./...
 	$(MAKE) soak FOR=1m
 
 FOR ?= 30m

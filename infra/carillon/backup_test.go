@@ -70,7 +70,7 @@ func ranUntil(t *testing.T, dir string, do func(o *office)) {
 		t.Fatal(err)
 	}
 	o := &office{t, s}
-	o.eventually(40*time.Second, "healthy", o.healthy)
+	o.eventually("healthy", o.healthy)
 	do(o)
 	cancel()
 	if err := s.wait(); err != nil {
@@ -85,7 +85,7 @@ func TestBackupWipeRestore(t *testing.T) {
 	dir, config, file := filepath.Join(home, "data"), filepath.Join(home, "config"), filepath.Join(home, "carillon.backup")
 	ranUntil(t, dir, func(o *office) {
 		o.meet("quiet_room", "Before")
-		o.shows(5*time.Second, "quiet_room", "curevmtg", "Before")
+		o.shows("quiet_room", "curevmtg", "Before")
 	})
 	old := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	archived := filepath.Join(dir, "exports", "paie.carillon", "archive", "été.csv")

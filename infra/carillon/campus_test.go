@@ -27,7 +27,7 @@ const leaCalendar = "64229d018723a1000e07da01"
 func newCampus(t *testing.T, dir string) *office {
 	t.Helper()
 	o := newOfficeWith(t, options{data: dir, speed: 1, only: []string{"campus"}})
-	o.eventually(20*time.Second, "the first runs are done", func() bool {
+	o.eventually("the first runs are done", func() bool {
 		list, err := o.s.campus.statuses(t.Context(), "")
 		return err == nil && len(list) == 2 && !slices.ContainsFunc(list, func(s sync.Status) bool { return s.Run == nil || s.Run.Fault != nil || s.Busy })
 	})
@@ -303,7 +303,7 @@ func TestCampusPage(t *testing.T) {
 	p.do("synchronising", chromedp.Click(chromedp.CSS(lea+".sync")))
 	p.shows(lea+".calendar li span", `<b onclick="x">Grand oral</b>`)
 	p.shows(lea+".changes", "created")
-	o.eventually(15*time.Second, "both sides agree", func() bool { return p.text(lea+".differs") == "" })
+	o.eventually("both sides agree", func() bool { return p.text(lea+".differs") == "" })
 	p.do("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
 	p.shows("#faults li", `"kind":"partial"`)
 	p.do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))

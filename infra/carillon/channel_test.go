@@ -30,15 +30,15 @@ func TestAChannelThatGoogleDropped(t *testing.T) {
 		t.Fatal("the door followed without a message: this test shows nothing")
 	}
 	o.refresh()
-	o.shows(10*time.Second, room, "curevmtg", "Untold")
-	o.eventually(10*time.Second, "the channel is replaced", func() bool {
+	o.shows(room, "curevmtg", "Untold")
+	o.eventually("the channel is replaced", func() bool {
 		c := o.watch(room).Channel
 		return c != nil && c.ID != dropped
 	})
 	now = o.s.clock.Now()
 	o.call("PATCH", o.events(room, "/"+id), "x", map[string]any{"summary": "Told"})
-	o.shows(5*time.Second, room, "curevmtg", "Told")
-	o.eventually(10*time.Second, "no longer polled, for a message has come", func() bool {
+	o.shows(room, "curevmtg", "Told")
+	o.eventually("no longer polled, for a message has come", func() bool {
 		s, _, err := o.s.rooms.documents(t.Context(), room)
 		return err == nil && !s.Polled() && s.PushedAt.After(now)
 	})
@@ -49,16 +49,16 @@ func TestStartWatchingOpensAChannel(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 1)
 	const room = "quiet_room"
-	o.eventually(20*time.Second, "watched", func() bool { return o.watch(room).Channel != nil })
+	o.eventually("watched", func() bool { return o.watch(room).Channel != nil })
 	dropped := o.stopAtGoogle(room)
 	if code, got := o.call("POST", "/start_watching", demoSecret, map[string]any{"client_id": demoClient, "room_name": room}); code != http.StatusAccepted {
 		t.Fatalf("answered %d %v", code, got)
 	}
-	o.eventually(10*time.Second, "another channel", func() bool {
+	o.eventually("another channel", func() bool {
 		c := o.watch(room).Channel
 		return c != nil && c.ID != dropped
 	})
 	now := o.s.clock.Now()
 	o.add(room, "Told", now.Add(-time.Minute), now.Add(time.Hour))
-	o.shows(5*time.Second, room, "curevmtg", "Told")
+	o.shows(room, "curevmtg", "Told")
 }

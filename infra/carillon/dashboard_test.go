@@ -35,7 +35,7 @@ func browserIn(t *testing.T, lang string) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 3*patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -44,7 +44,7 @@ func browserIn(t *testing.T, lang string) context.Context {
 func settled(ctx context.Context, o *office) {
 	o.t.Helper()
 	last, still := "", 0
-	o.eventually(20*time.Second, "the page lies still", func() bool {
+	o.eventually("the page lies still", func() bool {
 		time.Sleep(300 * time.Millisecond)
 		at, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById('faults').hidden ? '' : [...document.querySelectorAll('button')].map((b) => Math.round(b.getBoundingClientRect().top)).join()`))
 		if err != nil {
@@ -97,7 +97,7 @@ func (p page) js(expression string) string {
 // shows waits until they say something.
 func (p page) shows(selector, want string) {
 	p.o.t.Helper()
-	p.o.eventually(15*time.Second, selector+" shows "+want, func() bool { return strings.Contains(p.text(selector), want) })
+	p.o.eventually(selector+" shows "+want, func() bool { return strings.Contains(p.text(selector), want) })
 }
 
 // mustZone is the sample office's.
@@ -137,7 +137,7 @@ func TestDashboard(t *testing.T) {
 	}
 	shows := func(selector, want string) {
 		t.Helper()
-		o.eventually(10*time.Second, selector+" says "+want+", not "+text(selector), func() bool { return text(selector) == want })
+		o.eventually(selector+" says "+want+", not "+text(selector), func() bool { return text(selector) == want })
 	}
 	run("opening", chromedp.Navigate(o.s.url+"/rooms.html"))
 	shows(".current", "Free all day")
@@ -146,7 +146,7 @@ func TestDashboard(t *testing.T) {
 	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
 	shows(".current", `<b onclick="x">Tea</b>`)
 	shows(".meetings li span", `<b onclick="x">Tea</b>`)
-	o.eventually(10*time.Second, "the message is shown", func() bool { return strings.HasSuffix(text(".log li"), "roomcalendar_events · 1 events") })
+	o.eventually("the message is shown", func() bool { return strings.HasSuffix(text(".log li"), "roomcalendar_events · 1 events") })
 	run("deleting", chromedp.Click(chromedp.CSS(room+".meetings li button:last-of-type")))
 	shows(".current", "Free all day")
 	run("booking", chromedp.Click(chromedp.CSS(room+".book")))
@@ -160,14 +160,14 @@ func TestDashboard(t *testing.T) {
 		return got
 	}
 	run("a fault", chromedp.Click(chromedp.CSS("#faults summary")), chromedp.Click(chromedp.CSS("#faults form button")))
-	o.eventually(10*time.Second, "the fault is listed", func() bool {
+	o.eventually("the fault is listed", func() bool {
 		return strings.Contains(fault(), `"status":429`) && len(o.s.rooms.demo.google.Faults.List()) == 1
 	})
 	run("ending it", chromedp.Click(chromedp.CSS("#faults li button")))
-	o.eventually(10*time.Second, "the fault has ended", func() bool { return fault() == "" && len(o.s.rooms.demo.google.Faults.List()) == 0 })
+	o.eventually("the fault has ended", func() bool { return fault() == "" && len(o.s.rooms.demo.google.Faults.List()) == 0 })
 	was := text(".meetings time")
 	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
-	o.eventually(10*time.Second, "the meeting has moved", func() bool { return text(".meetings time") != was })
+	o.eventually("the meeting has moved", func() bool { return text(".meetings time") != was })
 	run("moving on", chromedp.Click(chromedp.CSS(room+".meetings li button"))) // twice: it began up to a quarter of an hour ago
 	shows(".state", "Free")
 }

@@ -28,7 +28,7 @@ func newExports(t *testing.T, dir string, speed int) *office {
 	morning(t, dir)
 	peers.Dir(t)
 	o := newOfficeWith(t, options{data: dir, speed: speed, only: []string{"exports"}})
-	o.eventually(60*time.Second, "the first run is done", func() bool {
+	o.eventually("the first run is done", func() bool {
 		list, err := o.s.exports.statuses(t.Context(), "")
 		return err == nil && len(list) == 1 && len(list[0].Runs) > 0 && list[0].Runs[0].Transferred == 4 && !list[0].Busy
 	})

@@ -69,8 +69,8 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 	cmd := up()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	o := &office{t, &system{url: "http://" + listen}}
-	o.eventually(60*time.Second, "every door shows its room", o.healthy)
-	o.eventually(90*time.Second, "timetables and exports have arrived", func() bool {
+	o.eventually("every door shows its room", o.healthy)
+	o.eventually("timetables and exports have arrived", func() bool {
 		var timetables []sync.Status
 		var sources []transfer.Status
 		out, err := run(t, "campus", "status", "--json", "--data", data)

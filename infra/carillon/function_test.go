@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The operators' commands reach deployed functions, each of which has its part of the paths; who has no right to call is told so.
@@ -24,7 +23,7 @@ func TestCommandsOfDeployedFunctions(t *testing.T) {
 		return server.URL
 	}
 	sync, transfer, queries := deployed(o.s.campus.sync, "token"), deployed(o.s.exports.transfer, "token"), deployed(o.s.exports.queries, demoQueriesKey)
-	o.eventually(60*time.Second, "the sample's blob store is there", func() bool { return o.s.exports.demo.needs() == "" })
+	o.eventually("the sample's blob store is there", func() bool { return o.s.exports.demo.needs() == "" })
 	for _, test := range []struct{ command, function, key, want string }{
 		{"campus sync", sync, "token", "lea"},
 		{"campus sync --dry-run", sync, "token", "lea"},

@@ -137,7 +137,7 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		return
 	}
 	victim := process(t, dir, listen, kill)
-	o.eventually(soon, "the process is healthy", o.healthy)
+	o.eventually("the process is healthy", o.healthy)
 	booked := ""
 	arm := func() { o.call("POST", "/sim/arm", "x", nil) }
 	book := func() (int, string) {
@@ -175,7 +175,7 @@ func killAt(t *testing.T, template, trigger, kill string) {
 	case "deletion":
 		want, events = "Free all day", 0
 		_, booked = book()
-		o.eventually(soon, "the booking is shown", func() bool {
+		o.eventually("the booking is shown", func() bool {
 			return o.things()["quiet_room"]["nextevtm"] != nil && o.things()["quiet_room"]["curevmtg"] == "Booked at the door"
 		})
 		time.Sleep(500 * time.Millisecond) // and all that belongs to it is done
@@ -202,21 +202,21 @@ func killAt(t *testing.T, template, trigger, kill string) {
 	go func() { _ = victim.Wait(); close(died) }()
 	select {
 	case <-died:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the call never came")
 	}
 	process(t, dir, listen, "0 never")
-	o.eventually(soon, "the process is healthy", o.healthy)
+	o.eventually("the process is healthy", o.healthy)
 	if trigger == "change" && o.count() == 0 { // the change itself was not acknowledged
 		o.add("quiet_room", want, time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
 	}
 	if trigger == "booking" {
-		o.eventually(90*time.Second, "the booking is made", func() bool { code, _ := book(); return code == http.StatusCreated })
+		o.eventually("the booking is made", func() bool { code, _ := book(); return code == http.StatusCreated })
 	}
 	if trigger == "deletion" {
-		o.eventually(soon, "the booking is deleted", func() bool { return remove() == http.StatusNoContent })
+		o.eventually("the booking is deleted", func() bool { return remove() == http.StatusNoContent })
 	}
-	o.eventually(soon, "the door is right", func() bool { return o.things()["quiet_room"]["curevmtg"] == want })
+	o.eventually("the door is right", func() bool { return o.things()["quiet_room"]["curevmtg"] == want })
 	if got := o.count(); got != events {
 		t.Errorf("%d events in the calendar, want %d", got, events)
 	}
@@ -231,18 +231,18 @@ func killAtStart(t *testing.T, o *office, listen, kill string) {
 	go func() { _ = victim.Wait(); close(died) }()
 	select {
 	case <-died:
-	case <-time.After(soon):
+	case <-time.After(patience):
 		t.Fatal("the call never came")
 	}
 	process(t, dir, listen, "0 never")
-	o.eventually(soon, "the process is healthy", o.healthy)
-	o.everyDoorIsRight(2 * soon)
+	o.eventually("the process is healthy", o.healthy)
+	o.everyDoorIsRight()
 }
 
 // everyDoorIsRight waits until each room's Thing shows what its calendar says.
-func (o *office) everyDoorIsRight(limit time.Duration) {
+func (o *office) everyDoorIsRight() {
 	o.t.Helper()
-	o.eventually(limit, "every door is right", func() bool {
+	o.eventually("every door is right", func() bool {
 		things := o.things()
 		for _, room := range demoRooms {
 			code, want := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
@@ -278,7 +278,7 @@ func TestKill(t *testing.T) {
 	}
 	for i := range 6 {
 		cmd := process(t, dir, listen, "")
-		o.eventually(30*time.Second, "the process answers", answers)
+		o.eventually("the process answers", answers)
 		now := time.Now()
 		o.add("quiet_room", fmt.Sprintf("Meeting %d", i), now.Add(-time.Duration(i+1)*time.Minute), now.Add(time.Hour)) // each began before the one before
 		time.Sleep(time.Duration(i*i) * 15 * time.Millisecond)
@@ -288,9 +288,9 @@ func TestKill(t *testing.T) {
 		_ = cmd.Wait()
 	}
 	process(t, dir, listen, "")
-	o.eventually(30*time.Second, "the process answers", answers)
-	o.eventually(30*time.Second, "the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
-	o.everyDoorIsRight(30 * time.Second)
+	o.eventually("the process answers", answers)
+	o.eventually("the last meeting is shown", func() bool { return o.things()["quiet_room"]["curevmtg"] == "Meeting 5" })
+	o.everyDoorIsRight()
 }
 
 func freeAddress(t *testing.T) string {

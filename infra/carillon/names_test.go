@@ -28,7 +28,7 @@ func TestRoomsOfEveryScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o.eventually(20*time.Second, "Google's message is taken for every room", func() bool {
+	o.eventually("Google's message is taken for every room", func() bool {
 		for _, room := range names {
 			s, _, err := o.s.rooms.documents(t.Context(), room)
 			if err != nil || s.PushedAt.IsZero() || len(s.Published) == 0 || s.Fault != nil {

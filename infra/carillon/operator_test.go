@@ -80,7 +80,7 @@ func TestOperatorsCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 		var fields []string
-		o.eventually(20*time.Second, "the message is dead", func() bool {
+		o.eventually("the message is dead", func() bool {
 			out, err := run(t, "dead", "list", "--data", dir)
 			if err != nil {
 				t.Fatal(err)

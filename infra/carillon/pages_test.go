@@ -25,7 +25,7 @@ import (
 // becomes waits until an expression is true.
 func (p page) becomes(what, expression string) {
 	p.o.t.Helper()
-	p.o.eventually(15*time.Second, what+"; focus on "+p.js(`document.activeElement?.outerHTML.slice(0, 160) ?? 'nothing'`), func() bool { return p.js(expression) == "true" })
+	p.o.eventually(what+"; focus on "+p.js(`document.activeElement?.outerHTML.slice(0, 160) ?? 'nothing'`), func() bool { return p.js(expression) == "true" })
 }
 
 // press focuses a control as a keyboard does, and presses Enter on it.
@@ -70,14 +70,14 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	p.press("moving", red+".meetings li:last-child button")
 	p.shows(red+".answer", "moved to ")
 	p.becomes("the focus stays on +15", `document.activeElement.textContent === '+15' && document.activeElement.closest('article').dataset.room === 'red_room'`)
-	o.eventually(10*time.Second, "it has moved", func() bool { return p.text(red+".meetings time") != was })
+	o.eventually("it has moved", func() bool { return p.text(red+".meetings time") != was })
 	was = p.text(red + ".meetings span")
 	p.press("deleting", red+".meetings li:last-child button:last-child")
 	p.shows(red+".answer", "deleted.")
-	o.eventually(10*time.Second, "it is gone", func() bool { return p.text(red+".meetings span") != was })
+	o.eventually("it is gone", func() bool { return p.text(red+".meetings span") != was })
 	p.becomes("the focus is on Undo", `document.activeElement.textContent === 'Undo'`)
 	p.do("undoing", chromedp.KeyEvent(kb.Enter))
-	o.eventually(10*time.Second, "it is there again", func() bool { return p.text(red+".meetings span") == was })
+	o.eventually("it is there again", func() bool { return p.text(red+".meetings span") == was })
 
 	o.fault(simGoogle, faults.Fault{Status: 503, Method: "POST", Path: "calendars/red_room@.*/events$"})
 	p.do("adding while Google fails", chromedp.SendKeys(chromedp.CSS(red+".title"), "Thesis"), chromedp.KeyEvent(kb.Enter))
@@ -143,7 +143,7 @@ func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 // forget removes all that is known of a room.
 func (o *office) forget(room string) {
 	o.t.Helper()
-	o.eventually(10*time.Second, room+" is forgotten", func() bool {
+	o.eventually(room+" is forgotten", func() bool {
 		doc, err := o.s.rooms.state.Get(o.t.Context(), rooms.SnapshotName(room))
 		return err == nil && o.s.rooms.state.Delete(o.t.Context(), rooms.SnapshotName(room), doc.Generation) == nil
 	})
@@ -170,7 +170,7 @@ func TestOverviewPage(t *testing.T) {
 	p.shows("#bridge-rooms", "All 8 rooms are up to date, as seen at ")
 	p.press("checking", ".doctor button")
 	p.shows(".doctor .answer", "The check has begun.")
-	o.eventually(20*time.Second, "doctor has looked again", func() bool {
+	o.eventually("doctor has looked again", func() bool {
 		return !strings.Contains(p.text(".findings"), "blue_room") && strings.HasPrefix(p.text(".doctor .when"), "Looked at ")
 	})
 	if err := o.s.queue.Publish(t.Context(), rooms.TopicRefresh, messages.Message{Data: []byte("{")}); err != nil {
@@ -209,10 +209,10 @@ func TestOverviewSaysWellOnlyOfWhatWasSeen(t *testing.T) {
 		}
 		return all
 	}
-	o.eventually(10*time.Second, "the room is well", func() bool { return state()["quiet_room"].State == partOK && !state()["quiet_room"].SeenAt.IsZero() })
+	o.eventually("the room is well", func() bool { return state()["quiet_room"].State == partOK && !state()["quiet_room"].SeenAt.IsZero() })
 	o.fault(simGoogle, faults.Fault{Status: 404, Path: "calendars/quiet_room@"})
 	o.refresh()
-	o.eventually(20*time.Second, "the room has a fault", func() bool { return state()["quiet_room"].State == partFault })
+	o.eventually("the room has a fault", func() bool { return state()["quiet_room"].State == partFault })
 	o.forget("quiet_room")
 	if got := state()["quiet_room"]; got.State != partUnknown || !got.SeenAt.IsZero() {
 		t.Errorf("a room that was never read is %+v", got)

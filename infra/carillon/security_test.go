@@ -73,7 +73,7 @@ func TestHostileRequests(t *testing.T) {
 		}
 		now := o.s.clock.Now()
 		o.add("yellow_room", "After the replays", now.Add(-3*time.Hour), now.Add(3*time.Hour))
-		o.shows(10*time.Second, "yellow_room", "curevmtg", "After the replays") // and they silence nobody
+		o.shows("yellow_room", "curevmtg", "After the replays") // and they silence nobody
 	})
 	for name, room := range map[string]string{"path": "../roomcal-config/config", "header": "a\r\nX-Evil: 1", "null": "a\x00b", "long": strings.Repeat("x", 10_000), "sql": "' OR 1=1 --"} {
 		t.Run("room_name_"+name, func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestHostileRequests(t *testing.T) {
 		o := &office{t, o.s}
 		now := time.Now()
 		o.add("quiet_room", "Evil\r\nX-Evil: 1\x1b[31m\u202etitle", now.Add(-time.Minute), now.Add(time.Hour))
-		o.shows(5*time.Second, "quiet_room", "busynow", 1)
-		o.eventually(5*time.Second, "the title", func() bool { return strings.HasPrefix(fmt.Sprint(o.value("quiet_room", "curevmtg")), "Evil") })
+		o.shows("quiet_room", "busynow", 1)
+		o.eventually("the title", func() bool { return strings.HasPrefix(fmt.Sprint(o.value("quiet_room", "curevmtg")), "Evil") })
 		if got := fmt.Sprint(o.value("quiet_room", "curevmtg")); strings.ContainsAny(got, "\r\n\x1b\u202e") {
 			t.Errorf("the Thing shows %q", got)
 		}

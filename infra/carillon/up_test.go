@@ -44,15 +44,18 @@ func newOfficeWith(t *testing.T, opts options) *office {
 		}
 	})
 	o := &office{t, s}
-	o.eventually(40*time.Second, "healthy", o.healthy)
+	o.eventually("healthy", o.healthy)
 	return o
 }
 
-func (o *office) eventually(limit time.Duration, what string, ok func() bool) {
+// patience is how long a loaded machine may take for what a quiet one does at once; infra/bench measures how fast Carillon is.
+const patience = 90 * time.Second
+
+func (o *office) eventually(what string, ok func() bool) {
 	o.t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			o.t.Fatalf("not within %s: %s", limit, what)
+			o.t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }
@@ -114,32 +117,30 @@ func (o *office) value(room, variable string) any {
 	return o.s.rooms.demo.arduino.Values(room)[variable]
 }
 
-func (o *office) shows(limit time.Duration, room, variable string, want any) {
+func (o *office) shows(room, variable string, want any) {
 	o.t.Helper()
-	o.eventually(limit, fmt.Sprintf("%s of %s is %v", variable, room, want), func() bool {
+	o.eventually(fmt.Sprintf("%s of %s is %v", variable, room, want), func() bool {
 		return fmt.Sprint(o.value(room, variable)) == fmt.Sprint(want)
 	})
 }
-
-const second = 1500 * time.Millisecond
 
 func TestFromCalendarToThing(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 1)
 	now := time.Now()
 	id := o.add("quiet_room", "Hello", now.Add(-time.Minute), now.Add(time.Hour))
-	o.shows(second, "quiet_room", "busynow", 1)
-	o.shows(second, "quiet_room", "curevmtg", "Hello")
+	o.shows("quiet_room", "busynow", 1)
+	o.shows("quiet_room", "curevmtg", "Hello")
 	time.Sleep(1100 * time.Millisecond) // the Arduino account's second
 	if code, got := o.call("PATCH", o.events("quiet_room", "/"+id), "x", map[string]any{"summary": "Moved"}); code != http.StatusOK {
 		t.Fatalf("patch answered %d: %v", code, got)
 	}
-	o.shows(second, "quiet_room", "curevmtg", "Moved")
+	o.shows("quiet_room", "curevmtg", "Moved")
 	if code, _ := o.call("DELETE", o.events("quiet_room", "/"+id), "x", nil); code != http.StatusNoContent {
 		t.Fatalf("delete answered %d", code)
 	}
-	o.shows(second, "quiet_room", "busynow", 0)
-	o.shows(2*second, "quiet_room", "curevmtg", "Free all day")
+	o.shows("quiet_room", "busynow", 0)
+	o.shows("quiet_room", "curevmtg", "Free all day")
 }
 
 func TestMeetingEndsByItself(t *testing.T) {
@@ -147,8 +148,8 @@ func TestMeetingEndsByItself(t *testing.T) {
 	o := newOffice(t, t.TempDir(), 60) // a minute a second
 	now := o.s.clock.Now()
 	o.add("quiet_room", "Short", now.Add(-time.Minute), now.Truncate(time.Minute).Add(20*time.Minute))
-	o.shows(5*time.Second, "quiet_room", "busynow", 1)
-	o.shows(40*time.Second, "quiet_room", "busynow", 0)
+	o.shows("quiet_room", "busynow", 1)
+	o.shows("quiet_room", "busynow", 0)
 	if end := now.Truncate(time.Minute).Add(20 * time.Minute); o.s.clock.Now().Before(end.Add(-10 * time.Second)) {
 		t.Errorf("free at %s, before the meeting's end at %s", o.s.clock.Now(), end)
 	}
@@ -175,7 +176,7 @@ func TestTwoHundredBookingsAtOnce(t *testing.T) {
 	if items := got["items"].([]any); len(items) != 1 {
 		t.Errorf("%d events in the calendar, want 1", len(items))
 	}
-	o.shows(2*second, "quiet_room", "busynow", 1)
+	o.shows("quiet_room", "busynow", 1)
 }
 
 //nolint:tparallel // the cases share one office, in order
@@ -236,7 +237,7 @@ func TestMeetingsAPI(t *testing.T) {
 		}
 	})
 	t.Run("not_modified", func(*testing.T) {
-		o.eventually(5*time.Second, "a stable answer", func() bool {
+		o.eventually("a stable answer", func() bool {
 			_, got := o.call("GET", get, demoSecret, nil)
 			code, _ := o.call("GET", get, demoSecret, nil, "If-None-Match", got["etag"].(string))
 			return code == http.StatusNotModified
@@ -263,7 +264,7 @@ func TestStartAgainOnTheSameData(t *testing.T) {
 	o := newOffice(t, dir, 1)
 	for _, room := range demoRooms {
 		_, got := o.call("GET", "/meetings?client_id=demo-client&room_name="+room, demoSecret, nil)
-		o.shows(10*time.Second, room, "curevmtg", got["curevmtg"])
+		o.shows(room, "curevmtg", got["curevmtg"])
 	}
 	if strings.Contains(fmt.Sprint(o.value("quiet_room", "curevmtg")), "unknown") {
 		t.Error("a room without meetings is shown as unknown")

@@ -34,12 +34,12 @@ func TestUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		o.eventually(40*time.Second, "healthy", o.healthy)
+		o.eventually("healthy", o.healthy)
 		return cmd
 	}
 	now := morning(t, data)
 	before := up()
-	o.everyDoorIsRight(40 * time.Second)
+	o.everyDoorIsRight()
 	lessons := o.lessons()
 	if lessons == 0 {
 		t.Fatal("no lesson is in the calendars")
@@ -65,7 +65,7 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("version = %s, %v", out, err)
 	}
 	after := up()
-	o.everyDoorIsRight(60 * time.Second)
+	o.everyDoorIsRight()
 	for id, room := range acknowledged {
 		if code, _ := o.call(http.MethodGet, o.events(room, "/"+id), "x", nil); code != http.StatusOK {
 			t.Errorf("the event %s of %s: %d", id, room, code)
