@@ -5,7 +5,7 @@ run: ## start everything on this machine, with a sample office; ARGS="--speed 60
 	@go build -buildvcs=false -o build/carillon ./infra/carillon
 	@exec ./build/carillon up $(ARGS)
 
-# Names each test that failed at the end, with what it alone printed.
+# It names each test that failed, with what that test printed, when all have run.
 GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails --
 
 test: setup ## every test, with the race detector and others' clients and servers; installs what they need
@@ -22,8 +22,9 @@ test-deploy: ## build and start every function as the cloud does; the bridges ac
 setup: ## what the tests need: Debian packages with apt-get, npm packages; skips what is there
 	@bash infra/setup/test.sh
 
-lint: ## formatting and static checks; installs the linters that are missing
-	@bash infra/setup/lint.sh
+lint: ## formatting and static checks
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 stage: ## one source zip a function, in build/functions/
 	go run ./infra/stage

@@ -356,7 +356,8 @@ func (o *office) syncCampus() {
 	}
 }
 
-// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in the calendar alone.
+// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in the
+// calendar alone.
 func TestPageShowsWhereSidesDiffer(t *testing.T) {
 	t.Parallel()
 	db, err := local.Open(t.Context(), t.TempDir())
@@ -377,7 +378,8 @@ func TestPageShowsWhereSidesDiffer(t *testing.T) {
 	class := func(id string) campus.Class {
 		return campus.Class{ID: id, Title: id, Start: soon, End: soon.Add(time.Hour)}
 	}
-	state := campus.State{Version: 1, Timetable: []campus.Class{class("there"), class("held"), class("begun")}, Sent: map[string]campus.Sent{}}
+	timetable := []campus.Class{class("there"), class("held"), class("begun")}
+	state := campus.State{Version: 1, Timetable: timetable, Sent: map[string]campus.Sent{}}
 	for _, c := range state.Timetable {
 		state.Sent[c.ID] = campus.Sent{Core: "x"}
 	}

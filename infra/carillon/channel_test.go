@@ -22,6 +22,7 @@ func TestAChannelThatGoogleDropped(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 60) // a minute a second
 	const room = "quiet_room"
+	o.beforeRefresh()
 	dropped := o.stopAtGoogle(room)
 	now := o.s.clock.Now()
 	id := o.add(room, "Untold", now.Add(-time.Minute), now.Add(5*time.Hour))

@@ -146,7 +146,9 @@ func TestDashboard(t *testing.T) {
 	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
 	shows(".current", `<b onclick="x">Tea</b>`)
 	shows(".meetings li span", `<b onclick="x">Tea</b>`)
-	o.eventually("the message is shown", func() bool { return strings.HasSuffix(text(".log li"), "roomcalendar_events · 1 events") })
+	o.eventually("the message is shown", func() bool {
+		return strings.HasSuffix(text(".log li"), "roomcalendar_events · 1 events")
+	})
 	run("deleting", chromedp.Click(chromedp.CSS(room+".meetings li button:last-of-type")))
 	shows(".current", "Free all day")
 	run("booking", chromedp.Click(chromedp.CSS(room+".book")))
@@ -164,7 +166,9 @@ func TestDashboard(t *testing.T) {
 		return strings.Contains(fault(), `"status":429`) && len(o.s.rooms.demo.google.Faults.List()) == 1
 	})
 	run("ending it", chromedp.Click(chromedp.CSS("#faults li button")))
-	o.eventually("the fault has ended", func() bool { return fault() == "" && len(o.s.rooms.demo.google.Faults.List()) == 0 })
+	o.eventually("the fault has ended", func() bool {
+		return fault() == "" && len(o.s.rooms.demo.google.Faults.List()) == 0
+	})
 	was := text(".meetings time")
 	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
 	o.eventually("the meeting has moved", func() bool { return text(".meetings time") != was })

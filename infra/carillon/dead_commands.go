@@ -15,7 +15,8 @@ func deadCommand() *cobra.Command {
 	parent := &cobra.Command{Use: "dead", Short: "Messages that a function could not take after all attempts"}
 	o.flags(parent)
 	parent.AddCommand(deadList(&o), deadShow(&o),
-		deadDo(&o, "send", "Send messages again", "Sent again", http.MethodPost, "/send"), deadDo(&o, "drop", "Drop messages for good", "Dropped", http.MethodDelete, ""))
+		deadDo(&o, "send", "Send messages again", "Sent again", http.MethodPost, "/send"),
+		deadDo(&o, "drop", "Drop messages for good", "Dropped", http.MethodDelete, ""))
 	return parent
 }
 
@@ -66,7 +67,9 @@ func deadDo(o *remote, use, short, done, method, suffix string) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " ID...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.deadIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.each(cmd, args, done, func(id string) error { return o.call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil) })
+			return o.each(cmd, args, done, func(id string) error {
+				return o.call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil)
+			})
 		},
 	}
 }

@@ -239,7 +239,9 @@ func metricsOf(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {
 // TestDoctorNamesEverySharedCalendar: a line for each, without the place that only the log needs.
 func TestDoctorNamesEverySharedCalendar(t *testing.T) {
 	t.Parallel()
-	e := examination{settings: &rooms.Settings{Rooms: []rooms.RoomSettings{{Name: "A", CalendarID: "r@x"}, {Name: "B", CalendarID: "R@x"}, {Name: "C", CalendarID: "s@x"}, {Name: "D", CalendarID: "s@x"}}}}
+	e := examination{settings: &rooms.Settings{Rooms: []rooms.RoomSettings{
+		{Name: "A", CalendarID: "r@x"}, {Name: "B", CalendarID: "R@x"}, {Name: "C", CalendarID: "s@x"}, {Name: "D", CalendarID: "s@x"},
+	}}}
 	e.addSettings()
 	var said []string
 	for _, f := range e.found {
@@ -247,7 +249,10 @@ func TestDoctorNamesEverySharedCalendar(t *testing.T) {
 			said = append(said, f.Found)
 		}
 	}
-	want := []string{"A and B have the same calendar: each room needs its own", "C and D have the same calendar: each room needs its own"}
+	want := []string{
+		"A and B have the same calendar: each room needs its own",
+		"C and D have the same calendar: each room needs its own",
+	}
 	if !slices.Equal(said, want) {
 		t.Errorf("doctor said %q, want %q", said, want)
 	}

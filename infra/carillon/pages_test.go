@@ -25,7 +25,8 @@ import (
 // becomes waits until an expression is true.
 func (p page) becomes(what, expression string) {
 	p.o.t.Helper()
-	p.o.eventually(what+"; focus on "+p.js(`document.activeElement?.outerHTML.slice(0, 160) ?? 'nothing'`), func() bool { return p.js(expression) == "true" })
+	focus := p.js(`document.activeElement?.outerHTML.slice(0, 160) ?? 'nothing'`)
+	p.o.eventually(what+"; focus on "+focus, func() bool { return p.js(expression) == "true" })
 }
 
 // press focuses a control as a keyboard does, and presses Enter on it.
@@ -209,7 +210,10 @@ func TestOverviewSaysWellOnlyOfWhatWasSeen(t *testing.T) {
 		}
 		return all
 	}
-	o.eventually("the room is well", func() bool { return state()["quiet_room"].State == partOK && !state()["quiet_room"].SeenAt.IsZero() })
+	o.eventually("the room is well", func() bool {
+		room := state()["quiet_room"]
+		return room.State == partOK && !room.SeenAt.IsZero()
+	})
 	o.fault(simGoogle, faults.Fault{Status: 404, Path: "calendars/quiet_room@"})
 	o.refresh()
 	o.eventually("the room has a fault", func() bool { return state()["quiet_room"].State == partFault })

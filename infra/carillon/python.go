@@ -105,8 +105,8 @@ func (p *python) target(names []string) (name string, ours, inBlock bool) {
 	return name, true, false
 }
 
-// skip goes to the next line that begins a statement. bound is the first of our names that the statement sets all the same, as
-// in `if x: mode = "api"` or `mode, sas_url = …`.
+// skip goes to the next line that begins a statement. bound is the first of our names that the statement sets all the
+// same, as in `if x: mode = "api"` or `mode, sas_url = …`.
 func (p *python) skip(names []string) (bound string) {
 	var listed []string // our names before a comma: they are set if a = follows
 	for depth := 0; p.at < len(p.text); {

@@ -99,7 +99,9 @@ func TestHostileRequests(t *testing.T) {
 		now := time.Now()
 		o.add("quiet_room", "Evil\r\nX-Evil: 1\x1b[31m\u202etitle", now.Add(-time.Minute), now.Add(time.Hour))
 		o.shows("quiet_room", "busynow", 1)
-		o.eventually("the title", func() bool { return strings.HasPrefix(fmt.Sprint(o.value("quiet_room", "curevmtg")), "Evil") })
+		o.eventually("the title", func() bool {
+			return strings.HasPrefix(fmt.Sprint(o.value("quiet_room", "curevmtg")), "Evil")
+		})
 		if got := fmt.Sprint(o.value("quiet_room", "curevmtg")); strings.ContainsAny(got, "\r\n\x1b\u202e") {
 			t.Errorf("the Thing shows %q", got)
 		}

@@ -229,7 +229,8 @@ func (nowhere) Publish(context.Context, string, messages.Message) error { return
 func TestAnAgeByAWrongClockIsEndless(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	if past, ahead := ageOf(now.Add(-time.Minute), now), ageOf(now.Add(time.Hour), now); past != 60 || !math.IsInf(ahead, 1) {
+	past, ahead := ageOf(now.Add(-time.Minute), now), ageOf(now.Add(time.Hour), now)
+	if past != 60 || !math.IsInf(ahead, 1) {
 		t.Errorf("a minute ago is %v, an hour ahead %v", past, ahead)
 	}
 }

@@ -30,7 +30,9 @@ func TestNamesReachDocumentsAndTokens(t *testing.T) {
 // TestNamesThatCannotBeUsed are refused with a sentence, and two rooms on one calendar are a warning.
 func TestNamesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	s := rooms.Settings{Rooms: []rooms.RoomSettings{{Name: "a/b", CalendarID: "c@x"}, {Name: "e\u0301tage", CalendarID: "C@x"}, {Name: "étage", CalendarID: "d"}}}
+	s := rooms.Settings{Rooms: []rooms.RoomSettings{
+		{Name: "a/b", CalendarID: "c@x"}, {Name: "e\u0301tage", CalendarID: "C@x"}, {Name: "étage", CalendarID: "d"},
+	}}
 	err := s.Validate()
 	for _, want := range []string{`at "/rooms/0/room_name": the name cannot be used: it has a /`, `/rooms/2/room_name": "étage" is the name of /rooms/1 too`} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -93,7 +93,8 @@ func TestALessonThatCannotBeReadIsNoMissingRun(t *testing.T) {
 	for range 5 {
 		f.now = f.now.Add(time.Hour)
 		f.scheduled()
-		if s := f.stands(); s.Standing != sync.StandingPartial || !s.SeenAt.Equal(f.now) || !s.ReadAt.IsZero() || len(s.Run.Unreadable) != 1 {
+		s := f.stands()
+		if s.Standing != sync.StandingPartial || !s.SeenAt.Equal(f.now) || !s.ReadAt.IsZero() || len(s.Run.Unreadable) != 1 {
 			t.Errorf("%s, read %s, whole %s, run %+v", s.Standing, s.SeenAt, s.ReadAt, s.Run)
 		}
 	}

@@ -518,8 +518,7 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 // held notes a blob that is stored and cannot be deleted; the next run tries again.
 func (w *work) held(ctx context.Context, b exports.Blob, e *entry, why string) error {
 	w.mu.Lock()
-	w.t.Kept++
-	w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Keep, Why: why, Bytes: b.Size})
+	w.stays(b, why)
 	w.mu.Unlock()
 	e.newer = e.newer || e.Kept != why
 	e.Kept = why

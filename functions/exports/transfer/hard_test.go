@@ -487,8 +487,8 @@ func TestCutInTheLastValue(t *testing.T) {
 	passes("06", strings.TrimSuffix(whole, "\r\n"))
 }
 
-// TestOtherFilesPassAndDamagedOnesDoNot: "other_files": "pass" is for tables that the importer does not know, not for files
-// that cannot be read.
+// TestOtherFilesPassAndDamagedOnesDoNot: "other_files": "pass" is for tables that the importer does not know, not for
+// files that cannot be read.
 func TestOtherFilesPassAndDamagedOnesDoNot(t *testing.T) {
 	f := newFixture(t, func(src map[string]any) { src["other_files"] = "pass" })
 	f.put("other.csv", []byte("a;b\r\n1;2\r\n"))

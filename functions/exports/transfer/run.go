@@ -378,15 +378,22 @@ func (w *work) bringNewest(ctx context.Context, t exports.Task) error {
 	return nil
 }
 
-// keep counts a blob that stays: by the settings, which has no line because it is so many, or left for the next run.
+// keep counts a blob that stays: by the settings, without a line, because these are many; or left for the next run.
 func (w *work) keep(b exports.Blob, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.t.Kept++
-	if !keptBySettings(why) {
-		w.t.Left++
-		w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Keep, Why: why, Bytes: b.Size})
+	if keptBySettings(why) {
+		w.t.Kept++
+		return
 	}
+	w.t.Left++
+	w.stays(b, why)
+}
+
+// stays counts a blob that is still at the source, with its line. Whoever calls it holds the lock.
+func (w *work) stays(b exports.Blob, why string) {
+	w.t.Kept++
+	w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Keep, Why: why, Bytes: b.Size})
 }
 
 func keptBySettings(why string) bool { return strings.HasPrefix(why, exports.KeptBySettings) }

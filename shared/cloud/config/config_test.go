@@ -332,8 +332,8 @@ func TestUnusedKeysNeedNoSecret(t *testing.T) {
 	}
 }
 
-// TestRulesAreForWhatAReferenceStandsFor: the schema checks the value of env:NAME and not that text. No error quotes the
-// value, which may be a secret.
+// TestRulesAreForWhatAReferenceStandsFor: the schema checks the value of env:NAME and not that text. No error quotes
+// the value, which may be a secret.
 //
 //nolint:paralleltest // it sets the environment
 func TestRulesAreForWhatAReferenceStandsFor(t *testing.T) {

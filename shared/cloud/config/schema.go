@@ -85,8 +85,8 @@ func ofValue(k jsonschema.ErrorKind) bool {
 	return false
 }
 
-// checkResolved checks what references stand for. An invalid value is emptied and noted as unresolved. It may be a secret,
-// so no error quotes it.
+// checkResolved checks what references stand for. An invalid value is emptied and noted as unresolved. It may be a
+// secret, so no error quotes it.
 func (s *Settings[T]) checkResolved(raw any, references map[string]string, unresolved map[string]error) {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(s.schema.Validate(raw), &invalid) {
