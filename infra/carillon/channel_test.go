@@ -23,6 +23,9 @@ func TestAChannelThatGoogleDropped(t *testing.T) {
 	o := newOffice(t, t.TempDir(), 60) // a minute a second
 	const room = "quiet_room"
 	o.beforeRefresh()
+	o.eventually("the start's refresh is done", func() bool {
+		return o.s.queue.Counts(t.Context())["rooms-refresh"].Waiting == 0
+	})
 	dropped := o.stopAtGoogle(room)
 	now := o.s.clock.Now()
 	id := o.add(room, "Untold", now.Add(-time.Minute), now.Add(5*time.Hour))

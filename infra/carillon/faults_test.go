@@ -22,13 +22,10 @@ func (o *office) refresh() {
 	}
 }
 
-// beforeRefresh waits until the start's refresh is done and the next hourly one is far, and returns when that is: what a
-// test waits for must not be their doing.
+// beforeRefresh waits until the next hourly refresh is far, and returns when that is: what a test waits for must not be
+// its doing.
 func (o *office) beforeRefresh() time.Time {
 	o.t.Helper()
-	o.eventually("the start's refresh is done", func() bool {
-		return o.s.queue.Counts(o.t.Context())["rooms-refresh"].Waiting == 0
-	})
 	schedule, err := cron.ParseStandard(rooms.RefreshSchedule)
 	if err != nil {
 		o.t.Fatal(err)
