@@ -18,6 +18,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -141,12 +142,23 @@ func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	p.becomes("the room is known", `!document.querySelector('`+blue+`.door').classList.contains('unknown')`)
 }
 
-// forget removes all that is known of a room.
+// forget removes all that is known of a room whose calendar can no longer be read, also what messages of the time before
+// still bring.
 func (o *office) forget(room string) {
 	o.t.Helper()
+	quiet := 0
 	o.eventually(room+" is forgotten", func() bool {
-		doc, err := o.s.rooms.state.Get(o.t.Context(), rooms.SnapshotName(room))
-		return err == nil && o.s.rooms.state.Delete(o.t.Context(), rooms.SnapshotName(room), doc.Generation) == nil
+		snapshot, generation, err := documents.Load[rooms.Snapshot](o.t.Context(), o.s.rooms.state, rooms.SnapshotName(room))
+		if err == nil && !snapshot.FetchedAt.IsZero() {
+			_ = o.s.rooms.state.Delete(o.t.Context(), rooms.SnapshotName(room), generation)
+			quiet = -1
+		}
+		counts := o.s.queue.Counts(o.t.Context())
+		if counts["rooms-status-events"].Waiting+counts["rooms-refresh"].Waiting+counts["rooms-watch"].Waiting > 0 {
+			quiet = -1
+		}
+		quiet++
+		return quiet > 10
 	})
 }
 
