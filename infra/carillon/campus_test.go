@@ -356,8 +356,8 @@ func (o *office) syncCampus() {
 	}
 }
 
-// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in the
-// calendar alone.
+// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in
+// the calendar alone.
 func TestPageShowsWhereSidesDiffer(t *testing.T) {
 	t.Parallel()
 	db, err := local.Open(t.Context(), t.TempDir())

@@ -100,7 +100,8 @@ func finishArgs(cmd *cobra.Command) {
 			return fmt.Errorf("%s takes flags only, and got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 		default:
 			example := strings.TrimSpace(cmd.Example)
-			return fmt.Errorf("%s takes %s, and got %d arguments; for example: %s", cmd.CommandPath(), wanted, len(args), example)
+			return fmt.Errorf("%s takes %s, and got %d arguments; for example: %s",
+				cmd.CommandPath(), wanted, len(args), example)
 		}
 	}
 }

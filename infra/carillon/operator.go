@@ -194,7 +194,8 @@ func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
 		}
 	}
 	if !snapshot.PushMissed.IsZero() {
-		found = append(found, "Google did not tell of a change that was found at "+when(snapshot.PushMissed, snapshot.TimeZone)+
+		at := when(snapshot.PushMissed, snapshot.TimeZone)
+		found = append(found, "Google did not tell of a change that was found at "+at+
 			": the channel was replaced, and the calendar is polled until a message comes.")
 	}
 	return found

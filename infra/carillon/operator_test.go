@@ -240,7 +240,8 @@ func metricsOf(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {
 func TestDoctorNamesEverySharedCalendar(t *testing.T) {
 	t.Parallel()
 	e := examination{settings: &rooms.Settings{Rooms: []rooms.RoomSettings{
-		{Name: "A", CalendarID: "r@x"}, {Name: "B", CalendarID: "R@x"}, {Name: "C", CalendarID: "s@x"}, {Name: "D", CalendarID: "s@x"},
+		{Name: "A", CalendarID: "r@x"}, {Name: "B", CalendarID: "R@x"},
+		{Name: "C", CalendarID: "s@x"}, {Name: "D", CalendarID: "s@x"},
 	}}}
 	e.addSettings()
 	var said []string

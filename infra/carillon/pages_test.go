@@ -142,8 +142,8 @@ func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	p.becomes("the room is known", `!document.querySelector('`+blue+`.door').classList.contains('unknown')`)
 }
 
-// forget removes all that is known of a room whose calendar can no longer be read, also what messages of the time before
-// still bring.
+// forget removes all that is known of a room whose calendar can no longer be read, also what earlier messages still
+// bring.
 func (o *office) forget(room string) {
 	o.t.Helper()
 	quiet := 0

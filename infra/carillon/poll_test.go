@@ -47,7 +47,8 @@ func TestBookingBehindAFirewall(t *testing.T) {
 		o.empty(room)
 		poll := o.s.clock.Now().Truncate(time.Minute).Add(time.Minute)
 		booking := map[string]any{"client_id": demoClient, "room_name": room, "duration_mins": 30}
-		if code, got := o.call("POST", "/meetings", demoSecret, booking); code != http.StatusCreated && code != http.StatusOK {
+		code, got := o.call("POST", "/meetings", demoSecret, booking)
+		if code != http.StatusCreated && code != http.StatusOK {
 			t.Fatalf("answered %d: %v", code, got)
 		}
 		o.shows(room, "busynow", 1.0)

@@ -160,8 +160,8 @@ func TestFreshStartsOver(t *testing.T) {
 	}
 }
 
-// TestFreshDeletesNothingThatItCannotReplace: --fresh asks before it deletes what is not a sample's, and deletes nothing
-// where the system cannot start.
+// TestFreshDeletesNothingThatItCannotReplace: --fresh asks before it deletes what is not a sample's, and deletes
+// nothing where the system cannot start.
 func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -48,8 +48,9 @@ func newOfficeWith(t *testing.T, opts options) *office {
 	return o
 }
 
-// patience is how long a loaded machine may take for what a quiet one does at once; infra/bench measures how fast Carillon
-// is. A test in which something else would do the same within that time looks at what did it, as [office.beforeRefresh] does.
+// patience is how long a loaded machine may take for what a quiet one does at once; infra/bench measures how fast
+// Carillon is. A test in which something else would do the same within that time looks at what did it, as those with
+// [office.beforeRefresh] do.
 const patience = 90 * time.Second
 
 func (o *office) eventually(what string, ok func() bool) {
