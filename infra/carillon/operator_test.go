@@ -239,10 +239,13 @@ func metricsOf(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {
 // TestDoctorNamesEverySharedCalendar: a line for each, without the place that only the log needs.
 func TestDoctorNamesEverySharedCalendar(t *testing.T) {
 	t.Parallel()
-	e := examination{settings: &rooms.Settings{Rooms: []rooms.RoomSettings{
-		{Name: "A", CalendarID: "r@x"}, {Name: "B", CalendarID: "R@x"},
-		{Name: "C", CalendarID: "s@x"}, {Name: "D", CalendarID: "s@x"},
-	}}}
+	shared := []rooms.RoomSettings{
+		{Name: "A", CalendarID: "r@x"},
+		{Name: "B", CalendarID: "R@x"},
+		{Name: "C", CalendarID: "s@x"},
+		{Name: "D", CalendarID: "s@x"},
+	}
+	e := examination{settings: &rooms.Settings{Rooms: shared}}
 	e.addSettings()
 	var said []string
 	for _, f := range e.found {
