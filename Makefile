@@ -1,4 +1,4 @@
-.PHONY: run test soak test-deploy setup lint stage release bench
+.PHONY: help run test soak test-deploy setup lint stage release bench
 
 run: ## start everything on this machine, with a sample office; ARGS="--speed 60" adds options
 	@[ -x build/carillon ] || echo "Compiling Carillon: the first time this takes some minutes."
@@ -34,3 +34,6 @@ release: ## VERSION=1.2.3: every platform's command, Debian packages, bill of ma
 
 bench: ## the figures of docs/performance.md
 	go run ./infra/bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	campussync "github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -135,7 +135,7 @@ func (y *year) count(r *http.Request) {
 	}
 }
 
-func (y *year) configure(ctx context.Context, db *local.DB) error {
+func (y *year) configure(ctx context.Context, db *machine.DB) error {
 	data, err := json.Marshal(map[string]any{"instances": []any{map[string]any{
 		"instance_name": "lea", "moncampus_username": "lea", "moncampus_password": "password",
 		"moncampus_host": y.server.URL + "/sim/wigor", "moncampus_cas_url": y.server.URL + "/sim/wigor/cas/login",

@@ -24,7 +24,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/rooms/meetings"
 	"github.com/carillon-calendar/carillon/functions/rooms/status"
 	"github.com/carillon-calendar/carillon/functions/rooms/webhook"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
@@ -74,19 +74,19 @@ func (d *discard) Publish(context.Context, string, messages.Message) error {
 	return nil
 }
 
-func openDB(ctx context.Context) (db *local.DB, remove func(), err error) {
+func openDB(ctx context.Context) (db *machine.DB, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "carillon-bench-")
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err = local.Open(ctx, dir)
+	db, err = machine.Open(ctx, dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	return db, func() { _ = db.Close(); _ = os.RemoveAll(dir) }, nil
 }
 
-func settings(ctx context.Context, db *local.DB, names ...string) (*config.Settings[rooms.Settings], error) {
+func settings(ctx context.Context, db *machine.DB, names ...string) (*config.Settings[rooms.Settings], error) {
 	list := make([]map[string]string, 0, len(names))
 	for _, name := range names {
 		list = append(list, map[string]string{"room_name": name, "gcal_calendar_id": name + "@example.com"})

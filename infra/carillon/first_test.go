@@ -13,6 +13,9 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/bridges"
+	"github.com/carillon-calendar/carillon/infra/bridges/rooms/roomstest"
+	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 )
 
@@ -21,7 +24,7 @@ import (
 func TestFirstStartInterrupted(t *testing.T) {
 	t.Parallel()
 	modules := filepath.Join(peers.Dir(t), "node_modules")
-	dir, listen := t.TempDir(), freeAddress(t)
+	dir, listen := t.TempDir(), machinetest.FreeAddress(t)
 	program, data, npm := filepath.Join(dir, "carillon"), filepath.Join(dir, "data"), filepath.Join(dir, "bin", "npm")
 	build(t, program, "1.0.0")
 	if err := os.MkdirAll(filepath.Dir(npm), 0o755); err != nil {
@@ -68,16 +71,16 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 	}
 	cmd := up()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	o := &office{t, &system{url: "http://" + listen}}
-	o.eventually("every door shows its room", o.healthy)
-	o.eventually("timetables and exports have arrived", func() bool {
+	o := roomstest.Office{Running: machinetest.At(t, listen)}
+	o.Eventually("every door shows its room", o.Healthy)
+	o.Eventually("timetables and exports have arrived", func() bool {
 		var timetables []sync.Status
 		var sources []transfer.Status
-		out, err := run(t, "campus", "status", "--json", "--data", data)
+		out, err := machinetest.Run(t, bridges.All(), "campus", "status", "--json", "--data", data)
 		if err != nil || json.Unmarshal([]byte(out), &timetables) != nil {
 			return false
 		}
-		if out, err = run(t, "exports", "status", "--json", "--data", data); err != nil || json.Unmarshal([]byte(out), &sources) != nil {
+		if out, err = machinetest.Run(t, bridges.All(), "exports", "status", "--json", "--data", data); err != nil || json.Unmarshal([]byte(out), &sources) != nil {
 			return false
 		}
 		for _, s := range timetables {
@@ -85,9 +88,9 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 				return false
 			}
 		}
-		return len(timetables) == 2 && len(sources) == 1 && len(delivered(t, data)) == 4
+		return len(timetables) == 2 && len(sources) == 1 && delivered(t, data) == 4
 	})
-	if out, err := run(t, "doctor", "--data", data); err != nil {
+	if out, err := machinetest.Run(t, bridges.All(), "doctor", "--data", data); err != nil {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -99,6 +102,16 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 	if faults := faultLines(said.String()); len(faults) > 0 {
 		t.Errorf("it told of faults, although all is well:\n%s", strings.Join(faults, ""))
 	}
+}
+
+// delivered is how many files wait for the importer.
+func delivered(t *testing.T, data string) int {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(data, "exports", "paie", "*", "*.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found)
 }
 
 // faultLines are the lines of the log, but for those of a run that a killed process has left to end by itself.

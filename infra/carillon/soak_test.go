@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/carillon-calendar/carillon/infra/machine"
 )
 
 // What must hold under any load: the service's limit (infra/systemd/carillon.service), and an answer to who watches it.
@@ -125,10 +127,10 @@ func (s *soaked) healthy() bool {
 // manyLessons fills a student's timetable, one lesson of it in a mistyped year, and makes a feed of it.
 func (s *soaked) manyLessons(data string) {
 	s.t.Helper()
-	var kept runInfo
-	file, err := os.ReadFile(filepath.Join(data, runFile))
+	var kept machine.RunInfo
+	file, err := os.ReadFile(filepath.Join(data, machine.RunFile))
 	if err != nil || json.Unmarshal(file, &kept) != nil {
-		s.t.Fatalf("%s: %v", runFile, err)
+		s.t.Fatalf("%s: %v", machine.RunFile, err)
 	}
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	for i := range 400 {

@@ -14,19 +14,31 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/carillon-calendar/carillon/infra/bridges/rooms/roomstest"
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 )
+
+// firstQuery is one of the sample's queries.
+const firstQuery = "00000000-0000-4000-8000-000000000301"
+
+// An office is a running `carillon up` with the sample of all bridges.
+type office struct{ roomstest.Office }
+
+func TestMain(m *testing.M) { machinetest.Main(m) }
 
 // Kill, upgrade the program, start: every meeting that was acknowledged is in its calendar, every door is right, every timetable is in its
 // calendar once, every exported file is in the importer's folder once, and what waits or lies dead in the queue is there, as if nothing had happened.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	long(t)
-	dir, listen := t.TempDir(), freeAddress(t)
+	machinetest.Long(t)
+	dir, listen := t.TempDir(), machinetest.FreeAddress(t)
 	program, data := filepath.Join(dir, "carillon"), filepath.Join(dir, "data")
 	build(t, program, "1.0.0")
 	newer := filepath.Join(dir, "newer")
 	build(t, newer, "1.1.0")
-	o := &office{t, &system{url: "http://" + listen}}
+	o := &office{roomstest.Office{Running: machinetest.At(t, listen)}}
 
 	up := func() *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen, "--bridges", "rooms,campus,exports")
@@ -34,12 +46,12 @@ func TestUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		o.eventually("healthy", o.healthy)
+		o.Eventually("healthy", o.Healthy)
 		return cmd
 	}
-	now := morning(t, data)
+	now := machinetest.SetMorning(t, data)
 	before := up()
-	o.everyDoorIsRight()
+	o.EveryDoorIsRight()
 	lessons := o.lessons()
 	if lessons == 0 {
 		t.Fatal("no lesson is in the calendars")
@@ -51,9 +63,9 @@ func TestUpgrade(t *testing.T) {
 	}
 	acknowledged := map[string]string{} // event: room
 	for i := range 40 {
-		room := demoRooms[i%len(demoRooms)]
+		room := roomstest.Rooms[i%len(roomstest.Rooms)]
 		start := now.Add(time.Duration(i) * 7 * time.Minute)
-		acknowledged[o.add(room, fmt.Sprint("Meeting ", i), start, start.Add(time.Hour))] = room
+		acknowledged[o.Add(room, fmt.Sprint("Meeting ", i), start, start.Add(time.Hour))] = room
 	}
 	_ = before.Process.Kill() // in the middle of telling the doors
 	_ = before.Wait()
@@ -65,9 +77,9 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("version = %s, %v", out, err)
 	}
 	after := up()
-	o.everyDoorIsRight()
+	o.EveryDoorIsRight()
 	for id, room := range acknowledged {
-		if code, _ := o.call(http.MethodGet, o.events(room, "/"+id), "x", nil); code != http.StatusOK {
+		if code, _ := o.Call(http.MethodGet, o.Events(room, "/"+id), "x", nil); code != http.StatusOK {
 			t.Errorf("the event %s of %s: %d", id, room, code)
 		}
 	}
@@ -81,7 +93,7 @@ func TestUpgrade(t *testing.T) {
 	if got := o.handedOn(data); !maps.Equal(got, files) {
 		t.Errorf("the importer's folder has %v, had %v", got, files)
 	}
-	o.dashboard("queries/" + demoQueries[0].ID)
+	o.dashboard("queries/" + firstQuery)
 	o.dashboard("transfer")
 	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(o.handedOn(data))), func(name string) bool { return files[name] != "" })
 	if len(fresh) != 1 {
@@ -97,17 +109,17 @@ func TestUpgrade(t *testing.T) {
 
 // dashboard presses a button of the exports page.
 func (o *office) dashboard(button string) {
-	o.t.Helper()
-	if code, answer := o.call(http.MethodPost, "/dashboard/exports/"+button, "", map[string]any{}); code >= http.StatusBadRequest {
-		o.t.Fatalf("%s: %d, %v", button, code, answer)
+	o.T.Helper()
+	if code, answer := o.Call(http.MethodPost, "/dashboard/exports/"+button, "", map[string]any{}); code >= http.StatusBadRequest {
+		o.T.Fatalf("%s: %d, %v", button, code, answer)
 	}
 }
 
 // handedOn are the files in the importer's folder, with their sums.
 func (o *office) handedOn(data string) map[string]string {
-	o.t.Helper()
+	o.T.Helper()
 	found := map[string]string{}
-	folder := os.DirFS(filepath.Join(data, "exports", demoSource))
+	folder := os.DirFS(filepath.Join(data, "exports", "paie"))
 	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -117,21 +129,21 @@ func (o *office) handedOn(data string) map[string]string {
 		return err
 	})
 	if err != nil {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	return found
 }
 
 // leave puts a dead letter and a message of a subscription that nothing serves into the database of a stopped system.
 func (o *office) leave(data string) string {
-	o.t.Helper()
+	o.T.Helper()
 	db := o.database(data)
 	for _, statement := range []string{
 		"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) VALUES ('bridge-to-come', 'm1', 'x', '{}', '', '2026-01-01T00:00:00Z', 9999999999999, 0)",
 		"INSERT INTO dead_letters VALUES (1000001, 'rooms-status-events', 'm2', 'y', '{}', '', '2026-01-01T00:00:00Z', 20, 'refused', 1)",
 	} {
-		if _, err := db.ExecContext(o.t.Context(), statement); err != nil {
-			o.t.Fatal(err)
+		if _, err := db.ExecContext(o.T.Context(), statement); err != nil {
+			o.T.Fatal(err)
 		}
 	}
 	_ = db.Close()
@@ -140,22 +152,22 @@ func (o *office) leave(data string) string {
 
 // lies is what leave has put there, as it is now.
 func (o *office) lies(data string) (found string) {
-	o.t.Helper()
+	o.T.Helper()
 	db := o.database(data)
 	defer db.Close()
-	err := db.QueryRowContext(o.t.Context(), `SELECT (SELECT group_concat(message_id || data || attempt) FROM deliveries WHERE subscription = 'bridge-to-come') || ' ' ||
+	err := db.QueryRowContext(o.T.Context(), `SELECT (SELECT group_concat(message_id || data || attempt) FROM deliveries WHERE subscription = 'bridge-to-come') || ' ' ||
 		(SELECT group_concat(message_id || data || reason) FROM dead_letters)`).Scan(&found)
 	if err != nil {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	return found
 }
 
 func (o *office) database(data string) *sql.DB {
-	o.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, databaseName)+"?_pragma=busy_timeout(10000)")
+	o.T.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, machine.DatabaseFile)+"?_pragma=busy_timeout(10000)")
 	if err != nil {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	return db
 }
@@ -177,8 +189,8 @@ func highWater(t *testing.T, pid int) int {
 
 // lessons is how many lessons of the coming days the students' calendars have.
 func (o *office) lessons() (n int) {
-	o.t.Helper()
-	_, view := o.call(http.MethodGet, "/dashboard/campus", "", nil)
+	o.T.Helper()
+	_, view := o.Call(http.MethodGet, "/dashboard/campus", "", nil)
 	list, _ := view["instances"].([]any)
 	for _, student := range list {
 		student, _ := student.(map[string]any)

@@ -12,14 +12,9 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-)
 
-// settingsFiles are the settings files of the bridges and their schemas.
-var settingsFiles = []struct{ file, schema, page string }{
-	{"config.json", "shared/rooms/config.schema.json", "rooms.md"},
-	{"campus.json", "shared/campus/campus.schema.json", "campus.md"},
-	{"exports.json", "shared/exports/exports.schema.json", "exports.md"},
-}
+	"github.com/carillon-calendar/carillon/infra/machine"
+)
 
 const intro = `# Configuration
 
@@ -33,28 +28,16 @@ What is written while the system runs holds within a minute, the contents of suc
 
 `
 
-// Markdown is docs/configuration.md for the module at root.
-func Markdown(root string) ([]byte, error) {
+// Markdown is docs/configuration.md for the module at root and its bridges.
+func Markdown(root string, bridges []machine.Bridge) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(intro)
-	for _, f := range settingsFiles {
-		data, err := os.ReadFile(filepath.Join(root, f.schema)) //nolint:gosec // a file of this repository
-		if err != nil {
+	for _, b := range bridges {
+		if err := settings(&out, root, b); err != nil {
 			return nil, err
 		}
-		var s schema
-		if err := json.Unmarshal(data, &s); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.schema, err)
-		}
-		fmt.Fprintf(&out, "## `%s`\n\n[%s](%s) tells what it is for; its schema is [%s](../%s).\n\n| key | | values | |\n|---|---|---|---|\n", f.file, f.page, f.page, filepath.Base(f.schema), f.schema)
-		if err := s.rows(&out, ""); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.schema, err)
-		}
-		out.WriteString("\n")
 	}
-	if err := options(&out, root); err != nil {
-		return nil, err
-	}
+	options(&out, bridges)
 	if err := environments(&out, root); err != nil {
 		return nil, err
 	}
@@ -62,6 +45,26 @@ func Markdown(root string) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// settings lists the keys of a bridge's settings file.
+func settings(out *bytes.Buffer, root string, b machine.Bridge) error {
+	data, err := os.ReadFile(filepath.Join(root, b.Schema)) //nolint:gosec // a file of this repository
+	if err != nil {
+		return err
+	}
+	var s schema
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("%s: %w", b.Schema, err)
+	}
+	page := b.Name + ".md"
+	fmt.Fprintf(out, "## `%s`\n\n[%s](%s) tells what it is for; its schema is [%s](../%s).\n\n| key | | values | |\n|---|---|---|---|\n",
+		b.Settings, page, page, filepath.Base(b.Schema), b.Schema)
+	if err := s.rows(out, ""); err != nil {
+		return fmt.Errorf("%s: %w", b.Schema, err)
+	}
+	out.WriteString("\n")
+	return nil
 }
 
 // A schema is what we use of JSON Schema.

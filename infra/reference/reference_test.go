@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/carillon-calendar/carillon/infra/bridges"
 )
 
 var update = flag.Bool("update", false, "write docs/configuration.md")
@@ -15,7 +17,7 @@ var update = flag.Bool("update", false, "write docs/configuration.md")
 // TestConfigurationIsCurrent: the page is what the code says.
 func TestConfigurationIsCurrent(t *testing.T) {
 	t.Parallel()
-	want, err := Markdown("../..")
+	want, err := Markdown("../..", bridges.All())
 	if err != nil {
 		t.Fatal(err)
 	}

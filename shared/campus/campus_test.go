@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/recorded"
 )
@@ -393,7 +393,7 @@ func TestSettings(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, campus.SettingsFile), []byte(tt.file), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			settings, err := campus.LoadSettings(local.Folder(dir))
+			settings, err := campus.LoadSettings(machine.Folder(dir))
 			if err != nil {
 				t.Fatal(err)
 			}

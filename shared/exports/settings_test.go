@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -53,7 +53,7 @@ func TestSettings(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, exports.SettingsFile), []byte(tt.doc), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			settings, err := exports.LoadSettings(local.Folder(dir))
+			settings, err := exports.LoadSettings(machine.Folder(dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestMissingSecrets(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, exports.SettingsFile), []byte(doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	loader, err := exports.LoadSettings(local.Folder(dir))
+	loader, err := exports.LoadSettings(machine.Folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

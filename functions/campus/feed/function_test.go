@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carillon-calendar/carillon/functions/campus/feed"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -57,14 +57,14 @@ func timetable() []campus.Class {
 
 type fixture struct {
 	t   *testing.T
-	db  *local.DB
+	db  *machine.DB
 	h   http.Handler
 	key string
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/wigor"
@@ -42,7 +42,7 @@ type fixture struct {
 	ecal   *ecal.Server
 	server *httptest.Server
 	dir    string
-	db     *local.DB
+	db     *machine.DB
 	h      http.Handler
 	file   map[string]any // campus.json
 
@@ -141,7 +141,7 @@ func (f *fixture) lea() map[string]any {
 func (f *fixture) open(dir string) {
 	f.t.Helper()
 	var err error
-	if f.db, err = local.Open(context.Background(), dir); err != nil {
+	if f.db, err = machine.Open(context.Background(), dir); err != nil {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = f.db.Close() })

@@ -18,7 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/wigor"
@@ -308,7 +308,7 @@ func TestMain(m *testing.M) {
 
 // child is a process that runs lea once.
 func child(dir string) {
-	db, err := local.Open(context.Background(), dir)
+	db, err := machine.Open(context.Background(), dir)
 	if err != nil {
 		panic(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/queries"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -42,7 +42,7 @@ func newFixture(t *testing.T, more string) *fixture {
 	t.Helper()
 	t.Parallel()
 	f := &fixture{T: t, dir: t.TempDir()}
-	db, err := local.Open(t.Context(), f.dir)
+	db, err := machine.Open(t.Context(), f.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func newFixture(t *testing.T, more string) *fixture {
 	if err := os.WriteFile(filepath.Join(f.dir, exports.SettingsFile), []byte(doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bucket := local.Folder(f.dir)
+	bucket := machine.Folder(f.dir)
 	settings, err := exports.LoadSettings(bucket)
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -81,7 +81,7 @@ type fixture struct {
 	name      string
 	container *container.Client
 	proxy     *httptest.Server
-	db        *local.DB
+	db        *machine.DB
 	dir       string // of the destination and what is beside it
 	now       func() time.Time
 	ahead     time.Duration // our clock of the store's
@@ -108,7 +108,7 @@ func newFixture(t *testing.T, change func(src map[string]any)) *fixture {
 	}
 	f.proxy = httptest.NewServer(f.front(server.URL))
 	t.Cleanup(f.proxy.Close)
-	if f.db, err = local.Open(t.Context(), f.dir); err != nil {
+	if f.db, err = machine.Open(t.Context(), f.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.db.Close() })
@@ -173,7 +173,7 @@ func (f *fixture) configure(change func(src map[string]any)) {
 }
 
 // handler is the function over a data folder.
-func handler(t testing.TB, db *local.DB, dir string, now func() time.Time, wrap func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) http.Handler {
+func handler(t testing.TB, db *machine.DB, dir string, now func() time.Time, wrap func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) http.Handler {
 	settings, err := exports.LoadSettings(db.Bucket("config"))
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func handler(t testing.TB, db *local.DB, dir string, now func() time.Time, wrap 
 		dest, state = wrap(dest, state)
 	}
 	return transfer.New(transfer.Config{
-		Settings: settings, State: state, Publisher: local.NewQueue(db, now), Now: now,
+		Settings: settings, State: state, Publisher: machine.NewQueue(db, now), Now: now,
 		Destination: func(exports.Source) (files.Store, error) { return dest, nil },
 	})
 }

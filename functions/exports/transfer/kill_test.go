@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -132,7 +132,7 @@ func runUntilKilled() {
 	if err != nil {
 		panic(err)
 	}
-	db, err := local.Open(context.Background(), dir)
+	db, err := machine.Open(context.Background(), dir)
 	if err != nil {
 		panic(err)
 	}

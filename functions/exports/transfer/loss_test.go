@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
@@ -339,7 +339,7 @@ func TestLateAndFailed(t *testing.T) {
 	settings, _ := exports.LoadSettings(f.db.Bucket("config"))
 	dest := files.NewFolder(filepath.Join(f.dir, "paie"), "", true)
 	h := transfer.New(transfer.Config{
-		Settings: settings, State: f.db.Bucket("state"), Publisher: local.NewQueue(f.db, f.now), Now: f.now,
+		Settings: settings, State: f.db.Bucket("state"), Publisher: machine.NewQueue(f.db, f.now), Now: f.now,
 		Destination: func(exports.Source) (files.Store, error) { return dest, nil },
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/rooms/meetings"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -52,7 +52,7 @@ type fixture struct {
 	before func(*http.Request)
 	// instead may serve a request to Google in its place.
 	instead func(http.ResponseWriter, *http.Request) bool
-	db      *local.DB
+	db      *machine.DB
 	cal     *googlecal.Client
 	alone   bool
 	configs int
@@ -78,7 +78,7 @@ func newFixture(t testing.TB) *fixture {
 	}))
 	t.Cleanup(server.Close)
 	ctx := context.Background()
-	db, err := local.Open(ctx, t.TempDir())
+	db, err := machine.Open(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/rooms/refresh"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -65,7 +65,7 @@ func TestAllRoomsPaced(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
+	settings, err := rooms.LoadWithoutAccount(machine.Folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ type fixture struct {
 	google  *simgoogle.Server
 	state   documents.Bucket
 	watches documents.Bucket
-	db      *local.DB
+	db      *machine.DB
 	cal     *googlecal.Client
 	configs int
 	sent    sent
@@ -141,7 +141,7 @@ func newFixture(t *testing.T) *fixture {
 		f.google.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,13 +297,13 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
+			settings, err := rooms.LoadWithoutAccount(machine.Folder(dir))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for minute, want := range test.minutes {
 				var s sent
-				h := refresh.New(refresh.Config{Settings: settings, State: local.Folder(dir), Publisher: &s, Now: time.Now})
+				h := refresh.New(refresh.Config{Settings: settings, State: machine.Folder(dir), Publisher: &s, Now: time.Now})
 				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), rooms.RoomMessage{}); code != http.StatusNoContent {
 					t.Errorf("answered %d", code)
 				}
@@ -360,7 +360,7 @@ func TestPollOfManyRooms(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := rooms.LoadWithoutAccount(local.Folder(dir))
+	settings, err := rooms.LoadWithoutAccount(machine.Folder(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/rooms/status"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/iotcloud"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
@@ -77,7 +77,7 @@ func newFixture(t *testing.T, variables ...string) *fixture {
 	}
 	server := httptest.NewServer(arduino)
 	t.Cleanup(server.Close)
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/rooms/webhook"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -61,7 +61,7 @@ func newFixture(t testing.TB) *fixture {
 	}))
 	t.Cleanup(google.Close)
 	ctx := context.Background()
-	db, err := local.Open(ctx, t.TempDir())
+	db, err := machine.Open(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

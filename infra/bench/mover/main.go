@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
@@ -29,17 +29,17 @@ func main() {
 }
 
 func move(ctx context.Context, dir string) error {
-	db, err := local.Open(ctx, dir)
+	db, err := machine.Open(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	settings, err := exports.LoadSettings(local.Folder(dir))
+	settings, err := exports.LoadSettings(machine.Folder(dir))
 	if err != nil {
 		return err
 	}
 	h := transfer.New(transfer.Config{
-		Settings: settings, State: db.Bucket("state"), Publisher: local.NewQueue(db, time.Now), Now: time.Now,
+		Settings: settings, State: db.Bucket("state"), Publisher: machine.NewQueue(db, time.Now), Now: time.Now,
 		Destination: func(exports.Source) (files.Store, error) {
 			return files.NewFolder(filepath.Join(dir, "files"), "", true), nil
 		},

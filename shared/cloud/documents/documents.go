@@ -1,7 +1,7 @@
 // Package documents is where functions keep what must outlive a request: JSON
 // documents with a generation that changes with every write.
 //
-// Implementations: Cloud Storage (documents/gcs) and SQLite (infra/local).
+// Implementations: Cloud Storage (documents/gcs) and SQLite (infra/machine).
 // documentstest holds the suite that both pass.
 package documents
 

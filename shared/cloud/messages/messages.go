@@ -3,7 +3,7 @@
 // of Google's push envelope (cloud.google.com/pubsub/docs/push).
 //
 // Delivery is at least once and in any order. Implementations: Pub/Sub
-// (messages/pubsub) and a queue in SQLite (infra/local).
+// (messages/pubsub) and a queue in SQLite (infra/machine).
 package messages
 
 import (

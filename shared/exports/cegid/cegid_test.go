@@ -16,7 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
@@ -31,7 +31,7 @@ const provider = "00000000-0000-4000-8000-000000000099"
 // simulated starts a simulated Cegid with two queries, and returns a source that reaches it.
 func simulated(t *testing.T) (*simcegid.Server, exports.Source) {
 	t.Helper()
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestChoose(t *testing.T) {
 // TestSimulator: the schedules run by themselves, and are kept.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

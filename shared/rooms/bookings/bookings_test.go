@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carillon-calendar/carillon/infra/local"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
@@ -32,7 +32,7 @@ func (w *written) Put(ctx context.Context, name string, gen int64, data []byte, 
 // or is told that somebody books; that Google did not answer would not be true.
 func TestAClaimIsAtWorkFromTheMomentItCanBeRead(t *testing.T) {
 	t.Parallel()
-	db, err := local.Open(t.Context(), t.TempDir())
+	db, err := machine.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

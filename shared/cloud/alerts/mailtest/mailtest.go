@@ -24,7 +24,7 @@ type Server struct {
 // Start starts a server that ends with the test.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening does not wait
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

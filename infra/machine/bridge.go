@@ -1,0 +1,206 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+// A Bridge is what a bridge is on one machine. It reaches the machine through its [Host], and never another bridge.
+// Name, Title, Units, Settings, Schema and Open are needed.
+type Bridge struct {
+	Name     string            // of its folders, its command and its page
+	Title    map[string]string // of its page, by language
+	Units    Units             // what its parts are called
+	Settings string            // name of its settings file
+	Schema   string            // path of that file's JSON Schema in the repository
+	Keys     string            // name of a file of keys beside the settings
+
+	// Folders are what it has in the data folder beside the database. Others may write there.
+	Folders []string
+
+	// Open makes the functions. It reads the settings, after it has written the sample's where the outside is simulated.
+	Open func(*Host) (*Service, error)
+	// Examine is what doctor finds in a folder of settings, before anything runs.
+	Examine func(context.Context, documents.Bucket) []Finding
+	// Command is `carillon NAME`, with its subcommands.
+	Command func() *cobra.Command
+	// Page holds NAME.html, NAME.js and what they load; they share the console's common.js and style.css.
+	Page fs.FS
+
+	// Flags adds the bridge's own flags to `carillon up`; Check refuses values of theirs that cannot be.
+	Flags func(*pflag.FlagSet)
+	Check func() error
+}
+
+// Units are what a bridge's parts are called, one and several of them, by language: "en": {"room", "rooms"}.
+type Units map[string][2]string
+
+// A Service is a bridge that has been opened. Only what it has is set.
+type Service struct {
+	Subscriptions []Subscription
+	Jobs          []Job
+	// Public serves the functions that the world reaches, and the simulators.
+	Public func(*http.ServeMux)
+	// Operations are the operators' commands, by pattern; each is below /operator/.
+	Operations map[string]web.HandlerFunc
+	// Pages serves what the bridge's page asks for, below /dashboard/.
+	Pages func(handle func(pattern string, h http.Handler))
+	// Start begins what goes on beside the functions, once they are served; it ends with [Host.Context].
+	Start func()
+	// Overdue are the topics of what should have happened while nothing ran.
+	Overdue func(context.Context) ([]string, error)
+	// Waiting names what has not come up yet: /healthz waits for it.
+	Waiting func(context.Context) ([]string, error)
+	// Parts are the bridge's rooms, instances or sources, as last seen, for the overview. Texts are in the locale.
+	Parts func(ctx context.Context, locale string) ([]Part, error)
+	// Examine is what doctor finds in the running bridge.
+	Examine func(context.Context) []Finding
+	// Zone is the IANA name of the zone that the bridge's people live in, or "".
+	Zone func(context.Context) string
+	// Announce writes lines about where to look, at the start.
+	Announce  func(io.Writer)
+	Collector prometheus.Collector
+	Close     func()
+}
+
+// A Finding is one thing that doctor looked at. Missing ones keep the bridge from working; warnings do not.
+type Finding struct {
+	Check string `json:"check"`
+	State string `json:"state"` // ok, warning or missing
+	Found string `json:"found"`
+	Do    string `json:"do,omitempty"` // what to do about it, in one sentence
+}
+
+// OK is a finding of what is as it should be.
+func OK(check, found string) Finding { return Finding{Check: check, State: FindingOK, Found: found} }
+
+// Warning is a finding that a person should look at, with what to do.
+func Warning(check, found, do string) Finding { return Finding{check, FindingWarning, found, do} }
+
+// Missing is a finding that keeps the bridge from working, with what to do.
+func Missing(check, found, do string) Finding { return Finding{check, FindingMissing, found, do} }
+
+// States of a [Finding].
+const (
+	FindingOK      = "ok"
+	FindingWarning = "warning"
+	FindingMissing = "missing"
+)
+
+// A Part is a room, an instance or a source: how it is, as last seen.
+type Part struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	SeenAt   time.Time `json:"seen_at,omitzero"` // when its data were last read; absent: never
+	TimeZone string    `json:"time_zone"`
+	Detail   string    `json:"detail,omitempty"` // a sentence for a person
+	Why      string    `json:"why,omitempty"`    // of a warning
+	Count    int       `json:"count,omitempty"`  // of what Why says
+}
+
+// States of a [Part]. A part is well only where that was seen.
+const (
+	PartOK      = "ok"
+	PartBusy    = "busy"    // a run is at work
+	PartWarning = "warning" // it works, and a person should look
+	PartFault   = "fault"   // its last run failed, or something must be mended
+	PartUnknown = "unknown"
+)
+
+// Reasons of a warning.
+const (
+	WhyStale      = "stale"      // the calendar could not be read lately
+	WhyMissed     = "missed"     // the last run is older than the schedule explains
+	WhyApart      = "apart"      // both sides were not seen to agree
+	WhyQuarantine = "quarantine" // files did not pass their check
+	WhyLeft       = "left"       // files of the last run were not transferred; the next one looks at them
+	WhyFailed     = "failed"     // files of the last run stay where they were
+)
+
+// ExamineTime bounds doctor's whole examination, CheckTime one of its calls.
+const (
+	ExamineTime = 2 * time.Minute
+	CheckTime   = 20 * time.Second
+)
+
+// Names are those of the bridges, in their order.
+func Names(bridges []Bridge) []string {
+	names := make([]string, 0, len(bridges))
+	for _, b := range bridges {
+		names = append(names, b.Name)
+	}
+	return names
+}
+
+// settingsFiles names the bridges' settings in a sentence, each as say has it.
+func settingsFiles(bridges []Bridge, say func(Bridge) string) string {
+	list := make([]string, 0, len(bridges))
+	for _, b := range bridges {
+		list = append(list, say(b))
+	}
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
+}
+
+// chosen are the bridges to run: those asked for, else all of the sample, or those that a folder has settings for.
+func chosen(ctx context.Context, bridges []Bridge, asked []string, folder string) ([]Bridge, error) {
+	for _, name := range asked {
+		if !slices.Contains(Names(bridges), name) {
+			return nil, fmt.Errorf("--bridges: there is no bridge %q; there are %s", name, strings.Join(Names(bridges), ", "))
+		}
+	}
+	var found []Bridge
+	for _, b := range bridges {
+		wanted := len(asked) == 0 && folder == "" || slices.Contains(asked, b.Name)
+		if len(asked) == 0 && folder != "" {
+			_, err := Folder(folder).Get(ctx, b.Settings)
+			if wanted = err == nil; err != nil && !errors.Is(err, documents.ErrNotFound) {
+				return nil, fmt.Errorf("reading the settings: %w", err)
+			}
+		}
+		if wanted {
+			found = append(found, b)
+		}
+	}
+	if len(found) == 0 {
+		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings })
+		return nil, fmt.Errorf("the folder %s has none of %s: %w", folder, files, documents.ErrNotFound)
+	}
+	return found, nil
+}
+
+// ExamineFolder looks at real systems before they are started.
+func ExamineFolder(ctx context.Context, bridges []Bridge, dir string) []Finding {
+	if err := FolderThere(dir); err != nil {
+		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings })
+		return []Finding{Missing("settings", err.Error(), "Name the folder that "+files+" is in.")}
+	}
+	found := []Finding{}
+	running, err := chosen(ctx, bridges, nil, dir)
+	if err != nil {
+		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings + " as docs/" + b.Name + ".md shows" })
+		return append(found, Missing("settings", err.Error(), "Write "+files+"."))
+	}
+	for _, b := range running {
+		if b.Examine != nil {
+			found = append(found, b.Examine(ctx, Folder(dir))...)
+		}
+	}
+	return found
+}
