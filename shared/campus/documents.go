@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/names"
 )
@@ -71,8 +72,8 @@ type Run struct {
 	Agree    bool     `json:"agree"`
 	Changes  []Change `json:"changes,omitempty"`
 	// Unreadable says why lessons of the reading were put aside.
-	Unreadable []string `json:"unreadable,omitempty"`
-	Fault      *Fault   `json:"fault,omitempty"`
+	Unreadable []string      `json:"unreadable,omitempty"`
+	Fault      *faults.Fault `json:"fault,omitempty"`
 }
 
 // agrees works out Agree.
@@ -81,7 +82,7 @@ func (r Run) agrees() bool {
 }
 
 // Finish ends a run, and says whether both sides agree.
-func (r *Run) Finish(fault *Fault, now time.Time) {
+func (r *Run) Finish(fault *faults.Fault, now time.Time) {
 	r.Fault, r.Ended = fault, now
 	r.Agree = r.agrees()
 }
@@ -94,13 +95,6 @@ type Change struct {
 	Why   string `json:"why"`
 	Code  string `json:"code,omitempty"`  // of why, where it is held back or kept
 	Error string `json:"error,omitempty"` // why it was not done
-}
-
-// A Fault is why a run failed.
-type Fault struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail"` // what happened
-	Do     string `json:"do"`     // what a person can do
 }
 
 // Refusals remember credentials that MonCampus refused, so that they are not tried again: a school locks

@@ -2,31 +2,48 @@ package exports
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
+	"embed"
 	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // A Finding is why a file is not handed on. It names the place and never the value: these are payrolls and ledgers.
 type Finding struct {
-	Line   int    `json:"line,omitempty"` // from 1, the header's; 0: the whole file
-	Column string `json:"column,omitempty"`
-	Reason string `json:"reason"`
-	// Code names the reason, for a page's own words; "" where there is only the text.
-	Code string `json:"code,omitempty"`
+	Line   int           `json:"line,omitempty"` // from 1, the header's; 0: the whole file
+	Column string        `json:"column,omitempty"`
+	Reason string        `json:"reason"`         // in English, or in the language that was asked for
+	Code   string        `json:"code,omitempty"` // names the reason; absent in what versions before 2026-12 have found
+	Params faults.Params `json:"params,omitempty"`
 }
 
-// Codes of findings.
+//go:embed texts
+var textFiles embed.FS
+
+// Findings are the texts of findings, by their codes.
+var Findings = faults.Load(textFiles, "texts")
+
+// In is the finding with its reason in a language.
+func (f Finding) In(lang string) Finding {
+	if text := Findings.Text(lang, f.Code, f.Params); text != "" {
+		f.Reason = text
+	}
+	return f
+}
+
+// Codes of findings that are asked for; the others are in texts/.
 const (
 	codeUnended = "unended"
-	codeMisread = "misread"
-	codeTooOld  = "too_old"
 	codeUnknown = "unknown_table"
 )
 
@@ -51,26 +68,62 @@ func (r *Report) OK() bool { return len(r.Findings) == 0 }
 // Unknown reports whether the file is whole as far as it was read, and of a table that the importer does not know.
 func (r *Report) Unknown() bool { return len(r.Findings) == 1 && r.Findings[0].Code == codeUnknown }
 
+// In is the report with its findings in a language.
+func (r *Report) In(lang string) *Report {
+	if r == nil {
+		return nil
+	}
+	said := *r
+	said.Findings = make([]Finding, len(r.Findings))
+	for i, f := range r.Findings {
+		said.Findings[i] = f.In(lang)
+	}
+	return &said
+}
+
+// Summary is the first finding in a language, with its place, and how many more there are; "" where there is none.
+func (r *Report) Summary(lang string) string {
+	if r == nil || len(r.Findings) == 0 {
+		return ""
+	}
+	first := r.Findings[0].In(lang)
+	text := first.Reason
+	if first.Column != "" {
+		text = Findings.Text(lang, "summary.column", faults.Params{"column": first.Column, "text": text})
+	}
+	if first.Line > 0 {
+		text = Findings.Text(lang, "summary.line", faults.Params{"line": strconv.Itoa(first.Line), "text": text})
+	}
+	if more := len(r.Findings) - 1 + r.More; more > 0 {
+		text = Findings.Text(lang, "summary.more", faults.Params{"more": strconv.Itoa(more), "text": text})
+	}
+	return text
+}
+
 // maxFindings is how many findings a report lists.
 const maxFindings = 200
 
-func (r *Report) find(line int, column, format string, args ...any) {
-	r.findCode(line, column, "", fmt.Sprintf(format, args...))
-}
-
-func (r *Report) findCode(line int, column, code, reason string) {
+// find notes a finding; params are names and values of its text.
+func (r *Report) find(line int, column, code string, params ...string) {
 	if len(r.Findings) == maxFindings {
 		r.More++
 		return
 	}
-	r.Findings = append(r.Findings, Finding{line, column, reason, code})
+	f := Finding{Line: line, Column: column, Code: code}
+	for pair := range slices.Chunk(params, 2) {
+		if f.Params == nil {
+			f.Params = faults.Params{}
+		}
+		f.Params[pair[0]] = pair[1]
+	}
+	r.Findings = append(r.Findings, f.In(faults.English))
 }
 
 // misread notes what the importer would take for something else.
-func (c *check) misread(line int, column, what string) {
+func (c *check) misread(line int, column, code string) {
 	c.Misread++
 	if c.o.AsItIs {
-		c.findCode(line, column, codeMisread, "the importer would misread "+what+"; \"rewrite\": \"when_needed\" puts it into a form that it reads")
+		c.find(line, column, code)
 	}
 }
 
@@ -111,7 +164,7 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	defer file.Close()
 	c := &check{Report: &r, o: o, out: out, seen: map[[16]byte]int{}}
 	if encoding == Windows1252 && !latin1 {
-		c.misread(0, "", "the encoding")
+		c.misread(0, "", "misread_encoding")
 	}
 	reader := bufio.NewReaderSize(decoded(file, r.Encoding), 64<<10)
 	if !c.header(reader) {
@@ -158,10 +211,10 @@ func (c *check) rows() {
 		}
 		switch {
 		case fault != "":
-			c.find(line, "", "the row cannot be read: %s", fault)
+			c.find(line, "", fault)
 			continue
 		case n != columns || c.blank && strings.TrimSpace(row[n-1]) != "":
-			c.find(line, "", "the row has %d columns, the header %d", n, columns)
+			c.find(line, "", "row_columns", "columns", strconv.Itoa(n), "header", strconv.Itoa(columns))
 			continue
 		}
 		row = row[:len(c.columns)]
@@ -179,21 +232,17 @@ func (c *check) row(line int, row []string) {
 	for i, column := range c.columns {
 		if strings.TrimSpace(row[i]) == "" {
 			if column.Required {
-				c.find(line, column.Name, "it is missing")
+				c.find(line, column.Name, "value_missing")
 			}
 			continue
 		}
 		value, hundredths, err := c.value(column.Kind, row[i])
 		if err != nil {
-			code := ""
-			if errors.Is(err, errTooOld) {
-				code = codeTooOld
-			}
-			c.findCode(line, column.Name, code, "the value "+err.Error())
+			c.find(line, column.Name, cmp.Or(faults.CodeOf(err, valueCodes), "value"))
 			continue
 		}
 		if importerMisreads(column.Kind, row[i], value) {
-			c.misread(line, column.Name, "the value")
+			c.misread(line, column.Name, "misread_value")
 		}
 		row[i] = value
 		switch i {
@@ -241,7 +290,7 @@ func (c *check) key(line int, row []string) {
 	}
 	key := [16]byte(hash.Sum(nil)[:16])
 	if first, twice := c.seen[key]; twice {
-		c.find(line, strings.Join(c.table.Unique, ", "), "line %d has the same: the query lacks a filter, or a row is there twice", first)
+		c.find(line, strings.Join(c.table.Unique, ", "), "duplicate", "first", strconv.Itoa(first))
 		return
 	}
 	c.seen[key] = line
@@ -253,12 +302,12 @@ func (c *check) totals() {
 		return
 	}
 	if c.Rows == 0 {
-		c.find(0, "", "the file has a header and no rows")
+		c.find(0, "", "no_rows")
 	}
 	if c.balance != 0 && c.table.Debit != "" {
-		c.find(0, "", "debit and credit differ by %s", formatAmount(c.balance))
+		c.find(0, "", "unbalanced", "amount", formatAmount(c.balance))
 	}
 	if c.Rows > 0 && 2*c.Rows < c.o.PreviousRows {
-		c.find(0, "", "the file has %d rows, the one before had %d: more than half is missing", c.Rows, c.o.PreviousRows)
+		c.find(0, "", "shrunk", "rows", strconv.Itoa(c.Rows), "before", strconv.Itoa(c.o.PreviousRows))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/recorded"
 )
@@ -43,7 +44,9 @@ func TestRecordedFiles(t *testing.T) {
 			"2025-05-31 00:00:00;60100000;A1;S01;12;Achat, divers;FF;EXT1;ACH;0FOURN1;10.00;0.00\n",
 		},
 		"ecriture.csv": {
-			exports.Report{Table: "ECRITURE", Encoding: exports.Windows1252, Delimiter: ";", Rows: 4, Misread: 4, Findings: []exports.Finding{{Reason: "debit and credit differ by 1244.56"}}},
+			exports.Report{Table: "ECRITURE", Encoding: exports.Windows1252, Delimiter: ";", Rows: 4, Misread: 4, Findings: []exports.Finding{{
+				Reason: "debit and credit differ by 1244.56", Code: "unbalanced", Params: faults.Params{"amount": "1244.56"},
+			}}},
 			"2025-05-31 00:00:00;VTE;FA0001;Prestation été;70600000;0.00;1200.50;;\n2025-05-31 00:00:00;VTE;FA0001;\"Client; divers\";41100000;1200.50;0.00;9CLIENT1;REF\n" +
 				"2025-06-05 00:00:00;ACH;FA0002;Œuvre – 10 €;60100000;10.00;0.00;;\n2025-06-30 00:00:00;ACH;FA0003;ISO with T: original drops the date;60100000;1234.56;0.00;;\n",
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 )
 
@@ -212,8 +213,8 @@ type Transfer struct {
 	Files []FileLine `json:"files,omitempty"`
 	More  int        `json:"more,omitempty"`
 	// Until is the end of the access by a SAS address, where it is known.
-	Until time.Time `json:"access_until,omitzero"`
-	Fault *Fault    `json:"fault,omitempty"`
+	Until time.Time     `json:"access_until,omitzero"`
+	Fault *faults.Fault `json:"fault,omitempty"`
 }
 
 // A FileLine is a line of a run's table.
@@ -255,11 +256,4 @@ func (t *Transfer) Line(l FileLine) {
 		return
 	}
 	t.Files = append(t.Files, l)
-}
-
-// A Fault is why a run failed.
-type Fault struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail"` // what happened
-	Do     string `json:"do"`     // what a person can do
 }

@@ -33,11 +33,11 @@ func (c *check) header(r *bufio.Reader) bool {
 		}
 	}
 	if c.Table == "" {
-		c.findCode(1, "", codeUnknown, "the header is of no table that the importer knows: "+strings.Join(tableNames(), ", "))
+		c.find(1, "", codeUnknown, "tables", strings.Join(tableNames(), ", "))
 		return false
 	}
 	if importerDelimiter(start, c.Encoding) != c.Delimiter {
-		c.misread(0, "", "the delimiter")
+		c.misread(0, "", "misread_delimiter")
 	}
 	if n := len(names) - 1; names[n] == "" {
 		c.blank, names = true, names[:n]
@@ -67,10 +67,10 @@ func (c *check) take(i int, name string, twice bool) {
 	switch {
 	case twice:
 		c.headed = false
-		c.find(1, name, "the column stands there twice")
+		c.find(1, name, "column_twice")
 	case !known:
 		c.headed = false
-		c.find(1, name, "the importer knows no such column of %s", c.Table)
+		c.find(1, name, "column_unknown", "table", c.Table)
 	}
 	c.columns = append(c.columns, column)
 	if slices.Contains(c.table.Unique, name) {

@@ -22,10 +22,10 @@ type rowReader struct {
 // maxRow bounds a row: a quotation mark without an end would take in the rest of the file.
 const maxRow = 4 << 20
 
-// Faults of a row.
+// Codes of a row that cannot be read.
 const (
-	faultQuote = "a quotation mark is not closed, or stands in the middle of a value"
-	faultLong  = "it is longer than 4 MB"
+	faultQuote = "row_quote"
+	faultLong  = "row_long"
 )
 
 // read returns a row's cells, which are good until the next call, its first line, and what is wrong with it; or io.EOF.

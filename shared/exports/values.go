@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // How a source writes what can be read in two ways.
@@ -38,6 +40,17 @@ var (
 	errNoDate    = errors.New("is no date")
 	errTooOld    = errors.New("is a date before 1990")
 )
+
+// valueCodes are the codes of findings.
+var valueCodes = []faults.Rule{
+	{Err: errNoNumber, Code: "no_number"},
+	{Err: errAmbiguous, Code: "ambiguous"},
+	{Err: errDecimals, Code: "decimals"},
+	{Err: errTooLarge, Code: "too_large"},
+	{Err: errNoInteger, Code: "no_integer"},
+	{Err: errNoDate, Code: "no_date"},
+	{Err: errTooOld, Code: "too_old"},
+}
 
 // ParseAmount reads an amount in hundredths: "1 234,56", "1.234,56", "1,234.56", "-12,00" and "12".
 // A mark that may be of thousands or of decimals ("1,234") is refused unless decimal says which it is.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -91,7 +92,7 @@ func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst
 	})
 	if err != nil {
 		run.Instance, run.Verified = inst.Name, false
-		run.Fault = &campus.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
+		run.Fault = texts.Fault(faults.Error{Code: codeNotRun, Detail: err.Error()}, rules, params(inst, 0))
 	}
 	return run
 }

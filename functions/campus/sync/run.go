@@ -18,6 +18,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus/ecal"
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // options are what a run is asked to do besides.
@@ -102,12 +103,12 @@ func (w *work) do(ctx context.Context) {
 	})
 	held := campus.NeedConsent(w.s.State.Held)
 	if n := len(w.run.Unreadable); err == nil && n*oddLessons > w.run.Classes+n {
-		err = coded{codeUnreadable, fmt.Sprintf("%d of %d lessons cannot be read", n, w.run.Classes+n)}
+		err = faults.Error{Code: codeUnreadable, Detail: fmt.Sprintf("%d of %d lessons cannot be read", n, w.run.Classes+n)}
 	}
 	if err == nil && held > 0 {
-		err = coded{codeHeld, fill(meanings[codeHeld].what["en"], w.inst.Name, held)}
+		err = faults.Error{Code: codeHeld, Detail: texts.Text(faults.English, codeHeld+".what", params(w.inst, held))}
 	}
-	w.run.Finish(fault(err, w.inst, held), w.f.Now().UTC())
+	w.run.Finish(texts.Fault(err, rules, params(w.inst, held)), w.f.Now().UTC())
 }
 
 // oddLessons is which share of the lessons may be unreadable before somebody is told: one in so many.
@@ -116,11 +117,11 @@ const oddLessons = 5
 // timetable reads MonCampus and takes over what the rules let it.
 func (w *work) timetable(ctx context.Context) error {
 	if w.inst.Fault != nil {
-		return coded{codeSettings, w.inst.Fault.Error()}
+		return faults.Error{Code: codeSettings, Detail: w.inst.Fault.Error()}
 	}
 	window, err := w.inst.Window(w.run.Began)
 	if err != nil {
-		return coded{codeSettings, err.Error()}
+		return faults.Error{Code: codeSettings, Detail: err.Error()}
 	}
 	w.step = campus.Step{
 		Window: window, Zone: w.inst.Zone(), Now: w.run.Began, AllowDeletes: w.o.allowDeletes,
@@ -285,9 +286,9 @@ func (w *work) calendar(ctx context.Context) error {
 	w.run.Verified = len(after.Actions) == 0
 	switch {
 	case w.failed > 0:
-		return coded{codeWrites, fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions))}
+		return faults.Error{Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions))}
 	case !w.run.Verified:
-		return coded{codeNotVerified, fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions))}
+		return faults.Error{Code: codeNotVerified, Detail: fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions))}
 	}
 	return nil
 }
@@ -361,7 +362,7 @@ func (w *work) apply(ctx context.Context) error {
 	case done == 0: // to go on at once would come to the same
 		return errors.New("no time was left to write anything")
 	default:
-		return coded{codeOutOfTime, fmt.Sprintf("%d of %d changes are made", done, len(w.plan.Actions))}
+		return faults.Error{Code: codeOutOfTime, Detail: fmt.Sprintf("%d of %d changes are made", done, len(w.plan.Actions))}
 	}
 }
 

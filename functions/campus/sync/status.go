@@ -80,7 +80,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 		}
 		one := Status{
 			Instance: inst.Name, TimeZone: inst.TimeZone, Now: now, ECAL: inst.ECALCalendar != "",
-			Run: translated(state, inst.Name, r.URL.Query().Get("locale")), NextRun: next,
+			Run: in(r.URL.Query().Get("locale"), state.Run), NextRun: next,
 			ReadAt: state.ReadAt, SeenAt: state.LastSeen(), AgreedAt: state.AgreedAt, Failures: state.Alert.Failures,
 			Held: append([]campus.Held{}, state.Held...), Kept: append([]campus.Held{}, state.Kept...),
 			Feeds: len(feeds.Keys), Busy: state.Lease.Held(),
@@ -91,12 +91,12 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-// translated is the last run with its fault in a language, for a page; without one it is as the log has it.
-func translated(state campus.State, instance, locale string) *campus.Run {
-	if state.Run == nil || state.Run.Fault == nil || meanings[state.Run.Fault.Code].what[locale] == "" {
-		return state.Run
+// in is a run with its fault in a language, for a page; without one it is as the log has it.
+func in(locale string, run *campus.Run) *campus.Run {
+	if run == nil {
+		return nil
 	}
-	run, means, held := *state.Run, meanings[state.Run.Fault.Code], campus.NeedConsent(state.Held)
-	run.Fault = &campus.Fault{Code: run.Fault.Code, Detail: fill(means.what[locale], instance, held), Do: fill(means.do[locale], instance, held)}
-	return &run
+	said := *run
+	said.Fault = texts.In(locale, run.Fault)
+	return &said
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
@@ -443,7 +444,7 @@ func (w *work) count(t exports.Task, e *entry) {
 	switch e.File.Place {
 	case exports.PlaceQuarantine:
 		w.t.Quarantined++
-		line.What, line.Why = lineQuarantine, reasonOf(e.Report)
+		line.What, line.Why = lineQuarantine, e.Report.Summary(faults.English)
 	case exports.PlaceArchive:
 		w.t.Archived++
 	default:
@@ -453,25 +454,6 @@ func (w *work) count(t exports.Task, e *entry) {
 		}
 	}
 	w.t.Line(line)
-}
-
-// reasonOf is a report's first finding, and how many there are.
-func reasonOf(r *exports.Report) string {
-	if r == nil || len(r.Findings) == 0 {
-		return ""
-	}
-	first, n := r.Findings[0], len(r.Findings)+r.More
-	text := first.Reason
-	if first.Column != "" {
-		text = first.Column + ": " + text
-	}
-	if first.Line > 0 {
-		text = fmt.Sprintf("line %d: %s", first.Line, text)
-	}
-	if n > 1 {
-		text = fmt.Sprintf("%s (and %d more)", text, n-1)
-	}
-	return text
 }
 
 // remove deletes at the source what is stored, by the settings; only the version that is stored.

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -88,7 +88,7 @@ func (f function) runByHand(ctx context.Context, settings *exports.Settings, src
 		return err
 	})
 	if err != nil {
-		t.Source, t.Fault = src.Name, &exports.Fault{Code: "not_run", Detail: err.Error(), Do: "Try again in a minute."}
+		t.Source, t.Fault = src.Name, fault(faults.Error{Code: codeNotRun, Detail: err.Error()}, src)
 	}
 	return t
 }
@@ -155,7 +155,7 @@ func (f function) statusOf(ctx context.Context, src exports.Source, locale strin
 		Runs: append([]exports.Transfer{}, state.Runs...), Failures: state.Alert.Failures, Busy: state.Lease.Held(),
 	}
 	for i := range s.Runs {
-		s.Runs[i].Fault = translated(s.Runs[i].Fault, src, locale)
+		s.Runs[i].Fault = texts.In(locale, s.Runs[i].Fault)
 	}
 	if len(s.Runs) > 0 {
 		s.AccessUntil, s.Overdue = s.Runs[0].Until, exports.Stale(s.Runs[0].Ended, f.Now())
@@ -175,13 +175,4 @@ func (f function) statusOf(ctx context.Context, src exports.Source, locale strin
 		}
 	}
 	return s, nil
-}
-
-// translated is a fault in a language, for a page; without one it is as the log has it.
-func translated(fault *exports.Fault, src exports.Source, locale string) *exports.Fault {
-	if fault == nil || meanings[fault.Code].what[locale] == "" {
-		return fault
-	}
-	means := meanings[fault.Code]
-	return &exports.Fault{Code: fault.Code, Detail: strings.ReplaceAll(means.what[locale], "{source}", src.Name), Do: strings.ReplaceAll(means.do[locale], "{source}", src.Name)}
 }

@@ -66,7 +66,7 @@ func TestQuarantine(t *testing.T) {
 			f.ask(http.MethodGet, "/quarantine/paie/"+one.ID, "", &q)
 		}
 	}
-	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is no number"}}
+	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is no number", Code: "no_number"}}
 	if q.Report == nil || cmp.Diff(want, q.Report.Findings) != "" || q.Summary != "line 2: PHC_MONTANT: the value is no number" {
 		t.Errorf("report %+v", q)
 	}

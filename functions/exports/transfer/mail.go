@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/smtp"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -39,6 +40,7 @@ const mostInMail = 20
 
 // tellQuarantine writes once of each file that has come into the quarantine.
 func (w *work) tellQuarantine(ctx context.Context, settings *exports.Settings) error {
+	locale := cmp.Or(settings.Locale, "fr")
 	var untold []*entry
 	var lines []string
 	for id, m := range w.known() {
@@ -51,15 +53,16 @@ func (w *work) tellQuarantine(ctx context.Context, settings *exports.Settings) e
 		}
 		untold = append(untold, e)
 		if len(lines) < mostInMail {
-			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob, reasonOf(e.Report), e.ID))
+			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob, e.Report.Summary(locale), e.ID))
 		}
 	}
 	if len(untold) == 0 {
 		return nil
 	}
-	words := letters[cmp.Or(settings.Locale, "fr")]
-	text := fmt.Sprintf(words.quarantineText, w.src.Name, len(untold), strings.Join(lines, "\n"))
-	if err := w.send(ctx, settings, "quarantine-"+untold[0].ID, fmt.Sprintf(words.quarantine, w.src.Name), text); err != nil {
+	subject, text := texts.Mail(locale, "quarantine", faults.Params{
+		"source": w.src.Name, "n": strconv.Itoa(len(untold)), "files": strings.Join(lines, "\n"),
+	})
+	if err := w.send(ctx, settings, "quarantine-"+untold[0].ID, subject, text); err != nil {
 		return err
 	}
 	for _, e := range untold {
@@ -74,15 +77,18 @@ func (w *work) tellQuarantine(ctx context.Context, settings *exports.Settings) e
 // tellRuns writes once when runs fail again and again, and once when they work again.
 func (w *work) tellRuns(ctx context.Context, settings *exports.Settings) error {
 	record, locale := w.s.State.Alert, cmp.Or(settings.Locale, "fr")
-	words, id := letters[locale], strconv.FormatInt(record.Since.Unix(), 10)
+	id, params := strconv.FormatInt(record.Since.Unix(), 10), faults.Params{"source": w.src.Name}
 	var err error
 	switch {
 	case record.FailureDue():
-		f := translated(w.t.Fault, w.src, locale)
-		err = w.send(ctx, settings, id+"-failed", fmt.Sprintf(words.failed, w.src.Name),
-			fmt.Sprintf(words.failedText, w.src.Name, record.Since.In(w.src.Zone()).Format("02/01/2006 15:04 MST"), record.Failures, f.Detail, f.Do))
+		f := texts.In(locale, w.t.Fault)
+		params["since"] = record.Since.In(w.src.Zone()).Format("02/01/2006 15:04 MST")
+		params["failures"], params["what"], params["do"] = strconv.Itoa(record.Failures), f.Detail, f.Do
+		subject, text := texts.Mail(locale, "failed", params)
+		err = w.send(ctx, settings, id+"-failed", subject, text)
 	case record.RecoveryDue():
-		err = w.send(ctx, settings, id+"-recovered", fmt.Sprintf(words.recovered, w.src.Name), fmt.Sprintf(words.recoveredText, w.src.Name))
+		subject, text := texts.Mail(locale, "recovered", params)
+		err = w.send(ctx, settings, id+"-recovered", subject, text)
 	default:
 		return nil
 	}
@@ -90,26 +96,4 @@ func (w *work) tellRuns(ctx context.Context, settings *exports.Settings) error {
 		w.s.Change(func(state *exports.State) { state.Alert.Tell() })
 	}
 	return err
-}
-
-// A letter is a language's e-mails.
-type letter struct{ failed, failedText, recovered, recoveredText, quarantine, quarantineText string }
-
-var letters = map[string]letter{ //nolint:gochecknoglobals // constants
-	"fr": {
-		failed:         "Carillon : les exports de %s n’arrivent plus",
-		failedText:     "Bonjour,\n\nLes exports de %s n’ont pas pu être transférés depuis le %s (%d passages de suite).\n\n%s\n\nQue faire ?\n%s\n\nRien n’est perdu : les fichiers restent chez Cegid. Vous recevrez un autre message quand tout fonctionnera de nouveau.\n\nCarillon\n",
-		recovered:      "Carillon : les exports de %s arrivent de nouveau",
-		recoveredText:  "Bonjour,\n\nLes exports de %s sont de nouveau transférés.\n\nCarillon\n",
-		quarantine:     "Carillon : un fichier de %s est en quarantaine", //nolint:misspell // French
-		quarantineText: "Bonjour,\n\nDes fichiers de %s (%d) n’ont pas passé le contrôle. L’importateur ne les voit pas.\n\n%s\nQue faire ?\nFaites corriger la requête chez Cegid et relancez-la : le nouveau fichier sera contrôlé et transmis. Si le fichier est bon malgré tout : carillon exports quarantine release ID\n\nCarillon\n",
-	},
-	"en": {
-		failed:         "Carillon: the exports of %s no longer arrive",
-		failedText:     "Hello,\n\nThe exports of %s could not be brought over since %s (%d runs in a row).\n\n%s\n\nWhat to do:\n%s\n\nNothing is lost: the files stay with Cegid. You will get another message when all works again.\n\nCarillon\n",
-		recovered:      "Carillon: the exports of %s arrive again",
-		recoveredText:  "Hello,\n\nThe exports of %s are brought over again.\n\nCarillon\n",
-		quarantine:     "Carillon: a file of %s is in the quarantine",
-		quarantineText: "Hello,\n\nFiles of %s (%d) did not pass the check. The importer does not see them.\n\n%s\nWhat to do:\nHave the query corrected at Cegid and run it again: the new file will be checked and handed on. If the file is good all the same: carillon exports quarantine release ID\n\nCarillon\n",
-	},
 }

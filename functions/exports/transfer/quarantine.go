@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -23,21 +24,24 @@ type Quarantined struct {
 	Size     int64           `json:"size"`
 	Modified time.Time       `json:"modified"` // when the source wrote it
 	Since    time.Time       `json:"since"`
-	File     string          `json:"file"` // below the quarantine folder
-	Summary  string          `json:"summary"`
+	File     string          `json:"file"`             // below the quarantine folder
+	Summary  string          `json:"summary"`          // in English, or in the locale that was asked for
 	Code     string          `json:"code,omitempty"`   // of the first finding
 	Report   *exports.Report `json:"report,omitempty"` // not in the list
 }
 
-func quarantined(e exports.Entry) Quarantined {
-	q := Quarantined{ID: e.ID, Source: e.Source, Blob: e.Blob, Size: e.Size, Modified: e.Modified, Since: e.StoredAt, File: e.File.Path, Summary: reasonOf(e.Report)}
+func quarantined(e exports.Entry, locale string) Quarantined {
+	q := Quarantined{
+		ID: e.ID, Source: e.Source, Blob: e.Blob, Size: e.Size, Modified: e.Modified, Since: e.StoredAt, File: e.File.Path,
+		Summary: e.Report.Summary(locale),
+	}
 	if e.Report != nil && len(e.Report.Findings) > 0 {
 		q.Code = e.Report.Findings[0].Code
 	}
 	return q
 }
 
-// listQuarantine lists the quarantine of all sources, or of ?source=, the newest first.
+// listQuarantine lists the quarantine of all sources, or of ?source=, the newest first, with texts in ?locale=.
 func (f function) listQuarantine(w http.ResponseWriter, r *http.Request) error {
 	settings, err := f.Settings.Get(r.Context())
 	if err != nil {
@@ -53,7 +57,7 @@ func (f function) listQuarantine(w http.ResponseWriter, r *http.Request) error {
 			return web.Unavailable(err)
 		}
 		for _, e := range entries {
-			list = append(list, quarantined(e))
+			list = append(list, quarantined(e, r.URL.Query().Get("locale")))
 		}
 	}
 	slices.SortFunc(list, func(a, b Quarantined) int { return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID)) })
@@ -83,7 +87,7 @@ func errNotQuarantined() error {
 	return web.NewProblem(http.StatusNotFound, "No file of this id is in the quarantine.", nil)
 }
 
-// showQuarantined shows one file's report.
+// showQuarantined shows one file's report, with texts in ?locale=.
 func (f function) showQuarantined(w http.ResponseWriter, r *http.Request) error {
 	e, err := documents.LoadIfAny[exports.Entry](r.Context(), f.State, exports.EntryName(r.PathValue("source"), r.PathValue("id")))
 	if err != nil {
@@ -92,8 +96,9 @@ func (f function) showQuarantined(w http.ResponseWriter, r *http.Request) error 
 	if e.File.Place != exports.PlaceQuarantine {
 		return errNotQuarantined()
 	}
-	q := quarantined(e)
-	q.Report = e.Report
+	locale := r.URL.Query().Get("locale")
+	q := quarantined(e, locale)
+	q.Report = e.Report.In(locale)
 	return web.WriteJSON(w, http.StatusOK, q)
 }
 
@@ -201,5 +206,5 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 	if err := w.enter(ctx, e); err != nil {
 		return q, err
 	}
-	return quarantined(e.Entry), w.store.Remove(ctx, reportOf(from))
+	return quarantined(e.Entry, faults.English), w.store.Remove(ctx, reportOf(from))
 }

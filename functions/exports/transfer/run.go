@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
@@ -145,16 +146,16 @@ func (w *work) end(err error) {
 		if w.ahead < 0 {
 			way = "behind"
 		}
-		err = coded{codeClock, fmt.Sprintf("this machine's clock is %s %s the blob store's", w.ahead.Abs().Round(time.Minute), way)}
+		err = faults.Error{Code: codeClock, Detail: fmt.Sprintf("this machine's clock is %s %s the blob store's", w.ahead.Abs().Round(time.Minute), way)}
 	}
 	if err == nil && w.t.Failed > 0 {
-		err = coded{codeFiles, fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed)}
+		err = faults.Error{Code: codeFiles, Detail: fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed)}
 	}
 	if err == nil && w.late && !progress {
-		err = coded{codeFailed, "not one file could be brought in the time of a whole run"}
+		err = faults.Error{Code: faults.Failed, Detail: "not one file could be brought in the time of a whole run"}
 	}
 	if err == nil && w.late {
-		err = coded{codeOutOfTime, "there is more to bring than the time allowed"}
+		err = faults.Error{Code: codeOutOfTime, Detail: "there is more to bring than the time allowed"}
 	}
 	order := []string{exports.Refuse, lineQuarantine, exports.Keep, exports.Take, exports.Archive, exports.Delete}
 	slices.SortStableFunc(w.t.Files, func(a, b exports.FileLine) int {
@@ -172,7 +173,7 @@ func (w *work) end(err error) {
 // prepare makes the clients; it does no I/O.
 func (w *work) prepare() (err error) {
 	if w.src.Fault != nil {
-		return coded{codeSettings, w.src.Fault.Error()}
+		return faults.Error{Code: codeSettings, Detail: w.src.Fault.Error()}
 	}
 	w.container = azure.New(cegid.Access(w.src), w.src.ForeignStore())
 	w.store, err = w.f.Destination(w.src)

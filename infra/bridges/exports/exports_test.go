@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
+	told "github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -238,7 +239,7 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		"never":    {nil, false, machine.FindingWarning},
 		"just_now": {[]exports.Transfer{{Ended: time.Now()}}, false, machine.FindingOK},
 		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, true, machine.FindingWarning},
-		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &exports.Fault{}}}, false, machine.FindingWarning},
+		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &told.Fault{}}}, false, machine.FindingWarning},
 	} {
 		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
 			t.Errorf("%s: %+v", name, got)

@@ -44,12 +44,13 @@ type viewFile struct {
 }
 
 func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
-	statuses, err := b.statuses(r.Context(), r.URL.Query().Get("locale"))
+	locale := r.URL.Query().Get("locale")
+	statuses, err := b.statuses(r.Context(), locale)
 	if err != nil {
 		return err
 	}
 	var held []transfer.Quarantined
-	if err := console.Ask(r.Context(), b.transfer, "/quarantine", &held); err != nil {
+	if err := console.Ask(r.Context(), b.transfer, "/quarantine?locale="+url.QueryEscape(locale), &held); err != nil {
 		return err
 	}
 	settings, err := b.settings.Get(r.Context())

@@ -23,7 +23,7 @@ func TestExportsPage(t *testing.T) {
 	p.Do("going over", chromedp.Click(chromedp.CSS(`nav a[href="exports.html"]`)))
 	p.Shows(card+".state", "Transferred; 1 in quarantine")
 	p.Shows(card+".files li", "DB000001/DB000001-cpa-ecriture-")
-	p.Shows(card+".held", "line 50 : PHC_SALARIE, PHC_CUMULPAIE : line 2 has the same")
+	p.Shows(card+".held", "line 50: PHC_SALARIE, PHC_CUMULPAIE: line 2 has the same")
 	p.Settle()
 	p.Do("the report", chromedp.Click(chromedp.CSS(card+".held button")))
 	p.Shows(card+".report li", "line 51")

@@ -2,37 +2,10 @@
 
 // What people read, by language.
 const TEXT = {
-  en: { transfer: 'Transfer now', ok: (at) => 'All was transferred, ' + at, unknown: (at) => 'Unknown: no run since ' + at, notListed: 'Unknown: it could not be listed', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', leftNow: (n, at) => 'Transferred; ' + n + ' left at the source, ' + at, heldNow: (n, at) => 'Transferred; ' + n + ' in quarantine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Nothing', passed: (n, at) => 'Nothing. ' + n + (n === 1 ? ' file' : ' files') + ' passed the check, ' + at, codes: {}, run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
-  fr: { transfer: 'Transférer', ok: (at) => 'Tout a été transféré, ' + at, unknown: (at) => 'Inconnu : aucun passage depuis ' + at, notListed: 'Inconnu : la liste n’a pas pu être lue', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', leftNow: (n, at) => 'Transféré ; ' + n + ' laissés à la source, ' + at, heldNow: (n, at) => 'Transféré ; ' + n + ' en quarantaine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Rien', passed: (n, at) => 'Rien. ' + n + (n === 1 ? ' fichier a' : ' fichiers ont') + ' passé le contrôle, ' + at, codes: { unended: 'la dernière ligne n’a pas de fin de ligne, alors que les autres en ont : le fichier est peut-être coupé là', misread: 'l’importateur le lirait mal ; « when_needed » dans rewrite le réécrit', too_old: 'la valeur est une date avant 1990' }, run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
+  en: { transfer: 'Transfer now', ok: (at) => 'All was transferred, ' + at, unknown: (at) => 'Unknown: no run since ' + at, notListed: 'Unknown: it could not be listed', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', leftNow: (n, at) => 'Transferred; ' + n + ' left at the source, ' + at, heldNow: (n, at) => 'Transferred; ' + n + ' in quarantine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Nothing', passed: (n, at) => 'Nothing. ' + n + (n === 1 ? ' file' : ' files') + ' passed the check, ' + at, run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
+  fr: { transfer: 'Transférer', ok: (at) => 'Tout a été transféré, ' + at, unknown: (at) => 'Inconnu : aucun passage depuis ' + at, notListed: 'Inconnu : la liste n’a pas pu être lue', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', leftNow: (n, at) => 'Transféré ; ' + n + ' laissés à la source, ' + at, heldNow: (n, at) => 'Transféré ; ' + n + ' en quarantaine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Rien', passed: (n, at) => 'Rien. ' + n + (n === 1 ? ' fichier a' : ' fichiers ont') + ' passé le contrôle, ' + at, run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
 };
 const t = TEXT[lang];
-
-// What a check finds, in French; in English it is as it comes.
-const FOUND = lang === 'fr' ? [
-  [/^the file is empty$/, 'le fichier est vide'],
-  [/^the file has a header and no rows$/, 'le fichier a un en-tête et aucune ligne'],
-  [/^it holds NUL: .*$/, 'il contient des octets nuls : le fichier est en UTF-16, ou abîmé'],
-  [/^a byte is neither of UTF-8 nor of Windows-1252$/, 'un octet n’est ni d’UTF-8 ni de Windows-1252'],
-  [/^the header is of no table that the importer knows: (.*)$/, 'l’en-tête n’est d’aucune table connue de l’importateur : $1'],
-  [/^the column stands there twice$/, 'la colonne y est deux fois'],
-  [/^the importer knows no such column of (.*)$/, 'l’importateur ne connaît pas cette colonne de $1'],
-  [/^the row cannot be read: a quotation mark .*$/, 'la ligne est illisible : un guillemet n’est pas fermé, ou se trouve au milieu d’une valeur'],
-  [/^the row has (\d+) columns, the header (\d+)$/, 'la ligne a $1 colonnes, l’en-tête $2'],
-  [/^it is missing$/, 'elle manque'],
-  [/^the value is no number$/, 'la valeur n’est pas un nombre'],
-  [/^the value is no whole number$/, 'la valeur n’est pas un nombre entier'],
-  [/^the value is no date$/, 'la valeur n’est pas une date'],
-  [/^the value has more than two decimals$/, 'la valeur a plus de deux décimales'],
-  [/^the value has more than ten digits before the decimal mark$/, 'la valeur a plus de dix chiffres avant la virgule'],
-  [/^the value can be read as two numbers: .*$/, 'la valeur peut être lue comme deux nombres : réglez la virgule de la source (decimal)'],
-  [/^line (\d+) has the same: .*$/, 'la ligne $1 a la même : il manque un filtre à la requête, ou une ligne y est deux fois'],
-  [/^debit and credit differ by (.*)$/, 'débit et crédit diffèrent de $1'],
-  [/^the file has (\d+) rows, the one before had (\d+): .*$/, 'le fichier a $1 lignes, le précédent en avait $2 : plus de la moitié manque'],
-] : [];
-function found(text) {
-  for (const [pattern, french] of FOUND) if (pattern.test(text)) return text.replace(pattern, french);
-  return text;
-}
 
 const main = document.getElementById('instances');
 const cards = new Map();
@@ -77,11 +50,11 @@ function held(view) {
     const item = document.createElement('li');
     const path = 'dashboard/exports/quarantine/' + encodeURIComponent(q.source) + '/' + q.id;
     const name = element('span', q.blob);
-    name.append(element('small', summary(q.summary, q.code)));
+    name.append(element('small', q.summary));
     item.append(name, element('time', when(q.since, view.time_zone)),
       button(t.why, t.whyHint, q.blob, async () => {
         if (open.delete(q.id)) return forget(view);
-        await act(async () => open.set(q.id, (await send('GET', path)).report), '');
+        await act(async () => open.set(q.id, (await send('GET', path + '?locale=' + lang)).report), '');
         forget(view);
       }),
       button(t.release, t.releaseHint, q.blob, () => {
@@ -92,15 +65,9 @@ function held(view) {
   });
 }
 
-// summary is the first finding as the list has it: "line 3: COLUMN: reason (and 4 more)".
-function summary(text, code) {
-  const m = /^(?:line (\d+): )?(?:([A-Z][A-Z_, ]+): )?(.*?)(?: \(and (\d+) more\))?$/.exec(text);
-  return [m[1] && t.line + m[1], m[2], t.codes[code] || found(m[3])].filter(Boolean).join(' : ') + (m[4] ? ' (' + t.more(m[4]) + ')' : '');
-}
-
 function report(r) {
   const box = element('ul', '', 'report');
-  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, t.codes[f.code] || found(f.reason)].filter(Boolean).join(' : ')));
+  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, f.reason].filter(Boolean).join(' : ')));
   const more = (r.findings || []).length - lines.length + (r.more || 0);
   if (more > 0) lines.push(element('li', t.more(more)));
   box.append(...lines);

@@ -1,0 +1,129 @@
+// Package faults gives texts to codes. What went wrong is stored and reported as a code with parameters; the text that a
+// person reads is made at the edge, in the reader's language, from a catalogue.
+//
+// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file. A text
+// is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
+// plural forms of go-i18n ("one", "other") and choose by the parameter n.
+package faults
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	"golang.org/x/text/language"
+)
+
+// Failed is the code of what no rule knows.
+const Failed = "failed"
+
+// English is the language of logs and APIs, and of what a catalogue lacks in another one.
+const English = "en"
+
+// Params are what a text's template is filled with.
+type Params = map[string]string
+
+// A Fault is what keeps something from working, for programs and for people.
+type Fault struct {
+	Code   string `json:"code"`             // stable
+	Params Params `json:"params,omitempty"` // of the texts
+	Detail string `json:"detail"`           // what was met, in English; in a language: what it means
+	Do     string `json:"do,omitempty"`     // what to do about it
+}
+
+// An Error is a fault that no client reports.
+type Error struct{ Code, Detail string }
+
+// Error implements error.
+func (e Error) Error() string { return e.Detail }
+
+// A Rule says which code an error has.
+type Rule struct {
+	Err  error
+	Code string
+}
+
+// CodeOf is an error's code: an [Error]'s own, else that of the first rule that fits, else "".
+func CodeOf(err error, rules []Rule) string {
+	if e, ok := errors.AsType[Error](err); ok {
+		return e.Code
+	}
+	for _, r := range rules {
+		if errors.Is(err, r.Err) {
+			return r.Code
+		}
+	}
+	return ""
+}
+
+// A Catalogue has the texts of codes.
+type Catalogue struct{ bundle *i18n.Bundle }
+
+// Load reads the catalogue in a folder that is part of the program; a broken one panics.
+func Load(files fs.FS, folder string) *Catalogue {
+	c := &Catalogue{bundle: i18n.NewBundle(language.English)}
+	c.bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	names, err := fs.Glob(files, path.Join(folder, "*.json"))
+	if err != nil || len(names) == 0 {
+		panic(fmt.Sprintf("a catalogue without languages: %v", err))
+	}
+	for _, name := range names {
+		if _, err := c.bundle.LoadMessageFileFS(files, name); err != nil {
+			panic(fmt.Sprintf("the catalogue's %s: %v", name, err))
+		}
+	}
+	return c
+}
+
+// strict has no text of what lacks a parameter, rather than one with a hole.
+var strict = &template.TextParser{Option: "missingkey=error"}
+
+// Text is a text in a language, else in English; "" where there is none, or a parameter is missing.
+func (c *Catalogue) Text(lang, id string, params Params) string {
+	localizer := i18n.NewLocalizer(c.bundle, lang, English)
+	config := i18n.LocalizeConfig{MessageID: id, TemplateData: params, TemplateParser: strict}
+	if n, ok := params["n"]; ok {
+		config.PluralCount = n
+		if text, err := localizer.Localize(&config); err == nil {
+			return text
+		}
+		config.PluralCount = nil // a text that does not count
+	}
+	text, err := localizer.Localize(&config)
+	if _, missing := errors.AsType[*i18n.MessageNotFoundErr](err); err != nil && !missing {
+		return ""
+	}
+	return text
+}
+
+// Mail is the subject and the text of an e-mail: mail.ID.subject and mail.ID.text.
+func (c *Catalogue) Mail(lang, id string, params Params) (subject, text string) {
+	return c.Text(lang, "mail."+id+".subject", params), c.Text(lang, "mail."+id+".text", params)
+}
+
+// Fault is what an error means, by the rules; nil for no error. What to do is the catalogue's CODE.do.
+func (c *Catalogue) Fault(err error, rules []Rule, params Params) *Fault {
+	if err == nil {
+		return nil
+	}
+	f := &Fault{Code: cmp.Or(CodeOf(err, rules), Failed), Params: params, Detail: err.Error()}
+	f.Do = c.Text(English, f.Code+".do", params)
+	return f
+}
+
+// In is a fault in a language: the texts CODE.what and CODE.do of the catalogue. Without a language, and where the
+// catalogue does not know the code, it is as the log has it.
+func (c *Catalogue) In(lang string, f *Fault) *Fault {
+	if f == nil || lang == "" {
+		return f
+	}
+	said := *f
+	said.Detail = cmp.Or(c.Text(lang, f.Code+".what", f.Params), f.Detail)
+	said.Do = cmp.Or(c.Text(lang, f.Code+".do", f.Params), f.Do)
+	return &said
+}
