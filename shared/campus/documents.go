@@ -92,9 +92,11 @@ type Change struct {
 	What  string `json:"what"` // create, update, delete, held back or kept
 	When  string `json:"when"` // the class's start, in the campus's zone
 	Title string `json:"title"`
-	Why   string `json:"why"`
-	Code  string `json:"code,omitempty"`  // of why, where it is held back or kept
-	Error string `json:"error,omitempty"` // why it was not done
+	Why   string `json:"why"` // in English, or in the locale that was asked for
+	// Reasons are the codes of why: an [Action]'s.
+	Reasons []string `json:"reasons,omitempty"`
+	Code    string   `json:"code,omitempty"`  // of why, where it is held back or kept
+	Error   string   `json:"error,omitempty"` // why it was not done
 }
 
 // Refusals remember credentials that MonCampus refused, so that they are not tried again: a school locks

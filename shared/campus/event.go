@@ -192,9 +192,11 @@ func (e Event) differences(got Event, zone *time.Location) []string {
 	start, end, ok := e.instants(zone)
 	gotStart, gotEnd, gotOK := got.instants(zone)
 	if !ok || !gotOK || !start.Equal(gotStart) || !end.Equal(gotEnd) || (e.AllDay == "yes") != (got.AllDay == "yes") {
-		names = append(names, "time")
+		names = append(names, WhyTime)
 	}
-	for name, pair := range map[string][2]string{"title": {e.Name, got.Name}, "room": {e.Location, got.Location}, "details": {e.Details, got.Details}} {
+	for name, pair := range map[string][2]string{
+		WhyTitle: {e.Name, got.Name}, WhyRoom: {e.Location, got.Location}, WhyDetails: {e.Details, got.Details},
+	} {
 		if plainText(pair[0]) != plainText(pair[1]) {
 			names = append(names, name)
 		}

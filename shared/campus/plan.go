@@ -24,9 +24,24 @@ type Action struct {
 	ClassID string
 	Class   Class // as it should be; of a deletion, as it was
 	EventID string
-	Event   Event // what to send
-	Why     []string
+	Event   Event    // what to send
+	Why     []string // why it is made, such as [WhyTime]
 }
+
+// Why an event is written.
+const (
+	WhyNew       = "new"
+	WhyMissing   = "missing" // somebody deleted it in ECAL
+	WhyTime      = "time"
+	WhyTitle     = "title"
+	WhyRoom      = "room"
+	WhyDetails   = "details"
+	WhyLinks     = "links"
+	WhyEdited    = "edited"     // in ECAL
+	WhyTakenOver = "taken_over" // it was the program's before Carillon
+	WhyDuplicate = "duplicate"
+	WhyGone      = "gone" // from the timetable
+)
 
 // A Sent is what is known of a class's event in ECAL.
 type Sent struct {
@@ -156,7 +171,7 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 		}
 		if got, ok := l.find(t, *known.Removed, known); ok && !l.claimed[got.ID] && t.mayDelete(s, got) {
 			l.claimed[got.ID] = true
-			deletions = append(deletions, Action{Kind: Delete, ClassID: id, Class: *known.Removed, EventID: got.ID, Why: []string{"no longer in the timetable"}})
+			deletions = append(deletions, Action{Kind: Delete, ClassID: id, Class: *known.Removed, EventID: got.ID, Why: []string{WhyGone}})
 			p.Sent[id] = known
 		}
 	}
@@ -168,25 +183,25 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 
 func created(known Sent) string {
 	if known.EventID != "" {
-		return "missing in ECAL"
+		return WhyMissing
 	}
-	return "new"
+	return WhyNew
 }
 
 // update returns what ECAL should have of a class, and why it is to be sent; no reason means that all agrees.
 func (t Target) update(c Class, known Sent, got Event) (Event, []string) {
 	body := t.event(c)
 	why := body.differences(got, t.Zone)
-	if known.Core == body.fingerprint() && !slices.Contains(why, "time") {
+	if known.Core == body.fingerprint() && !slices.Contains(why, WhyTime) {
 		switch {
 		case known.Echo == "" || known.Echo == got.fingerprint():
 			why = nil // the server's own form of what we sent
 		case len(why) > 0:
-			why = append(why, "edited in ECAL")
+			why = append(why, WhyEdited)
 		}
 	}
 	if linksDiffer(c, known, got.QuickLink) {
-		why = append(why, "links")
+		why = append(why, WhyLinks)
 		before := known.Links
 		if len(got.QuickLink) > len(before) {
 			before = make([]Link, len(got.QuickLink)) // all that is there is ours to empty
@@ -194,7 +209,7 @@ func (t Target) update(c Class, known Sent, got Event) (Event, []string) {
 		body.QuickLink = quickLinks(c.Links, before)
 	}
 	if got.Reference != body.Reference && known.Reference != body.Reference {
-		why = append(why, "taken over")
+		why = append(why, WhyTakenOver)
 	}
 	return body, why
 }
@@ -226,7 +241,7 @@ func (t Target) duplicates(s Step, l *listing, timetable []Class) []Action {
 		for _, c := range timetable {
 			if ours && id == c.ID || e.legacy() && t.standsFor(e)(c) {
 				l.claimed[e.ID] = true
-				found = append(found, Action{Kind: Delete, Class: c, EventID: e.ID, Why: []string{"duplicate"}})
+				found = append(found, Action{Kind: Delete, Class: c, EventID: e.ID, Why: []string{WhyDuplicate}})
 				break
 			}
 		}

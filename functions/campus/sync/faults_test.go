@@ -3,6 +3,7 @@ package sync
 import (
 	"testing"
 
+	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults/faultstest"
 )
@@ -30,9 +31,33 @@ func TestEveryCodeHasItsTexts(t *testing.T) {
 			}
 		}
 	}
+	for _, why := range []string{
+		campus.WhyNew, campus.WhyMissing, campus.WhyTime, campus.WhyTitle, campus.WhyRoom, campus.WhyDetails,
+		campus.WhyLinks, campus.WhyEdited, campus.WhyTakenOver, campus.WhyDuplicate, campus.WhyGone,
+	} {
+		if texts.Text("fr", "why."+why, nil) == "" {
+			t.Errorf("no text of %s", why)
+		}
+	}
 	for _, r := range rules {
 		if texts.Text("en", r.Code+".what", all) == "" {
 			t.Errorf("no text of %s", r.Code)
 		}
+	}
+}
+
+// TestReasonsOfChanges in a language; those of an older version, which has no codes, as they were written.
+func TestReasonsOfChanges(t *testing.T) {
+	t.Parallel()
+	changes := []campus.Change{
+		{Why: "time, edited in ECAL", Reasons: []string{campus.WhyTime, campus.WhyEdited}},
+		{Why: "missing in ECAL"},
+	}
+	run := in("fr", &campus.Run{Changes: changes})
+	if run.Changes[0].Why != "horaire, modifié dans ECAL" || run.Changes[1].Why != "missing in ECAL" {
+		t.Errorf("in French: %+v", run.Changes)
+	}
+	if changes[0].Why != "time, edited in ECAL" {
+		t.Error("what is kept was changed")
 	}
 }

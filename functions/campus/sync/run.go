@@ -254,8 +254,8 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 	}
 	for what, list := range map[string][]campus.Held{"held back": a.Held, "kept": a.Kept} {
 		for _, h := range list {
-			change := w.change(campus.Action{Kind: what, Class: h.Class, Why: []string{h.Reason}})
-			change.Code = h.Code
+			change := w.change(campus.Action{Kind: what, Class: h.Class})
+			change.Why, change.Code = h.Reason, h.Code
 			w.run.Changes = append(w.run.Changes, change)
 		}
 	}
@@ -265,7 +265,9 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 }
 
 func (w *work) change(a campus.Action) campus.Change {
-	return campus.Change{What: a.Kind, When: a.When(w.step.Zone), Title: a.Class.Title, Why: strings.Join(a.Why, ", ")}
+	c := campus.Change{What: a.Kind, When: a.When(w.step.Zone), Title: a.Class.Title, Reasons: a.Why}
+	c.Why = why(faults.English, c)
+	return c
 }
 
 // calendar brings ECAL to the timetable, and compares both again with what ECAL answered.

@@ -2,6 +2,8 @@ package sync
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -91,12 +93,27 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-// in is a run with its fault in a language, for a page; without one it is as the log has it.
+// in is a run with its fault and its changes in a language, for a page; without one it is as the log has it.
 func in(locale string, run *campus.Run) *campus.Run {
 	if run == nil {
 		return nil
 	}
 	said := *run
-	said.Fault = texts.In(locale, run.Fault)
+	said.Fault, said.Changes = texts.In(locale, run.Fault), slices.Clone(run.Changes)
+	for i, c := range said.Changes {
+		said.Changes[i].Why = why(locale, c)
+	}
 	return &said
+}
+
+// why is a change's reasons in a language; without their codes, as they were written.
+func why(locale string, c campus.Change) string {
+	if len(c.Reasons) == 0 {
+		return c.Why
+	}
+	said := make([]string, 0, len(c.Reasons))
+	for _, code := range c.Reasons {
+		said = append(said, texts.Text(locale, "why."+code, nil))
+	}
+	return strings.Join(said, ", ")
 }

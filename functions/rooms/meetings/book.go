@@ -259,10 +259,9 @@ func (f *function) publish(ctx context.Context, msg rooms.EventsMessage) {
 }
 
 func busy(available time.Duration, detail string) error {
-	mins := int(available.Minutes())
 	p := web.NewProblem(http.StatusConflict, detail, nil)
 	p.Type = web.ProblemType + "room-busy"
-	p.AvailableMins = &mins
+	p.Extra = map[string]any{"available_mins": int(available.Minutes())}
 	return p
 }
 

@@ -21,10 +21,24 @@ type Problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 
-	// Extra members of the body (RFC 9457, section 3.2).
-	AvailableMins *int `json:"available_mins,omitempty"`
+	// Extra members of the body (RFC 9457, section 3.2); none is named as one above.
+	Extra map[string]any `json:"-"`
 
 	Err error `json:"-"`
+}
+
+// MarshalJSON implements [json.Marshaler]: the extra members stand beside the others.
+func (p *Problem) MarshalJSON() ([]byte, error) {
+	type members Problem
+	body, err := json.Marshal((*members)(p))
+	if err != nil || len(p.Extra) == 0 {
+		return body, err
+	}
+	extra, err := json.Marshal(p.Extra)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(body[:len(body)-1], ','), extra[1:]...), nil
 }
 
 func (p *Problem) Error() string {

@@ -25,12 +25,6 @@ const TEXT = {
 };
 const t = TEXT[lang];
 
-// Reasons that a run gives, in French; in English they are as they come.
-const REASONS = lang === 'fr' ? {
-  new: 'nouveau', 'missing in ECAL': 'absent d’ECAL', time: 'horaire', title: 'intitulé', room: 'salle', details: 'détails', links: 'liens', 'taken over': 'repris', 'edited in ECAL': 'modifié dans ECAL',
-  duplicate: 'doublon', 'no longer in the timetable': 'n’est plus à l’emploi du temps',
-} : {};
-const reason = (text) => text.split(', ').map((part) => REASONS[part] || part).join(', ');
 const main = document.getElementById('instances');
 const cards = new Map();
 let now = new Date();
@@ -150,7 +144,7 @@ function exceptions(view) {
 const SHOWN = 12;
 function changes(view) {
   const all = ((view.last_run && view.last_run.changes) || []).filter((c) => !c.code); // the others are exceptions
-  const rows = all.slice(0, SHOWN).map((c) => [t.what[c.what] || c.what, c.when, c.title, [reason(c.why), c.error].filter(Boolean).join(': ')]);
+  const rows = all.slice(0, SHOWN).map((c) => [t.what[c.what] || c.what, c.when, c.title, [c.why, c.error].filter(Boolean).join(': ')]);
   if (all.length > SHOWN) rows.push(['… +' + (all.length - SHOWN)]);
   return rows.map((cells) => {
     const line = document.createElement('tr');
