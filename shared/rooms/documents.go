@@ -49,13 +49,6 @@ type Thing struct {
 	Properties map[string]string `json:"properties,omitempty"`
 }
 
-// A Fault is something that a person must mend.
-type Fault struct {
-	Code   string    `json:"code"`
-	Detail string    `json:"detail"` // what to do, in a sentence
-	Since  time.Time `json:"since"`
-}
-
 // SnapshotPrefix is where snapshots are in the state bucket.
 const SnapshotPrefix = "rooms/"
 

@@ -581,7 +581,7 @@ func TestEmails(t *testing.T) {
 	server.Refuse(false)
 	f.good()
 	mail := server.Want(t, 1)[0]
-	for _, text := range []string{"To: <compta@example.com>", "DB1/x.csv", "line 2: PHC_MONTANT: the value is no number", "carillon exports quarantine show", "Que faire"} {
+	for _, text := range []string{"To: <compta@example.com>", "DB1/x.csv", "ligne 2 : PHC_MONTANT : la valeur n’est pas un nombre", "carillon exports quarantine show", "Que faire"} {
 		if !strings.Contains(mail, text) {
 			t.Errorf("the e-mail lacks %q:\n%s", text, mail)
 		}

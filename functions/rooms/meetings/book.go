@@ -104,7 +104,7 @@ func failed(err error) error {
 	case told:
 		return problem
 	case permanent:
-		return web.NewProblem(http.StatusServiceUnavailable, googlecal.Advice(reason), err)
+		return web.NewProblem(http.StatusServiceUnavailable, rooms.Advice(reason), err)
 	default:
 		return web.Unavailable(err)
 	}

@@ -51,7 +51,7 @@ func take(s *rooms.Snapshot, msg *rooms.EventsMessage, now time.Time) {
 
 // sameFault keeps since when there is a fault.
 func sameFault(old, now *rooms.Fault) *rooms.Fault {
-	if old != nil && old.Code == now.Code && old.Detail == now.Detail {
+	if old.Same(now) {
 		return old
 	}
 	return now

@@ -2,10 +2,11 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
@@ -15,12 +16,14 @@ const (
 	thingMissing    = "thing_missing"
 	thingAmbiguous  = "thing_ambiguous"
 	variableMissing = "variable_missing"
+	variableRefused = "variable_refused" // it takes no values of ours
+	accountRefused  = "account_refused"
 )
 
 // locate finds the room's Thing where it is not known yet, and again while there is a fault of it. What is missing
 // there is a fault for a person, kept in the snapshot; the next refresh looks again.
 func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *rooms.Snapshot) error {
-	several := ""
+	var several faults.Params
 	if s.Thing.ID == "" || s.Fault != nil {
 		things, err := f.things.find(ctx, settings, s.RoomName)
 		if err != nil {
@@ -28,7 +31,7 @@ func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *room
 		}
 		thing := choose(things, s.Thing.ID)
 		if thing == nil {
-			s.Thing, s.Fault = rooms.Thing{}, f.fault(s.Fault, thingMissing, fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud.", s.RoomName))
+			s.Thing, s.Fault = rooms.Thing{}, f.fault(s.Fault, thingMissing, faults.Params{"room": s.RoomName})
 			return nil
 		}
 		s.Thing = thing.Thing
@@ -39,10 +42,10 @@ func (f *function) locate(ctx context.Context, settings *rooms.Settings, s *room
 	}
 	missing := missingVariables(s.Thing)
 	switch {
-	case several != "":
+	case several != nil:
 		s.Fault = f.fault(s.Fault, thingAmbiguous, several)
 	case len(missing) > 0:
-		s.Fault = f.fault(s.Fault, variableMissing, fmt.Sprintf("Create in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(missing, ", ")))
+		s.Fault = f.fault(s.Fault, variableMissing, variables(s.RoomName, missing))
 	case s.Fault != nil && s.Fault.Code != variableRefused:
 		s.Fault = nil
 	}
@@ -58,19 +61,25 @@ func missingVariables(t rooms.Thing) (names []string) {
 	return names
 }
 
+func variables(room string, names []string) faults.Params {
+	return faults.Params{"room": room, "variables": strings.Join(names, ", ")}
+}
+
 // ambiguous tells a person of Things of one name: the display may be the other one.
-func ambiguous(room, used string, things []*iotcloud.Thing) string {
+func ambiguous(room, used string, things []*iotcloud.Thing) faults.Params {
 	ids := make([]string, 0, len(things))
 	for _, t := range things {
 		ids = append(ids, t.ID)
 	}
 	slices.Sort(ids) // the list has no order, and another text would be another fault
-	return fmt.Sprintf("%d Things are named %q: %s. Values go to %s; rename or delete the others in the Arduino IoT Cloud.", len(things), room, strings.Join(ids, ", "), used)
+	return faults.Params{"count": strconv.Itoa(len(things)), "room": room, "ids": strings.Join(ids, ", "), "used": used}
 }
 
-func (f *function) fault(old *rooms.Fault, code, detail string) *rooms.Fault {
-	if old != nil && old.Code == code && old.Detail == detail {
+// fault is a fault since now, or since when it was there before.
+func (f *function) fault(old *rooms.Fault, code string, params faults.Params) *rooms.Fault {
+	now := rooms.NewFault(code, params, f.Now().UTC())
+	if old.Same(now) {
 		return old
 	}
-	return &rooms.Fault{Code: code, Detail: detail, Since: f.Now().UTC()}
+	return now
 }

@@ -149,7 +149,7 @@ func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
 	if !errors.Is(cause, iotcloud.ErrRefused) {
 		return false
 	}
-	s.Fault = f.fault(s.Fault, "account_refused", "Give config.json the iot_client_id and iot_client_secret of an Arduino API key that exists, and its iot_organization_id.")
+	s.Fault = f.fault(s.Fault, accountRefused, nil)
 	return !calendar.Within(f.Now(), s.Fault.Since, refusedTime)
 }
 
@@ -198,13 +198,11 @@ func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms
 	return t.told, err
 }
 
-const variableRefused = "variable_refused"
-
 // noteRefused keeps for a person which variables take no values of ours; they are tried again with every change.
 func (f *function) noteRefused(s *rooms.Snapshot, refused []string) {
 	switch {
 	case len(refused) > 0:
-		s.Fault = f.fault(s.Fault, variableRefused, fmt.Sprintf("Make of the right type in the Thing %q: %s (busynow an Integer, the others Character Strings).", s.RoomName, strings.Join(refused, ", ")))
+		s.Fault = f.fault(s.Fault, variableRefused, variables(s.RoomName, refused))
 	case s.Fault != nil && s.Fault.Code == variableRefused:
 		s.Fault = nil
 	}

@@ -207,7 +207,7 @@ func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen in
 	if !permanent {
 		reason = "unavailable"
 	}
-	w.Fault = &rooms.Fault{Code: reason, Detail: googlecal.Advice(reason), Since: f.Now().UTC()}
+	w.Fault = rooms.NewFault(reason, nil, f.Now().UTC())
 	if _, err := f.store(ctx, room, gen, w); err != nil {
 		return errors.Join(cause, err)
 	}

@@ -182,7 +182,7 @@ func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings,
 	case permanent && googlecal.NotFound(err):
 		return machine.Missing(check, "not shared, or no calendar has this id", share)
 	case permanent:
-		return machine.Missing(check, reason, googlecal.Advice(reason))
+		return machine.Missing(check, reason, rooms.Advice(reason))
 	case err != nil:
 		return machine.Missing(check, "Google cannot be reached or refuses the credentials", "Check this machine's way to www.googleapis.com, its clock and the key.")
 	case role == "owner" || role == "writer":

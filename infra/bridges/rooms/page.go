@@ -48,7 +48,7 @@ type viewMeeting struct {
 }
 
 func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
-	views, err := b.views(r.Context())
+	views, err := b.views(r.Context(), r.URL.Query().Get("locale"))
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.Clock.Now().UTC(), "editable": b.demo != nil, "rooms": views})
 }
 
-func (b *bridge) views(ctx context.Context) ([]roomView, error) {
+func (b *bridge) views(ctx context.Context, locale string) ([]roomView, error) {
 	settings, err := b.settings.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	views := make([]roomView, 0, len(settings.Rooms))
 	for _, configured := range settings.Rooms {
-		view, err := b.view(ctx, settings, configured.Name)
+		view, err := b.view(ctx, settings, configured.Name, locale)
 		if err != nil {
 			return nil, err
 		}
@@ -72,13 +72,13 @@ func (b *bridge) views(ctx context.Context) ([]roomView, error) {
 	return views, nil
 }
 
-func (b *bridge) view(ctx context.Context, settings *rooms.Settings, name string) (roomView, error) {
+func (b *bridge) view(ctx context.Context, settings *rooms.Settings, name, locale string) (roomView, error) {
 	snapshot, record, err := b.documents(ctx, name)
 	if err != nil {
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record), Messages: b.recent.of(name)}
+	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record, locale), Messages: b.recent.of(name)}
 	k := snapshot.Knowledge(b.Clock.Now())
 	view.Known, view.Stale = k.Known, k.Stale
 	if b.demo != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -62,7 +63,7 @@ func (b *bridge) roomStatus(ctx context.Context, settings *rooms.Settings, name 
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
 	status := roomStatus{
 		Room: name, TimeZone: room.Zone.String(), State: stateOfRoom(room.StatusOf(&snapshot, now)), FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
-		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record),
+		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record, faults.English),
 	}
 	if !snapshot.FetchedAt.IsZero() {
 		status.DataAge = now.Sub(snapshot.FetchedAt).Round(time.Second).String() // below zero: a clock is wrong
@@ -101,24 +102,23 @@ func stateOfRoom(status rooms.Status) string {
 	}
 }
 
-// faultsOf are the sentences that tell a person what to mend.
-func faultsOf(snapshot rooms.Snapshot, record rooms.Watch) []string {
+// faultsOf are the sentences that tell a person what to mend, in a language.
+func faultsOf(snapshot rooms.Snapshot, record rooms.Watch, locale string) []string {
 	found := []string{}
 	for _, fault := range []*rooms.Fault{snapshot.Fault, snapshot.CalendarFault, record.Fault} {
 		if fault != nil {
-			found = append(found, fault.Detail)
+			found = append(found, fault.In(locale))
 		}
 	}
 	if !snapshot.PushMissed.IsZero() {
-		at := cli.When(snapshot.PushMissed, snapshot.TimeZone)
-		found = append(found, "Google did not tell of a change that was found at "+at+
-			": the channel was replaced, and the calendar is polled until a message comes.")
+		missed := faults.Params{"at": cli.When(snapshot.PushMissed, snapshot.TimeZone)}
+		found = append(found, rooms.NewFault("push_missed", missed, snapshot.PushMissed).In(locale))
 	}
 	return found
 }
 
-func (b *bridge) parts(ctx context.Context, _ string) ([]machine.Part, error) {
-	views, err := b.views(ctx)
+func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, error) {
+	views, err := b.views(ctx, locale)
 	if err != nil {
 		return nil, err
 	}

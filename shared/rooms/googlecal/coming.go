@@ -21,12 +21,12 @@ func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.
 	reason, permanent := Permanent(err)
 	fault := rooms.EventsMessage{
 		RoomName: room.Name, Events: []calendar.Event{}, FetchedAt: asked, Why: why,
-		Fault: &rooms.Fault{Code: reason, Detail: Advice(reason), Since: asked},
+		Fault: rooms.NewFault(reason, nil, asked),
 	}
 	if !permanent {
-		fault.Fault.Code, fault.Fault.Detail = "unavailable", "Google Calendar does not answer. It is asked again and again."
+		fault.Fault = rooms.NewFault("unavailable", nil, asked)
 		if keyRefused(err) {
-			fault.Fault.Code, fault.Fault.Detail = "authError", Advice("authError")
+			fault.Fault = rooms.NewFault("authError", nil, asked)
 		}
 		return fault, err
 	}

@@ -33,26 +33,6 @@ func Permanent(err error) (reason string, ok bool) {
 	return http.StatusText(api.Code), true
 }
 
-// Advice tells a person in a sentence what to do about a [Permanent] reason.
-func Advice(reason string) string {
-	switch reason {
-	case "notFound", "forbidden", "notACalendarUser", "requiredAccessLevel":
-		return "Share the room's calendar with the service account, with the right to make changes to events."
-	case "push.webhookUrlUnauthorized", "push.webhookUrlNotHttps", "webhookUrlNotHttps":
-		return "Set gcal_watch_function_url to a public https address with a valid certificate."
-	case "pushNotSupportedForRequestedResource":
-		return "Google sends no messages for this calendar; the hourly refresh still lists it."
-	case "authError":
-		return "Give calendar_credentials.json the key of a service account that exists, and see that this machine's clock is right."
-	case "accessNotConfigured":
-		return "Enable the Google Calendar API in the service account's project."
-	case "quotaExceeded", "dailyLimitExceeded":
-		return "Google has limited the service account for some hours; ask for more quota if it comes again."
-	default:
-		return "Google refused with the reason " + reason + "."
-	}
-}
-
 func status(err error) int {
 	if api, ok := errors.AsType[*googleapi.Error](err); ok {
 		return api.Code

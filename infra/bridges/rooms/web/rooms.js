@@ -191,7 +191,7 @@ const PRESETS = [
   ['Arduino: no limit', 'sim/iotcloud', { limit_off: true }],
 ];
 startPage({
-  bridge: 'rooms', path: 'dashboard/rooms', every: 500, simulators: { 'sim/googlecal': 'Google', 'sim/iotcloud': 'Arduino' }, presets: PRESETS,
+  bridge: 'rooms', path: 'dashboard/rooms?locale=' + lang, every: 500, simulators: { 'sim/googlecal': 'Google', 'sim/iotcloud': 'Arduino' }, presets: PRESETS,
   draw(view) {
     now = new Date(view.now);
     showClock(now, view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'); // the rooms' zone, not this browser's
