@@ -22,27 +22,21 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/compress"
-	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
-	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("CampusFeed", web.Lazy(setup)) }
+func init() { functions.HTTP("CampusFeed", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
 	StateBucket string `env:"STATE_BUCKET,required"` // bucket of what the bridge keeps
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	logging.Setup(ctx)
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	buckets, err := gcs.Open(ctx, env.StateBucket)
 	if err != nil {
 		return nil, err

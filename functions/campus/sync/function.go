@@ -19,15 +19,14 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
-	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("CampusSync", web.Lazy(setup)) }
+func init() { functions.HTTP("CampusSync", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -36,17 +35,8 @@ type Environment struct {
 	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	logging.Setup(ctx)
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	buckets, err := gcs.Open(ctx, env.ConfigBucket, env.StateBucket)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := campus.LoadSettings(buckets[0])
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, campus.LoadSettings, env.ConfigBucket, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +44,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: settings, State: buckets[1], Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

@@ -22,15 +22,14 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	"github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
-	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/cegid"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("ExportsQueries", web.Lazy(setup)) }
+func init() { functions.HTTP("ExportsQueries", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -38,21 +37,12 @@ type Environment struct {
 	StateBucket  string `env:"STATE_BUCKET,required"`  // bucket of what the bridge keeps
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	logging.Setup(ctx)
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	buckets, err := gcs.Open(ctx, env.ConfigBucket, env.StateBucket)
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, exports.LoadSettings, env.ConfigBucket, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}
-	settings, err := exports.LoadSettings(buckets[0])
-	if err != nil {
-		return nil, err
-	}
-	return New(Config{Settings: settings, State: buckets[1], Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

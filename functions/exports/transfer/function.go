@@ -18,13 +18,11 @@ import (
 	"strings"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
-	documentsgcs "github.com/carillon-calendar/carillon/shared/cloud/documents/gcs"
-	"github.com/carillon-calendar/carillon/shared/cloud/logging"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -34,7 +32,7 @@ import (
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("ExportsTransfer", web.Lazy(setup)) }
+func init() { functions.HTTP("ExportsTransfer", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -44,17 +42,8 @@ type Environment struct {
 	TopicPrefix   string `env:"TOPIC_PREFIX"`            // what every topic's name begins with
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	logging.Setup(ctx)
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	client, err := storage.NewClient(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("making the Cloud Storage client: %w", err)
-	}
-	settings, err := exports.LoadSettings(documentsgcs.New(client, env.ConfigBucket))
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, exports.LoadSettings, env.ConfigBucket, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +60,12 @@ func setup(ctx context.Context) (http.Handler, error) {
 		if bucket == "" {
 			bucket, folder = env.ExportsBucket, src.Name
 		}
-		return gcs.New(client, bucket, folder, src.Name), nil
+		return gcs.New(cloud.Storage, bucket, folder, src.Name), nil
 	}
-	return New(Config{Settings: settings, State: documentsgcs.New(client, env.StateBucket), Publisher: pub, Destination: destination, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0], Publisher: pub, Destination: destination,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 var errLocalInCloud = fmt.Errorf("%w: dossier_de_destination is a folder, and a function has no disk; name gs://BUCKET/FOLDER", files.ErrUnusable)

@@ -22,16 +22,17 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/bookings"
-	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("RoomsRefresh", web.Lazy(setup)) }
+func init() { functions.HTTP("RoomsRefresh", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -42,12 +43,12 @@ type Environment struct {
 	Calendar     googlecal.Environment
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.StateBucket, env.WatchBucket)
+	if err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.StateBucket, env.TopicPrefix, env.WatchBucket)
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Documents, Watches: cloud.Others[0], Calendar: cal, Publisher: cloud.Publisher, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Watches: cloud.Buckets[1], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

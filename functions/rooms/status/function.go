@@ -19,14 +19,15 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
-	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("RoomsStatus", web.Lazy(setup)) }
+func init() { functions.HTTP("RoomsStatus", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -36,16 +37,16 @@ type Environment struct {
 	ArduinoURL   string `env:"ARDUINO_URL,default=https://api2.arduino.cc"` // another Arduino IoT Cloud API's address, for tests
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
-		return nil, err
-	}
-	cloud, err := deployed.Open(ctx, rooms.LoadSettings, env.ConfigBucket, env.StateBucket, env.TopicPrefix)
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, rooms.LoadSettings, env.ConfigBucket, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Documents, ArduinoURL: env.ArduinoURL, Publisher: cloud.Publisher, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], ArduinoURL: env.ArduinoURL, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

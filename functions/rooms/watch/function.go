@@ -22,16 +22,17 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/names"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
-	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("RoomsWatch", web.Lazy(setup)) }
+func init() { functions.HTTP("RoomsWatch", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -42,12 +43,12 @@ type Environment struct {
 	Calendar     googlecal.Environment
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.WatchBucket)
+	if err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.WatchBucket, env.TopicPrefix)
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, Watches: cloud.Documents, Calendar: cal, Publisher: cloud.Publisher, Key: env.Key, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{Settings: cloud.Settings, Watches: cloud.Buckets[0], Calendar: cal, Publisher: pub, Key: env.Key, Now: time.Now}), nil //nolint:forbidigo // the real clock
 }
 
 // Config is what the function works with.

@@ -19,15 +19,16 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
-	"github.com/carillon-calendar/carillon/shared/rooms/deployed"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
-func init() { functions.HTTP("RoomsWebhook", web.Lazy(setup)) }
+func init() { functions.HTTP("RoomsWebhook", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
@@ -39,12 +40,12 @@ type Environment struct {
 	Calendar     googlecal.Environment
 }
 
-func setup(ctx context.Context) (http.Handler, error) {
-	var env Environment
-	if err := config.Env(ctx, &env); err != nil {
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.WatchBucket)
+	if err != nil {
 		return nil, err
 	}
-	cloud, err := deployed.Open(ctx, rooms.LoadWithoutAccount, env.ConfigBucket, env.WatchBucket, env.TopicPrefix)
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func setup(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	return New(Config{
-		Settings: cloud.Settings, Watches: cloud.Documents, Calendar: cal, Publisher: cloud.Publisher,
+		Settings: cloud.Settings, Watches: cloud.Buckets[0], Calendar: cal, Publisher: pub,
 		Keys: []string{env.Key, env.PreviousKey}, Now: time.Now, //nolint:forbidigo // the real clock
 	}), nil
 }
