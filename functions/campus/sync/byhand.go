@@ -2,15 +2,13 @@ package sync
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
-	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -26,16 +24,8 @@ type Request struct {
 // A Line is a line of the answer to POST /sync, which is a stream of JSON
 // objects (application/x-ndjson): progress, and a run at each instance's end.
 type Line struct {
-	Progress *Progress   `json:"progress,omitempty"`
-	Run      *campus.Run `json:"run,omitempty"`
-}
-
-// Progress is how far an instance's run is.
-type Progress struct {
-	Instance string `json:"instance"`
-	Step     string `json:"step"` // wait, fetch, compare, write
-	Done     int    `json:"done"`
-	Total    int    `json:"total"`
+	Progress *runs.Progress `json:"progress,omitempty"` // steps: wait, fetch, compare, write
+	Run      *campus.Run    `json:"run,omitempty"`
 }
 
 // byHand runs instances for a person who waits.
@@ -59,13 +49,7 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 		}
 		chosen = []campus.Instance{inst}
 	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Cache-Control", "no-store")
-	stream := http.NewResponseController(w)
-	send := func(l Line) {
-		_ = json.NewEncoder(w).Encode(l) //nolint:errchkjson // the person is gone if this fails; the run goes on
-		_ = stream.Flush()
-	}
+	send := runs.Stream(w)
 	for _, c := range chosen {
 		inst, _ := settings.Instance(c.Name)
 		run := f.runByHand(r.Context(), settings, inst, req, send)
@@ -74,19 +58,16 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// runByHand runs one instance; a person who leaves does not stop it half-way.
-func (f function) runByHand(ctx context.Context, settings *campus.Settings, inst campus.Instance, req Request, send func(Line)) campus.Run {
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
-		defer cancel()
+func (f function) runByHand(
+	ctx context.Context, settings *campus.Settings, inst campus.Instance, req Request, send func(line any),
+) (run campus.Run) {
+	o := options{
+		byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword, acceptTimes: req.AcceptTimes,
+		progress: func(step string, done, total int) {
+			send(Line{Progress: &runs.Progress{Part: inst.Name, Step: step, Done: done, Total: total}})
+		},
 	}
-	o := options{byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword, acceptTimes: req.AcceptTimes, progress: func(step string, done, total int) {
-		send(Line{Progress: &Progress{inst.Name, step, done, total}})
-	}}
-	var run campus.Run
-	wait := func(waited, most time.Duration) { o.progress("wait", int(waited.Seconds()), int(most.Seconds())) }
-	err := lease.Wait(ctx, wait, func(ctx context.Context) (err error) {
+	err := runs.ByHand(ctx, o.progress, func(ctx context.Context) (err error) {
 		run, err = f.run(ctx, settings, inst, o)
 		return err
 	})

@@ -9,7 +9,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -62,7 +62,7 @@ const budget = 570 * time.Second
 func New(cfg Config) http.Handler {
 	f := function{cfg, &keyed{}}
 	mux := http.NewServeMux()
-	mux.Handle("POST /{$}", messages.Handle(f.push))
+	mux.Handle("POST /{$}", messages.Handle(f.schedule().Take))
 	mux.Handle("POST /sync", web.HandlerFunc(f.byHand))
 	mux.Handle("GET /status", web.HandlerFunc(f.status))
 	mux.Handle("GET /feeds", web.HandlerFunc(f.listFeeds))
@@ -77,36 +77,37 @@ type function struct {
 	accounts *keyed // one login at a time with each: a refused password is then tried once
 }
 
-// push runs one instance, or hands all on: one that fails or is slow touches no other. A run that
-// failed is recorded and acknowledged, for the next scheduled one; only what kept it from being recorded is tried again.
-func (f function) push(ctx context.Context, d messages.Delivery) error {
-	var msg campus.SyncMessage
-	if err := d.Payload(&msg); err != nil {
-		return err
+// schedule is how instances are run by messages.
+func (f function) schedule() runs.Schedule[campus.SyncMessage] {
+	return runs.Schedule[campus.SyncMessage]{
+		Publisher: f.Publisher, Topic: campus.TopicSync,
+		Part: func(msg campus.SyncMessage) string { return msg.Instance },
+		For:  func(instance string) campus.SyncMessage { return campus.SyncMessage{Instance: instance} },
+		Parts: func(ctx context.Context) (names []string, err error) {
+			settings, err := f.Settings.Get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, inst := range settings.Instances {
+				names = append(names, inst.Name)
+			}
+			return names, nil
+		},
+		Run: f.runScheduled,
 	}
+}
+
+func (f function) runScheduled(ctx context.Context, instance string, asked time.Time) (more bool, err error) {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if msg.Instance == "" {
-		var faults []error
-		for _, inst := range settings.Instances {
-			faults = append(faults, messages.PublishJSON(ctx, f.Publisher, campus.TopicSync, campus.SyncMessage{Instance: inst.Name}, nil))
-		}
-		return errors.Join(faults...)
-	}
-	inst, ok := settings.Instance(msg.Instance)
+	inst, ok := settings.Instance(instance)
 	if !ok {
-		return nil // taken out of the settings since
+		return false, nil // taken out of the settings since
 	}
-	run, err := f.run(ctx, settings, inst, options{asked: d.Message.PublishTime, progress: func(string, int, int) {}})
-	if errors.Is(err, errDone) {
-		return nil
-	}
-	if err == nil && run.Fault != nil && run.Fault.Code == codeOutOfTime {
-		return messages.PublishJSON(ctx, f.Publisher, campus.TopicSync, msg, nil)
-	}
-	return err
+	run, err := f.run(ctx, settings, inst, options{asked: asked, progress: func(string, int, int) {}})
+	return run.Fault != nil && run.Fault.Code == codeOutOfTime, err
 }
 
 // log writes the one line of a run. Titles and names stay out of it.

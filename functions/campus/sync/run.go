@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 )
 
 // options are what a run is asked to do besides.
@@ -29,7 +30,7 @@ type options struct {
 	allowDeletes *int
 	tryPassword  bool
 	acceptTimes  bool
-	progress     func(step string, done, total int)
+	progress     runs.Tell
 }
 
 // run is one run of an instance. What went wrong outside is the run's Fault, recorded with the state and

@@ -2,17 +2,13 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 )
-
-// errDone says that a run which began after the request has done what it asked for.
-var errDone = errors.New("a later run has done it")
 
 // A session is the right to work on an instance, and its state.
 type session = lease.Session[campus.State]
@@ -21,8 +17,8 @@ type session = lease.Session[campus.State]
 func (f function) open(ctx context.Context, instance string, asked time.Time) (*session, context.Context, error) {
 	of := func(state *campus.State) *lease.Lease { return &state.Lease }
 	return lease.Take(ctx, f.State, campus.StateName(instance), of, func(state *campus.State) error {
-		if run := state.Run; !asked.IsZero() && run != nil && run.Fault == nil && run.Began.After(asked) && !calendar.Ahead(f.Now(), run.Began) {
-			return errDone
+		if run := state.Run; run != nil && run.Fault == nil && runs.Done(asked, run.Began, f.Now()) {
+			return runs.ErrDone
 		}
 		state.Version = 1
 		return nil

@@ -2,14 +2,13 @@ package transfer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
-	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
@@ -23,20 +22,9 @@ type Request struct {
 // A Line is a line of the answer to POST /transfer, which is a stream of JSON
 // objects (application/x-ndjson): progress, and a transfer at each source's end.
 type Line struct {
-	Progress *Progress         `json:"progress,omitempty"`
+	Progress *runs.Progress    `json:"progress,omitempty"` // steps: wait, list, bring
 	Transfer *exports.Transfer `json:"transfer,omitempty"`
 }
-
-// Progress is how far a source's run is.
-type Progress struct {
-	Source string `json:"source"`
-	Step   string `json:"step"` // wait, list, bring
-	Done   int    `json:"done"`
-	Total  int    `json:"total"`
-}
-
-// writeTime is how long a person's terminal may take to read a line; the run does not wait for it longer.
-const writeTime = 5 * time.Second
 
 // byHand runs sources for a person who waits.
 func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
@@ -56,14 +44,7 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 		}
 		chosen = []exports.Source{src}
 	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Cache-Control", "no-store")
-	stream := http.NewResponseController(w)
-	send := func(l Line) {
-		_ = stream.SetWriteDeadline(realNow().Add(writeTime))
-		_ = json.NewEncoder(w).Encode(l) //nolint:errchkjson // the person is gone if this fails; the run goes on
-		_ = stream.Flush()
-	}
+	send := runs.Stream(w)
 	for _, c := range chosen {
 		src, _ := settings.Source(c.Name)
 		t := f.runByHand(r.Context(), settings, src, req, send)
@@ -72,18 +53,13 @@ func (f function) byHand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// runByHand runs one source; a person who leaves does not stop it half-way.
-func (f function) runByHand(ctx context.Context, settings *exports.Settings, src exports.Source, req Request, send func(Line)) (t exports.Transfer) {
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
-		defer cancel()
-	}
+func (f function) runByHand(
+	ctx context.Context, settings *exports.Settings, src exports.Source, req Request, send func(line any),
+) (t exports.Transfer) {
 	o := options{dryRun: req.DryRun, progress: func(step string, done, total int) {
-		send(Line{Progress: &Progress{src.Name, step, done, total}})
+		send(Line{Progress: &runs.Progress{Part: src.Name, Step: step, Done: done, Total: total}})
 	}}
-	wait := func(waited, most time.Duration) { o.progress("wait", int(waited.Seconds()), int(most.Seconds())) }
-	err := lease.Wait(ctx, wait, func(ctx context.Context) (err error) {
+	err := runs.ByHand(ctx, o.progress, func(ctx context.Context) (err error) {
 		t, err = f.run(ctx, settings, src, o)
 		return err
 	})

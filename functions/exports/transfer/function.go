@@ -11,7 +11,6 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -25,6 +24,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
@@ -87,7 +87,7 @@ const budget = 570 * time.Second
 func New(cfg Config) http.Handler {
 	f := function{cfg}
 	mux := http.NewServeMux()
-	mux.Handle("POST /{$}", messages.Handle(f.push))
+	mux.Handle("POST /{$}", messages.Handle(f.schedule().Take))
 	mux.Handle("POST /transfer", web.HandlerFunc(f.byHand))
 	mux.Handle("GET /status", web.HandlerFunc(f.status))
 	mux.Handle("GET /quarantine", web.HandlerFunc(f.listQuarantine))
@@ -98,36 +98,37 @@ func New(cfg Config) http.Handler {
 
 type function struct{ Config }
 
-// push runs one source, or hands all on: one that fails or is slow touches no other. A run that failed is recorded and
-// acknowledged, for the next scheduled one; one that had not the time goes on with a message to itself.
-func (f function) push(ctx context.Context, d messages.Delivery) error {
-	var msg exports.TransferMessage
-	if err := d.Payload(&msg); err != nil {
-		return err
+// schedule is how sources are run by messages.
+func (f function) schedule() runs.Schedule[exports.TransferMessage] {
+	return runs.Schedule[exports.TransferMessage]{
+		Publisher: f.Publisher, Topic: exports.TopicTransfer,
+		Part: func(msg exports.TransferMessage) string { return msg.Source },
+		For:  func(source string) exports.TransferMessage { return exports.TransferMessage{Source: source} },
+		Parts: func(ctx context.Context) (names []string, err error) {
+			settings, err := f.Settings.Get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, src := range settings.Sources {
+				names = append(names, src.Name)
+			}
+			return names, nil
+		},
+		Run: f.runScheduled,
 	}
+}
+
+func (f function) runScheduled(ctx context.Context, source string, asked time.Time) (more bool, err error) {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if msg.Source == "" {
-		var faults []error
-		for _, src := range settings.Sources {
-			faults = append(faults, messages.PublishJSON(ctx, f.Publisher, exports.TopicTransfer, exports.TransferMessage{Source: src.Name}, nil))
-		}
-		return errors.Join(faults...)
-	}
-	src, ok := settings.Source(msg.Source)
+	src, ok := settings.Source(source)
 	if !ok {
-		return nil // taken out of the settings since
+		return false, nil // taken out of the settings since
 	}
-	t, err := f.run(ctx, settings, src, options{asked: d.Message.PublishTime, progress: func(string, int, int) {}})
-	if errors.Is(err, errDone) {
-		return nil
-	}
-	if err == nil && t.Late {
-		return messages.PublishJSON(context.WithoutCancel(ctx), f.Publisher, exports.TopicTransfer, msg, nil)
-	}
-	return err
+	t, err := f.run(ctx, settings, src, options{asked: asked, progress: func(string, int, int) {}})
+	return t.Late, err
 }
 
 // log writes the one line of a run. Names of files stay out of it: they tell whose payroll it is.

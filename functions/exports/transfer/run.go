@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/lease"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
 	"github.com/carillon-calendar/carillon/shared/exports/cegid"
@@ -26,11 +27,8 @@ import (
 type options struct {
 	asked    time.Time // when a message asked for the run; zero: by hand
 	dryRun   bool
-	progress func(step string, done, total int)
+	progress runs.Tell
 }
-
-// errDone says that a run which began after the request has done what it asked for.
-var errDone = errors.New("a later run has done it")
 
 // A session is the right to work on a source, and its state.
 type session = lease.Session[exports.State]
@@ -39,10 +37,8 @@ type session = lease.Session[exports.State]
 func (f function) open(ctx context.Context, source string, asked time.Time) (*session, context.Context, error) {
 	of := func(state *exports.State) *lease.Lease { return &state.Lease }
 	return lease.Take(ctx, f.State, exports.StateName(source), of, func(state *exports.State) error {
-		if len(state.Runs) > 0 && !asked.IsZero() {
-			if last := state.Runs[0]; last.Fault == nil && last.Began.After(asked) && !calendar.Ahead(f.Now(), last.Began) {
-				return errDone
-			}
+		if len(state.Runs) > 0 && state.Runs[0].Fault == nil && runs.Done(asked, state.Runs[0].Began, f.Now()) {
+			return runs.ErrDone
 		}
 		state.Rebuild, state.Version = state.Rebuild || state.Lease.ID != "", 1
 		return nil

@@ -53,7 +53,7 @@ func campusSync(o *cli.Remote) *cobra.Command {
 				if l.Progress == nil {
 					return cli.Step{}, nil
 				}
-				return cli.Step{Name: l.Progress.Instance + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
+				return cli.Step{Name: l.Progress.Part + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
 			})
 			if err != nil {
 				return err

@@ -88,7 +88,7 @@ func (o *remote) transfer(ctx context.Context, terminal io.Writer, req transfer.
 		if l.Progress == nil {
 			return cli.Step{}, nil
 		}
-		return cli.Step{Name: l.Progress.Source + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
+		return cli.Step{Name: l.Progress.Part + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
 	})
 	return list, err
 }
