@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	cron "github.com/netresearch/go-cron"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )

@@ -16,7 +16,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones are read by name, and images may have none
 
-	"github.com/robfig/cron/v3"
+	cron "github.com/netresearch/go-cron"
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"

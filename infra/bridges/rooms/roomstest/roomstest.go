@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	cron "github.com/netresearch/go-cron"
 
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
