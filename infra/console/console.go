@@ -4,17 +4,13 @@ package console
 import (
 	"bytes"
 	"context"
-	"embed"
 	"encoding/json"
-	"io/fs"
 	"net/http"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/pages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
-
-//go:embed web
-var pages embed.FS
 
 type console struct {
 	*machine.Machine
@@ -25,16 +21,15 @@ type console struct {
 // Serve serves the dashboard and the operators' commands of a machine: it is a [machine.Console].
 func Serve(m *machine.Machine, mux *http.ServeMux) error {
 	c := &console{Machine: m}
-	c.dashboard(mux)
+	if err := c.dashboard(mux); err != nil {
+		return err
+	}
 	return c.operate(mux)
 }
 
 // dashboard serves the pages at / and what they ask for. Changes are taken from the pages themselves only.
-func (c *console) dashboard(mux *http.ServeMux) {
-	guard := http.NewCrossOriginProtection()
-	handle := func(pattern string, h http.Handler) { mux.Handle(pattern, secured(guard.Handler(h))) }
-	handle("/", http.FileServerFS(c.files()))
-	handle("GET /dashboard/bridges", web.HandlerFunc(c.listBridges))
+func (c *console) dashboard(mux *http.ServeMux) error {
+	handle := func(pattern string, h http.Handler) { mux.Handle(pattern, pages.Secured(h)) }
 	handle("GET /dashboard/overview", web.HandlerFunc(c.overview))
 	handle("POST /dashboard/doctor", web.HandlerFunc(c.checkNow))
 	handle("POST /dashboard/dead/{id}/send", web.HandlerFunc(c.sendAgain))
@@ -43,63 +38,7 @@ func (c *console) dashboard(mux *http.ServeMux) {
 			b.Pages(handle)
 		}
 	}
-}
-
-// files are the console's own and those of every bridge's page, also of one that does not run: its page says so.
-func (c *console) files() fs.FS {
-	own, err := fs.Sub(pages, "web")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
-	all := together{own}
-	for _, b := range c.Bridges {
-		if b.Page != nil {
-			all = append(all, b.Page)
-		}
-	}
-	return all
-}
-
-// together is several file systems as one: a file is the first's that has it.
-type together []fs.FS
-
-// Open implements [fs.FS].
-func (t together) Open(name string) (fs.File, error) {
-	for _, one := range t {
-		if f, err := one.Open(name); err == nil {
-			return f, nil
-		}
-	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
-
-// listBridges tells the pages which bridges there are, in their order, and which run here.
-func (c *console) listBridges(w http.ResponseWriter, _ *http.Request) error {
-	type entry struct {
-		Name    string            `json:"name"`
-		Title   map[string]string `json:"title"`
-		Units   machine.Units     `json:"units"`
-		Running bool              `json:"running"`
-	}
-	list := make([]entry, 0, len(c.Bridges))
-	for _, known := range c.Bridges {
-		running := false
-		for _, b := range c.Running {
-			running = running || b.Name == known.Name
-		}
-		list = append(list, entry{known.Name, known.Title, known.Units, running})
-	}
-	return web.WriteJSON(w, http.StatusOK, list)
-}
-
-// secured forbids everything that the page does not need, so that a title with HTML in it stays a text.
-func secured(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		h.ServeHTTP(w, r)
-	})
+	return c.servePages(handle)
 }
 
 // Ask reads what a function of this process answers to a GET, as JSON.

@@ -14,6 +14,8 @@ import (
 // A bridgeView is a bridge on the overview.
 type bridgeView struct {
 	Name    string         `json:"name"`
+	Title   string         `json:"title"`
+	Units   [2]string      `json:"units"` // what one and several parts are called
 	Running bool           `json:"running"`
 	Fault   bool           `json:"fault,omitempty"` // its state cannot be read
 	Parts   []machine.Part `json:"parts"`
@@ -37,9 +39,12 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) bridgeViews(r *http.Request) []bridgeView {
+	locale := r.URL.Query().Get("locale")
 	views := make([]bridgeView, 0, len(c.Bridges))
 	for _, known := range c.Bridges {
-		view := bridgeView{Name: known.Name, Parts: []machine.Part{}}
+		view := bridgeView{
+			Name: known.Name, Title: titleOf(known, locale), Units: unitsOf(known, locale), Parts: []machine.Part{},
+		}
 		for _, b := range c.Running {
 			if b.Name != known.Name {
 				continue
@@ -48,7 +53,7 @@ func (c *console) bridgeViews(r *http.Request) []bridgeView {
 			if b.Parts == nil {
 				continue
 			}
-			parts, err := b.Parts(r.Context(), r.URL.Query().Get("locale"))
+			parts, err := b.Parts(r.Context(), locale)
 			view.Fault = err != nil
 			view.Parts = append(view.Parts, parts...)
 		}

@@ -38,7 +38,8 @@ type Bridge struct {
 	Examine func(context.Context, documents.Bucket) []Finding
 	// Command is `carillon NAME`, with its subcommands.
 	Command func() *cobra.Command
-	// Page holds NAME.html, NAME.js and what they load; they share the console's common.js and style.css.
+	// Page holds NAME.html, which the console shows in its frame, NAME.js, and what they load beside the console's own
+	// common.js and style.css.
 	Page fs.FS
 
 	// Flags adds the bridge's own flags to `carillon up`; Check refuses values of theirs that cannot be.

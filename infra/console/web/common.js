@@ -1,13 +1,12 @@
 'use strict';
 
-// What every page of the dashboard shares: language, calls, answers, navigation, the loss of Carillon, the panel of faults.
-const lang = navigator.language.startsWith('fr') ? 'fr' : 'en';
+// What every page of the dashboard shares: language, calls, answers, the loss of Carillon, the panel of faults.
+const lang = document.documentElement.lang; // the server chose it
 // Dates and times are written as in the reader's country; where that is another language, by the text's.
 const locale = navigator.language.startsWith(lang) ? navigator.language : 'en-GB';
-document.documentElement.lang = lang;
 const SHARED = {
-  en: { failed: 'That did not work: ', silent: 'Carillon does not answer.', lost: ' What is shown may no longer be true. The page resumes by itself.', lostSince: (at) => ' Last answer at ' + at + '.', done: 'Done.', unknownAge: 'at an unknown time (the clock was ahead)', justNow: 'just now', undo: 'Undo', undone: 'Undone.', skip: 'Skip to the content', pages: 'Pages', faults: 'Simulate an outage', preset: 'Outage', target: 'System', faultsHint: 'An outage holds for its seconds or times, else until you end it. The fields are in this bridge’s page of docs/.', start: 'Start', end: 'End', ended: 'The outage has ended.', started: 'The outage has begun.', hits: ' times met', overview: 'Overview' },
-  fr: { failed: 'Échec : ', silent: 'Carillon ne répond pas.', lost: ' Ce qui est affiché n’est peut-être plus vrai. La page reprendra d’elle-même.', lostSince: (at) => ' Dernière réponse à ' + at + '.', done: 'C’est fait.', unknownAge: 'à un moment inconnu (l’horloge était en avance)', justNow: 'à l’instant', undo: 'Annuler', undone: 'Annulé.', skip: 'Aller au contenu', pages: 'Pages', faults: 'Simuler une panne', preset: 'Panne', target: 'Système', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans la page de ce pont, dans docs/.', start: 'Démarrer', end: 'Terminer', ended: 'La panne est terminée.', started: 'La panne a commencé.', hits: ' fois rencontrée', overview: 'Aperçu' },
+  en: { failed: 'That did not work: ', silent: 'Carillon does not answer.', lost: ' What is shown may no longer be true. The page resumes by itself.', lostSince: (at) => ' Last answer at ' + at + '.', done: 'Done.', unknownAge: 'at an unknown time (the clock was ahead)', justNow: 'just now', undo: 'Undo', undone: 'Undone.', faults: 'Simulate an outage', preset: 'Outage', target: 'System', faultsHint: 'An outage holds for its seconds or times, else until you end it. The fields are in this bridge’s page of docs/.', start: 'Start', end: 'End', ended: 'The outage has ended.', started: 'The outage has begun.', hits: ' times met' },
+  fr: { failed: 'Échec : ', silent: 'Carillon ne répond pas.', lost: ' Ce qui est affiché n’est peut-être plus vrai. La page reprendra d’elle-même.', lostSince: (at) => ' Dernière réponse à ' + at + '.', done: 'C’est fait.', unknownAge: 'à un moment inconnu (l’horloge était en avance)', justNow: 'à l’instant', undo: 'Annuler', undone: 'Annulé.', faults: 'Simuler une panne', preset: 'Panne', target: 'Système', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans la page de ce pont, dans docs/.', start: 'Démarrer', end: 'Terminer', ended: 'La panne est terminée.', started: 'La panne a commencé.', hits: ' fois rencontrée' },
 };
 const shared = SHARED[lang];
 const colon = lang === 'fr' ? ' : ' : ': ';
@@ -149,29 +148,6 @@ function keepFocus(draw) {
   if (next) next.focus({ preventScroll: true });
 }
 
-// The bridges that there are: name, title and units by language, whether it runs here.
-let bridges = [];
-const pageOf = (name) => (name === 'overview' ? './' : name + '.html');
-const bridgeNamed = (name) => bridges.find((bridge) => bridge.name === name);
-const inLanguage = (texts) => texts[lang] || texts.en;
-const titleOf = (name) => (name === 'overview' ? shared.overview : inLanguage(bridgeNamed(name).title));
-const unitsOf = (name) => inLanguage(bridgeNamed(name).units);
-
-// navigate links the pages; that of a bridge which does not run here leads to the overview, and is not linked.
-async function navigate(here) {
-  bridges = await send('GET', 'dashboard/bridges');
-  const names = ['overview', ...bridges.filter((bridge) => bridge.running).map((bridge) => bridge.name)];
-  if (!names.includes(here)) location.replace(pageOf('overview'));
-  document.title = titleOf(here) + ' – Carillon';
-  document.querySelector('h1').textContent = titleOf(here);
-  document.querySelector('nav').replaceChildren(...names.map((name) => {
-    const link = element('a', titleOf(name));
-    link.href = pageOf(name);
-    if (name === here) link.setAttribute('aria-current', 'page');
-    return link;
-  }));
-}
-
 const faults = document.getElementById('faults');
 
 // faultPanel sets the panel up with the simulators, by address and name, and presets: name, simulator, fault.
@@ -228,20 +204,13 @@ function lose(failure) {
 // startPage shows a page: draw gets what path answers, every so many milliseconds and after each act;
 // lost(true) is called when Carillon has stopped answering, lost(false) when it answers again, before the next draw, which must draw all.
 let refresh;
-function startPage({ bridge, path, every, simulators, presets, draw, lost = () => {} }) {
-  document.querySelector('.skip').textContent = shared.skip;
-  document.querySelector('nav').setAttribute('aria-label', shared.pages);
+function startPage({ path, every, simulators, presets, draw, lost = () => {} }) {
   let asked = 0;
   let drawn = 0;
-  let known = false;
   let away = false;
   refresh = async () => {
     const turn = ++asked;
     try {
-      if (!known) {
-        await navigate(bridge);
-        known = true;
-      }
       const view = await send('GET', path);
       if (turn < drawn) return; // a later one was quicker
       drawn = turn;

@@ -52,8 +52,8 @@ function showBridge(bridge) {
   if (!node) {
     node = document.getElementById('bridge').content.firstElementChild.cloneNode(true);
     node.id = id;
-    const title = element(bridge.running ? 'a' : 'span', titleOf(bridge.name));
-    if (bridge.running) title.href = pageOf(bridge.name);
+    const title = element(bridge.running ? 'a' : 'span', bridge.title);
+    if (bridge.running) title.href = bridge.name + '.html';
     node.querySelector('h2').append(title);
     node.querySelector('h2').id = id + '-title';
     node.setAttribute('aria-labelledby', id + '-title');
@@ -70,13 +70,13 @@ function showBridge(bridge) {
 }
 
 // sentence says how many parts are well, and as of when: what was not seen is not well.
-function sentence({ name, parts, fault }) {
+function sentence({ units, parts, fault }) {
   if (fault) return t.unreadable;
   if (parts.length === 0) return t.empty;
   const well = parts.filter((p) => p.state === 'ok' && p.seen_at);
   const oldest = well.reduce((first, p) => (!first || p.seen_at < first.seen_at ? p : first), null);
   const at = oldest && moment(oldest.seen_at, oldest.time_zone, now);
-  const [one, many] = unitsOf(name);
+  const [one, many] = units;
   return well.length === parts.length ? t.allWell(well.length, well.length === 1 ? one : many, at) : t.well(well.length, parts.length, parts.length === 1 ? one : many, at);
 }
 
@@ -117,7 +117,7 @@ for (const [selector, text] of [['#doctor-title', t.doctor], ['#dead-title', t.d
 find('.doctor button').addEventListener('click', () => act(() => send('POST', 'dashboard/doctor'), t.begun));
 
 startPage({
-  bridge: 'overview', path: 'dashboard/overview?locale=' + lang, every: 2000,
+  path: 'dashboard/overview?locale=' + lang, every: 2000,
   draw(view) {
     now = view.now;
     zone = view.bridges.flatMap((b) => b.parts).map((p) => p.time_zone)[0] || 'UTC';

@@ -80,6 +80,17 @@ func Load(files fs.FS, folder string) *Catalogue {
 	return c
 }
 
+// Languages are those that the catalogue has, English first.
+func (c *Catalogue) Languages() []string {
+	found := []string{English}
+	for _, tag := range c.bundle.LanguageTags() {
+		if name := tag.String(); name != English {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
 // strict has no text of what lacks a parameter, rather than one with a hole.
 var strict = &template.TextParser{Option: "missingkey=error"}
 

@@ -27,10 +27,10 @@ type Problem struct {
 	Err error `json:"-"`
 }
 
-// MarshalJSON implements [json.Marshaler]: the extra members stand beside the others.
-func (p *Problem) MarshalJSON() ([]byte, error) {
-	type members Problem
-	body, err := json.Marshal((*members)(p))
+// body is the problem as JSON, with the extra members beside the others. (A json.Marshaler would be what a log writes of
+// the error, without its cause.)
+func (p *Problem) body() ([]byte, error) {
+	body, err := json.Marshal(p)
 	if err != nil || len(p.Extra) == 0 {
 		return body, err
 	}
@@ -94,10 +94,14 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusUnauthorized { // every secret is a bearer token (RFC 9110, section 11.6.1)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="carillon"`)
 	}
+	body, err := p.body()
+	if err != nil {
+		slog.ErrorContext(r.Context(), "problem not written", slog.Any("error", err))
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client is gone if this fails
+	_, _ = w.Write(body) // the client is gone if this fails
 }
 
 // Lazy returns a handler that calls setup on the first request and keeps the

@@ -25,7 +25,7 @@ const TEXT = {
 };
 const t = TEXT[lang];
 
-const main = document.getElementById('instances');
+const main = document.querySelector('main');
 const cards = new Map();
 let now = new Date();
 
@@ -199,7 +199,7 @@ const PRESETS = [
 ];
 
 startPage({
-  bridge: 'campus', path: 'dashboard/campus?locale=' + lang, every: 1000, simulators: { 'sim/wigor': 'MonCampus', 'sim/ecal': 'ECAL' }, presets: PRESETS,
+  path: 'dashboard/campus?locale=' + lang, every: 1000, simulators: { 'sim/wigor': 'MonCampus', 'sim/ecal': 'ECAL' }, presets: PRESETS,
   draw(view) {
     now = view.now;
     showClock(now, view.instances.length > 0 ? view.instances[0].time_zone : 'UTC'); // the campus's zone, not this browser's

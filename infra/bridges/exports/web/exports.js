@@ -7,7 +7,7 @@ const TEXT = {
 };
 const t = TEXT[lang];
 
-const main = document.getElementById('instances');
+const main = document.querySelector('main');
 const cards = new Map();
 const size = (bytes) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1, notation: 'compact', style: 'unit', unit: 'byte', unitDisplay: 'narrow' }).format(bytes);
 const when = (iso, zone) => new Date(iso).toLocaleString(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
@@ -141,7 +141,7 @@ const PRESETS = [
 ];
 
 startPage({
-  bridge: 'exports', path: 'dashboard/exports?locale=' + lang, every: 2000, simulators: { 'sim/cegid': 'Cegid' }, presets: PRESETS,
+  path: 'dashboard/exports?locale=' + lang, every: 2000, simulators: { 'sim/cegid': 'Cegid' }, presets: PRESETS,
   draw(answer) {
     showClock(answer.now, answer.sources.length > 0 ? answer.sources[0].time_zone : 'UTC');
     answer.sources.forEach((view) => show(view, answer));

@@ -7,7 +7,7 @@ const TEXT = {
 };
 const t = TEXT[lang];
 
-const main = document.getElementById('rooms');
+const main = document.querySelector('main');
 const cards = new Map(); // by room: its node, its room as last answered, its meetings' lines by id
 let now = new Date();
 
@@ -191,7 +191,7 @@ const PRESETS = [
   ['Arduino: no limit', 'sim/iotcloud', { limit_off: true }],
 ];
 startPage({
-  bridge: 'rooms', path: 'dashboard/rooms?locale=' + lang, every: 500, simulators: { 'sim/googlecal': 'Google', 'sim/iotcloud': 'Arduino' }, presets: PRESETS,
+  path: 'dashboard/rooms?locale=' + lang, every: 500, simulators: { 'sim/googlecal': 'Google', 'sim/iotcloud': 'Arduino' }, presets: PRESETS,
   draw(view) {
     now = new Date(view.now);
     showClock(now, view.rooms.length > 0 ? view.rooms[0].time_zone : 'UTC'); // the rooms' zone, not this browser's

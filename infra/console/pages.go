@@ -1,0 +1,140 @@
+package console
+
+import (
+	"cmp"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/pages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+)
+
+var (
+	//go:embed frame.html
+	frameFile embed.FS
+	//go:embed texts
+	textFiles embed.FS
+	//go:embed web
+	assets embed.FS
+)
+
+var (
+	texts = faults.Load(textFiles, "texts")
+	frame = pages.NewFrame(frameFile, "frame.html", texts)
+)
+
+// overviewName is the first page's.
+const overviewName = "overview"
+
+// A pageView is a page in the frame.
+type pageView struct {
+	Title, Script string
+	Links         []link
+	Content       template.HTML // of a file that is part of the program
+}
+
+// A link of the navigation.
+type link struct {
+	Path, Title string
+	Here        bool
+}
+
+// servePages serves the first page, that of every bridge, and what they load.
+func (c *console) servePages(handle func(pattern string, h http.Handler)) error {
+	own, err := fs.Sub(assets, "web")
+	if err != nil {
+		return err
+	}
+	all := together{own}
+	first, err := c.page(own, overviewName)
+	if err != nil {
+		return err
+	}
+	handle("GET /{$}", first)
+	for _, b := range c.Bridges {
+		if b.Page == nil {
+			continue
+		}
+		page, err := c.page(b.Page, b.Name)
+		if err != nil {
+			return err
+		}
+		handle("GET /"+b.Name+".html", page)
+		all = append(all, b.Page)
+	}
+	handle("/", http.FileServerFS(all))
+	return nil
+}
+
+// page serves a file's contents in the frame; that of a bridge which does not run leads to the first page.
+func (c *console) page(files fs.FS, name string) (http.Handler, error) {
+	content, err := fs.ReadFile(files, name+".html")
+	if err != nil {
+		return nil, err
+	}
+	return web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		if name != overviewName && !c.runs(name) {
+			http.Redirect(w, r, "./", http.StatusSeeOther)
+			return nil
+		}
+		return frame.Write(w, r, "frame.html", func(lang string) any {
+			view := pageView{Script: name + ".js", Content: template.HTML(content)} //nolint:gosec // G203: see pageView
+			view.Links = c.links(lang, name)
+			for _, l := range view.Links {
+				if l.Here {
+					view.Title = l.Title
+				}
+			}
+			return view
+		})
+	}), nil
+}
+
+func (c *console) runs(name string) bool {
+	for _, b := range c.Running {
+		if b.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// links are the pages of what runs here.
+func (c *console) links(lang, here string) []link {
+	list := []link{{"./", texts.Text(lang, overviewName, nil), here == overviewName}}
+	for _, b := range c.Running {
+		if b.Page != nil {
+			list = append(list, link{b.Name + ".html", titleOf(b.Bridge, lang), here == b.Name})
+		}
+	}
+	return list
+}
+
+func titleOf(b machine.Bridge, lang string) string {
+	return cmp.Or(b.Title[lang], b.Title[faults.English])
+}
+
+// unitsOf are what one and several of a bridge's parts are called.
+func unitsOf(b machine.Bridge, lang string) [2]string {
+	if units, ok := b.Units[lang]; ok {
+		return units
+	}
+	return b.Units[faults.English]
+}
+
+// together is several file systems as one: a file is the first's that has it.
+type together []fs.FS
+
+// Open implements [fs.FS].
+func (t together) Open(name string) (fs.File, error) {
+	for _, one := range t {
+		if f, err := one.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
