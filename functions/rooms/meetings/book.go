@@ -128,8 +128,8 @@ func (f *function) book(ctx context.Context, room rooms.Room, key string, body r
 	case err != nil:
 		return meeting{}, err
 	}
-	m, settled, err := f.underClaim(ctx, room, key, id, body)
-	if cerr := f.desk.Close(context.WithoutCancel(ctx), room, id, settled); cerr != nil {
+	m, outcome, err := f.underClaim(ctx, room, key, id, body)
+	if cerr := f.desk.Close(context.WithoutCancel(ctx), room, id, outcome); cerr != nil {
 		slog.WarnContext(ctx, "claim not released, its lease will end it", slog.String("room", room.Name), slog.Any("error", cerr))
 	}
 	f.forget(room.Name)
@@ -165,9 +165,11 @@ func (f *function) claim(ctx context.Context, room rooms.Room, key, id string, b
 }
 
 // underClaim answers the meeting that was booked with the key, else books one.
-func (f *function) underClaim(ctx context.Context, room rooms.Room, key, id string, body request) (meeting, bool, error) {
+func (f *function) underClaim(
+	ctx context.Context, room rooms.Room, key, id string, body request,
+) (meeting, bookings.Outcome, error) {
 	if m, found, err := f.earlier(ctx, room, key, id, body); found || err != nil {
-		return m, true, err
+		return m, bookings.Absent, err // nothing is made under this claim
 	}
 	return f.insert(ctx, room, id, body)
 }
@@ -197,57 +199,66 @@ func (f *function) earlier(ctx context.Context, room rooms.Room, key, id string,
 // fingerprint is what of a request must be the same when it is repeated with its key.
 func (r request) fingerprint() string { return fmt.Sprintf("%d %t", r.Duration, r.Fit) }
 
-// insert looks, books, and looks again: against a person's event that came
-// between, ours yields. settled is false when the event may be there unverified. Whatever a listing found is published: a
-// display that is refused shows why.
-func (f *function) insert(ctx context.Context, room rooms.Room, id string, body request) (m meeting, settled bool, err error) {
+// insert looks, books, and looks again: against a person's event that came between, ours yields. Whatever a listing found
+// is published: a display that is refused shows why.
+func (f *function) insert(
+	ctx context.Context, room rooms.Room, id string, body request,
+) (m meeting, outcome bookings.Outcome, err error) {
 	began := f.Now()
 	before, err := f.Calendar.Coming(ctx, room)
 	if err != nil {
-		return meeting{}, true, err
+		return meeting{}, bookings.Absent, err
 	}
 	room = room.In(before.TimeZone)
 	plan := room.PlanBooking(before.Events, began, body.Duration.time(), body.Fit)
 	if !plan.Fits {
 		f.publish(ctx, before)
-		return meeting{}, true, busy(plan.Available, "The room is not free for that long.")
+		return meeting{}, bookings.Absent, busy(plan.Available, "The room is not free for that long.")
 	}
 	title := room.BookedTitle()
-	err = f.Calendar.Insert(ctx, room.CalendarID, googlecal.Booking{Interval: plan.Interval, ID: id, Title: title, Room: room.Name, Request: body.fingerprint()})
+	err = f.Calendar.Insert(ctx, room.CalendarID, googlecal.Booking{
+		Interval: plan.Interval, ID: id, Title: title, Room: room.Name, Request: body.fingerprint(),
+	})
 	if err != nil && !googlecal.Duplicate(err) {
-		if made, known := f.inserted(ctx, room, id, err); !made {
-			return meeting{}, known, err
+		if outcome := f.inserted(ctx, room, id, err); outcome != bookings.Unverified {
+			return meeting{}, outcome, err
 		}
 	}
 	after, err := f.Calendar.Coming(ctx, room)
 	if err != nil {
-		return meeting{}, false, err
+		return meeting{}, bookings.Unverified, err
 	}
 	if _, taken := room.Conflict(after.Events, id, plan.Interval); taken {
 		if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {
-			return meeting{}, false, err
+			return meeting{}, bookings.Unverified, err
 		}
 		after.Events = slices.DeleteFunc(after.Events, func(e calendar.Event) bool { return e.ID == id })
 		f.publish(ctx, after)
-		return meeting{}, true, busy(room.PlanBooking(after.Events, began, body.Duration.time(), false).Available, "Somebody else took the room at this moment.")
+		left := room.PlanBooking(after.Events, began, body.Duration.time(), false).Available
+		return meeting{}, bookings.Absent, busy(left, "Somebody else took the room at this moment.")
 	}
 	f.publish(ctx, after)
 	slog.InfoContext(ctx, "room booked", slog.String("room", room.Name), slog.Time("start", plan.Start), slog.Time("end", plan.End),
 		slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
-	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, true, nil
+	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, bookings.Standing, nil
 }
 
-// inserted reports whether an insertion that failed was made all the same, and whether that is known: one that Google did not
-// answer to may yet be made.
-func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cause error) (made, known bool) {
+// inserted finds out what became of an insertion that failed: it may have been made all the same.
+func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cause error) bookings.Outcome {
 	if _, refused := googlecal.Permanent(cause); refused {
-		return false, true
+		return bookings.Absent
 	}
 	e, err := f.Calendar.Get(googlecal.Once(ctx), room.CalendarID, id)
-	if err != nil && !googlecal.NotFound(err) {
-		return false, false
+	switch {
+	case err != nil && !googlecal.NotFound(err):
+		return bookings.Unanswered
+	case err == nil && e.Status != "cancelled":
+		return bookings.Unverified
+	case googlecal.Answered(cause):
+		return bookings.Absent
+	default:
+		return bookings.Unanswered
 	}
-	return err == nil && e.Status != "cancelled", googlecal.Answered(cause)
 }
 
 // publish tells displays what a booking has read. Where that fails, Google's push tells them.

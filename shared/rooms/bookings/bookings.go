@@ -1,5 +1,17 @@
-// Package bookings claims a room for one booking at a time, so that two
-// displays never both reach Google, and clears up after a booking that crashed.
+// Package bookings claims a room for one booking at a time, so that two displays never both reach Google, and clears up
+// after a booking that crashed. The life of a claim:
+//
+//	free ──Take──▶ claimed ──Close(Absent, Standing)──▶ free
+//	                  │
+//	                  ├──Close(Unverified, Unanswered)──▶ unsettled ──┐
+//	                  └──the process dies──▶ left                     ├──the lease ends──▶ over
+//	                                                                  ┘
+//	over ──the next Take, or Resolve──▶ the event stays if it stands, else it is deleted ──▶ free
+//
+// Where no other process books, a claim of another one was left by a crash, and is over at once.
+//
+// Who comes to a claim is told: of his own event [ErrRepeated], of another's [ErrClaimed], of an unsettled one
+// [ErrUnsettled].
 package bookings
 
 import (
@@ -95,10 +107,21 @@ func (d *Desk) refusal(c rooms.Claim, eventID string) error {
 // realNow is the machine's clock: leases bound HTTP calls, which take real time also where the rooms' time is simulated.
 func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 
-// Close ends the work under a claim. The room is free again if it is settled what became of the event; else the claim stays
-// until its lease ends, and then the next to come finds out.
-func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, settled bool) error {
-	if settled {
+// An Outcome is what became of the event that a room was claimed for.
+type Outcome int
+
+// Outcomes. The zero value is that of whoever does not know.
+const (
+	Unanswered Outcome = iota // Google did not answer: it may yet be made
+	Unverified                // it is in the calendar, and nobody looked whether another's overlaps it
+	Absent                    // it is not in the calendar, and will not be
+	Standing                  // it is in the calendar, and nobody else's overlaps it
+)
+
+// Close ends the work under a claim. The room is free again where it is settled what became of the event; else the claim
+// stays until its lease ends, and then the next to come finds out.
+func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, outcome Outcome) error {
+	if outcome == Absent || outcome == Standing {
 		return release(ctx, d.state, room, eventID)
 	}
 	d.mu.Lock()

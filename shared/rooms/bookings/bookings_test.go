@@ -58,7 +58,7 @@ func TestAClaimIsAtWorkFromTheMomentItCanBeRead(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if err := desk.Close(t.Context(), room, "a", true); err != nil {
+		if err := desk.Close(t.Context(), room, "a", bookings.Absent); err != nil {
 			t.Fatal(err)
 		}
 		look("after the one before has gone")
