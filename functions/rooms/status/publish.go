@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -50,14 +48,11 @@ func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.
 	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, nil)
 }
 
-// publisherLife is how long a publisher can be at work: its request ends before.
-const publisherLife = budget + 5*time.Second
-
 // update takes facts, if any, into a room's snapshot and brings its Thing to the new state. The
 // order makes a crash at any point harmless: the facts are stored with this
 // publisher's mark and the next transition now, so that a tick tries again;
 // then the Thing is told; then the mark goes. Who finds a mark, or loses a
-// write, cannot know what the Thing shows, and tells it everything; see [uncertain].
+// write, cannot know what the Thing shows, and tells it everything; see [marks].
 func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage) error {
 	unlock, err := f.locks.lock(ctx, name, facts)
 	if err != nil {
@@ -117,7 +112,7 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	}
 	want := room.Fields(status)
 	todo := differences(&s, want)
-	s.Pending = living(s.Pending)
+	s.Pending = marks(s.Pending).living()
 	if len(todo) == 0 {
 		next := room.NextChangeOf(&s, at)
 		if unchanged(&old, &s) && gen != 0 && info.Metadata[rooms.MetaTransition] == transitionText(next) {
@@ -167,11 +162,7 @@ func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, inf
 
 // publish stores the facts with a mark, tells the Thing, and takes the mark away.
 func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields) ([]string, error) {
-	me := uuid.NewString()
-	if s.Pending == nil {
-		s.Pending = map[string]time.Time{}
-	}
-	s.Pending[me] = realNow().Add(publisherLife).UTC()
+	me := leave(&s)
 	gen, err := f.store(ctx, gen, s, f.Now())
 	if err != nil {
 		return nil, err
@@ -247,30 +238,6 @@ func instant(now time.Time, others ...time.Time) time.Time {
 	return at.UTC()
 }
 
-// retell is for how long values told beside others' marks are trusted: a crash
-// leaves several messages, and each telling all would fill the account's limit.
-const retell = 5 * time.Second
-
-// uncertain reports that another publisher may have written to the Thing since every value was last told: one
-// that began after that, one that has just ended, or any after a while.
-func uncertain(s *rooms.Snapshot) bool {
-	now := realNow()
-	for _, until := range s.Pending {
-		began := until.Add(-publisherLife)
-		if !calendar.Within(now, began, publisherLife) || !began.Before(s.ToldAll) || !calendar.Within(now, later(s.ToldAll, s.ToldAt), retell) {
-			return true
-		}
-	}
-	return false
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 type assignment struct {
 	variable, property string
 	rank               int
@@ -296,17 +263,6 @@ func property(t rooms.Thing, v rooms.Variable) (string, bool) {
 	}
 	id, ok := t.Properties[v.Alias]
 	return id, ok
-}
-
-// living drops the marks of publishers that have ended.
-func living(pending map[string]time.Time) map[string]time.Time {
-	left := map[string]time.Time{}
-	for id, until := range pending {
-		if calendar.Within(realNow(), until.Add(-publisherLife), publisherLife) {
-			left[id] = until
-		}
-	}
-	return left
 }
 
 // unchanged reports whether only the moment differs.
