@@ -43,14 +43,28 @@ type Move struct {
 	To   File `json:"to"`
 }
 
+// An EntryState is how far one version of a blob has come.
+//
+//	             downloaded            the moves are made           deleted at the source,
+//	             and checked                                        or found gone
+//	(no entry) ─────────────▶ staged ─────────────────▶ stored ─────────────────▶ deleted ──old──▶ (no entry)
+//	     ▲                     │  ▲                       │                          │
+//	     └─────────────────────┘  └───────────────────────┴──────────────────────────┘
+//	        its name is taken:      a person released the file from the quarantine; it comes
+//	        all is undone           back to the same state, with or without the new name
+//
+// A crash leaves the entry as it was written last; the next run looks which of its moves were made, by the files that
+// stand there, and goes on.
+type EntryState string
+
 // States of an entry, in their order.
 const (
-	// StateStaged: the moves of the entry may be made, and are looked at again after a crash: the file that stands there tells whether one was made.
-	StateStaged = "staged"
+	// StateStaged: the moves of the entry may have been made.
+	StateStaged EntryState = "staged"
 	// StateStored: the file stands under its name, and the blob may be deleted.
-	StateStored = "stored"
+	StateStored EntryState = "stored"
 	// StateDeleted: the blob is no longer at the source.
-	StateDeleted = "deleted"
+	StateDeleted EntryState = "deleted"
 )
 
 // An Entry is the journal of one version of a blob: document journal/SOURCE/ID.json
@@ -65,16 +79,16 @@ type Entry struct {
 	Modified time.Time `json:"modified"`
 	SHA256   string    `json:"sha256"` // of the blob as it was read
 	// FileSHA256 is of the file as it is handed on: another one where it was rewritten.
-	FileSHA256 string    `json:"file_sha256"`
-	MD5        bool      `json:"md5_checked"` // the writer had stored one, and it agrees
-	State      string    `json:"state"`
-	File       File      `json:"file"` // where the file stands, once stored
-	Moves      []Move    `json:"moves,omitempty"`
-	Report     *Report   `json:"report,omitempty"` // of a file that was looked at
-	Why        string    `json:"why,omitempty"`    // it is in the quarantine or archive
-	Kept       string    `json:"kept,omitempty"`   // why the blob could not be deleted
-	StagedAt   time.Time `json:"staged_at"`
-	StoredAt   time.Time `json:"stored_at,omitzero"`
+	FileSHA256 string     `json:"file_sha256"`
+	MD5        bool       `json:"md5_checked"` // the writer had stored one, and it agrees
+	State      EntryState `json:"state"`
+	File       File       `json:"file"` // where the file stands, once stored
+	Moves      []Move     `json:"moves,omitempty"`
+	Report     *Report    `json:"report,omitempty"` // of a file that was looked at
+	Why        string     `json:"why,omitempty"`    // it is in the quarantine or archive
+	Kept       string     `json:"kept,omitempty"`   // why the blob could not be deleted
+	StagedAt   time.Time  `json:"staged_at"`
+	StoredAt   time.Time  `json:"stored_at,omitzero"`
 	// DeletedAt is when the blob was deleted, or found gone.
 	DeletedAt  time.Time `json:"deleted_at,omitzero"`
 	ReleasedAt time.Time `json:"released_at,omitzero"` // by a person
@@ -96,7 +110,7 @@ func EntryName(source, id string) string { return JournalPrefix(source) + id + "
 // A Mark is what a listing of the journal tells of an entry.
 type Mark struct {
 	ID       string
-	State    string
+	State    EntryState
 	Place    string
 	Blob     string // stands for the blob's name: its versions have the same
 	StoredAt time.Time
@@ -113,7 +127,10 @@ const (
 
 // Metadata is what a listing of the journal tells, as a document's.
 func (e Entry) Metadata() map[string]string {
-	m := map[string]string{metaState: e.State, metaPlace: e.File.Place, metaBlob: EntryID(e.Blob, ""), metaStored: e.StoredAt.UTC().Format(time.RFC3339)}
+	m := map[string]string{
+		metaState: string(e.State), metaPlace: e.File.Place, metaBlob: EntryID(e.Blob, ""),
+		metaStored: e.StoredAt.UTC().Format(time.RFC3339),
+	}
 	if !e.ToldAt.IsZero() {
 		m[metaTold] = "yes"
 	}
@@ -124,7 +141,10 @@ func (e Entry) Metadata() map[string]string {
 func MarkOf(name string, metadata map[string]string) Mark {
 	at, _ := time.Parse(time.RFC3339, metadata[metaStored]) // zero, where it is not stored yet
 	id := strings.TrimSuffix(name[strings.LastIndex(name, "/")+1:], ".json")
-	return Mark{ID: id, State: metadata[metaState], Place: metadata[metaPlace], Blob: metadata[metaBlob], StoredAt: at, Told: metadata[metaTold] != ""}
+	return Mark{
+		ID: id, State: EntryState(metadata[metaState]), Place: metadata[metaPlace], Blob: metadata[metaBlob],
+		StoredAt: at, Told: metadata[metaTold] != "",
+	}
 }
 
 // A State is what is known of a source: document sources/NAME.json in the state bucket. Only exports/transfer writes it.

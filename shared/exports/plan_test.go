@@ -15,7 +15,7 @@ func TestPlan(t *testing.T) {
 	old, fresh := now.Add(-time.Hour), now.Add(-time.Minute)
 	run := func(day string) string { return "DB1/DB1-paie-cumul-202508" + day + "040000.csv" }
 	blob := func(name string) exports.Blob { return exports.Blob{Name: name, ETag: "1", Size: 1, Modified: old} }
-	known := func(name, state string, at time.Time) map[string]exports.Mark {
+	known := func(name string, state exports.EntryState, at time.Time) map[string]exports.Mark {
 		id := exports.EntryID(name, "1")
 		return map[string]exports.Mark{id: {ID: id, State: state, StoredAt: at}}
 	}

@@ -300,7 +300,7 @@ func (w *work) enter(ctx context.Context, e *entry) error {
 }
 
 // end is the state of an entry that has no moves left.
-func (e *entry) end() string {
+func (e *entry) end() exports.EntryState {
 	if e.DeletedAt.IsZero() {
 		return exports.StateStored
 	}
