@@ -12,58 +12,37 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
-// An Event is an ECAL event as the API has it (docs.ecal.com/reference/apiv2/event.html).
-// Dates are YYYY-MM-DD, times HH:MM of the time zone.
+// An Event is an event of ECAL. Dates are YYYY-MM-DD, times HH:MM of the time zone.
 type Event struct {
-	ID            string     `json:"id,omitempty"`
-	CalendarID    string     `json:"calendarId,omitempty"`
-	Name          string     `json:"name,omitempty"`
-	Location      string     `json:"location,omitempty"`
-	StartDate     string     `json:"startDate,omitempty"`
-	StartTime     string     `json:"startTime,omitempty"`
-	EndDate       string     `json:"endDate,omitempty"`
-	EndTime       string     `json:"endTime,omitempty"`
-	AllDay        YesNo      `json:"allDay,omitempty"`
-	TimeZone      string     `json:"timezone,omitempty"`
-	Details       string     `json:"details"`
-	Alert         string     `json:"alert,omitempty"`
-	Draft         *int       `json:"draft,omitempty"`
-	Reference     string     `json:"reference,omitempty"`
-	ReferenceType string     `json:"referenceType,omitempty"`
-	QuickLink     QuickLinks `json:"quickLink,omitempty"`
+	ID            string
+	CalendarID    string
+	Name          string
+	Location      string
+	StartDate     string
+	StartTime     string
+	EndDate       string
+	EndTime       string
+	AllDay        string // [Yes], [No], or "" where the server does not tell
+	TimeZone      string
+	Details       string
+	Alert         string
+	Published     bool // no draft
+	Reference     string
+	ReferenceType string
+	QuickLink     QuickLinks
 }
 
-// YesNo is "yes" or "no"; newer answers have a boolean in its place.
-type YesNo string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (y *YesNo) UnmarshalJSON(data []byte) error {
-	switch strings.ToLower(strings.Trim(string(data), `"`)) {
-	case "yes", "true", "1":
-		*y = "yes"
-	default:
-		*y = "no"
-	}
-	return nil
-}
+// ECAL's booleans.
+const (
+	Yes = "yes"
+	No  = "no"
+)
 
 // A QuickLink is a link of an event. A server that shortens links gives the one it was sent as OriginalURL.
-type QuickLink struct {
-	Name        string `json:"name"`
-	URL         string `json:"url"`
-	OriginalURL string `json:"original_url,omitempty"`
-}
+type QuickLink struct{ Name, URL, OriginalURL string }
 
 // QuickLinks are an event's links, by their number from 1.
 type QuickLinks map[string]QuickLink
-
-// UnmarshalJSON implements [json.Unmarshaler]: what is no object of links, such as an empty list, is none.
-func (q *QuickLinks) UnmarshalJSON(data []byte) error {
-	var links map[string]QuickLink
-	_ = json.Unmarshal(data, &links)
-	*q = links
-	return nil
-}
 
 // What our events carry besides the class.
 const (
@@ -96,14 +75,14 @@ func (t Target) event(c Class) Event {
 	start, end := c.Start.In(t.Zone), c.End.In(t.Zone)
 	e := Event{
 		CalendarID: t.CalendarID, Name: c.Title, Location: c.Room, Details: c.Details(), TimeZone: t.Zone.String(),
-		StartDate: start.Format(time.DateOnly), EndDate: end.Format(time.DateOnly), AllDay: "no",
+		StartDate: start.Format(time.DateOnly), EndDate: end.Format(time.DateOnly), AllDay: No,
 		Reference: t.Reference(c.ID), ReferenceType: referenceType,
 	}
 	if e.Location == "" {
 		e.Location = nowhere
 	}
 	if c.AllDay {
-		e.AllDay, e.EndDate = "yes", c.LastDay(t.Zone).Format(time.DateOnly)
+		e.AllDay, e.EndDate = Yes, c.LastDay(t.Zone).Format(time.DateOnly)
 		return e
 	}
 	e.StartTime, e.EndTime = start.Format("15:04"), end.Format("15:04")
@@ -122,8 +101,7 @@ func (c Class) LastDay(zone *time.Location) time.Time {
 // first is the event of a class that ECAL does not have yet: with a reminder, which is the person's afterwards.
 func (t Target) first(c Class) Event {
 	e := t.event(c)
-	published := 0
-	e.Alert, e.Draft = reminder, &published
+	e.Alert, e.Published = reminder, true
 	e.QuickLink = quickLinks(c.Links, nil)
 	return e
 }
@@ -145,7 +123,16 @@ func quickLinks(links, before []Link) QuickLinks {
 
 // fingerprint is a digest of the links as the server gives them back.
 func (q QuickLinks) fingerprint() string {
-	data, err := json.Marshal(q) // maps are written in the order of their keys
+	type written struct {
+		Name        string `json:"name"`
+		URL         string `json:"url"`
+		OriginalURL string `json:"original_url,omitempty"`
+	} // digests of this form are kept
+	all := map[string]written{}
+	for number, link := range q {
+		all[number] = written(link)
+	}
+	data, err := json.Marshal(all) // maps are written in the order of their keys
 	if err != nil || len(q) == 0 {
 		return digest("")
 	}
@@ -173,7 +160,7 @@ func (q QuickLinks) sameLinks(links []Link) bool {
 func (e Event) instants(zone *time.Location) (start, end time.Time, ok bool) {
 	zone = calendar.Zone(zone, e.TimeZone)
 	at := func(date, clock string) (time.Time, error) {
-		if e.AllDay == "yes" || clock == "" {
+		if e.AllDay == Yes || clock == "" {
 			return time.ParseInLocation(time.DateOnly, date, zone)
 		}
 		return time.ParseInLocation("2006-01-02 15:04", date+" "+clock[:min(len(clock), 5)], zone)
@@ -191,7 +178,7 @@ func (e Event) differences(got Event, zone *time.Location) []string {
 	var names []string
 	start, end, ok := e.instants(zone)
 	gotStart, gotEnd, gotOK := got.instants(zone)
-	if !ok || !gotOK || !start.Equal(gotStart) || !end.Equal(gotEnd) || (e.AllDay == "yes") != (got.AllDay == "yes") {
+	if !ok || !gotOK || !start.Equal(gotStart) || !end.Equal(gotEnd) || (e.AllDay == Yes) != (got.AllDay == Yes) {
 		names = append(names, WhyTime)
 	}
 	for name, pair := range map[string][2]string{
@@ -207,5 +194,5 @@ func (e Event) differences(got Event, zone *time.Location) []string {
 
 // fingerprint is a digest of the fields of ours, without the links.
 func (e Event) fingerprint() string {
-	return digest(strings.Join([]string{e.Name, e.Location, e.StartDate, e.StartTime, e.EndDate, e.EndTime, string(e.AllDay), e.Details}, "\x00"))
+	return digest(strings.Join([]string{e.Name, e.Location, e.StartDate, e.StartTime, e.EndDate, e.EndTime, e.AllDay, e.Details}, "\x00"))
 }

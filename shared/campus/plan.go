@@ -88,7 +88,7 @@ func (t Target) Strays(s Step, listed []Event, known, read []Class, sent map[str
 		if !ok || ids[e.ID] || ids[e.Reference] || e.CalendarID != t.CalendarID {
 			continue
 		}
-		c := Class{Start: start, End: end, AllDay: e.AllDay == "yes", Title: e.Name, Stray: true}
+		c := Class{Start: start, End: end, AllDay: e.AllDay == Yes, Title: e.Name, Stray: true}
 		switch id, ours := t.classID(e.Reference); {
 		case ours:
 			c.ID = id

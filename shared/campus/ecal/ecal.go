@@ -118,12 +118,13 @@ func (c *Client) List(ctx context.Context, calendarID string) ([]campus.Event, e
 			return all, nil
 		}
 		var answer struct {
-			Data *[]campus.Event `json:"data"`
+			Data *[]event `json:"data"`
 		}
 		if err := json.Unmarshal(data, &answer); err != nil || answer.Data == nil {
 			return nil, errors.New("listing the calendar: the answer is no list of events")
 		}
-		for _, e := range *answer.Data {
+		for _, got := range *answer.Data {
+			e := got.event()
 			if e.CalendarID == "" {
 				e.CalendarID = calendarID // it was asked for
 			}
@@ -181,7 +182,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 
 // write sends an event and returns what ECAL made of it; where the answer does not tell, it is read.
 func (c *Client) write(ctx context.Context, method, id string, e campus.Event) (campus.Event, error) {
-	body, err := json.Marshal(e)
+	body, err := json.Marshal(wireOf(e))
 	if err != nil {
 		return campus.Event{}, fmt.Errorf("encoding an event: %w", err)
 	}
@@ -205,16 +206,16 @@ func (c *Client) write(ctx context.Context, method, id string, e campus.Event) (
 // one reads the event of an answer; the API has answered with an object and with a list of one.
 func one(data []byte) campus.Event {
 	var object struct {
-		Data campus.Event `json:"data"`
+		Data event `json:"data"`
 	}
 	var list struct {
-		Data []campus.Event `json:"data"`
+		Data []event `json:"data"`
 	}
 	if json.Unmarshal(data, &list) == nil && len(list.Data) == 1 {
-		return list.Data[0]
+		return list.Data[0].event()
 	}
 	_ = json.Unmarshal(data, &object) // the zero event says that nothing was told
-	return object.Data
+	return object.Data.event()
 }
 
 // read returns what ECAL has of an event that was just written: by its id, else from the list of its day.

@@ -262,11 +262,13 @@ func TestSimulator(t *testing.T) {
 			t.Errorf("%d: %s, want %v", w.Code, w.Body, e.Body)
 		}
 	}
-	var page struct{ Data []campus.Event }
 	if data, err = os.ReadFile(filepath.Join(recorded.Dir(t, "ecal"), "events_page.json")); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, &page); err != nil || len(page.Data) != 3 || page.Data[2].AllDay != "yes" || page.Data[0].AllDay != "no" || page.Data[0].Reference != "wigor-9000001" {
-		t.Errorf("the recorded page became %+v, %v", page.Data, err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) }))
+	defer server.Close()
+	page, err := ecal.New(campus.Instance{ECALURL: server.URL, ECALKey: "k", ECALSecret: "s"}).List(t.Context(), "c")
+	if err != nil || len(page) != 3 || page[2].AllDay != campus.Yes || page[0].AllDay != campus.No || page[0].Reference != "wigor-9000001" {
+		t.Errorf("the recorded page became %+v, %v", page, err)
 	}
 }
