@@ -77,15 +77,12 @@ func TestWhatFunctionsUseGoesLast(t *testing.T) {
 	t.Parallel()
 	used := []string{
 		"google_secret_manager_secret_iam_member.run", "google_storage_bucket_iam_member.run", "google_pubsub_topic_iam_member.publish",
-		"google_secret_manager_secret", "google_storage_bucket_object",
+		"google_secret_manager_secret.this", "google_storage_bucket_object.source",
 	}
 	rights := used[:3]
 	seen := map[string]int{}
 	for _, r := range plan(t, everything()).Resources {
-		name := r.Type
-		if i := strings.LastIndex(r.Address, r.Type+"."); strings.HasPrefix(r.Address, "module.") {
-			name, _, _ = strings.Cut(r.Address[i:], "[")
-		}
+		name, _, _ := strings.Cut(r.Address[strings.LastIndex(r.Address, r.Type+"."):], "[")
 		if slices.Contains(used, name) {
 			seen[name]++
 			if !r.Lifecycle.CreateBeforeDestroy {

@@ -20,6 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write time_zones.txt")
 
+const timeZones = "modules/carillon/time_zones.txt"
+
 // What Google refuses after everything was built is refused when Terraform plans, with a sentence that names it.
 func TestWrongValuesAreRefused(t *testing.T) {
 	t.Parallel()
@@ -90,11 +92,11 @@ func TestTimeZonesAreThoseOfTheFunctions(t *testing.T) {
 	}
 	slices.Sort(names)
 	if *update {
-		if err := os.WriteFile("time_zones.txt", []byte(strings.Join(names, "\n")+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(timeZones, []byte(strings.Join(names, "\n")+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	data, err := os.ReadFile("time_zones.txt")
+	data, err := os.ReadFile(timeZones)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func files(t *testing.T) func(string) ([]byte, error) {
 		switch filepath.Clean(name) {
 		case filepath.Join("..", "build", "functions", "functions.json"):
 			return data, nil
-		case "time_zones.txt":
+		case filepath.Join("modules", "carillon", "time_zones.txt"):
 			return os.ReadFile(name)
 		}
 		return nil, errors.New("only make stage's manifest and the time zones are read")

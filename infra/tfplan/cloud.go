@@ -71,13 +71,7 @@ func functions(read func(string) ([]byte, error)) map[string]function.Function {
 		"format": stdlib.FormatFunc, "join": stdlib.JoinFunc, "flatten": stdlib.FlattenFunc, "lookup": stdlib.LookupFunc, "contains": stdlib.ContainsFunc,
 		"coalesce": stdlib.CoalesceFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc, "toset": toSet,
 		"split": stdlib.SplitFunc, "distinct": stdlib.DistinctFunc, "trimspace": stdlib.TrimSpaceFunc, "tostring": stdlib.MakeToFunc(cty.String),
-		"startswith": function.New(&function.Spec{
-			Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "prefix", Type: cty.String}},
-			Type:   function.StaticReturnType(cty.Bool),
-			Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-				return cty.BoolVal(strings.HasPrefix(args[0].AsString(), args[1].AsString())), nil
-			},
-		}),
+		"upper": stdlib.UpperFunc, "startswith": ofTexts(strings.HasPrefix), "endswith": ofTexts(strings.HasSuffix),
 		"file": ofFile(cty.String, func(name string) (cty.Value, error) {
 			data, err := read(name)
 			return cty.StringVal(string(data)), err
@@ -103,6 +97,17 @@ var length = function.New(&function.Spec{
 		return stdlib.Length(args[0])
 	},
 })
+
+// ofTexts is a function that compares a text with a part of it.
+func ofTexts(f func(text, part string) bool) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "part", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.BoolVal(f(args[0].AsString(), args[1].AsString())), nil
+		},
+	})
+}
 
 // ofFile is a function of a file's name.
 func ofFile(result cty.Type, f func(name string) (cty.Value, error)) function.Function {

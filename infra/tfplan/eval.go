@@ -309,7 +309,7 @@ func (m *module) call(b *hclsyntax.Block, address string, extra map[string]cty.V
 	if err != nil {
 		return cty.NilVal, err
 	}
-	if !strings.HasPrefix(source.AsString(), "./") {
+	if s := source.AsString(); !strings.HasPrefix(s, "./") && !strings.HasPrefix(s, "../") {
 		return cty.NilVal, at(b.DefRange(), "%w", errSource)
 	}
 	inner, err := open(m.plan, m.root, filepath.Join(m.dir, source.AsString()), m.prefix+address+".", m.read)

@@ -22,6 +22,7 @@ import (
 type Plan struct {
 	Resources []Resource
 	Outputs   map[string]cty.Value
+	Moves     []Move // the moved blocks of the root module
 }
 
 // A Resource is one instance of a resource.
@@ -193,6 +194,8 @@ func (m *module) declare(b *hclsyntax.Block) error {
 	switch {
 	case b.Type == "terraform", b.Type == "provider":
 		return nil
+	case b.Type == "moved":
+		return m.move(b)
 	case b.Type == "locals":
 		for name, attr := range b.Body.Attributes {
 			if m.locals[name] != nil {
@@ -259,7 +262,7 @@ func (m *module) variable(b *hclsyntax.Block, given cty.Value) (cty.Value, error
 			return cty.NilVal, diags
 		}
 	}
-	if given == cty.NilVal {
+	if given == cty.NilVal || given.IsNull() && !nullable(b) {
 		attr := b.Body.Attributes["default"]
 		if attr == nil {
 			return cty.NilVal, at(b.DefRange(), "%svar.%s has no value", m.prefix, name)
@@ -277,6 +280,16 @@ func (m *module) variable(b *hclsyntax.Block, given cty.Value) (cty.Value, error
 		return cty.NilVal, at(b.DefRange(), "%svar.%s: %w", m.prefix, name, err)
 	}
 	return value, nil
+}
+
+// nullable reports whether null is a value of the variable, and does not stand for its default.
+func nullable(b *hclsyntax.Block) bool {
+	attr := b.Body.Attributes["nullable"]
+	if attr == nil {
+		return true
+	}
+	value, diags := attr.Expr.Value(nil)
+	return diags.HasErrors() || value.True()
 }
 
 // all evaluates everything, and returns the outputs.

@@ -9,21 +9,21 @@ terraform {
 }
 
 resource "google_pubsub_topic" "dead" {
-  project = var.platform.project
+  project = var.place.project
   name    = "${var.installation}-${var.bridge}-dead"
 
-  kms_key_name = var.platform.kms_key
+  kms_key_name = var.place.kms_key
 
   message_storage_policy {
-    allowed_persistence_regions = [var.platform.region]
+    allowed_persistence_regions = [var.place.region]
   }
 }
 
 resource "google_pubsub_topic_iam_member" "dead" {
-  project = var.platform.project
+  project = var.place.project
   topic   = google_pubsub_topic.dead.name
   role    = "roles/pubsub.publisher"
-  member  = var.platform.pubsub_agent
+  member  = var.place.pubsub_agent
 
   lifecycle {
     replace_triggered_by = [google_pubsub_topic.dead.id]
@@ -36,11 +36,11 @@ resource "google_storage_bucket_iam_member" "dead" {
 
   bucket = var.bucket
   role   = each.key
-  member = var.platform.pubsub_agent
+  member = var.place.pubsub_agent
 }
 
 resource "google_pubsub_subscription" "dead" {
-  project                    = var.platform.project
+  project                    = var.place.project
   name                       = "${var.installation}-${var.bridge}-dead"
   topic                      = google_pubsub_topic.dead.id
   message_retention_duration = "2678400s"

@@ -1,5 +1,5 @@
-variable "platform" {
-  description = "What all functions share: see local.platform of the root module."
+variable "place" {
+  description = "Where everything is: see local.place of modules/carillon."
   type = object({
     project      = string
     region       = string

@@ -9,8 +9,22 @@ terraform {
 }
 
 locals {
-  name   = "${var.installation}-${var.function}"
-  staged = lookup(var.platform.functions, var.function, { object = "", entry_point = "" })
+  name   = "${var.bridge.installation}-${var.bridge.name}-${var.function}"
+  source = "${var.bridge.name}-${var.function}"
+  staged = lookup(var.platform.functions, local.source, { object = "", entry_point = "" })
+
+  environment = merge(
+    { for kind in concat(var.reads, var.writes) : "${upper(kind)}_BUCKET" => var.bridge.buckets[kind] },
+    length(var.publishes) > 0 ? { TOPIC_PREFIX = "${var.bridge.installation}-" } : {},
+    var.environment,
+    { GOOGLE_CLOUD_PROJECT = var.platform.project },
+  )
+  secrets = { for secret in var.secrets : secret => var.bridge.secrets[secret] }
+  buckets = merge(
+    { for kind in var.reads : kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectViewer", prefix = null } },
+    { for kind in var.writes : kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectUser", prefix = null } },
+    var.buckets,
+  )
 
   # A public one is everybody's to call, the others their own caller's and the operators'.
   callers = merge(
@@ -30,7 +44,7 @@ resource "google_cloudfunctions2_function" "this" {
   project  = var.platform.project
   location = var.platform.region
   name     = local.name
-  labels   = { installation = var.installation, bridge = split("-", var.function)[0] }
+  labels   = { installation = var.bridge.installation, bridge = var.bridge.name }
 
   kms_key_name = var.platform.kms_key
 
@@ -63,10 +77,10 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_request_concurrency = var.concurrency
     timeout_seconds                  = var.timeout
     ingress_settings                 = var.public || length(var.platform.operators) > 0 ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
-    environment_variables            = merge(var.environment, { GOOGLE_CLOUD_PROJECT = var.platform.project })
+    environment_variables            = local.environment
 
     dynamic "secret_volumes" {
-      for_each = var.secrets
+      for_each = local.secrets
       content {
         mount_path = "/secrets/${secret_volumes.key}"
         project_id = var.platform.project
@@ -84,8 +98,8 @@ resource "google_cloudfunctions2_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = contains(keys(var.platform.functions), var.function)
-      error_message = "${var.function} is not staged: run `make stage` in the repository's root, then try again."
+      condition     = contains(keys(var.platform.functions), local.source)
+      error_message = "${local.source} is not staged: run `make stage` in the repository's root, then try again."
     }
   }
 }
@@ -93,7 +107,7 @@ resource "google_cloudfunctions2_function" "this" {
 # What it may do. Create before destroy makes what is taken out wait until the function has changed.
 
 resource "google_storage_bucket_iam_member" "run" {
-  for_each = var.buckets
+  for_each = local.buckets
 
   bucket = each.value.bucket
   role   = each.value.role
@@ -113,7 +127,7 @@ resource "google_storage_bucket_iam_member" "run" {
 }
 
 resource "google_secret_manager_secret_iam_member" "run" {
-  for_each = var.secrets
+  for_each = local.secrets
 
   project   = var.platform.project
   secret_id = each.value
@@ -126,10 +140,10 @@ resource "google_secret_manager_secret_iam_member" "run" {
 }
 
 resource "google_pubsub_topic_iam_member" "publish" {
-  for_each = var.publishes
+  for_each = toset(var.publishes)
 
   project = var.platform.project
-  topic   = each.value
+  topic   = var.bridge.topics[each.key].name
   role    = "roles/pubsub.publisher"
   member  = google_service_account.run.member
 
@@ -170,7 +184,7 @@ resource "google_pubsub_subscription" "push" {
 
   project                    = var.platform.project
   name                       = "${local.name}-${each.key}"
-  topic                      = each.value.topic
+  topic                      = var.bridge.topics[each.key].id
   ack_deadline_seconds       = min(var.timeout + 10, 600)
   message_retention_duration = each.value.retention
 
@@ -190,7 +204,7 @@ resource "google_pubsub_subscription" "push" {
   dynamic "dead_letter_policy" {
     for_each = each.value.attempts == null ? [] : [each.value.attempts]
     content {
-      dead_letter_topic     = var.dead_letters
+      dead_letter_topic     = var.bridge.dead_letters
       max_delivery_attempts = dead_letter_policy.value
     }
   }

@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "What all functions share: see local.platform of the root module."
+  description = "What all functions share: see local.platform of modules/carillon."
   type = object({
     project      = string
     region       = string
@@ -14,56 +14,70 @@ variable "platform" {
   })
 }
 
-variable "installation" {
-  description = "Short name of the office or school; all names begin with it."
-  type        = string
+variable "bridge" {
+  description = "The running installation of a bridge that the function belongs to: see the outputs of modules/bridge."
+  type = object({
+    installation = string # all names begin with it
+    name         = string
+    buckets      = map(string)
+    secrets      = map(string)
+    topics       = map(object({ name = string, id = string }))
+    dead_letters = string
+  })
 }
 
 variable "function" {
-  description = "Name of the function, as in rooms-webhook."
+  description = "Name of the function without the bridge's, as in webhook."
   type        = string
 }
 
-variable "environment" {
-  description = "Environment of the function."
-  type        = map(string)
+variable "reads" {
+  description = "Buckets of the bridge whose objects the function reads, as in config. It finds the name in CONFIG_BUCKET."
+  type        = list(string)
+  default     = []
 }
 
-variable "secrets" {
-  description = "Secrets that the function may read, by the name of the folder below /secrets/ that shows it."
-  type        = map(string)
-  default     = {}
+variable "writes" {
+  description = "Buckets of the bridge whose objects the function reads and writes, as in state. It finds the name in STATE_BUCKET."
+  type        = list(string)
+  default     = []
 }
 
 variable "buckets" {
-  description = "Roles on buckets, by any name; with a prefix for the objects whose names begin with it."
+  description = "Other roles on buckets, by any name; with a prefix for the objects whose names begin with it."
   type = map(object({
     bucket = string
     role   = string
     prefix = optional(string)
   }))
+  default = {}
 }
 
-variable "publishes" {
-  description = "Topics that the function may publish to, by any name."
+variable "environment" {
+  description = "Environment of the function, besides the buckets, the topics' prefix and the project."
   type        = map(string)
   default     = {}
 }
 
+variable "secrets" {
+  description = "Secrets of the bridge that the function may read, below /secrets/NAME/."
+  type        = list(string)
+  default     = []
+}
+
+variable "publishes" {
+  description = "Topics of the bridge that the function may publish to, by short name."
+  type        = list(string)
+  default     = []
+}
+
 variable "subscriptions" {
-  description = "Topics whose messages are pushed to the function, by the last part of the subscription's name. Without attempts a message that is not taken is dropped after its retention; with them it is a dead letter."
+  description = "Topics of the bridge whose messages are pushed to the function, by short name. After the attempts a message becomes a dead letter; without attempts it is dropped after its retention."
   type = map(object({
-    topic     = string
     attempts  = optional(number)
     retention = optional(string, "604800s")
   }))
   default = {}
-}
-
-variable "dead_letters" {
-  description = "Topic of dead letters."
-  type        = string
-  default     = null
 }
 
 variable "public" {

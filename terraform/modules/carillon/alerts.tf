@@ -14,36 +14,16 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], var.alert_channels)
 
-  # Metrics are made before anything runs: for ten minutes Google does not know a new one, and refuses its alert.
-  # By metric: the function, what it logs each time that it got on, and two periods and a
-  # quarter of an hour, because Google may count lines ten minutes late.
-  progress = merge(
-    { for name, office in var.rooms : "${name}-rooms-tick" => { running = office.running, function = "${name}-rooms-status", message = "tick", silence = "900s" } },
-    { for name, office in var.rooms : "${name}-rooms-refresh" => { running = office.running, function = "${name}-rooms-refresh", message = "room listed", silence = "8100s" } },
-    { for name, office in var.rooms : "${name}-rooms-watch" => { running = office.running, function = "${name}-rooms-watch", message = "watches looked at", silence = "44100s" } },
-    # Runs are hourly, but not at night: the two periods are those of a morning.
-    { for name, school in var.campus : "${name}-campus-sync" => { running = school.running, function = "${name}-campus-sync", message = "campus run done", silence = "50400s" } },
-    { for name, company in var.exports : "${name}-exports-transfer" => { running = company.running, function = "${name}-exports-transfer", message = "exports run done", silence = "8100s" } },
-  )
+  # Every bridge. Their modules say what is to be reported.
+  bridges = [module.rooms.alerts, module.campus.alerts, module.exports.alerts]
 
-  # The public functions of each bridge. Their callers do not go through a queue, so no dead letter reports what fails.
-  public_functions = merge(
-    { for name in keys(local.offices) : "${name}-rooms" => ["webhook", "meetings"] },
-    { for name in keys(local.schools) : "${name}-campus" => ["feed"] },
-    { for name in keys(local.companies) : "${name}-exports" => ["queries"] },
-  )
-
-  # What the subscriptions' names of each bridge begin with.
-  dead_letters = concat(
-    [for name in keys(local.offices) : "${name}-rooms"],
-    [for name in keys(local.schools) : "${name}-campus"],
-    [for name in keys(local.companies) : "${name}-exports"],
-  )
+  # Callers of public functions do not go through a queue, so no dead letter reports their failures.
+  public_functions = merge([for bridge in local.bridges : bridge.public_functions]...)
 }
 
 module "progress" {
-  source   = "./modules/progress"
-  for_each = local.progress
+  source   = "../progress"
+  for_each = merge([for bridge in local.bridges : bridge.progress]...)
 
   project  = var.project
   name     = each.key
@@ -58,7 +38,7 @@ module "progress" {
 
 # A message that no attempt could bring: it waits in dead/ of the bridge's state bucket.
 resource "google_monitoring_alert_policy" "dead_letters" {
-  for_each = toset(local.dead_letters)
+  for_each = toset(flatten([for bridge in local.bridges : bridge.dead_letters]))
 
   project               = var.project
   display_name          = "${each.key}: dead letters"
@@ -100,14 +80,14 @@ resource "google_monitoring_alert_policy" "public_functions" {
   notification_channels = local.channels
 
   conditions {
-    display_name = "more than three requests in ${can(regex("-rooms$", each.key)) ? "an hour" : "a day"} were answered with 5xx"
+    display_name = "more than three requests in ${each.value.window == "3600s" ? "an hour" : "a day"} were answered with 5xx"
     condition_threshold {
-      filter          = "metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"5xx\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${join(", ", [for function in each.value : jsonencode("${each.key}-${function}")])})"
+      filter          = "metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"5xx\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${join(", ", [for function in each.value.functions : jsonencode("${each.key}-${function}")])})"
       comparison      = "COMPARISON_GT"
       threshold_value = 3
       duration        = "0s"
       aggregations {
-        alignment_period     = can(regex("-rooms$", each.key)) ? "3600s" : "86400s" # phones ask hourly, people now and then
+        alignment_period     = each.value.window
         per_series_aligner   = "ALIGN_DELTA"
         cross_series_reducer = "REDUCE_SUM"
         group_by_fields      = ["resource.label.service_name"]

@@ -1,0 +1,55 @@
+output "config_buckets" {
+  description = "Where config.json, campus.json and exports.json go."
+  value = merge(
+    { for name, bucket in module.rooms.buckets.config : "${name}-rooms" => "gs://${bucket}/config.json" },
+    { for name, bucket in module.campus.buckets.config : "${name}-campus" => "gs://${bucket}/campus.json" },
+    { for name, bucket in module.exports.buckets.config : "${name}-exports" => "gs://${bucket}/exports.json" },
+  )
+}
+
+output "secrets" {
+  description = "The secrets to fill, and how a settings file names each."
+  value = merge(
+    { for name, path in module.rooms.secret_paths : name => path if !endswith(name, "-rooms-webhook-key-previous") },
+    module.campus.secret_paths,
+    module.exports.secret_paths,
+  )
+}
+
+output "calendar_accounts" {
+  description = "By office, the account to share every room's calendar with, with the right to make changes to events."
+  value       = { for name, account in google_service_account.rooms_calendar : name => account.email }
+}
+
+output "webhook_urls" {
+  description = "By office, gcal_watch_function_url of config.json."
+  value       = { for name, function in module.rooms_webhook : name => function.url }
+}
+
+output "meetings_urls" {
+  description = "By office, the address that displays ask and book at: GET and POST /meetings."
+  value       = { for name, function in module.rooms_meetings : name => "${function.url}/meetings" }
+}
+
+output "feed_urls" {
+  description = "By campus bridge, the address before the path of a feed."
+  value       = { for name, function in module.campus_feed : name => function.url }
+}
+
+output "queries_urls" {
+  description = "By exports bridge, the function that shows and controls the scheduled queries, for who has queries_key."
+  value       = { for name, function in module.exports_queries : name => function.url }
+}
+
+output "exports_buckets" {
+  description = "By exports bridge, the bucket that the importer reads."
+  value       = module.exports.buckets.files
+}
+
+output "operators_urls" {
+  description = "Functions that operators call, with an identity token."
+  value = merge(
+    { for name, function in module.campus_sync : "${name}-campus-sync" => function.url },
+    { for name, function in module.exports_transfer : "${name}-exports-transfer" => function.url },
+  )
+}
