@@ -35,6 +35,12 @@ variable "all_users" {
   default = null
 }
 
+variable "labels" {
+  description = "Labels that everything carries besides application = carillon."
+  type        = map(string)
+  default     = {}
+}
+
 variable "kms_key" {
   type    = string
   default = null
@@ -63,10 +69,4 @@ variable "campus" {
 variable "exports" {
   type    = any
   default = null
-}
-
-variable "labels" {
-  description = "Labels that everything carries besides application = carillon."
-  type        = map(string)
-  default     = {}
 }

@@ -168,37 +168,63 @@ func environments(out *bytes.Buffer, root string) error {
 	return nil
 }
 
-// terraform lists the variables of the root module.
+// terraform lists the variables of the root module. Most of them are passed on to a module, which describes them.
 func terraform(out *bytes.Buffer, root string) error {
-	name := filepath.Join(root, "terraform", "variables.tf")
-	src, err := os.ReadFile(name) //nolint:gosec // a file of this repository
+	variables, err := variablesOf(filepath.Join(root, "terraform", "variables.tf"))
 	if err != nil {
 		return err
 	}
-	parsed, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	if diags.HasErrors() {
-		return diags
+	passed, err := variablesOf(filepath.Join(root, "terraform", "modules", "carillon", "variables.tf"))
+	if err != nil {
+		return err
 	}
-	body, _ := parsed.Body.(*hclsyntax.Body)
 	out.WriteString("## `terraform.tfvars`\n\n| variable | | form | |\n|---|---|---|---|\n")
-	for _, b := range body.Blocks {
-		text := func(attr string) string {
-			a := b.Body.Attributes[attr]
-			if a == nil {
-				return ""
-			}
-			r := a.Expr.Range()
-			return strings.Join(strings.Fields(string(src[r.Start.Byte:r.End.Byte])), " ")
+	for _, v := range variables {
+		if i := slices.IndexFunc(passed, func(p terraformVariable) bool { return p.name == v.name }); i >= 0 {
+			v = passed[i]
 		}
 		required := ""
-		if b.Body.Attributes["default"] == nil {
+		if v.text("default") == "" {
 			required = "required"
 		}
-		doc := strings.Trim(text("description"), `"`)
-		if d := text("default"); d != "" && d != "{}" && d != "[]" && d != "null" && d != `""` {
+		doc := strings.Trim(v.text("description"), `"`)
+		if d := v.text("default"); d != "" && d != "{}" && d != "[]" && d != "null" && d != `""` {
 			doc += " Default `" + strings.Trim(d, `"`) + "`."
 		}
-		fmt.Fprintf(out, "| `%s` | %s | `%s` | %s |\n", b.Labels[0], required, text("type"), cell(doc))
+		fmt.Fprintf(out, "| `%s` | %s | `%s` | %s |\n", v.name, required, v.text("type"), cell(doc))
 	}
 	return nil
+}
+
+// A terraformVariable is a variable block and the file that it is in.
+type terraformVariable struct {
+	name string
+	body *hclsyntax.Body
+	src  []byte
+}
+
+// text is an argument as it is written, on one line, or "".
+func (v terraformVariable) text(name string) string {
+	a := v.body.Attributes[name]
+	if a == nil {
+		return ""
+	}
+	r := a.Expr.Range()
+	return strings.Join(strings.Fields(string(v.src[r.Start.Byte:r.End.Byte])), " ")
+}
+
+func variablesOf(file string) (found []terraformVariable, err error) {
+	src, err := os.ReadFile(file) //nolint:gosec // a file of this repository
+	if err != nil {
+		return nil, err
+	}
+	parsed, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	body, _ := parsed.Body.(*hclsyntax.Body)
+	for _, b := range body.Blocks {
+		found = append(found, terraformVariable{b.Labels[0], b.Body, src})
+	}
+	return found, nil
 }
