@@ -20,7 +20,7 @@ func TestActionsAndImagesArePinned(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
 	workflows, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
-	if err != nil || len(workflows) != 3 {
+	if err != nil || len(workflows) != 4 {
 		t.Fatalf("workflows = %v, %v", workflows, err)
 	}
 	pinned := 0
@@ -31,7 +31,7 @@ func TestActionsAndImagesArePinned(t *testing.T) {
 		}
 		for line := range strings.Lines(string(data)) {
 			line = strings.TrimSpace(line)
-			if action, ok := strings.CutPrefix(strings.TrimPrefix(line, "- "), "uses: "); ok {
+			if action, ok := strings.CutPrefix(strings.TrimPrefix(line, "- "), "uses: "); ok && action != called {
 				pinned++
 				if !pinnedAction.MatchString(action) {
 					t.Errorf("%s: %s is not pinned by a commit, with its version in a comment", file, action)
@@ -53,42 +53,60 @@ func TestActionsAndImagesArePinned(t *testing.T) {
 	}
 }
 
-// Who may change the project is a job that somebody approved, and no other job may become that account.
-func TestPlanReadsAndApplyIsApproved(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile(filepath.Join("..", "..", ".github", "workflows", "deploy.yml"))
+// called is the workflow of this repository that deploy.yml calls for each installation.
+const called = "./.github/workflows/installation.yml"
+
+type workflow struct {
+	Permissions map[string]string
+	Jobs        map[string]struct {
+		Uses        string
+		Environment string
+		Permissions map[string]string
+		Steps       []struct {
+			With map[string]any
+		}
+	}
+}
+
+func readWorkflow(t *testing.T, name string) (w workflow) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", ".github", "workflows", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var workflow struct {
-		Permissions map[string]string
-		Jobs        map[string]struct {
-			Environment string
-			Permissions map[string]string
-			Steps       []struct {
-				With map[string]any
-			}
-		}
-	}
-	if err := yaml.Unmarshal(data, &workflow); err != nil {
+	if err := yaml.Unmarshal(data, &w); err != nil {
 		t.Fatal(err)
 	}
+	if len(w.Permissions) != 1 || w.Permissions["contents"] != "read" {
+		t.Errorf("%s: permissions %v", name, w.Permissions)
+	}
+	return w
+}
+
+// Who may change the project is a job that somebody approved, and no other job may become that account.
+func TestPlanReadsAndApplyIsApproved(t *testing.T) {
+	t.Parallel()
 	accounts := map[string]string{}
-	for name, job := range workflow.Jobs {
+	for name, job := range readWorkflow(t, "installation.yml").Jobs {
 		for _, step := range job.Steps {
 			if account, ok := step.With["service_account"].(string); ok {
 				accounts[name] = account
 			}
 		}
-		deploys := strings.Contains(accounts[name], "GCP_DEPLOYER")
-		if approved := job.Environment == "production"; deploys != approved {
+		deploys := strings.Contains(accounts[name], "inputs.deployer")
+		if approved := job.Environment == "${{ inputs.environment }}"; deploys != approved || !approved && job.Environment != "" {
 			t.Errorf("%s is %q in the environment %q", name, accounts[name], job.Environment)
 		}
 		if _, asks := accounts[name]; !asks && job.Permissions["id-token"] != "" {
 			t.Errorf("%s may ask for an identity that it does not use", name)
 		}
 	}
-	if len(workflow.Permissions) != 1 || workflow.Permissions["contents"] != "read" || !strings.Contains(accounts["plan"], "GCP_PLANNER") || accounts["apply"] == "" {
-		t.Errorf("permissions %v, accounts %v", workflow.Permissions, accounts)
+	if !strings.Contains(accounts["plan"], "inputs.planner") || !strings.Contains(accounts["apply"], "inputs.deployer") {
+		t.Errorf("accounts %v", accounts)
+	}
+	for name, job := range readWorkflow(t, "deploy.yml").Jobs {
+		if asks := job.Permissions["id-token"] != ""; asks != (job.Uses == called) || job.Environment != "" {
+			t.Errorf("%s may ask for an identity: %v; environment %q", name, asks, job.Environment)
+		}
 	}
 }
