@@ -119,14 +119,17 @@ module "carillon" {
 		t.Errorf("%d buckets", len(buckets))
 	}
 	for _, r := range buckets {
-		if project := r.String("project"); !strings.HasPrefix(r.Address, `module.carillon["`+project+`"].`) || !strings.HasPrefix(r.String("name"), project+"-") {
+		project := r.String("project")
+		own := strings.HasPrefix(r.Address, `module.carillon["`+project+`"].`)
+		if !own || !strings.HasPrefix(r.String("name"), project+"-") {
 			t.Errorf("%s is %s in %s", r.Address, r.String("name"), project)
 		}
 	}
 	sources, _ := filepath.Glob("modules/*/*.tf")
 	for _, file := range sources {
 		for _, b := range parse(t, file).Blocks {
-			if b.Type == "provider" || b.Type == "terraform" && slices.ContainsFunc(b.Body.Blocks, func(in *hclsyntax.Block) bool { return in.Type == "backend" }) {
+			backend := slices.ContainsFunc(b.Body.Blocks, func(in *hclsyntax.Block) bool { return in.Type == "backend" })
+			if b.Type == "provider" || backend {
 				t.Errorf("%s has a provider or a backend", file)
 			}
 			if b.Type == "moved" {

@@ -1,5 +1,5 @@
-# One installation, in the project and with the state that terraform.tfvars and `terraform init` name. Another customer's
-# is another file like this one: see docs/deploy-customers.md.
+# One installation, in the project that terraform.tfvars names. Another customer's is another caller of the module: see
+# docs/deploy-customers.md.
 
 module "carillon" {
   source = "./modules/carillon"

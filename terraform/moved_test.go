@@ -14,8 +14,8 @@ import (
 	"github.com/carillon-calendar/carillon/infra/tfplan"
 )
 
-// replaces are the arguments and blocks of each type whose change makes Google's provider replace the resource. The schema
-// that the provider prints does not say it; the provider's documentation does.
+// replaces are the arguments and blocks of each type whose change makes Google's provider replace the resource. The
+// schema that the provider prints does not say it; the provider's documentation does.
 var replaces = map[string][]string{
 	"google_artifact_registry_repository":            {"project", "location", "repository_id", "format", "kms_key_name"},
 	"google_artifact_registry_repository_iam_member": {"project", "location", "repository", "role", "member", "condition"},
@@ -204,17 +204,30 @@ func TestUpgradeCheckCanFail(t *testing.T) {
 		change func(*tfplan.Plan)
 		want   string
 	}{
-		"no move of a resource": {without("google_storage_bucket.rooms_config"), `google_storage_bucket.rooms_config["main"] is destroyed`},
-		"no move of a module":   {without("module.rooms_status"), `module.rooms_status["main"].google_cloudfunctions2_function.this is destroyed`},
-		"dangling":              {again("google_pubsub_topic.room", "module.carillon.google_pubsub_topic.room"), "nothing was ever at google_pubsub_topic.room"},
-		"twice":                 {again("google_pubsub_topic.rooms", "module.carillon.google_pubsub_topic.other"), "moves the same"},
-		"still there":           {again("module.carillon.module.rooms", "module.carillon.module.offices"), "is still there"},
+		"no move of a resource": {
+			without("google_storage_bucket.rooms_config"),
+			`google_storage_bucket.rooms_config["main"] is destroyed`,
+		},
+		"no move of a module": {
+			without("module.rooms_status"),
+			`module.rooms_status["main"].google_cloudfunctions2_function.this is destroyed`,
+		},
+		"dangling": {
+			again("google_pubsub_topic.room", "module.carillon.google_pubsub_topic.room"),
+			"nothing was ever at google_pubsub_topic.room",
+		},
+		"twice":       {again("google_pubsub_topic.rooms", "module.carillon.google_pubsub_topic.other"), "moves the same"},
+		"still there": {again("module.carillon.module.rooms", "module.carillon.module.offices"), "is still there"},
 		"another name": {func(p *tfplan.Plan) {
-			i := slices.IndexFunc(p.Resources, func(r tfplan.Resource) bool { return r.String("name") == project+"-main-campus-state" })
+			i := slices.IndexFunc(p.Resources, func(r tfplan.Resource) bool {
+				return r.String("name") == project+"-main-campus-state"
+			})
 			p.Resources[i].Args["name"] = cty.StringVal("another")
 		}, `google_storage_bucket.campus_state["main"] is replaced`},
 		"one less": {func(p *tfplan.Plan) {
-			p.Resources = slices.DeleteFunc(p.Resources, func(r tfplan.Resource) bool { return r.String("secret_id") == "main-rooms-arduino" })
+			p.Resources = slices.DeleteFunc(p.Resources, func(r tfplan.Resource) bool {
+				return r.String("secret_id") == "main-rooms-arduino"
+			})
 		}, `google_secret_manager_secret.rooms["main-rooms-arduino"] is destroyed`},
 	}
 	for name, tt := range tests {

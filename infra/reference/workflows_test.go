@@ -94,7 +94,8 @@ func TestPlanReadsAndApplyIsApproved(t *testing.T) {
 			}
 		}
 		deploys := strings.Contains(accounts[name], "inputs.deployer")
-		if approved := job.Environment == "${{ inputs.environment }}"; deploys != approved || !approved && job.Environment != "" {
+		approved := job.Environment == "${{ inputs.environment }}"
+		if deploys != approved || !approved && job.Environment != "" {
 			t.Errorf("%s is %q in the environment %q", name, accounts[name], job.Environment)
 		}
 		if _, asks := accounts[name]; !asks && job.Permissions["id-token"] != "" {

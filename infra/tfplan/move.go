@@ -16,8 +16,8 @@ type Move struct {
 	Range    hcl.Range
 }
 
-// Apply returns the new address of a resource instance, and whether the move is about it. A move of a resource is about all
-// its instances, and a move of a module about all in its instances; keys behind From stay.
+// Apply returns the new address of a resource instance, and whether the move is about it. A move of a resource is about
+// all its instances, and a move of a module about all in its instances; keys behind From stay.
 func (v Move) Apply(address string) (string, bool) {
 	rest, ok := strings.CutPrefix(address, v.From)
 	if !ok || rest != "" && rest[0] != '[' && (rest[0] != '.' || !isModule(v.From)) {

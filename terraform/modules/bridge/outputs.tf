@@ -5,8 +5,14 @@ output "running" {
       installation = name
       name         = var.name
       buckets      = { for kind, bucket in module.bucket : kind => bucket.names[name] }
-      secrets      = { for secret in installation.secrets : secret => google_secret_manager_secret.this["${name}-${var.name}-${secret}"].secret_id }
-      topics       = { for short, key in local.topic_keys[name] : short => { name = google_pubsub_topic.this[key].name, id = google_pubsub_topic.this[key].id } }
+      secrets = {
+        for secret in installation.secrets :
+        secret => google_secret_manager_secret.this["${name}-${var.name}-${secret}"].secret_id
+      }
+      topics = {
+        for short, key in local.topic_keys[name] :
+        short => { name = google_pubsub_topic.this[key].name, id = google_pubsub_topic.this[key].id }
+      }
       dead_letters = module.dead_letters[name].topic
     }
   }
@@ -37,7 +43,8 @@ output "alerts" {
       }
     ]...)
     public_functions = {
-      for name in keys(local.running) : "${name}-${var.name}" => { functions = var.public_functions, window = var.public_window }
+      for name in keys(local.running) :
+      "${name}-${var.name}" => { functions = var.public_functions, window = var.public_window }
     }
     dead_letters = [for name in keys(local.running) : "${name}-${var.name}"] # the subscriptions' names begin with it
   }

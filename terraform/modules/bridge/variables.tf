@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "installations" {
-  description = "The installations, by short name. One that is not running has its buckets and secrets only, to be filled first."
+  description = "The installations, by short name. One that is not running has only buckets and secrets, to be filled first."
   type = map(object({
     running   = bool
     time_zone = string
@@ -24,8 +24,8 @@ variable "installations" {
 }
 
 variable "buckets" {
-  description = "Days for which each bucket keeps deleted and overwritten objects, by the last part of its name. Every bridge has config and state; dead letters are in state."
-  type        = map(number)
+  description = "Days for which each bucket keeps deleted and overwritten objects, by the last part of its name."
+  type        = map(number) # config and state are required; dead letters are in state
 }
 
 variable "topics" {
@@ -34,18 +34,18 @@ variable "topics" {
 }
 
 variable "jobs" {
-  description = "Scheduler jobs, by the short name of the topic that each publishes to. The function logs the message at least once a run; an alert reports a longer silence."
+  description = "Scheduler jobs, by the short name of the topic that each publishes to."
   type = map(object({
     schedule = string
     kind     = string # attribute of the message
     function = string # without the bridge's name, as in sync
-    message  = string
-    silence  = string
+    message  = string # that the function logs in each run
+    silence  = string # without that message, after which an alert is sent
   }))
 }
 
 variable "public_functions" {
-  description = "Functions that everybody may call, without the bridge's name. An alert counts their 5xx answers in the window."
+  description = "Functions that everybody may call, without the bridge's name. An alert counts their 5xx answers."
   type        = list(string)
   default     = []
 }
@@ -56,8 +56,9 @@ variable "public_window" {
   default     = "86400s"
 }
 
+# Only for campus and exports: their first releases had such keys, and a moved block cannot change the keys of a for_each.
 variable "short_keys" {
-  description = "Topics and jobs whose resources have the installation's name alone as their key. Only for campus and exports: their first releases had it, and a moved block cannot change the keys of a for_each."
+  description = "Topics and jobs whose resources have the installation's name alone as their key."
   type        = list(string)
   default     = []
 }

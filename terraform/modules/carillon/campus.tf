@@ -14,7 +14,13 @@ module "campus" {
   topics        = { sync = "campus_sync" }
   # Runs are hourly, but not at night: the silence is two periods of a morning.
   jobs = {
-    sync = { schedule = "46 6-18 * * *", kind = "all", function = "sync", message = "campus run done", silence = "50400s" }
+    sync = {
+      schedule = "46 6-18 * * *"
+      kind     = "all"
+      function = "sync"
+      message  = "campus run done"
+      silence  = "50400s"
+    }
   }
   short_keys       = ["sync"]
   public_functions = ["feed"]

@@ -10,13 +10,20 @@ module "exports" {
   place = local.place
   name  = "exports"
   installations = {
-    for name, company in var.exports : name => merge(company, { secrets = concat(company.secrets, company.transfer_secrets) })
+    for name, company in var.exports :
+    name => merge(company, { secrets = concat(company.secrets, company.transfer_secrets) })
   }
   # The importer's own rights on the files are its operator's to give.
   buckets = { config = 90, state = 30, files = 30 }
   topics  = { transfer = "exports_transfer" }
   jobs = {
-    transfer = { schedule = "50 * * * *", kind = "all", function = "transfer", message = "exports run done", silence = "8100s" }
+    transfer = {
+      schedule = "50 * * * *"
+      kind     = "all"
+      function = "transfer"
+      message  = "exports run done"
+      silence  = "8100s"
+    }
   }
   short_keys       = ["transfer"]
   public_functions = ["queries"]

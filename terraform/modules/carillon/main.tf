@@ -25,10 +25,13 @@ locals {
 
   # What all functions share.
   platform = {
-    project      = var.project
-    region       = var.region
-    source       = google_storage_bucket.source.name
-    functions    = { for name, staged in local.staged : name => { object = google_storage_bucket_object.source[name].name, entry_point = staged.entry_point } }
+    project = var.project
+    region  = var.region
+    source  = google_storage_bucket.source.name
+    functions = {
+      for name, staged in local.staged :
+      name => { object = google_storage_bucket_object.source[name].name, entry_point = staged.entry_point }
+    }
     build        = terraform_data.builder.output
     repository   = google_artifact_registry_repository.functions.id
     pubsub_agent = local.pubsub_agent

@@ -11,7 +11,8 @@ module "rooms" {
   name  = "rooms"
   # What config.json names, the key that signs the channels' tokens, and the previous key while it is changed.
   installations = {
-    for name, office in var.rooms : name => merge(office, { secrets = concat(["webhook-key", "webhook-key-previous"], office.secrets) })
+    for name, office in var.rooms :
+    name => merge(office, { secrets = concat(["webhook-key", "webhook-key-previous"], office.secrets) })
   }
   buckets = { config = 90, state = 7, watch = 7 }
   topics = {
@@ -23,9 +24,27 @@ module "rooms" {
   }
   # A silence is two periods and a quarter of an hour, because Google may count lines ten minutes late.
   jobs = {
-    tick    = { schedule = "* * * * *", kind = "tick", function = "status", message = "tick", silence = "900s" }
-    refresh = { schedule = "7 * * * *", kind = "all", function = "refresh", message = "room listed", silence = "8100s" }
-    watch   = { schedule = "23 */6 * * *", kind = "all", function = "watch", message = "watches looked at", silence = "44100s" }
+    tick = {
+      schedule = "* * * * *"
+      kind     = "tick"
+      function = "status"
+      message  = "tick"
+      silence  = "900s"
+    }
+    refresh = {
+      schedule = "7 * * * *"
+      kind     = "all"
+      function = "refresh"
+      message  = "room listed"
+      silence  = "8100s"
+    }
+    watch = {
+      schedule = "23 */6 * * *"
+      kind     = "all"
+      function = "watch"
+      message  = "watches looked at"
+      silence  = "44100s"
+    }
   }
   public_functions = ["webhook", "meetings"]
   public_window    = "3600s"
@@ -77,7 +96,9 @@ module "rooms_webhook" {
       CALENDAR_ACCOUNT = google_service_account.rooms_calendar[each.key].email
       WEBHOOK_KEY      = module.rooms.secret_paths["${each.key}-rooms-webhook-key"]
     },
-    each.value.previous_webhook_key ? { WEBHOOK_KEY_PREVIOUS = module.rooms.secret_paths["${each.key}-rooms-webhook-key-previous"] } : {},
+    each.value.previous_webhook_key ? {
+      WEBHOOK_KEY_PREVIOUS = module.rooms.secret_paths["${each.key}-rooms-webhook-key-previous"]
+    } : {},
   )
   secrets   = concat(["webhook-key"], each.value.previous_webhook_key ? ["webhook-key-previous"] : [])
   reads     = ["config", "watch"]
@@ -107,8 +128,8 @@ module "rooms_watch" {
   subscriptions = { watch = { attempts = 20 } }
 }
 
-# Publishes to the Things. One instance: it holds the Arduino account's limit, its token and a lock per room; hundreds of
-# rooms wait in it at once.
+# Publishes to the Things. One instance: it holds the Arduino account's limit, its token and a lock per room; hundreds
+# of rooms wait in it at once.
 module "rooms_status" {
   source   = "../function"
   for_each = local.offices

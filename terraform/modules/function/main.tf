@@ -21,8 +21,14 @@ locals {
   )
   secrets = { for secret in var.secrets : secret => var.bridge.secrets[secret] }
   buckets = merge(
-    { for kind in var.reads : kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectViewer", prefix = null } },
-    { for kind in var.writes : kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectUser", prefix = null } },
+    {
+      for kind in var.reads :
+      kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectViewer", prefix = null }
+    },
+    {
+      for kind in var.writes :
+      kind => { bucket = var.bridge.buckets[kind], role = "roles/storage.objectUser", prefix = null }
+    },
     var.buckets,
   )
 

@@ -32,13 +32,13 @@ variable "function" {
 }
 
 variable "reads" {
-  description = "Buckets of the bridge whose objects the function reads, as in config. It finds the name in CONFIG_BUCKET."
+  description = "Buckets of the bridge whose objects it reads, as in config, whose name is in CONFIG_BUCKET."
   type        = list(string)
   default     = []
 }
 
 variable "writes" {
-  description = "Buckets of the bridge whose objects the function reads and writes, as in state. It finds the name in STATE_BUCKET."
+  description = "Buckets of the bridge whose objects it reads and writes, as in state, whose name is in STATE_BUCKET."
   type        = list(string)
   default     = []
 }
@@ -71,8 +71,9 @@ variable "publishes" {
   default     = []
 }
 
+# After the attempts a message becomes a dead letter; without attempts it is dropped after its retention.
 variable "subscriptions" {
-  description = "Topics of the bridge whose messages are pushed to the function, by short name. After the attempts a message becomes a dead letter; without attempts it is dropped after its retention."
+  description = "Topics of the bridge whose messages are pushed to the function, by short name."
   type = map(object({
     attempts  = optional(number)
     retention = optional(string, "604800s")
