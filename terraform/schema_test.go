@@ -130,6 +130,8 @@ func TestChecksCanFail(t *testing.T) {
 		"trigger of no one":    "resource \"google_service_account\" \"a\" {\n  lifecycle {\n    replace_triggered_by = [google_pubsub_topic.nothing.id]\n  }\n}",
 		"trigger of all":       account + "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    replace_triggered_by = [google_service_account.a]\n  }\n}",
 		"precondition":         "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    precondition {\n      condition = length({}) > 0\n      error_message = \"no\"\n    }\n  }\n}",
+		"move to another type": account + "moved {\n  from = google_pubsub_topic.a\n  to = google_service_account.a\n}",
+		"move to nowhere":      account + "moved {\n  from = google_service_account.b\n}",
 		"declared twice":       "locals {\n  a = 1\n}\nlocals {\n  a = 2\n}",
 	} {
 		dir := t.TempDir()
