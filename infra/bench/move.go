@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -326,7 +327,7 @@ func rewritten(ctx context.Context, store *azurite.Server, home, name string, m 
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	address, err := addressOf(store, front.URL+"/"+azurite.Account+"/", name)
+	address, err := addressOf(store, front.URL+"/"+blobs.Name+"/", name)
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,7 @@ func TestAccessEndsInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Serve(t.Context(), blobs(t)); err != nil {
+	if err := server.Serve(t.Context(), account(t)); err != nil {
 		t.Fatal(err)
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -29,19 +29,20 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/infra/machine"
-	"github.com/carillon-calendar/carillon/infra/sim/azurite"
-	"github.com/carillon-calendar/carillon/infra/sim/peers"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs/blobstest"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
 
-// store is the Azurite of all tests of this package. It ends with the process.
+// store is the blob store of all tests of this package: the simulated one, or Azurite with `make test`.
 var store struct {
-	once   sync.Once
-	server *azurite.Server
-	err    error
-	dir    string
+	once    sync.Once
+	account blobs.Account
+	stop    func()
+	dir     string
+	err     error
 }
 
 func TestMain(m *testing.M) {
@@ -49,32 +50,28 @@ func TestMain(m *testing.M) {
 		runUntilKilled()
 	}
 	code := m.Run()
-	if store.server != nil {
-		store.server.Stop()
+	if store.stop != nil {
+		store.stop()
 	}
 	_ = os.RemoveAll(store.dir)
 	os.Exit(code)
 }
 
-// blobs returns the running Azurite.
-func blobs(t *testing.T) *azurite.Server {
+// account returns the owner of the running blob store.
+func account(t *testing.T) blobs.Account {
 	t.Helper()
-	script, err := azurite.Script(filepath.Join(peers.Dir(t), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	store.once.Do(func() {
-		if store.dir, store.err = os.MkdirTemp("", "azurite"); store.err == nil { //nolint:usetesting // it outlives the test
-			store.server, store.err = azurite.Start(context.WithoutCancel(t.Context()), script, store.dir)
+		if store.dir, store.err = os.MkdirTemp("", "blobs"); store.err == nil { //nolint:usetesting // it outlives the test
+			store.account, store.stop = blobstest.Start(t, store.dir)
 		}
 	})
-	if store.err != nil {
-		t.Fatal(store.err)
+	if store.err != nil || store.stop == nil {
+		t.Fatal("the blob store did not start: ", store.err)
 	}
-	return store.server
+	return store.account
 }
 
-// A fixture is a source in Azurite, behind a proxy that tests can change, and the function that empties it into a folder.
+// A fixture is a source in the blob store, behind a proxy that tests can change, and the function that empties it into a folder.
 type fixture struct {
 	*testing.T
 
@@ -87,7 +84,7 @@ type fixture struct {
 	ahead     time.Duration // our clock of the store's
 	handler   http.Handler
 
-	// on is asked before a request goes on to Azurite; true says that it has answered.
+	// on is asked before a request goes on to the store; true says that it has answered.
 	on atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
 }
 
@@ -97,16 +94,16 @@ var containers atomic.Int32
 func newFixture(t *testing.T, change func(src map[string]any)) *fixture {
 	t.Helper()
 	t.Parallel()
-	server := blobs(t)
+	owner := account(t)
 	f := &fixture{T: t, name: fmt.Sprintf("c%06d", containers.Add(1)), dir: t.TempDir(), now: time.Now}
 	var err error
-	if f.container, err = server.Container(f.name); err != nil {
+	if f.container, err = owner.Container(f.name); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.container.Create(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	f.proxy = httptest.NewServer(f.front(server.URL))
+	f.proxy = httptest.NewServer(f.front(owner.URL))
 	t.Cleanup(f.proxy.Close)
 	if f.db, err = machine.Open(t.Context(), f.dir); err != nil {
 		t.Fatal(err)
@@ -116,7 +113,7 @@ func newFixture(t *testing.T, change func(src map[string]any)) *fixture {
 	return f
 }
 
-// front is the proxy before Azurite.
+// front is the proxy before the store.
 func (f *fixture) front(target string) http.Handler {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -136,16 +133,16 @@ func (f *fixture) front(target string) http.Handler {
 	})
 }
 
-// hook changes what becomes of requests to Azurite.
+// hook changes what becomes of requests to the store.
 func (f *fixture) hook(on func(w http.ResponseWriter, r *http.Request) bool) { f.on.Store(&on) }
 
 // address is the container's SAS address through the proxy.
 func (f *fixture) address(rights string, until time.Time) string {
-	token, err := blobs(f.T).Token(f.name, rights, until)
+	token, err := account(f.T).Token(f.name, rights, until)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return f.proxy.URL + "/" + azurite.Account + "/" + f.name + "?" + token
+	return f.proxy.URL + "/" + blobs.Name + "/" + f.name + "?" + token
 }
 
 // configure writes the settings, and makes the function anew over what is kept.

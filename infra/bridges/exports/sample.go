@@ -123,7 +123,7 @@ func (d *exportsDemo) start(b *bridge) error {
 	if err != nil {
 		return err
 	}
-	err = d.cegid.Serve(b.Context(), blobs)
+	err = d.cegid.Serve(b.Context(), blobs.Account)
 	if err == nil {
 		err = d.seed(b)
 	}

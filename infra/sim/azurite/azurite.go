@@ -3,8 +3,6 @@ package azurite
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -13,23 +11,16 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 )
 
 // Version is the one that is tried; the simulators install it.
 const Version = "3.37.0"
 
-// Account is the account's name; its key is made anew with each start.
-const Account = "devstoreaccount1"
-
 // Server is a running Azurite.
 type Server struct {
-	// URL is the account's address, http://127.0.0.1:PORT/devstoreaccount1/.
-	URL string
+	blobs.Account // its key is made anew with each start
 
-	key   string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	said  tail // on standard error
@@ -53,12 +44,10 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d/%s/", port, Account), key: base64.StdEncoding.EncodeToString(key), done: make(chan struct{})}
+	s := &Server{Account: blobs.NewAccount(fmt.Sprintf("http://127.0.0.1:%d", port)), done: make(chan struct{})}
 	s.cmd = exec.Command(node, "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
 		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck")
-	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+Account+":"+s.key)
+	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+blobs.Name+":"+s.Key)
 	s.cmd.Stderr = &s.said
 	apart(s.cmd)
 	s.stdin, err = s.cmd.StdinPipe()
@@ -113,36 +102,4 @@ func (s *Server) Stop() {
 	case <-time.After(5 * time.Second):
 		_ = s.cmd.Process.Kill()
 	}
-}
-
-// Service is the account's client, with all rights.
-func (s *Server) Service() (*service.Client, error) {
-	cred, err := service.NewSharedKeyCredential(Account, s.key)
-	if err != nil {
-		return nil, err
-	}
-	return service.NewClientWithSharedKeyCredential(s.URL, cred, nil)
-}
-
-// Container is a container's client, with all rights.
-func (s *Server) Container(name string) (*container.Client, error) {
-	client, err := s.Service()
-	if err != nil {
-		return nil, err
-	}
-	return client.NewContainerClient(name), nil
-}
-
-// Token makes a shared access signature for a container: rights such as rdl, good until an instant.
-func (s *Server) Token(name, rights string, until time.Time) (string, error) {
-	cred, err := service.NewSharedKeyCredential(Account, s.key)
-	if err != nil {
-		return "", err
-	}
-	values := sas.BlobSignatureValues{Protocol: sas.ProtocolHTTPSandHTTP, ExpiryTime: until.UTC(), Permissions: rights, ContainerName: name}
-	signed, err := values.SignWithSharedKey(cred)
-	if err != nil {
-		return "", err
-	}
-	return signed.Encode(), nil
 }

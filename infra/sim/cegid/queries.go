@@ -15,7 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	cron "github.com/netresearch/go-cron"
 
-	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 )
 
 // timeForm is how the API writes times: in UTC, with seven digits of a fraction and no zone.
@@ -121,7 +121,7 @@ func (s *Server) RunDue(ctx context.Context) error {
 // Execute runs a query now: its file is written, then its schedule moves on.
 func (s *Server) Execute(ctx context.Context, id string) error {
 	s.mu.Lock()
-	q, blobs, at := s.queries[id], s.blobs, s.now().UTC()
+	q, store, at := s.queries[id], s.blobs, s.now().UTC()
 	s.mu.Unlock()
 	silent := false
 	for _, f := range s.Faults.Own("RUN", "/"+q.Name) {
@@ -130,7 +130,7 @@ func (s *Server) Execute(ctx context.Context, id string) error {
 	if !silent {
 		db := s.account.Database
 		name := fmt.Sprintf("%s/%s-%s-%s-%s.csv", db, db, q.Collection, strings.ToLower(q.Name), at.Format("20060102150405"))
-		if err := s.Upload(ctx, blobs, name, q.Rows(at)); err != nil {
+		if err := s.Upload(ctx, *store, name, q.Rows(at)); err != nil {
 			return err
 		}
 	}
@@ -150,8 +150,8 @@ func (s *Server) Execute(ctx context.Context, id string) error {
 }
 
 // Upload writes a blob into the customer's container.
-func (s *Server) Upload(ctx context.Context, blobs *azurite.Server, name string, data []byte) error {
-	c, err := blobs.Container(s.container())
+func (s *Server) Upload(ctx context.Context, store blobs.Account, name string, data []byte) error {
+	c, err := store.Container(s.container())
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,8 @@ func (s *Server) Upload(ctx context.Context, blobs *azurite.Server, name string,
 // container is the customer's.
 func (s *Server) container() string { return s.account.Tenant }
 
-func (s *Server) makeContainer(ctx context.Context, blobs *azurite.Server) error {
-	c, err := blobs.Container(s.container())
+func (s *Server) makeContainer(ctx context.Context, store blobs.Account) error {
+	c, err := store.Container(s.container())
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package cegid is a stand-in for Cegid Data Access: tokens, access to the container of the exports, data sources, folders and
-// the schedules of queries, which run and write their files into a real blob store (infra/sim/azurite), reached through it. Cegid
+// the schedules of queries, which run and write their files into a blob store (infra/sim/blobs, infra/sim/azurite), reached through it. Cegid
 // publishes no reference; docs/exports.md says what is known.
 package cegid
 
@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
 
@@ -56,8 +56,8 @@ type Server struct {
 	served  http.Handler
 
 	mu         sync.Mutex
-	blobs      *azurite.Server
-	front      http.Handler // of the blob store
+	blobs      *blobs.Account // nil: not there yet
+	front      http.Handler   // of the blob store
 	tokens     map[string]time.Time
 	schedulers []scheduler
 	queries    map[string]Query // what they write is not kept
@@ -91,17 +91,17 @@ func New(prefix string, now func() time.Time, records Store, account Account) (*
 var unchanged = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
 
 // Serve gives the server its blob store, and makes the customer's container there.
-func (s *Server) Serve(ctx context.Context, blobs *azurite.Server) error {
-	target, err := url.Parse(blobs.URL)
+func (s *Server) Serve(ctx context.Context, store blobs.Account) error {
+	target, err := url.Parse(store.URL)
 	if err != nil {
 		return err
 	}
-	if err := s.makeContainer(ctx, blobs); err != nil {
+	if err := s.makeContainer(ctx, store); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.blobs = blobs
+	s.blobs = &store
 	s.front = http.StripPrefix("/blobs", &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
@@ -206,10 +206,10 @@ func trimBearer(header string) string {
 func (s *Server) sas(rights string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		blobs := s.blobs
+		store := s.blobs
 		s.counts.SAS++
 		s.mu.Unlock()
-		if blobs == nil {
+		if store == nil {
 			refuse(w, http.StatusServiceUnavailable, "The storage is not available.")
 			return
 		}
@@ -222,13 +222,13 @@ func (s *Server) sas(rights string) http.HandlerFunc {
 				granted = "rl"
 			}
 		}
-		token, err := blobs.Token(s.container(), granted, time.Now().Add(life))
+		token, err := store.Token(s.container(), granted, time.Now().Add(life))
 		if err != nil {
 			refuse(w, http.StatusInternalServerError, err.Error())
 			return
 		}
 		write(w, http.StatusOK, map[string]string{
-			"blobServiceUri": "http://" + r.Host + s.prefix + "/blobs/" + azurite.Account + "/", "containerName": s.container(), "sasToken": "?" + token, "blobName": "",
+			"blobServiceUri": "http://" + r.Host + s.prefix + "/blobs/" + blobs.Name + "/", "containerName": s.container(), "sasToken": "?" + token, "blobName": "",
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -193,10 +194,13 @@ func (s *Set) Wrap(h http.Handler, refuse func(w http.ResponseWriter, status int
 	} {
 		mux.Handle(pattern, guard.Handler(f))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/_faults" || strings.HasPrefix(r.URL.Path, "/_faults/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
 		serve(w, r, h, s.met(r.Method, r.URL.Path, func(f *Fault) bool { return f.Pushes == "" && f.Kind == "" }), refuse)
 	})
-	return mux
 }
 
 func serve(w http.ResponseWriter, r *http.Request, h http.Handler, met []Fault, refuse func(http.ResponseWriter, int, string)) {

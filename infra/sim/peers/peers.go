@@ -1,4 +1,5 @@
-// Package peers finds the clients and servers of others, from npm, that the simulators and our clients are held against.
+// Package peers finds third-party clients and servers, from npm and from the system, that the simulators and our clients
+// are tested with. They are needed by `make test` alone: without it their tests are skipped.
 package peers
 
 import (
@@ -8,20 +9,31 @@ import (
 	"testing"
 )
 
-// Required is set by `make test`, which installs the packages; without it their tests are skipped where they are missing.
+// Required is set by `make test`, which installs what these tests need.
 const Required = "CARILLON_PEERS"
 
-// Dir returns the folder with the installed packages.
+// Needed begins the message of each test that is skipped for want of a third-party client; `make test-short` counts them.
+const Needed = "needs third-party clients: make test"
+
+// Wanted reports whether third-party clients are to be tested with.
+func Wanted() bool { return os.Getenv(Required) != "" }
+
+// Need skips a test that needs third-party clients, unless they are wanted.
+func Need(t *testing.T) {
+	t.Helper()
+	if !Wanted() {
+		t.Skip(Needed)
+	}
+}
+
+// Dir returns the folder with the installed npm packages, for a test that needs them.
 func Dir(t *testing.T) string {
 	t.Helper()
+	Need(t)
 	_, file, _, _ := runtime.Caller(0)
 	dir := filepath.Dir(file)
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil {
-		return dir
-	}
-	if os.Getenv(Required) != "" {
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err != nil {
 		t.Fatal("the npm packages of infra/sim/peers are not installed")
 	}
-	t.Skip("the npm packages of infra/sim/peers are not installed; make test installs them")
-	return ""
+	return dir
 }

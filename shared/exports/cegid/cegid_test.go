@@ -17,10 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
-	"github.com/carillon-calendar/carillon/infra/sim/azurite"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs"
+	"github.com/carillon-calendar/carillon/infra/sim/blobs/blobstest"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
-	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/cegid"
 	"github.com/carillon-calendar/carillon/shared/recorded"
@@ -213,17 +213,10 @@ func TestBusyGateway(t *testing.T) {
 // TestAccess: the container's address is kept, renewed in time, and made anew once when it is refused; a static one ends.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	script, err := azurite.Script(filepath.Join(peers.Dir(t), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs, err := azurite.Start(t.Context(), script, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(blobs.Stop)
+	store, stop := blobstest.Start(t, t.TempDir())
+	t.Cleanup(stop)
 	server, src := simulated(t)
-	if err := server.Serve(t.Context(), blobs); err != nil {
+	if err := server.Serve(t.Context(), store); err != nil {
 		t.Fatal(err)
 	}
 	access := cegid.Access(src)
@@ -257,11 +250,11 @@ func TestAccess(t *testing.T) {
 	if sas, err := cegid.Access(src)(t.Context(), false); err != nil || sas.Allows('d') {
 		t.Errorf("to keep blobs no right to delete is asked for: %v, %v", sas.Rights, err)
 	}
-	token, err := blobs.Token("99990000", "rl", time.Now().Add(-time.Minute))
+	token, err := store.Token("99990000", "rl", time.Now().Add(-time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	src = exports.Source{Mode: exports.ModeSASURL, SASURL: blobs.URL + "99990000?" + token}
+	src = exports.Source{Mode: exports.ModeSASURL, SASURL: store.URL + "99990000?" + token}
 	if _, err := cegid.Access(src)(t.Context(), false); !errors.Is(err, cegid.ErrExpired) || strings.Contains(err.Error(), "sig=") {
 		t.Errorf("an address that has ended: %v", err)
 	}
@@ -319,25 +312,18 @@ func TestSimulator(t *testing.T) {
 		return s
 	}
 	first := open()
-	script, err := azurite.Script(filepath.Join(peers.Dir(t), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs, err := azurite.Start(t.Context(), script, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(blobs.Stop)
+	store, stop := blobstest.Start(t, t.TempDir())
+	t.Cleanup(stop)
 	if err := first.RunDue(t.Context()); err != nil { // there is no store yet
 		t.Fatal(err)
 	}
 	later := start.Add(2 * time.Minute)
 	now.Store(&later)
 	second := open() // as after a restart
-	if err := errors.Join(second.Serve(t.Context(), blobs), second.RunDue(t.Context()), second.RunDue(t.Context())); err != nil {
+	if err := errors.Join(second.Serve(t.Context(), store), second.RunDue(t.Context()), second.RunDue(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	c, err := blobs.Container("99990000")
+	c, err := store.Container("99990000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,12 +335,12 @@ func TestSimulator(t *testing.T) {
 	if _, err := c.NewBlockBlobClient("packed").UploadBuffer(t.Context(), packed, &blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}}); err != nil {
 		t.Fatal(err)
 	}
-	token, err := blobs.Token("99990000", "r", time.Now().Add(time.Hour))
+	token, err := store.Token("99990000", "r", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	second.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/blobs/"+azurite.Account+"/99990000/packed?"+token, nil))
+	second.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/blobs/"+blobs.Name+"/99990000/packed?"+token, nil))
 	if w.Code != http.StatusOK || !bytes.Equal(w.Body.Bytes(), packed) {
 		t.Errorf("a packed blob comes as %d %q", w.Code, w.Body)
 	}

@@ -1,0 +1,240 @@
+// Package blobs is a stand-in for Azure Blob Storage, written from its reference
+// (learn.microsoft.com/rest/api/storageservices/blob-service-rest-api): one account with containers, block blobs and
+// append blobs, with conditions, leases, snapshots and access tiers, for a shared key or a service SAS. Addresses have
+// the account in their path. Everything is gone when the process ends; Azurite (infra/sim/azurite) keeps its blobs.
+//
+// It lacks page blobs, versions, tags, copies, policies, listings by folder, and SAS limits on IP addresses. Names of
+// metadata come back in lower case: net/http does not keep their case.
+package blobs
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/carillon-calendar/carillon/infra/sim/faults"
+)
+
+// A Server is the simulated store.
+type Server struct {
+	Faults faults.Set
+
+	account Account
+	dir     string
+	now     func() time.Time
+	served  http.Handler
+
+	mu         sync.Mutex
+	containers map[string]*container
+	last       int64 // the last tick that was given out
+}
+
+type container struct {
+	version
+	blobs map[string]*blob
+	// blocks are those that no list has committed, by blob and id.
+	blocks map[string]map[string]piece
+}
+
+// New returns a server for an account. Large blobs are kept in files in dir; without dir all are kept in memory.
+func New(account Account, dir string, now func() time.Time) *Server {
+	s := &Server{account: account, dir: dir, now: now, containers: map[string]*container{}}
+	s.served = s.Faults.Wrap(http.HandlerFunc(s.serve), func(w http.ResponseWriter, status int, reason string) {
+		e := &apiError{status, reason, http.StatusText(status)}
+		if reason == "" {
+			e.code = faultCodes[status]
+		}
+		e.write(w)
+	})
+	return s
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
+
+// A call is a request for a container or a blob.
+type call struct {
+	http.ResponseWriter
+
+	r               *http.Request
+	query           url.Values
+	container, blob string
+}
+
+// An operation is one of the API's, and the rights of a SAS of which one is needed; without any the key is needed.
+type operation struct {
+	do     func(*call) *apiError
+	rights string
+}
+
+// operation finds what a request asks for.
+func (s *Server) operation(c *call) operation {
+	what := c.r.Method + " " + c.query.Get("comp")
+	if c.blob == "" {
+		switch what {
+		case "PUT ":
+			return operation{s.createContainer, ""}
+		case "DELETE ":
+			return operation{s.deleteContainer, ""}
+		case "GET ", "HEAD ":
+			return operation{s.containerProperties, ""}
+		case "GET list":
+			return operation{s.list, "l"}
+		}
+		return operation{}
+	}
+	switch what {
+	case "GET ", "HEAD ":
+		return operation{s.get, "r"}
+	case "PUT ":
+		return operation{s.putBlob, "cw"}
+	case "PUT block":
+		return operation{s.putBlock, "w"}
+	case "PUT blocklist":
+		return operation{s.putBlockList, "cw"}
+	case "PUT appendblock":
+		return operation{s.appendBlock, "aw"}
+	case "PUT properties":
+		return operation{s.setProperties, "w"}
+	case "PUT metadata":
+		return operation{s.setMetadata, "w"}
+	case "PUT tier":
+		return operation{s.setTier, "w"}
+	case "PUT lease":
+		return operation{s.leaseBlob, "w"}
+	case "PUT snapshot":
+		return operation{s.snapshot, "cw"}
+	case "DELETE ":
+		return operation{s.deleteBlob, "d"}
+	}
+	return operation{}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	c := &call{ResponseWriter: w, r: r, query: r.URL.Query()}
+	answer := w.Header()
+	answer.Set("Server", "Windows-Azure-Blob/1.0")
+	answer.Set("X-Ms-Request-Id", newID())
+	answer.Set("X-Ms-Version", first(r.Header.Get("X-Ms-Version"), c.query.Get("sv"), "2025-01-05"))
+	if id := r.Header.Get("X-Ms-Client-Request-Id"); id != "" {
+		answer.Set("X-Ms-Client-Request-Id", id)
+	}
+	if err := s.answer(c); err != nil {
+		err.write(w)
+	}
+}
+
+func (s *Server) answer(c *call) *apiError {
+	path, ours := strings.CutPrefix(c.r.URL.Path, "/"+Name+"/")
+	c.container, c.blob, _ = strings.Cut(path, "/")
+	if !ours || c.container == "" {
+		return errUnknownResource
+	}
+	op := s.operation(c)
+	if op.do == nil || c.query.Get("restype") != c.restype() {
+		return errUnsupported
+	}
+	if err := s.authorize(c, op.rights); err != nil {
+		return err
+	}
+	return op.do(c)
+}
+
+// restype is what the query must say a request is for.
+func (c *call) restype() string {
+	if c.blob == "" {
+		return "container"
+	}
+	return ""
+}
+
+// An apiError is an answer with an error's code.
+type apiError struct {
+	status        int
+	code, message string
+}
+
+var (
+	errUnknownResource  = &apiError{404, "ResourceNotFound", "The specified resource does not exist."}
+	errUnsupported      = &apiError{400, "UnsupportedQueryParameter", "The operation is not simulated."}
+	errNoContainer      = &apiError{404, "ContainerNotFound", "The specified container does not exist."}
+	errNoBlob           = &apiError{404, "BlobNotFound", "The specified blob does not exist."}
+	errContainerExists  = &apiError{409, "ContainerAlreadyExists", "The specified container already exists."}
+	errBlobExists       = &apiError{409, "BlobAlreadyExists", "The specified blob already exists."}
+	errCondition        = &apiError{412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."}
+	errNotModified      = &apiError{304, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."}
+	errMD5              = &apiError{400, "Md5Mismatch", "The MD5 value specified did not match the one calculated by the server."}
+	errInvalidMD5       = &apiError{400, "InvalidMd5", "The MD5 value specified in the request is invalid."}
+	errRange            = &apiError{416, "InvalidRange", "The range specified is invalid for the current size of the resource."}
+	errNoLength         = &apiError{411, "MissingContentLengthHeader", "The Content-Length header was not specified."}
+	errBody             = &apiError{400, "InvalidInput", "The body could not be read whole."}
+	errBlobType         = &apiError{409, "InvalidBlobType", "The blob type is invalid for this operation."}
+	errBlockID          = &apiError{400, "InvalidBlockId", "The specified block ID is invalid."}
+	errBlockList        = &apiError{400, "InvalidBlockList", "The specified block list is invalid."}
+	errXML              = &apiError{400, "InvalidXmlDocument", "The XML specified is not syntactically valid."}
+	errSnapshots        = &apiError{409, "SnapshotsPresent", "This operation is not permitted because the blob has snapshots."}
+	errArchived         = &apiError{409, "BlobArchived", "This operation is not permitted on an archived blob."}
+	errRehydrating      = &apiError{409, "BlobBeingRehydrated", "This operation is not permitted because the blob is being rehydrated."}
+	errAppendPosition   = &apiError{412, "AppendPositionConditionNotMet", "The append position condition specified was not met."}
+	errMaxSize          = &apiError{412, "MaxBlobSizeConditionNotMet", "The max blob size condition specified was not met."}
+	errQueryOutOfRange  = &apiError{400, "OutOfRangeQueryParameterValue", "A query parameter is outside the permissible range."}
+	errQueryValue       = &apiError{400, "InvalidQueryParameterValue", "The value of a query parameter is invalid."}
+	errName             = &apiError{400, "InvalidResourceName", "The specified resource name contains invalid characters."}
+	errHeaderMissing    = &apiError{400, "MissingRequiredHeader", "A required HTTP header was not specified."}
+	errHeaderValue      = &apiError{400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."}
+	errNoAuthentication = &apiError{401, "NoAuthenticationInformation", "Server failed to authenticate the request."}
+	errNoRight          = &apiError{403, "AuthorizationPermissionMismatch", "This request is not authorized to perform this operation using this permission."}
+)
+
+// faultCodes are the codes of errors that a fault may ask for by their status alone.
+var faultCodes = map[int]string{403: "AuthenticationFailed", 404: "BlobNotFound", 500: "InternalError", 503: "ServerBusy"}
+
+// write answers with an error in XML.
+func (e *apiError) write(w http.ResponseWriter) {
+	h := w.Header()
+	for name := range h { // those of an answer that would have been good
+		if strings.HasPrefix(name, "Content-") {
+			h.Del(name)
+		}
+	}
+	h.Set("X-Ms-Error-Code", e.code)
+	if e.status == http.StatusNotModified {
+		w.WriteHeader(e.status)
+		return
+	}
+	body := struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}{Code: e.code, Message: e.message + "\nRequestId:" + h.Get("X-Ms-Request-Id")}
+	writeXML(w, e.status, body)
+}
+
+func writeXML(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(xml.Header))
+	_ = xml.NewEncoder(w).Encode(body)
+}
+
+// newID makes an id in the form of a GUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	text := hex.EncodeToString(b[:])
+	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
