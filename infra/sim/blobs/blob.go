@@ -409,7 +409,7 @@ func (s *Server) setTier(c *call) *apiError {
 	return nil
 }
 
-// setProperties replaces the headers that come with a blob, and its MD5.
+// setProperties replaces the headers that come with a blob and its MD5, all of them, if the call has one of them.
 func (s *Server) setProperties(c *call) *apiError {
 	sum, err := md5Of(c.r.Header.Get("X-Ms-Blob-Content-Md5"))
 	if err != nil {
@@ -421,10 +421,21 @@ func (s *Server) setProperties(c *call) *apiError {
 	if err != nil {
 		return err
 	}
-	b.headers, b.md5 = contentHeaders(c.r.Header, false), sum
+	if hasBlobHeader(c.r.Header) {
+		b.headers, b.md5 = contentHeaders(c.r.Header, false), sum
+	}
 	s.touch(&b.version)
 	c.done(http.StatusOK, &b.version)
 	return nil
+}
+
+func hasBlobHeader(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, "X-Ms-Blob-") {
+			return true
+		}
+	}
+	return false
 }
 
 // setMetadata replaces a blob's metadata.

@@ -1,6 +1,7 @@
 package blobs
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/xml"
 	"io"
@@ -32,6 +33,9 @@ func (s *Server) putBlob(c *call) *apiError {
 	if err != nil {
 		return err
 	}
+	if kind == blockBlob && stored != nil && !bytes.Equal(stored, sum) {
+		return errMD5
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.create(c)
@@ -43,11 +47,8 @@ func (s *Server) putBlob(c *call) *apiError {
 		kind: kind, created: b.created, tier: c.r.Header.Get("X-Ms-Access-Tier"),
 		headers: contentHeaders(c.r.Header, true), metadata: metadataOf(c.r.Header),
 	}
-	if kind == blockBlob {
+	if b.md5 = stored; kind == blockBlob {
 		b.content, b.md5 = content{p}, sum
-	}
-	if stored != nil {
-		b.md5 = stored
 	}
 	s.touch(&b.version)
 	c.setMD5("Content-MD5", sum)

@@ -55,7 +55,16 @@ func New(account Account, dir string, now func() time.Time) *Server {
 }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Server", "Windows-Azure-Blob/1.0")
+	h.Set("X-Ms-Request-Id", newID())
+	h.Set("X-Ms-Version", first(r.Header.Get("X-Ms-Version"), r.URL.Query().Get("sv"), "2025-01-05"))
+	if id := r.Header.Get("X-Ms-Client-Request-Id"); id != "" {
+		h.Set("X-Ms-Client-Request-Id", id)
+	}
+	s.served.ServeHTTP(w, r)
+}
 
 // A call is a request for a container or a blob.
 type call struct {
@@ -117,13 +126,6 @@ func (s *Server) operation(c *call) operation {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{ResponseWriter: w, r: r, query: r.URL.Query()}
-	answer := w.Header()
-	answer.Set("Server", "Windows-Azure-Blob/1.0")
-	answer.Set("X-Ms-Request-Id", newID())
-	answer.Set("X-Ms-Version", first(r.Header.Get("X-Ms-Version"), c.query.Get("sv"), "2025-01-05"))
-	if id := r.Header.Get("X-Ms-Client-Request-Id"); id != "" {
-		answer.Set("X-Ms-Client-Request-Id", id)
-	}
 	if err := s.answer(c); err != nil {
 		err.write(w)
 	}
