@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 )
 
 // What must hold under any load: the service's limit (infra/systemd/carillon.service), and an answer to who watches it.
@@ -31,7 +32,7 @@ func soakTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("CARILLON_SOAK")
 	if text == "" {
-		t.Skip("make test runs it for a minute, make soak for half an hour")
+		t.Skip(peers.Long)
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/recorded"
 )
@@ -21,12 +22,10 @@ import (
 // imported are the rows that the importer makes of files; see testdata/importer.py.
 func imported(t *testing.T, files ...string) [][]map[string]string {
 	t.Helper()
+	peers.Need(t)
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		if os.Getenv("CARILLON_PEERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("python3 is not installed")
+		t.Fatal(err)
 	}
 	names := map[exports.Kind]string{exports.Text: "text", exports.Integer: "integer", exports.Amount: "amount", exports.Moment: "moment"}
 	kinds := map[string]string{}

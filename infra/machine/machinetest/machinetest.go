@@ -187,8 +187,8 @@ func Metrics(t *testing.T, r io.Reader) map[string]*dto.MetricFamily {
 // Long skips what takes minutes, unless make test asks for everything.
 func Long(t *testing.T) {
 	t.Helper()
-	if os.Getenv(peers.Required) == "" {
-		t.Skip("it takes minutes; make test runs it")
+	if !peers.Wanted() {
+		t.Skip(peers.Long)
 	}
 }
 

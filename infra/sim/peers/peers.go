@@ -12,10 +12,13 @@ import (
 // Required is set by `make test`, which installs what these tests need.
 const Required = "CARILLON_PEERS"
 
-// Needed begins the message of each test that is skipped for want of a third-party client; `make test-short` counts them.
-const Needed = "needs third-party clients: make test"
+// Needed and Long are what skipped tests say; `make test-short` counts them by these words.
+const (
+	Needed = "needs third-party clients; make test runs it"
+	Long   = "takes minutes; make test runs it"
+)
 
-// Wanted reports whether third-party clients are to be tested with.
+// Wanted reports whether third-party clients are to be tested with, and long tests to be run whole.
 func Wanted() bool { return os.Getenv(Required) != "" }
 
 // Need skips a test that needs third-party clients, unless they are wanted.
