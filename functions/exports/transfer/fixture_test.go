@@ -342,3 +342,95 @@ func (f *fixture) dateArchive(at time.Time) {
 		f.Fatal(err)
 	}
 }
+
+// isBlob reports whether a request is for a blob, not for the container's listing.
+func isBlob(r *http.Request, method string) bool {
+	return r.Method == method && r.URL.Query().Get("comp") == ""
+}
+
+// once strikes at the first request that it is asked about.
+func once(when func(r *http.Request) bool, do func(w http.ResponseWriter, r *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
+	var struck atomic.Bool
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !when(r) || !struck.CompareAndSwap(false, true) {
+			return false
+		}
+		return do(w, r)
+	}
+}
+
+// line is what a run says of a blob.
+func line(r exports.Transfer, blob string) exports.FileLine {
+	for _, l := range r.Files {
+		if l.Blob == blob {
+			return l
+		}
+	}
+	return exports.FileLine{}
+}
+
+func same(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if b[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// A hookedStore tells of moves before they are made.
+type hookedStore struct {
+	files.Store
+
+	onMove func(from, to exports.File)
+}
+
+func (s hookedStore) Move(ctx context.Context, from, to exports.File) error {
+	if s.onMove != nil {
+		s.onMove(from, to)
+	}
+	return s.Store.Move(ctx, from, to)
+}
+
+// A hookedBucket tells of writes, and may refuse deletions.
+type hookedBucket struct {
+	documents.Bucket
+
+	onDelete func(name string) error
+	onPut    func(name string, data []byte)
+}
+
+func (b hookedBucket) Put(ctx context.Context, name string, gen int64, data []byte, m map[string]string) (int64, error) {
+	if b.onPut != nil {
+		b.onPut(name, data)
+	}
+	return b.Bucket.Put(ctx, name, gen, data, m)
+}
+
+func (b hookedBucket) Delete(ctx context.Context, name string, gen int64) error {
+	if b.onDelete != nil {
+		if err := b.onDelete(name); err != nil {
+			return err
+		}
+	}
+	return b.Bucket.Delete(ctx, name, gen)
+}
+
+// everywhere are all hashes of the files on this side.
+func everywhere(f *fixture) map[string]string {
+	all := map[string]string{}
+	for _, m := range []map[string]string{f.files(), f.quarantine(), f.archive(), f.temp()} {
+		for k, v := range m {
+			all[v] = k
+		}
+	}
+	return all
+}
+
+// wrapped makes the function anew with its stores wrapped.
+func (f *fixture) wrapped(w func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) {
+	f.handler = handler(f.T, f.db, f.dir, f.now, w)
+}

@@ -150,7 +150,7 @@ func runUntilKilled() {
 
 // kills is how many runs TestKill makes: all of them with `make test`.
 func kills() int {
-	if os.Getenv(peers.Required) != "" {
+	if peers.Wanted() {
 		return 200
 	}
 	return 40

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +16,7 @@ import (
 // sizes are 500 sizes of blobs from nothing to 200 MB, 2 GB together; without `make test` a fortieth of it.
 func sizes() []int {
 	scale := 40
-	if os.Getenv(peers.Required) != "" {
+	if peers.Wanted() {
 		scale = 1
 	}
 	list := make([]int, 0, 500)
