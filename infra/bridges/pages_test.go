@@ -27,6 +27,7 @@ func start(t *testing.T, o machine.Options) roomstest.Office {
 // TestOverviewPage: which bridges run and how they are, what doctor found and when, dead letters, the last log lines.
 func TestOverviewPage(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus"}, Attempts: 1})
 	o.Fault(roomstest.Google, faults.Fault{Status: 404, Path: "calendars/blue_room@"})
 	o.Forget("blue_room")
@@ -99,6 +100,7 @@ func TestPagesAreAccessible(t *testing.T) {
 // TestPageOfABridgeThatDoesNotRun leads to the overview, and no link leads to it.
 func TestPageOfABridgeThatDoesNotRun(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"campus"}})
 	p := machinetest.Open(t, o.Running)
 	p.Do("opening the rooms", chromedp.Navigate(o.URL+"/rooms.html"))
@@ -109,6 +111,7 @@ func TestPageOfABridgeThatDoesNotRun(t *testing.T) {
 
 func TestCampusPage(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus"}})
 	p := machinetest.Open(t, o.Running)
 	const lea = `article[data-instance="lea"] `

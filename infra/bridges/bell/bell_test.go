@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/infra/reference"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 )
 
 // withBell are the product's bridges and one more.
@@ -94,6 +95,7 @@ func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 // TestABridgeHasItsPage, with its link in the navigation, its line on the overview, and the console's frame.
 func TestABridgeHasItsPage(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := machinetest.Start(t, machine.Options{Bridges: withBell(), Data: t.TempDir(), Only: []string{"bell"}})
 	p := machinetest.Open(t, o)
 	p.Do("opening", chromedp.Navigate(o.URL+"/"))

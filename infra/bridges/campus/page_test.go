@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
@@ -21,6 +22,7 @@ import (
 // claims no agreement.
 func TestCampusPageOfABegunClass(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := newCampus(t, t.TempDir())
 	now := time.Now().Truncate(time.Minute)
 	begun := simwigor.Lesson{Title: "Déjà commencé", Start: now.Add(-time.Hour), End: now}

@@ -15,11 +15,13 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim/peers"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
 func TestDashboard(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := newOffice(t, t.TempDir(), 1)
 	ctx := machinetest.Browser(t, "en")
 	const room = `article[data-room="quiet_room"] `
@@ -96,6 +98,7 @@ func quarter() time.Time {
 // TestEveryActionIsAnsweredWhereItWasMade: beside the control, with room and times; the focus stays, and what was typed.
 func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := newOffice(t, t.TempDir(), 1)
 	p := machinetest.Open(t, o.Running)
 	const quiet, red = `article[data-room="quiet_room"] `, `article[data-room="red_room"] `
@@ -147,6 +150,7 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 // TestUnknownIsNeverFreeOnThePage: a door is coloured only while its room is known; without Carillon none is, and no button acts.
 func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	var away atomic.Bool
 	o := newOfficeWith(t, Options{}, machine.Options{Data: t.TempDir(), Wrap: func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,6 +231,7 @@ func TestOverviewSaysWellOnlyOfWhatWasSeen(t *testing.T) {
 // TestKeyboardPassesOverRooms: one stop to the content, one for each room that a person does not want.
 func TestKeyboardPassesOverRooms(t *testing.T) {
 	t.Parallel()
+	peers.Need(t)
 	o := newOffice(t, t.TempDir(), 1)
 	p := machinetest.Page{Running: o.Running, Ctx: machinetest.Browser(t, "en-GB")}
 	p.Do("opening", chromedp.Navigate(o.URL+"/rooms.html"))

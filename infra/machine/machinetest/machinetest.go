@@ -195,7 +195,11 @@ func Long(t *testing.T) {
 // Main runs a package's tests, more of them at once than there are processors: they wait for each other's clocks and
 // limits more than they compute.
 func Main(m *testing.M) {
-	_ = flag.Set("test.parallel", "5")
+	parallel := "12"
+	if peers.Wanted() { // also with the race detector, which makes them compute more
+		parallel = "5"
+	}
+	_ = flag.Set("test.parallel", parallel)
 	os.Exit(m.Run())
 }
 
