@@ -109,3 +109,49 @@ func TestSecretsAndNames(t *testing.T) {
 		t.Errorf("the fault says %s", text)
 	}
 }
+
+// TestWhatWasRefused: each refusal has the fault that leads a person to what must be mended.
+//
+//nolint:tparallel // newFixture does
+func TestWhatWasRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*fixture, map[string]any)
+		code   string
+	}{
+		"container": {func(f *fixture, src map[string]any) {
+			src["sas_url"] = strings.Replace(src["sas_url"].(string), f.name, "none", 1)
+		}, "container_refused"}, // the signature is another container's
+		"key":          {func(_ *fixture, src map[string]any) { src["cegid_api_key_secret"] = "other" }, "cegid_refused"},
+		"subscription": {func(_ *fixture, src map[string]any) { src["cegid_subscription_key"] = "other" }, "cegid_subscription"},
+		"silent":       {func(_ *fixture, src map[string]any) { src["cegid_api_base_url"] = "http://127.0.0.1:1" }, "cegid_silent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			server, err := simcegid.New("/sim/cegid", time.Now, f.db.Records("sim"), simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			front := httptest.NewServer(server)
+			t.Cleanup(front.Close)
+			f.configure(func(src map[string]any) {
+				if name != "container" {
+					src["mode"], src["cegid_api_base_url"], src["cegid_tenant_id"] = "api", front.URL+"/sim/cegid", f.name
+					src["cegid_api_key_id"], src["cegid_api_key_secret"], src["cegid_subscription_key"] = "id", "secret", "primary"
+				}
+				tt.change(f, src)
+			})
+			if r := f.run(); r.Fault == nil || r.Fault.Code != tt.code || r.Fault.Do == "" {
+				t.Errorf("fault %+v, want %s", r.Fault, tt.code)
+			}
+		})
+	}
+	t.Run("no container", func(t *testing.T) {
+		f := newFixture(t, nil)
+		if _, err := f.container.Delete(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if r := f.run(); r.Fault == nil || r.Fault.Code != "container_unknown" {
+			t.Errorf("fault %+v", r.Fault)
+		}
+	})
+}

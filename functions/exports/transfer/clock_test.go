@@ -51,3 +51,47 @@ func TestArchiveOfTheFuture(t *testing.T) {
 		t.Errorf("%+v, archive %v", r, f.archive())
 	}
 }
+
+// TestClockBound: an hour is what two clocks may differ by.
+//
+//nolint:tparallel // newFixture does
+func TestClockBound(t *testing.T) {
+	for ahead, wrong := range map[time.Duration]bool{58 * time.Minute: false, 62 * time.Minute: true, -58 * time.Minute: false, -62 * time.Minute: true} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.now, f.ahead = func() time.Time { return time.Now().Add(ahead) }, ahead
+			f.configure(nil)
+			if r := f.run(); (r.Fault != nil && r.Fault.Code == "clock") != wrong {
+				t.Errorf("fault %+v", r.Fault)
+			}
+		})
+	}
+}
+
+// TestWhatIsOld: files of the archive go after the settings' days, the journal's entries after more than a year, but for files in the quarantine.
+func TestWhatIsOld(t *testing.T) {
+	now := time.Now()
+	keep := func(src map[string]any) { src["archive_days"] = 7 }
+	f := newFixture(t, keep)
+	f.now = func() time.Time { return now }
+	f.configure(keep)
+	for _, name := range []string{"DB1/DB1-paie-histocumsal-20250802040012.csv", "DB1/DB1-paie-histocumsal-20250801040012.csv"} {
+		f.put(name, []byte(cumul))
+	}
+	f.put("held.csv", []byte(broken))
+	f.good()
+	f.dateArchive(time.Now().AddDate(0, 0, -6))
+	if f.good(); len(f.archive()) != 1 {
+		t.Errorf("after six days the archive holds %v", f.archive())
+	}
+	f.dateArchive(time.Now().AddDate(0, 0, -8))
+	if f.good(); len(f.archive()) != 0 {
+		t.Errorf("after eight days the archive holds %v", f.archive())
+	}
+	for _, tt := range []struct{ days, entries int }{{399, 3}, {401, 1}} {
+		now = time.Now().AddDate(0, 0, tt.days)
+		if f.good(); len(f.entries()) != tt.entries || len(f.quarantined()) != 1 {
+			t.Errorf("after %d days: %d entries, %d files in the quarantine", tt.days, len(f.entries()), len(f.quarantined()))
+		}
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
@@ -73,5 +75,103 @@ func TestLateAndFailed(t *testing.T) {
 	run := status[0].Runs[0]
 	if len(f.left()) > 1 && !run.Late {
 		t.Error("one bad name: the run that ran out of time does not hand itself on")
+	}
+}
+
+// A board keeps what is published.
+type board struct {
+	mu   sync.Mutex
+	sent []string
+}
+
+func (b *board) Publish(_ context.Context, topic string, m messages.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent = append(b.sent, topic+" "+string(m.Data))
+	return nil
+}
+
+// published makes the function anew with a board.
+func (f *fixture) published() *board {
+	f.Helper()
+	settings, err := exports.LoadSettings(f.db.Bucket("config"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, dest := &board{}, files.NewFolder(filepath.Join(f.dir, "paie"), "", true)
+	f.handler = transfer.New(transfer.Config{
+		Settings: settings, State: f.db.Bucket("state"), Publisher: b, Now: f.now,
+		Destination: func(exports.Source) (files.Store, error) { return dest, nil },
+	})
+	return b
+}
+
+// pushFor asks for a run that has a time.
+func (f *fixture) pushFor(d time.Duration) {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), d)
+	defer cancel()
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"eyJzb3VyY2UiOiJwYWllIn0="}}`)))
+	if w.Code != http.StatusNoContent {
+		f.Errorf("answer %d %s", w.Code, w.Body)
+	}
+}
+
+// TestWhoGoesOn: a run without time hands itself on, unless it has brought nothing: that would never end. It is no failure that people are told of.
+//
+//nolint:tparallel // newFixture does
+func TestWhoGoesOn(t *testing.T) {
+	slow := func(f *fixture, which string) {
+		f.hook(func(_ http.ResponseWriter, r *http.Request) bool {
+			if isBlob(r, http.MethodGet) && strings.Contains(r.URL.Path, which) {
+				select {
+				case <-r.Context().Done():
+				case <-time.After(10 * time.Second):
+				}
+			}
+			return false
+		})
+	}
+	t.Run("progress", func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.put("a-quick.bin", []byte("data"))
+		f.put("b-slow.bin", []byte("data"))
+		slow(f, "slow")
+		b := f.published()
+		f.pushFor(3 * time.Second)
+		s := f.status()
+		if run := s.Runs[0]; !run.Late || run.Fault.Code != "out_of_time" || s.Failures != 0 || strings.Join(b.sent, "\n") != exports.TopicTransfer+` {"source":"paie"}` {
+			t.Errorf("run %+v, %d failures, published %q", run, s.Failures, b.sent)
+		}
+	})
+	t.Run("none", func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.put("slow.bin", []byte("data"))
+		slow(f, "slow")
+		b := f.published()
+		f.pushFor(time.Second)
+		if s := f.status(); s.Runs[0].Late || s.Runs[0].Fault == nil || s.Runs[0].Fault.Code != "failed" || s.Failures != 1 || len(b.sent) != 0 {
+			t.Errorf("run %+v, %d failures, published %q", s.Runs[0], s.Failures, b.sent)
+		}
+	})
+}
+
+// TestWhoLeaves: a person's terminal goes in the middle; the run is ended all the same.
+func TestWhoLeaves(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	f.hook(func(_ http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r, http.MethodGet) {
+			leave()
+			time.Sleep(100 * time.Millisecond)
+		}
+		return false
+	})
+	f.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/transfer", strings.NewReader(`{}`)))
+	if len(f.left()) != 0 || f.status().Runs[0].Transferred != 1 {
+		t.Errorf("left %v, runs %+v", f.left(), f.status().Runs)
 	}
 }

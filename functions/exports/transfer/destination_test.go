@@ -2,6 +2,9 @@ package transfer_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,5 +104,46 @@ func TestTemporaryFileVanishes(t *testing.T) {
 	f.wrapped(nil)
 	if r := f.good(); r.Transferred != 1 || len(f.left()) != 0 {
 		t.Errorf("then: %+v", r)
+	}
+}
+
+// TestDestinationFillsUp: a run ends when there is no room, and reads no more than what it had begun.
+func TestDestinationFillsUp(t *testing.T) {
+	f := newFixture(t, nil)
+	for i := range 60 {
+		f.put(fmt.Sprintf("f%02d.bin", i), []byte("data"))
+	}
+	f.stored(func(s files.Store) files.Store { return fullStore{s} })
+	reads := f.counted(func(r *http.Request) bool { return isBlob(r, http.MethodGet) })
+	if r := f.run(); r.Fault == nil || r.Fault.Code != "destination" || reads.Load() > 40 || len(f.left()) != 60 {
+		t.Errorf("fault %+v, %d reads, %d left", r.Fault, reads.Load(), len(f.left()))
+	}
+}
+
+// A shortWriter loses what is written after a few bytes, and says so.
+type shortWriter struct{ files.Writer }
+
+func (w shortWriter) Write(p []byte) (int, error) {
+	n, _ := w.Writer.Write(p[:min(len(p), 3)])
+	return n, errors.New("no space left on device")
+}
+
+type shortStore struct{ files.Store }
+
+func (s shortStore) Create(ctx context.Context, f exports.File) (files.Writer, error) {
+	w, err := s.Store.Create(ctx, f)
+	if err != nil || strings.HasPrefix(f.Path, exports.Own) {
+		return w, err
+	}
+	return shortWriter{w}, nil
+}
+
+// TestFailedWrite: what could not be written whole is no file.
+func TestFailedWrite(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.bin", []byte("0123456789"))
+	f.stored(func(s files.Store) files.Store { return shortStore{s} })
+	if r := f.run(); r.Failed != 1 || r.Transferred != 0 || len(f.left()) != 1 || len(f.files()) != 0 {
+		t.Errorf("run %+v, files %v", r, f.files())
 	}
 }

@@ -434,3 +434,113 @@ func everywhere(f *fixture) map[string]string {
 func (f *fixture) wrapped(w func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) {
 	f.handler = handler(f.T, f.db, f.dir, f.now, w)
 }
+
+// entries are the journal's entries, by blob and ETag.
+func (f *fixture) entries() []exports.Entry {
+	f.Helper()
+	var list []exports.Entry
+	for info, err := range f.db.Bucket("state").List(f.Context(), exports.JournalPrefix("paie")) {
+		if err != nil {
+			f.Fatal(err)
+		}
+		e, _, err := documents.Load[exports.Entry](f.Context(), f.db.Bucket("state"), info.Name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// entry is the journal's one entry of a blob.
+func (f *fixture) entry(blob string) exports.Entry {
+	f.Helper()
+	list := slices.DeleteFunc(f.entries(), func(e exports.Entry) bool { return e.Blob != blob })
+	if len(list) != 1 {
+		f.Fatalf("%d entries of %s", len(list), blob)
+	}
+	return list[0]
+}
+
+// foreign writes somebody else's file into the importer's folder.
+func (f *fixture) foreign(name string) {
+	f.Helper()
+	path := filepath.Join(f.dir, "paie", filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		f.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// imports removes a file from the importer's folder, as the importer does.
+func (f *fixture) imports(name string) {
+	f.Helper()
+	if err := os.Remove(filepath.Join(f.dir, "paie", filepath.FromSlash(name))); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// stored makes the function anew with its destination wrapped.
+func (f *fixture) stored(wrap func(files.Store) files.Store) {
+	f.wrapped(func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) { return wrap(s), b })
+}
+
+// stuck makes the function anew over a destination that gives no file its name.
+func (f *fixture) stuck() { f.stored(func(s files.Store) files.Store { return stuckStore{s} }) }
+
+// counted counts the requests that a test is asked about.
+func (f *fixture) counted(when func(r *http.Request) bool) *atomic.Int32 {
+	n := new(atomic.Int32)
+	f.hook(func(_ http.ResponseWriter, r *http.Request) bool {
+		if when(r) {
+			n.Add(1)
+		}
+		return false
+	})
+	return n
+}
+
+// quarantined are the files in the quarantine, as people see them.
+func (f *fixture) quarantined() (list []transfer.Quarantined) {
+	f.Helper()
+	f.ask(http.MethodGet, "/quarantine", "", &list)
+	return list
+}
+
+// release releases a file of the quarantine.
+func (f *fixture) release(id, body string) int {
+	f.Helper()
+	return f.ask(http.MethodPost, "/quarantine/paie/"+id+"/release", body, nil)
+}
+
+// status is the source's.
+func (f *fixture) status() transfer.Status {
+	f.Helper()
+	var list []transfer.Status
+	if code := f.ask(http.MethodGet, "/status", "", &list); code != http.StatusOK || len(list) != 1 {
+		f.Fatalf("status: %d, %d sources", code, len(list))
+	}
+	return list[0]
+}
+
+// push asks for a run of the source by a message that was published at a time.
+func (f *fixture) push(published time.Time) int {
+	f.Helper()
+	const source = "eyJzb3VyY2UiOiJwYWllIn0=" // {"source":"paie"}
+	return f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"`+published.UTC().Format(time.RFC3339Nano)+`","data":"`+source+`"}}`, nil)
+}
+
+// died makes the state that of a run that died: it had handed on files, and stored nothing of it.
+func (f *fixture) died() {
+	f.Helper()
+	_, err := documents.Update(f.Context(), f.db.Bucket("state"), exports.StateName("paie"), func(s *exports.State) (map[string]string, error) {
+		s.Handed = nil
+		s.Lease.ID, s.Lease.Expires = "dead", time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+		return nil, nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+}

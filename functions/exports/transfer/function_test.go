@@ -4,8 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 // TestTransfer is the way of the good: each file is handed on as it was, under its path, and deleted at the source.
@@ -58,5 +62,81 @@ func TestPush(t *testing.T) {
 	}
 	if code := push("eA=="); code != http.StatusBadRequest {
 		t.Errorf("no JSON: %d", code)
+	}
+}
+
+// TestPushForAll: one message for each source.
+func TestPushForAll(t *testing.T) {
+	f := newFixture(t, nil)
+	b := f.published()
+	if code := f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"e30="}}`, nil); code != http.StatusNoContent {
+		t.Errorf("answer %d", code)
+	}
+	if strings.Join(b.sent, "\n") != exports.TopicTransfer+` {"source":"paie"}` {
+		t.Errorf("published %q", b.sent)
+	}
+}
+
+// TestPushThatIsDone: a message from before the last good run asks for nothing that it has not done; after a failed run, or by a clock that was ahead, nobody can say so.
+//
+//nolint:tparallel // newFixture does
+func TestPushThatIsDone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before    func(*fixture)
+		published time.Duration // from now
+		runs      bool
+	}{
+		"before":        {func(f *fixture) { f.good() }, -time.Minute, false},
+		"after":         {func(f *fixture) { f.good() }, time.Minute, true},
+		"failed":        {func(f *fixture) { f.failing() }, -time.Minute, true},
+		"clock_ahead":   {func(f *fixture) { f.inTheFuture() }, -time.Minute, true},
+		"the first one": {func(*fixture) {}, -time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			tt.before(f)
+			f.put("x.csv", []byte(cumul))
+			if code := f.push(time.Now().Add(tt.published)); code != http.StatusNoContent || (len(f.left()) == 0) != tt.runs {
+				t.Errorf("answer %d, left %v", code, f.left())
+			}
+		})
+	}
+}
+
+// failing makes a run that the container refuses.
+func (f *fixture) failing() {
+	f.hook(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true })
+	f.run()
+	f.hook(func(http.ResponseWriter, *http.Request) bool { return false })
+}
+
+// inTheFuture makes a run by a clock that is a month ahead, as the store's is.
+func (f *fixture) inTheFuture() {
+	right := f.now
+	f.now = func() time.Time { return right().AddDate(0, 1, 0) }
+	f.configure(nil)
+	f.good()
+	f.now = right
+	f.configure(nil)
+}
+
+// TestStatus: overdue after hours without a run; faults in the reader's language.
+func TestStatus(t *testing.T) {
+	now := time.Now()
+	f := newFixture(t, nil)
+	f.now = func() time.Time { return now }
+	f.configure(nil)
+	if code := f.ask(http.MethodPost, "/transfer", `{"source":"none"}`, nil); code != http.StatusNotFound {
+		t.Errorf("an unknown source: %d", code)
+	}
+	f.failing()
+	var list []transfer.Status
+	f.ask(http.MethodGet, "/status?locale=fr", "", &list)
+	if s := list[0]; s.Overdue || s.Runs[0].Fault.Detail != "Le conteneur a refusé l’accès." || s.AccessUntil.IsZero() || s.Container == "" || strings.Contains(s.Container, "sig=") {
+		t.Errorf("status %+v, fault %+v", s, s.Runs[0].Fault)
+	}
+	now = now.Add(24 * time.Hour)
+	if s := f.status(); !s.Overdue || s.Failures != 1 {
+		t.Errorf("a day later: %+v", s)
 	}
 }

@@ -2,8 +2,9 @@ package transfer_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,16 +84,7 @@ func TestDeadRunAndBadRun(t *testing.T) {
 	const newer, older = "DB1/DB1-paie-histocumsal-20250802040012.csv", "DB1/DB1-paie-histocumsal-20250801040012.csv"
 	f.put(newer, []byte(cumul))
 	f.good()
-	b := f.db.Bucket("state")
-	doc, _ := b.Get(t.Context(), exports.StateName("paie"))
-	var st map[string]any
-	_ = json.Unmarshal(doc.Data, &st)
-	delete(st, "handed")
-	st["lease"] = map[string]any{"id": "dead", "expires": "2020-01-01T00:00:00Z"}
-	data, _ := json.Marshal(st)
-	if _, err := b.Put(t.Context(), exports.StateName("paie"), doc.Generation, data, nil); err != nil {
-		t.Fatal(err)
-	}
+	f.died()
 	// The destination cannot be used for one run.
 	f.wrapped(func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) { return brokenCheck{s}, b })
 	if r := f.run(); r.Fault == nil {
@@ -109,3 +101,116 @@ func TestDeadRunAndBadRun(t *testing.T) {
 type brokenCheck struct{ files.Store }
 
 func (brokenCheck) Check(context.Context) error { return files.ErrUnusable }
+
+// TestUndoneBlobIsBroughtLater: a name is taken and the journal fails for a while; the file is not counted as one that was handed on, and comes when
+// the name is free.
+func TestUndoneBlobIsBroughtLater(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.foreign("x.csv")
+	f.wrapped(func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) {
+		return s, hookedBucket{Bucket: b, onDelete: func(string) error { return errors.New("503") }}
+	})
+	f.run()
+	f.wrapped(nil)
+	if r := f.run(); r.Failed == 0 || len(f.left()) != 1 || len(f.archive()) != 0 {
+		t.Errorf("run %+v, left %v, archive %v", r, f.left(), f.archive())
+	}
+	f.imports("x.csv")
+	if r := f.good(); r.Transferred != 1 || f.files()["x.csv"] != hash([]byte(cumul)) || len(f.temp()) != 0 {
+		t.Errorf("then: %+v, files %v", r, f.files())
+	}
+}
+
+// TestTakenUp: what a run had begun the next one ends, and counts.
+func TestTakenUp(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.stuck()
+	if r := f.run(); r.Failed != 1 || f.entry("x.csv").State != exports.StateStaged {
+		t.Errorf("run %+v", r)
+	}
+	f.wrapped(nil)
+	reads := f.counted(func(r *http.Request) bool { return isBlob(r, http.MethodGet) })
+	if r := f.good(); r.Transferred != 1 || reads.Load() != 0 || f.files()["x.csv"] != hash([]byte(cumul)) || len(f.temp()) != 0 {
+		t.Errorf("then: %+v, %d reads, files %v", r, reads.Load(), f.files())
+	}
+	if f.good(); len(f.left()) != 0 {
+		t.Errorf("left %v", f.left())
+	}
+}
+
+// TestTakenUpUnderATakenName: the blob is still there, so that its file needs no other place.
+func TestTakenUpUnderATakenName(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.stuck()
+	f.run()
+	f.foreign("x.csv")
+	f.wrapped(nil)
+	if r := f.run(); r.Failed < 1 || r.Archived != 0 || len(f.left()) != 1 || len(f.archive()) != 0 || f.files()["x.csv"] != hash([]byte("mine")) {
+		t.Errorf("run %+v, left %v, archive %v, files %v", r, f.left(), f.archive(), f.files())
+	}
+}
+
+// TestTakenUpWithoutItsFile: nobody can tell whether the importer has had the file: a copy goes to the archive, whatever has its name now.
+//
+//nolint:tparallel // newFixture does
+func TestTakenUpWithoutItsFile(t *testing.T) {
+	for name, taken := range map[string]bool{"free": false, "taken": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.put("x.csv", []byte(cumul))
+			f.stuck()
+			f.run()
+			for name := range f.temp() {
+				if err := os.Remove(filepath.Join(f.dir, "paie"+exports.WorkSuffix, "tmp", name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if taken {
+				f.foreign("x.csv")
+			}
+			f.wrapped(nil)
+			f.good()
+			f.good()
+			if kept := values(f.archive()); len(kept) != 1 || kept[0] != hash([]byte(cumul)) || len(f.left()) != 0 {
+				t.Errorf("archive %v, left %v", f.archive(), f.left())
+			}
+			if _, there := f.files()["x.csv"]; there != taken {
+				t.Errorf("files %v", f.files())
+			}
+		})
+	}
+}
+
+// TestTakingUpEndsWithTheDestination: a destination that fails while a run takes up is the run's fault, and nothing else is begun.
+func TestTakingUpEndsWithTheDestination(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.stuck()
+	f.run()
+	f.put("y.csv", []byte(cumul))
+	f.stored(func(s files.Store) files.Store { return fullStore{s} })
+	reads := f.counted(func(r *http.Request) bool { return isBlob(r, http.MethodGet) })
+	if r := f.run(); r.Fault == nil || r.Fault.Code != "destination" || reads.Load() != 0 {
+		t.Errorf("fault %+v, %d reads", r.Fault, reads.Load())
+	}
+}
+
+// A fullStore takes nothing more; its probe has still found room.
+type fullStore struct{ files.Store }
+
+func (s fullStore) Move(ctx context.Context, from, to exports.File) error {
+	if strings.HasPrefix(from.Path, exports.Own) {
+		return s.Store.Move(ctx, from, to)
+	}
+	return fmt.Errorf("%w: no space left", files.ErrUnusable)
+}
+
+func (s fullStore) Create(ctx context.Context, f exports.File) (files.Writer, error) {
+	if strings.HasPrefix(f.Path, exports.Own) {
+		return s.Store.Create(ctx, f)
+	}
+	return nil, fmt.Errorf("%w: no space left", files.ErrUnusable)
+}

@@ -76,12 +76,15 @@ func (w *work) put(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// drop removes an entry.
+// drop removes an entry. Until it is gone, its temporary files are needed.
 func (w *work) drop(ctx context.Context, e *entry) error {
+	if err := w.f.State.Delete(ctx, exports.EntryName(w.src.Name, e.ID), e.gen); err != nil {
+		return err
+	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.marks, e.ID)
-	w.mu.Unlock()
-	return w.f.State.Delete(ctx, exports.EntryName(w.src.Name, e.ID), e.gen)
+	return nil
 }
 
 // rebuildHanded reads from the journal what a run that died had not stored with the state.

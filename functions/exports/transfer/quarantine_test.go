@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -179,5 +180,112 @@ func TestReleaseUnderATakenName(t *testing.T) {
 	}
 	if f.ask(http.MethodGet, "/quarantine", "", &list); len(list) != 1 {
 		t.Errorf("list %v", list)
+	}
+}
+
+// TestReleaseOfAnOlderVersionOnPurpose: not even then does it displace the newer one that the importer has not taken.
+func TestReleaseOfAnOlderVersionOnPurpose(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(broken))
+	f.good()
+	f.put("x.csv", []byte(cumul))
+	f.good()
+	id := f.quarantined()[0].ID
+	if code := f.release(id, `{"older":true}`); code != http.StatusConflict || f.files()["x.csv"] != hash([]byte(cumul)) || len(f.quarantined()) != 1 {
+		t.Errorf("release: %d, files %v", code, f.files())
+	}
+	f.imports("x.csv")
+	if code := f.release(id, `{}`); code != http.StatusConflict || len(f.files()) != 0 {
+		t.Errorf("release after a newer version was imported: %d, files %v", code, f.files())
+	}
+	if code := f.release(id, `{"older":true}`); code != http.StatusOK || f.files()["x.csv"] != hash([]byte(broken)) {
+		t.Errorf("release on purpose: %d, files %v", code, f.files())
+	}
+	if e := f.entries(); !slices.ContainsFunc(e, func(e exports.Entry) bool {
+		return e.ID == id && !e.ReleasedAt.IsZero() && e.File.Place == exports.PlaceFiles
+	}) {
+		t.Errorf("entries %+v", e)
+	}
+}
+
+// TestInterruptedRelease: a release that had begun is ended by the next run.
+func TestInterruptedRelease(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(broken))
+	f.good()
+	id := f.quarantined()[0].ID
+	f.stuck()
+	if code := f.release(id, `{}`); code < 500 || len(f.files()) != 0 {
+		t.Errorf("release: %d, files %v", code, f.files())
+	}
+	f.wrapped(nil)
+	if f.good(); f.files()["x.csv"] != hash([]byte(broken)) || len(f.quarantined()) != 0 {
+		t.Errorf("files %v, quarantine %v", f.files(), f.quarantined())
+	}
+}
+
+// TestReleaseWhoseMoveWasMade: the file stands under its name, and in the quarantine too, as after a crash between the two.
+func TestReleaseWhoseMoveWasMade(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(broken))
+	f.good()
+	q := f.quarantined()[0]
+	if err := os.MkdirAll(filepath.Join(f.dir, "paie"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(f.dir, "paie"+exports.WorkSuffix, "quarantine", q.File), filepath.Join(f.dir, "paie", "x.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.release(q.ID, `{}`); code != http.StatusOK || f.files()["x.csv"] != hash([]byte(broken)) || len(f.quarantine()) != 0 {
+		t.Errorf("release: %d, files %v, quarantine %v", code, f.files(), f.quarantine())
+	}
+}
+
+// TestReleaseOfWhatIsNotThere: a file that is not in the quarantine yet, or no longer.
+func TestReleaseOfWhatIsNotThere(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(broken))
+	f.stuck()
+	f.run()
+	if list := f.quarantined(); len(list) != 0 || f.release(f.entry("x.csv").ID, `{}`) != http.StatusNotFound {
+		t.Errorf("a file on its way: %+v", list)
+	}
+	f.wrapped(nil)
+	f.good()
+	q := f.quarantined()[0]
+	if err := os.Remove(filepath.Join(f.dir, "paie"+exports.WorkSuffix, "quarantine", q.File)); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.release(q.ID, `{}`); code != http.StatusNotFound || f.entry("x.csv").State == exports.StateStaged {
+		t.Errorf("a file that was removed: %d, entry %+v", code, f.entry("x.csv"))
+	}
+}
+
+// TestReleaseAfterADeadRun: what that run had handed on counts, though its state was lost.
+func TestReleaseAfterADeadRun(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("DB1/DB1-paie-histocumsal-20250801040012.csv", []byte(broken))
+	f.good()
+	f.put("DB1/DB1-paie-histocumsal-20250802040012.csv", []byte(cumul))
+	f.good()
+	f.died()
+	if code := f.release(f.quarantined()[0].ID, `{}`); code != http.StatusConflict || len(f.files()) != 1 {
+		t.Errorf("release: %d, files %v", code, f.files())
+	}
+}
+
+// TestListOfTheQuarantine: the newest first, with how many faults there are.
+func TestListOfTheQuarantine(t *testing.T) {
+	f := newFixture(t, nil)
+	for _, name := range []string{"b.csv", "c.csv", "a.csv"} {
+		f.put(name, []byte("PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n1;01;abc\n2;01;def\n"))
+		f.good()
+	}
+	list := f.quarantined()
+	if len(list) != 3 || list[0].Blob != "a.csv" || list[1].Blob != "c.csv" || list[0].Summary != "line 2: PHC_MONTANT: the value is no number (and 1 more)" {
+		t.Errorf("list %+v", list)
+	}
+	if s := f.status(); s.Quarantine != 3 || s.Held != 0 {
+		t.Errorf("status %+v", s)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 // TestSettingsOfASource: only what the prefixes name; only what is old enough; other tables by setting.
@@ -100,4 +102,39 @@ func values(m map[string]string) []string {
 		list = append(list, v)
 	}
 	return list
+}
+
+// TestCheckOfSomeTables: only files of the tables in "check" are looked at; the importer reads .CSV like .csv.
+func TestCheckOfSomeTables(t *testing.T) {
+	f := newFixture(t, func(src map[string]any) { src["check"] = []string{"HISTOCUMSAL"} })
+	f.put("a.csv", []byte(strings.Replace(ecriture, "12,50;0,00", "abc;0,00", 1)))
+	f.put("b.CSV", []byte(broken))
+	f.put("c.pdf", []byte("%PDF"))
+	if r := f.good(); r.Transferred != 2 || r.Quarantined != 1 || r.Checked != 0 || names(f.files()) != "a.csv c.pdf" {
+		t.Errorf("run %+v, files %v", r, names(f.files()))
+	}
+	f.put("d.csv", []byte(cumul))
+	if r := f.good(); r.Transferred != 1 || r.Checked != 1 {
+		t.Errorf("run %+v", r)
+	}
+	f.put("e.csv", []byte("A;B\n1;2\n"))
+	f.configure(func(src map[string]any) { src["check"] = []string{} })
+	if r := f.good(); r.Transferred != 1 || r.Quarantined != 0 {
+		t.Errorf("without a check another table is held: %+v", r)
+	}
+}
+
+// TestLeftAndKept: what is left for the next run is counted apart from what the settings keep, in dry runs too.
+func TestLeftAndKept(t *testing.T) {
+	f := newFixture(t, func(src map[string]any) { src["delete"] = "never" })
+	f.put("stored.csv", []byte(cumul))
+	f.good()
+	f.put("young.csv", []byte(cumul))
+	f.configure(func(src map[string]any) { src["delete"], src["min_age_minutes"] = "never", 5 })
+	dry := transfers(t, f.handler, `{"dry_run":true}`)[0]
+	for what, r := range map[string]exports.Transfer{"dry run": dry, "run": f.good()} {
+		if r.Kept != 2 || r.Left != 1 {
+			t.Errorf("%s: kept %d, left %d, want 2 and 1", what, r.Kept, r.Left)
+		}
+	}
 }

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+
+	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 // TestBadStore: refusals for load, cut answers, answers of another length, contents of another MD5.
@@ -166,5 +170,165 @@ func TestContentEncoding(t *testing.T) {
 	}
 	if r := f.good(); r.Transferred != 1 || f.files()["x.gz"] != hash(packed.Bytes()) {
 		t.Errorf("run %+v, files %v", r, f.files())
+	}
+}
+
+// TestShortWithoutMD5: the store keeps no MD5 of a blob that was written in blocks; an answer that is too short is no file.
+func TestShortWithoutMD5(t *testing.T) {
+	f := newFixture(t, nil)
+	if _, err := f.container.NewBlockBlobClient("x.bin").UploadStream(t.Context(), strings.NewReader(strings.Repeat("x", 3<<20)), &blockblob.UploadStreamOptions{BlockSize: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r, http.MethodGet) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write(bytes.Repeat([]byte("x"), 1000))
+		}
+		return isBlob(r, http.MethodGet)
+	})
+	if r := f.run(); r.Failed != 1 || r.Transferred != 0 || len(f.left()) != 1 || len(f.files()) != 0 {
+		t.Errorf("run %+v, files %v", r, f.files())
+	}
+}
+
+// TestRefusedDeletionIsNotRepeated: a store that refuses one deletion is not asked for each blob.
+func TestRefusedDeletionIsNotRepeated(t *testing.T) {
+	f := newFixture(t, nil)
+	for i := range 60 {
+		f.put(fmt.Sprintf("f%02d.bin", i), []byte("data"))
+	}
+	var n atomic.Int32
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if !isBlob(r, http.MethodDelete) {
+			return false
+		}
+		n.Add(1)
+		w.Header().Set("X-Ms-Error-Code", "AuthorizationPermissionMismatch")
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	if r := f.good(); r.Transferred != 60 || r.Kept != 60 || r.Deleted != 0 || n.Load() > 16 {
+		t.Errorf("run %+v, %d deletions were tried", r, n.Load())
+	}
+}
+
+// TestGoneBeforeDeletion: somebody else has deleted the blob that is stored.
+func TestGoneBeforeDeletion(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodDelete) }, func(http.ResponseWriter, *http.Request) bool {
+		if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		return false
+	}))
+	if r := f.good(); r.Transferred != 1 || r.Deleted != 0 {
+		t.Errorf("run %+v", r)
+	}
+	if e := f.entry("x.csv"); e.State != exports.StateDeleted || e.DeletedAt.IsZero() {
+		t.Errorf("entry %+v", e)
+	}
+}
+
+// TestFailedDeletion: the file is handed on, and the next run has nothing to do but to delete the blob.
+func TestFailedDeletion(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r, http.MethodDelete) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		return isBlob(r, http.MethodDelete)
+	})
+	if r := f.run(); r.Transferred != 1 || r.Failed != 1 || !strings.Contains(line(r, "x.csv").Why+r.Files[0].Why, "it is stored, but could not be deleted") {
+		t.Errorf("run %+v", r)
+	}
+	if e := f.entry("x.csv"); e.State != exports.StateStored {
+		t.Errorf("entry %+v", e)
+	}
+	reads := f.counted(func(r *http.Request) bool { return isBlob(r, http.MethodGet) })
+	if r := f.good(); r.Transferred != 0 || r.Deleted != 1 || reads.Load() != 0 {
+		t.Errorf("then: %+v, %d reads", r, reads.Load())
+	}
+}
+
+// TestWhyABlobIsKept: the journal says what keeps it now.
+func TestWhyABlobIsKept(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put("x.csv", []byte(cumul))
+	blob := f.container.NewBlobClient("x.csv")
+	snapshot, err := blob.CreateSnapshot(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.good(); !strings.Contains(f.entry("x.csv").Kept, "snapshots") || f.status().Held != 1 {
+		t.Errorf("kept: %q, %d held", f.entry("x.csv").Kept, f.status().Held)
+	}
+	old, err := blob.WithSnapshot(*snapshot.Snapshot)
+	if err == nil {
+		_, err = old.Delete(t.Context(), nil)
+	}
+	held, lerr := lease.NewBlobClient(blob, nil)
+	if lerr == nil {
+		_, lerr = held.AcquireLease(t.Context(), -1, nil)
+	}
+	if err != nil || lerr != nil {
+		t.Fatal(err, lerr)
+	}
+	if f.good(); !strings.Contains(f.entry("x.csv").Kept, "lease") {
+		t.Errorf("kept: %q", f.entry("x.csv").Kept)
+	}
+}
+
+// TestSilentStore: a run ends when blob after blob gets no sensible answer, and goes on where only some do.
+//
+//nolint:tparallel // newFixture does
+func TestSilentStore(t *testing.T) {
+	for name, every := range map[string]int{"all": 1, "some": 6} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			const n = 72
+			for i := range n {
+				f.put(fmt.Sprintf("f%02d-%t.bin", i, i%every == 0), []byte("data"))
+			}
+			var failed atomic.Int32
+			f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+				if !isBlob(r, http.MethodGet) || !strings.Contains(r.URL.Path, "true") {
+					return false
+				}
+				failed.Add(1)
+				w.WriteHeader(http.StatusBadRequest)
+				return true
+			})
+			r := f.run()
+			if every == 1 && (r.Fault == nil || r.Fault.Code != "container_silent" || failed.Load() > 8+16) {
+				t.Errorf("fault %+v, %d blobs were tried", r.Fault, failed.Load())
+			}
+			if every > 1 && (r.Fault == nil || r.Fault.Code != "files" || r.Transferred != n-n/every || r.Failed != n/every) {
+				t.Errorf("fault %+v, run %+v", r.Fault, r)
+			}
+		})
+	}
+}
+
+// TestSeveralAtOnce: blobs are read at the same time.
+func TestSeveralAtOnce(t *testing.T) {
+	f := newFixture(t, nil)
+	for i := range 16 {
+		f.put(fmt.Sprintf("f%02d.bin", i), []byte("data"))
+	}
+	var now, most atomic.Int32
+	f.hook(func(_ http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r, http.MethodGet) {
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(300 * time.Millisecond)
+			now.Add(-1)
+		}
+		return false
+	})
+	if f.good(); most.Load() < 8 {
+		t.Errorf("%d blobs were read at once", most.Load())
 	}
 }

@@ -3,11 +3,14 @@ package transfer_test
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
 // TestRewrittenWhileRead: the version that is there in the end arrives whole; no mixture does.
@@ -141,5 +144,64 @@ func TestTwoRunsBeforeTheImporter(t *testing.T) {
 	f.good()
 	if len(f.files()) != 1 {
 		t.Errorf("the importer sees two runs of one query: %v", names(f.files()))
+	}
+}
+
+// TestForeignFileUnderAnOlderRunsName: the importer has taken the older run, and somebody else's file has its name. It is left alone.
+func TestForeignFileUnderAnOlderRunsName(t *testing.T) {
+	f := newFixture(t, nil)
+	const older, newer = "DB1/DB1-paie-histocumsal-20250801040012.csv", "DB1/DB1-paie-histocumsal-20250802040012.csv"
+	f.put(older, []byte(cumul))
+	f.good()
+	f.foreign(older)
+	f.put(newer, []byte(cumul))
+	if r := f.good(); r.Transferred != 1 || f.files()[older] != hash([]byte("mine")) || f.files()[newer] != hash([]byte(cumul)) || len(f.archive()) != 0 {
+		t.Errorf("run %+v, files %v, archive %v", r, f.files(), f.archive())
+	}
+}
+
+// TestTakenBackIsInTheJournal: the journal says where a file is that gave way to a newer one.
+func TestTakenBackIsInTheJournal(t *testing.T) {
+	f := newFixture(t, nil)
+	const older, newer = "DB1/DB1-paie-histocumsal-20250801040012.csv", "DB1/DB1-paie-histocumsal-20250802040012.csv"
+	f.put(older, []byte(cumul))
+	f.good()
+	f.put(newer, []byte(cumul))
+	f.good()
+	e := f.entry(older)
+	if _, there := f.archive()[e.File.Path]; !there || e.File.Place != exports.PlaceArchive || e.Why != "a newer run of its query came" {
+		t.Errorf("entry %+v, archive %v", e, f.archive())
+	}
+}
+
+// TestVersionsThatWereImported: of many versions of a blob the one that the importer has not taken gives way, and no other.
+func TestVersionsThatWereImported(t *testing.T) {
+	f := newFixture(t, nil)
+	version := func(n int) []byte { return fmt.Appendf(nil, "%s0000000003;01;%d,00\n", cumul, n) }
+	for n := range 7 {
+		f.put("x.csv", version(n))
+		if r := f.good(); r.Transferred != 1 || f.files()["x.csv"] != hash(version(n)) {
+			t.Fatalf("version %d: %+v, files %v", n, r, f.files())
+		}
+		if n < 5 {
+			f.imports("x.csv")
+		}
+	}
+	if kept := values(f.archive()); len(kept) != 1 || kept[0] != hash(version(5)) {
+		t.Errorf("archive %v", f.archive())
+	}
+}
+
+// TestVersionThatNoListingHas: what was written while it was read is stored under its own version, which is at the source still.
+func TestVersionThatNoListingHas(t *testing.T) {
+	f := newFixture(t, func(src map[string]any) { src["delete"] = "never" })
+	f.put("x.bin", []byte("first"))
+	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodGet) }, func(http.ResponseWriter, *http.Request) bool {
+		f.put("x.bin", []byte("second"))
+		return false
+	}))
+	f.good()
+	if e := f.entry("x.bin"); e.State != exports.StateStored || e.SHA256 != hash([]byte("second")) {
+		t.Errorf("entry %+v", e)
 	}
 }
