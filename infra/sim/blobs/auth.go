@@ -113,7 +113,7 @@ func (s *Server) authorizeSAS(c *call, rights string) *apiError {
 		return denied("Signature not valid in the specified time frame.")
 	}
 	if q.Get("spr") == "https" && c.r.TLS == nil {
-		return &apiError{403, "AuthorizationProtocolMismatch", "This request is not authorized to perform this operation using this protocol."}
+		return &apiError{403, "AuthorizationProtocolMismatch", "The access is for https."}
 	}
 	if rights == "" || !strings.ContainsAny(q.Get("sp"), rights) {
 		return errNoRight

@@ -16,19 +16,6 @@ type lease struct {
 	breaks   time.Time // when it is broken, if it is breaking
 }
 
-var (
-	errLeaseMissing     = &apiError{412, "LeaseIdMissing", "There is currently a lease on the blob and no lease ID was specified in the request."}
-	errLeaseMismatch    = &apiError{412, "LeaseIdMismatchWithBlobOperation", "The lease ID specified did not match the lease ID for the blob."}
-	errLeaseNotPresent  = &apiError{412, "LeaseNotPresentWithBlobOperation", "There is currently no lease on the blob."}
-	errLeaseLost        = &apiError{412, "LeaseLost", "A lease ID was specified, but the lease for the blob has expired."}
-	errLeasePresent     = &apiError{409, "LeaseAlreadyPresent", "There is already a lease present."}
-	errLeaseID          = &apiError{409, "LeaseIdMismatchWithLeaseOperation", "The lease ID specified did not match the lease ID for the blob."}
-	errNoLease          = &apiError{409, "LeaseNotPresentWithLeaseOperation", "There is currently no lease on the blob."}
-	errLeaseBroken      = &apiError{409, "LeaseIsBrokenAndCannotBeRenewed", "The lease ID matched, but the lease has been broken explicitly and cannot be renewed."}
-	errLeaseBreaking    = &apiError{409, "LeaseIsBreakingAndCannotBeAcquired", "The lease ID matched, but the lease is currently in breaking state and cannot be acquired until it is broken."}
-	errLeaseIDIsMissing = &apiError{400, "MissingRequiredHeader", "x-ms-lease-id was not specified."}
-)
-
 // state is available, leased, expired, breaking or broken.
 func (l lease) state(now time.Time) string {
 	switch {
@@ -70,7 +57,7 @@ func (l lease) admits(r *http.Request, now time.Time, write bool) *apiError {
 	return nil
 }
 
-// leaseBlob acquires, renews, releases or breaks a lease; see the table of outcomes in rest/api/storageservices/lease-blob.
+// leaseBlob acquires, renews, releases or breaks a lease, by the outcomes of rest/api/storageservices/lease-blob.
 func (s *Server) leaseBlob(c *call) *apiError {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -89,7 +89,11 @@ func (s *Server) list(c *call) *apiError {
 	if e != nil {
 		return e
 	}
-	from, _ := slices.BinarySearchFunc(all, string(marker), func(l listed, at string) int { return strings.Compare(l.order, at) })
+	from, _ := slices.BinarySearchFunc(
+		all,
+		string(marker),
+		func(l listed, at string) int { return strings.Compare(l.order, at) },
+	)
 	all = all[from:]
 	answer := listing{
 		ServiceEndpoint: "http://" + c.r.Host + "/" + Name, ContainerName: c.container,
@@ -136,13 +140,25 @@ func (s *Server) listed(c *call) ([]listed, *apiError) {
 }
 
 func listedOf(name string, v *version, include []string) listed {
-	one := listed{Name: name, Snapshot: v.snapshot, order: name + "\x00" + first(v.snapshot, "~"), Properties: properties{
-		CreationTime: v.created.Format(http.TimeFormat), LastModified: v.modified.Format(http.TimeFormat), Etag: v.etag,
-		ContentLength: v.content.size(), ContentType: v.headers["Content-Type"], BlobType: v.kind, ServerEncrypted: true,
-		ContentEncoding: v.headers["Content-Encoding"], ContentLanguage: v.headers["Content-Language"],
-		CacheControl: v.headers["Cache-Control"], ContentDisposition: v.headers["Content-Disposition"],
-		ContentMD5: base64.StdEncoding.EncodeToString(v.md5),
-	}}
+	one := listed{
+		Name:     name,
+		Snapshot: v.snapshot,
+		order:    name + "\x00" + first(v.snapshot, "~"),
+		Properties: properties{
+			CreationTime:       v.created.Format(http.TimeFormat),
+			LastModified:       v.modified.Format(http.TimeFormat),
+			Etag:               v.etag,
+			ContentLength:      v.content.size(),
+			ContentType:        v.headers["Content-Type"],
+			BlobType:           v.kind,
+			ServerEncrypted:    true,
+			ContentEncoding:    v.headers["Content-Encoding"],
+			ContentLanguage:    v.headers["Content-Language"],
+			CacheControl:       v.headers["Cache-Control"],
+			ContentDisposition: v.headers["Content-Disposition"],
+			ContentMD5:         base64.StdEncoding.EncodeToString(v.md5),
+		},
+	}
 	if v.kind == blockBlob {
 		one.Properties.AccessTier, one.Properties.AccessTierInferred = first(v.tier, "Hot"), v.tier == ""
 	}

@@ -10,7 +10,6 @@ package blobs
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/xml"
 	"net/http"
 	"net/url"
 	"strings"
@@ -153,75 +152,6 @@ func (c *call) restype() string {
 		return "container"
 	}
 	return ""
-}
-
-// An apiError is an answer with an error's code.
-type apiError struct {
-	status        int
-	code, message string
-}
-
-var (
-	errUnknownResource  = &apiError{404, "ResourceNotFound", "The specified resource does not exist."}
-	errUnsupported      = &apiError{400, "UnsupportedQueryParameter", "The operation is not simulated."}
-	errNoContainer      = &apiError{404, "ContainerNotFound", "The specified container does not exist."}
-	errNoBlob           = &apiError{404, "BlobNotFound", "The specified blob does not exist."}
-	errContainerExists  = &apiError{409, "ContainerAlreadyExists", "The specified container already exists."}
-	errBlobExists       = &apiError{409, "BlobAlreadyExists", "The specified blob already exists."}
-	errCondition        = &apiError{412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."}
-	errNotModified      = &apiError{304, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."}
-	errMD5              = &apiError{400, "Md5Mismatch", "The MD5 value specified did not match the one calculated by the server."}
-	errInvalidMD5       = &apiError{400, "InvalidMd5", "The MD5 value specified in the request is invalid."}
-	errRange            = &apiError{416, "InvalidRange", "The range specified is invalid for the current size of the resource."}
-	errNoLength         = &apiError{411, "MissingContentLengthHeader", "The Content-Length header was not specified."}
-	errBody             = &apiError{400, "InvalidInput", "The body could not be read whole."}
-	errBlobType         = &apiError{409, "InvalidBlobType", "The blob type is invalid for this operation."}
-	errBlockID          = &apiError{400, "InvalidBlockId", "The specified block ID is invalid."}
-	errBlockList        = &apiError{400, "InvalidBlockList", "The specified block list is invalid."}
-	errXML              = &apiError{400, "InvalidXmlDocument", "The XML specified is not syntactically valid."}
-	errSnapshots        = &apiError{409, "SnapshotsPresent", "This operation is not permitted because the blob has snapshots."}
-	errArchived         = &apiError{409, "BlobArchived", "This operation is not permitted on an archived blob."}
-	errRehydrating      = &apiError{409, "BlobBeingRehydrated", "This operation is not permitted because the blob is being rehydrated."}
-	errAppendPosition   = &apiError{412, "AppendPositionConditionNotMet", "The append position condition specified was not met."}
-	errMaxSize          = &apiError{412, "MaxBlobSizeConditionNotMet", "The max blob size condition specified was not met."}
-	errQueryOutOfRange  = &apiError{400, "OutOfRangeQueryParameterValue", "A query parameter is outside the permissible range."}
-	errQueryValue       = &apiError{400, "InvalidQueryParameterValue", "The value of a query parameter is invalid."}
-	errName             = &apiError{400, "InvalidResourceName", "The specified resource name contains invalid characters."}
-	errHeaderMissing    = &apiError{400, "MissingRequiredHeader", "A required HTTP header was not specified."}
-	errHeaderValue      = &apiError{400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."}
-	errNoAuthentication = &apiError{401, "NoAuthenticationInformation", "Server failed to authenticate the request."}
-	errNoRight          = &apiError{403, "AuthorizationPermissionMismatch", "This request is not authorized to perform this operation using this permission."}
-)
-
-// faultCodes are the codes of errors that a fault may ask for by their status alone.
-var faultCodes = map[int]string{403: "AuthenticationFailed", 404: "BlobNotFound", 500: "InternalError", 503: "ServerBusy"}
-
-// write answers with an error in XML.
-func (e *apiError) write(w http.ResponseWriter) {
-	h := w.Header()
-	for name := range h { // those of an answer that would have been good
-		if strings.HasPrefix(name, "Content-") {
-			h.Del(name)
-		}
-	}
-	h.Set("X-Ms-Error-Code", e.code)
-	if e.status == http.StatusNotModified {
-		w.WriteHeader(e.status)
-		return
-	}
-	body := struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
-		Message string
-	}{Code: e.code, Message: e.message + "\nRequestId:" + h.Get("X-Ms-Request-Id")}
-	writeXML(w, e.status, body)
-}
-
-func writeXML(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(xml.Header))
-	_ = xml.NewEncoder(w).Encode(body)
 }
 
 // newID makes an id in the form of a GUID.

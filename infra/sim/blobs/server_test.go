@@ -20,7 +20,11 @@ func simulated(t *testing.T) (server *blobs.Server, f *fixture, offset *atomic.I
 	offset, dir = new(atomic.Int64), t.TempDir()
 	front := httptest.NewUnstartedServer(nil)
 	account := blobs.NewAccount("http://" + front.Listener.Addr().String())
-	server = blobs.New(account, dir, func() time.Time { return time.Now().Add(time.Duration(offset.Load()) * time.Second) })
+	server = blobs.New(
+		account,
+		dir,
+		func() time.Time { return time.Now().Add(time.Duration(offset.Load()) * time.Second) },
+	)
 	front.Config.Handler = server
 	front.Start()
 	t.Cleanup(front.Close)
@@ -116,7 +120,9 @@ func TestOtherAddresses(t *testing.T) {
 	t.Parallel()
 	server, f, _, _ := simulated(t)
 	for path, want := range map[string]string{
-		"/": "404 ResourceNotFound", "/other/c/a": "404 ResourceNotFound", "/" + blobs.Name + "/": "404 ResourceNotFound",
+		"/":                             "404 ResourceNotFound",
+		"/other/c/a":                    "404 ResourceNotFound",
+		"/" + blobs.Name + "/":          "404 ResourceNotFound",
 		"/" + blobs.Name + "/" + f.name: "400 UnsupportedQueryParameter",
 	} {
 		w := httptest.NewRecorder()

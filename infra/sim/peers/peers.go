@@ -1,5 +1,5 @@
-// Package peers finds third-party clients and servers, from npm and from the system, that the simulators and our clients
-// are tested with. They are needed by `make test` alone: without it their tests are skipped.
+// Package peers finds third-party clients and servers, from npm and from the system, that the simulators and our
+// clients are tested with. They are needed by `make test` alone: without it their tests are skipped.
 package peers
 
 import (

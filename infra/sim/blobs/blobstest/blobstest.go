@@ -1,5 +1,5 @@
-// Package blobstest starts a blob store for tests: the simulated one, which needs nothing but Go, or the real Azurite with
-// `make test`.
+// Package blobstest starts a blob store for tests: the simulated one, which needs nothing but Go, or the real Azurite
+// with `make test`.
 package blobstest
 
 import (
