@@ -32,7 +32,8 @@ func TestExpiredInTheMiddle(t *testing.T) {
 		return false
 	})
 	r := f.run()
-	if r.Fault == nil || r.Fault.Code != "container_refused" || r.Transferred != 10 || len(f.left()) != 30 || len(f.files()) != 10 {
+	if r.Fault == nil || r.Fault.Code != "container_refused" || r.Transferred != 10 || len(f.left()) != 30 ||
+		len(f.files()) != 10 {
 		t.Errorf("run %+v, %d left", r, len(f.left()))
 	}
 	f.hook(func(http.ResponseWriter, *http.Request) bool { return false })
@@ -45,11 +46,15 @@ func TestExpiredInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestAddressThatStartsLater: the store refuses it like a wrong one; the fault says that a clock may be wrong, not that rights are missing.
+// TestAddressThatStartsLater: the store refuses it like a wrong one; the fault says that a clock may be wrong, not that
+// rights are missing.
 func TestAddressThatStartsLater(t *testing.T) {
 	f := newFixture(t, nil)
 	f.configure(func(src map[string]any) {
-		src["sas_url"] = f.address("rdl", time.Now().Add(48*time.Hour)) + "&st=" + time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05Z")
+		src["sas_url"] = f.address("rdl", time.Now().Add(48*time.Hour)) + "&st=" + time.Now().
+			Add(time.Hour).
+			UTC().
+			Format("2006-01-02T15:04:05Z")
 	})
 	if r := f.run(); r.Fault == nil || r.Fault.Code != "sas_not_yet" || !strings.Contains(r.Fault.Detail, "clock") {
 		t.Errorf("run %+v", r.Fault)
@@ -59,7 +64,12 @@ func TestAddressThatStartsLater(t *testing.T) {
 // TestAccessEndsInTheMiddle: with mode api an access that ends while files are brought is renewed, and nothing fails.
 func TestAccessEndsInTheMiddle(t *testing.T) {
 	f := newFixture(t, nil)
-	server, err := simcegid.New("/sim/cegid", time.Now, f.db.Records("sim"), simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}})
+	server, err := simcegid.New(
+		"/sim/cegid",
+		time.Now,
+		f.db.Records("sim"),
+		simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +101,8 @@ func TestAccessEndsInTheMiddle(t *testing.T) {
 		t.Errorf("run %+v", r)
 	}
 	took := r.Ended.Sub(r.Began)
-	if made, most := server.Counts().SAS, 2+int(took/(800*time.Millisecond)); made < 2 || made > most { // one each four fifths of its life, whose end is in whole seconds
+	if made, most := server.Counts().SAS, 2+int(took/(800*time.Millisecond)); made < 2 ||
+		made > most { // one each four fifths of its life, whose end is in whole seconds
 		t.Errorf("%d accesses were made in %s, at most %d are needed", made, took, most)
 	}
 }
@@ -105,9 +116,15 @@ func TestSecretsAndNames(t *testing.T) {
 	if r.Fault == nil || r.Fault.Code != "container_silent" {
 		t.Errorf("fault %+v", r.Fault)
 	}
-	if text := r.Fault.Detail + r.Fault.Do; strings.Contains(text, "sig=") || strings.Contains(text, "payroll") || strings.Contains(text, f.proxy.URL) {
+	if text := r.Fault.Detail + r.Fault.Do; strings.Contains(text, "sig=") || strings.Contains(text, "payroll") ||
+		strings.Contains(text, f.proxy.URL) {
 		t.Errorf("the fault says %s", text)
 	}
+}
+
+// setting changes one setting of a source.
+func setting(name, value string) func(*fixture, map[string]any) {
+	return func(_ *fixture, src map[string]any) { src[name] = value }
 }
 
 // TestWhatWasRefused: each refusal has the fault that leads a person to what must be mended.
@@ -121,13 +138,23 @@ func TestWhatWasRefused(t *testing.T) {
 		"container": {func(f *fixture, src map[string]any) {
 			src["sas_url"] = strings.Replace(src["sas_url"].(string), f.name, "none", 1)
 		}, "container_refused"}, // the signature is another container's
-		"key":          {func(_ *fixture, src map[string]any) { src["cegid_api_key_secret"] = "other" }, "cegid_refused"},
-		"subscription": {func(_ *fixture, src map[string]any) { src["cegid_subscription_key"] = "other" }, "cegid_subscription"},
-		"silent":       {func(_ *fixture, src map[string]any) { src["cegid_api_base_url"] = "http://127.0.0.1:1" }, "cegid_silent"},
+		"key":          {setting("cegid_api_key_secret", "other"), "cegid_refused"},
+		"subscription": {setting("cegid_subscription_key", "other"), "cegid_subscription"},
+		"silent":       {setting("cegid_api_base_url", "http://127.0.0.1:1"), "cegid_silent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			server, err := simcegid.New("/sim/cegid", time.Now, f.db.Records("sim"), simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}})
+			server, err := simcegid.New(
+				"/sim/cegid",
+				time.Now,
+				f.db.Records("sim"),
+				simcegid.Account{
+					Tenant:           f.name,
+					KeyID:            "id",
+					KeySecret:        "secret",
+					SubscriptionKeys: []string{"primary"},
+				},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,8 +162,9 @@ func TestWhatWasRefused(t *testing.T) {
 			t.Cleanup(front.Close)
 			f.configure(func(src map[string]any) {
 				if name != "container" {
-					src["mode"], src["cegid_api_base_url"], src["cegid_tenant_id"] = "api", front.URL+"/sim/cegid", f.name
-					src["cegid_api_key_id"], src["cegid_api_key_secret"], src["cegid_subscription_key"] = "id", "secret", "primary"
+					src["mode"], src["cegid_api_base_url"] = "api", front.URL+"/sim/cegid"
+					src["cegid_tenant_id"], src["cegid_subscription_key"] = f.name, "primary"
+					src["cegid_api_key_id"], src["cegid_api_key_secret"] = "id", "secret"
 				}
 				tt.change(f, src)
 			})

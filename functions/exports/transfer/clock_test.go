@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// TestAWrongClockDeletesNothing: our clock is a month or years from the blob store's. Files are handed on, people are told, and
-// nothing is deleted because it seems old; with the right clock all goes on.
+// TestAWrongClockDeletesNothing: our clock is a month or years from the blob store's. Files are handed on, people are
+// told, and nothing is deleted because it seems old; with the right clock all goes on.
 //
 //nolint:tparallel // newFixture does
 func TestAWrongClockDeletesNothing(t *testing.T) {
-	for name, ahead := range map[string]time.Duration{"a month ahead": 31 * 24 * time.Hour, "in 2040": 14 * 365 * 24 * time.Hour, "a month behind": -31 * 24 * time.Hour} {
+	for name, ahead := range map[string]time.Duration{
+		"a month ahead": 31 * 24 * time.Hour, "in 2040": 14 * 365 * 24 * time.Hour, "a month behind": -31 * 24 * time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) {
 			keep := func(src map[string]any) { src["delete"], src["archive_days"] = "after 7 days", 7 }
 			f := newFixture(t, keep)
@@ -26,7 +28,9 @@ func TestAWrongClockDeletesNothing(t *testing.T) {
 			f.configure(keep)
 			f.put("new.csv", []byte(cumul))
 			r := f.run()
-			if r.Fault == nil || r.Fault.Code != "clock" || r.Deleted != 0 || r.Transferred != 1 || len(f.archive()) != 1 || len(f.left()) != 3 {
+			if r.Fault == nil || r.Fault.Code != "clock" || r.Deleted != 0 || r.Transferred != 1 ||
+				len(f.archive()) != 1 ||
+				len(f.left()) != 3 {
 				t.Errorf("by the wrong clock: %+v, fault %+v, archive %v, left %v", r, r.Fault, f.archive(), f.left())
 			}
 			f.dateArchive(time.Now().Add(ahead)) // as files are that were moved there by that clock
@@ -56,7 +60,9 @@ func TestArchiveOfTheFuture(t *testing.T) {
 //
 //nolint:tparallel // newFixture does
 func TestClockBound(t *testing.T) {
-	for ahead, wrong := range map[time.Duration]bool{58 * time.Minute: false, 62 * time.Minute: true, -58 * time.Minute: false, -62 * time.Minute: true} {
+	for ahead, wrong := range map[time.Duration]bool{
+		58 * time.Minute: false, 62 * time.Minute: true, -58 * time.Minute: false, -62 * time.Minute: true,
+	} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			f := newFixture(t, nil)
 			f.now, f.ahead = func() time.Time { return time.Now().Add(ahead) }, ahead
@@ -68,14 +74,17 @@ func TestClockBound(t *testing.T) {
 	}
 }
 
-// TestWhatIsOld: files of the archive go after the settings' days, the journal's entries after more than a year, but for files in the quarantine.
+// TestWhatIsOld: files of the archive go after the settings' days, the journal's entries after more than a year, but
+// for files in the quarantine.
 func TestWhatIsOld(t *testing.T) {
 	now := time.Now()
 	keep := func(src map[string]any) { src["archive_days"] = 7 }
 	f := newFixture(t, keep)
 	f.now = func() time.Time { return now }
 	f.configure(keep)
-	for _, name := range []string{"DB1/DB1-paie-histocumsal-20250802040012.csv", "DB1/DB1-paie-histocumsal-20250801040012.csv"} {
+	for _, name := range []string{
+		"DB1/DB1-paie-histocumsal-20250802040012.csv", "DB1/DB1-paie-histocumsal-20250801040012.csv",
+	} {
 		f.put(name, []byte(cumul))
 	}
 	f.put("held.csv", []byte(broken))
@@ -91,7 +100,12 @@ func TestWhatIsOld(t *testing.T) {
 	for _, tt := range []struct{ days, entries int }{{399, 3}, {401, 1}} {
 		now = time.Now().AddDate(0, 0, tt.days)
 		if f.good(); len(f.entries()) != tt.entries || len(f.quarantined()) != 1 {
-			t.Errorf("after %d days: %d entries, %d files in the quarantine", tt.days, len(f.entries()), len(f.quarantined()))
+			t.Errorf(
+				"after %d days: %d entries, %d files in the quarantine",
+				tt.days,
+				len(f.entries()),
+				len(f.quarantined()),
+			)
 		}
 	}
 }

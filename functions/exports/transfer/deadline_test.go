@@ -17,6 +17,10 @@ import (
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
 
+// pushed is a message that asks for a run of the source.
+const pushed = `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z",` +
+	`"data":"eyJzb3VyY2UiOiJwYWllIn0="}}`
+
 // TestOutOfTime: a run stops before its deadline, hands itself on and goes on; what it had begun is not lost.
 func TestOutOfTime(t *testing.T) {
 	f := newFixture(t, nil)
@@ -32,7 +36,7 @@ func TestOutOfTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
 	defer cancel()
 	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"eyJzb3VyY2UiOiJwYWllIn0="}}`)))
+	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(pushed)))
 	if left := len(f.left()); w.Code != http.StatusNoContent || left == 0 || left == 60 {
 		t.Fatalf("answer %d %s, %d left", w.Code, w.Body, left)
 	}
@@ -69,7 +73,7 @@ func TestLateAndFailed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer cancel()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"eyJzb3VyY2UiOiJwYWllIn0="}}`)))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(pushed)))
 	var status []struct{ Runs []exports.Transfer }
 	f.ask(http.MethodGet, "/status", "", &status)
 	run := status[0].Runs[0]
@@ -112,13 +116,14 @@ func (f *fixture) pushFor(d time.Duration) {
 	ctx, cancel := context.WithTimeout(f.Context(), d)
 	defer cancel()
 	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"eyJzb3VyY2UiOiJwYWllIn0="}}`)))
+	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(pushed)))
 	if w.Code != http.StatusNoContent {
 		f.Errorf("answer %d %s", w.Code, w.Body)
 	}
 }
 
-// TestWhoGoesOn: a run without time hands itself on, unless it has brought nothing: that would never end. It is no failure that people are told of.
+// TestWhoGoesOn: a run without time hands itself on, unless it has brought nothing: that would never end. It is no
+// failure that people are told of.
 //
 //nolint:tparallel // newFixture does
 func TestWhoGoesOn(t *testing.T) {
@@ -141,7 +146,8 @@ func TestWhoGoesOn(t *testing.T) {
 		b := f.published()
 		f.pushFor(3 * time.Second)
 		s := f.status()
-		if run := s.Runs[0]; !run.Late || run.Fault.Code != "out_of_time" || s.Failures != 0 || strings.Join(b.sent, "\n") != exports.TopicTransfer+` {"source":"paie"}` {
+		if run := s.Runs[0]; !run.Late || run.Fault.Code != "out_of_time" || s.Failures != 0 ||
+			strings.Join(b.sent, "\n") != exports.TopicTransfer+` {"source":"paie"}` {
 			t.Errorf("run %+v, %d failures, published %q", run, s.Failures, b.sent)
 		}
 	})
@@ -151,7 +157,9 @@ func TestWhoGoesOn(t *testing.T) {
 		slow(f, "slow")
 		b := f.published()
 		f.pushFor(time.Second)
-		if s := f.status(); s.Runs[0].Late || s.Runs[0].Fault == nil || s.Runs[0].Fault.Code != "failed" || s.Failures != 1 || len(b.sent) != 0 {
+		if s := f.status(); s.Runs[0].Late || s.Runs[0].Fault == nil || s.Runs[0].Fault.Code != "failed" ||
+			s.Failures != 1 ||
+			len(b.sent) != 0 {
 			t.Errorf("run %+v, %d failures, published %q", s.Runs[0], s.Failures, b.sent)
 		}
 	})
@@ -170,7 +178,10 @@ func TestWhoLeaves(t *testing.T) {
 		}
 		return false
 	})
-	f.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/transfer", strings.NewReader(`{}`)))
+	f.handler.ServeHTTP(
+		httptest.NewRecorder(),
+		httptest.NewRequestWithContext(ctx, http.MethodPost, "/transfer", strings.NewReader(`{}`)),
+	)
 	if len(f.left()) != 0 || f.status().Runs[0].Transferred != 1 {
 		t.Errorf("left %v, runs %+v", f.left(), f.status().Runs)
 	}

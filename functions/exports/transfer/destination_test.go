@@ -27,7 +27,9 @@ func TestForeignFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if r := f.run(); r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 || f.files()["x.csv"] != hash([]byte("mine")) || len(f.temp()) != 0 {
+		if r := f.run(); r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 ||
+			f.files()["x.csv"] != hash([]byte("mine")) ||
+			len(f.temp()) != 0 {
 			t.Errorf("run %+v, temporary %v", r, f.temp())
 		}
 	}
@@ -39,8 +41,8 @@ func TestForeignFile(t *testing.T) {
 	}
 }
 
-// TestFileAndFolder: a folder where a file should stand, or a file where its folder should, is nobody's to move: the blob stays and is told, nothing is left
-// half done, and it goes through when the name is free.
+// TestFileAndFolder: a folder where a file should stand, or a file where its folder should, is nobody's to move: the
+// blob stays and is told, nothing is left half done, and it goes through when the name is free.
 //
 //nolint:tparallel // newFixture does
 func TestFileAndFolder(t *testing.T) {
@@ -60,7 +62,9 @@ func TestFileAndFolder(t *testing.T) {
 			}
 			for range 2 {
 				r := f.run()
-				if r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 || names(f.files()) != tt.foreign || len(f.temp()) != 0 || !strings.Contains(line(r, tt.blob).Why, "taken") {
+				if r.Failed != 1 || r.Deleted != 0 || len(f.left()) != 1 || names(f.files()) != tt.foreign ||
+					len(f.temp()) != 0 ||
+					!strings.Contains(line(r, tt.blob).Why, "taken") {
 					t.Errorf("run %+v, temporary %v", r, f.temp())
 				}
 			}

@@ -61,7 +61,10 @@ func TestMain(m *testing.M) {
 func account(t *testing.T) blobs.Account {
 	t.Helper()
 	store.once.Do(func() {
-		if store.dir, store.err = os.MkdirTemp("", "blobs"); store.err == nil { //nolint:usetesting // it outlives the test
+		if store.dir, store.err = os.MkdirTemp(
+			"",
+			"blobs",
+		); store.err == nil { //nolint:usetesting // it outlives the test
 			store.account, store.stop = blobstest.Start(t, store.dir)
 		}
 	})
@@ -71,7 +74,8 @@ func account(t *testing.T) blobs.Account {
 	return store.account
 }
 
-// A fixture is a source in the blob store, behind a proxy that tests can change, and the function that empties it into a folder.
+// A fixture is a source in the blob store, behind a proxy that tests can change, and the function that empties it into
+// a folder.
 type fixture struct {
 	*testing.T
 
@@ -170,7 +174,13 @@ func (f *fixture) configure(change func(src map[string]any)) {
 }
 
 // handler is the function over a data folder.
-func handler(t testing.TB, db *machine.DB, dir string, now func() time.Time, wrap func(files.Store, documents.Bucket) (files.Store, documents.Bucket)) http.Handler {
+func handler(
+	t testing.TB,
+	db *machine.DB,
+	dir string,
+	now func() time.Time,
+	wrap func(files.Store, documents.Bucket) (files.Store, documents.Bucket),
+) http.Handler {
 	settings, err := exports.LoadSettings(db.Bucket("config"))
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +199,8 @@ func handler(t testing.TB, db *machine.DB, dir string, now func() time.Time, wra
 // put writes a blob.
 func (f *fixture) put(name string, data []byte) {
 	f.Helper()
-	if _, err := f.container.NewBlockBlobClient(name).UploadBuffer(context.WithoutCancel(f.Context()), data, &blockblob.UploadBufferOptions{BlockSize: 8 << 20}); err != nil {
+	if _, err := f.container.NewBlockBlobClient(name).
+		UploadBuffer(context.WithoutCancel(f.Context()), data, &blockblob.UploadBufferOptions{BlockSize: 8 << 20}); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -197,7 +208,8 @@ func (f *fixture) put(name string, data []byte) {
 // setMD5 changes the MD5 that the store keeps of a blob.
 func (f *fixture) setMD5(name string, md5 []byte) {
 	f.Helper()
-	if _, err := f.container.NewBlobClient(name).SetHTTPHeaders(f.Context(), blob.HTTPHeaders{BlobContentMD5: md5}, nil); err != nil {
+	if _, err := f.container.NewBlobClient(name).
+		SetHTTPHeaders(f.Context(), blob.HTTPHeaders{BlobContentMD5: md5}, nil); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -332,12 +344,15 @@ const (
 // dateArchive gives all files of the archive a time.
 func (f *fixture) dateArchive(at time.Time) {
 	f.Helper()
-	err := filepath.WalkDir(filepath.Join(f.dir, "paie.carillon", "archive"), func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() {
-			err = os.Chtimes(name, at, at)
-		}
-		return err
-	})
+	err := filepath.WalkDir(
+		filepath.Join(f.dir, "paie.carillon", "archive"),
+		func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				err = os.Chtimes(name, at, at)
+			}
+			return err
+		},
+	)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -349,7 +364,10 @@ func isBlob(r *http.Request, method string) bool {
 }
 
 // once strikes at the first request that it is asked about.
-func once(when func(r *http.Request) bool, do func(w http.ResponseWriter, r *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
+func once(
+	when func(r *http.Request) bool,
+	do func(w http.ResponseWriter, r *http.Request) bool,
+) func(http.ResponseWriter, *http.Request) bool {
 	var struck atomic.Bool
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if !when(r) || !struck.CompareAndSwap(false, true) {
@@ -403,7 +421,13 @@ type hookedBucket struct {
 	onPut    func(name string, data []byte)
 }
 
-func (b hookedBucket) Put(ctx context.Context, name string, gen int64, data []byte, m map[string]string) (int64, error) {
+func (b hookedBucket) Put(
+	ctx context.Context,
+	name string,
+	gen int64,
+	data []byte,
+	m map[string]string,
+) (int64, error) {
 	if b.onPut != nil {
 		b.onPut(name, data)
 	}
@@ -529,17 +553,29 @@ func (f *fixture) status() transfer.Status {
 func (f *fixture) push(published time.Time) int {
 	f.Helper()
 	const source = "eyJzb3VyY2UiOiJwYWllIn0=" // {"source":"paie"}
-	return f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"`+published.UTC().Format(time.RFC3339Nano)+`","data":"`+source+`"}}`, nil)
+	return f.ask(
+		http.MethodPost,
+		"/",
+		`{"subscription":"s","message":{"messageId":"1","publishTime":"`+published.UTC().
+			Format(time.RFC3339Nano)+
+			`","data":"`+source+`"}}`,
+		nil,
+	)
 }
 
 // died makes the state that of a run that died: it had handed on files, and stored nothing of it.
 func (f *fixture) died() {
 	f.Helper()
-	_, err := documents.Update(f.Context(), f.db.Bucket("state"), exports.StateName("paie"), func(s *exports.State) (map[string]string, error) {
-		s.Handed = nil
-		s.Lease.ID, s.Lease.Expires = "dead", time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-		return nil, nil
-	})
+	_, err := documents.Update(
+		f.Context(),
+		f.db.Bucket("state"),
+		exports.StateName("paie"),
+		func(s *exports.State) (map[string]string, error) {
+			s.Handed = nil
+			s.Lease.ID, s.Lease.Expires = "dead", time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+			return nil, nil
+		},
+	)
 	if err != nil {
 		f.Fatal(err)
 	}

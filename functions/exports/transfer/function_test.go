@@ -16,7 +16,10 @@ import (
 func TestTransfer(t *testing.T) {
 	f := newFixture(t, nil)
 	want := map[string]string{}
-	for _, name := range []string{"DB000001/DB000001-paie-histocumsal-20250830040012.csv", "DB000001/sub/same-name.csv", "DB000002/sub/same-name.csv", "DB000001/été; paie.csv"} {
+	for _, name := range []string{
+		"DB000001/DB000001-paie-histocumsal-20250830040012.csv", "DB000001/sub/same-name.csv",
+		"DB000002/sub/same-name.csv", "DB000001/été; paie.csv",
+	} {
 		data := []byte(strings.Replace(cumul, "01", name[:2]+name[7:8], 1))
 		f.put(name, data)
 		want[name] = hash(data)
@@ -44,17 +47,20 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// TestPush: without a source the message is handed on per source, and with one that is no longer in the settings it is done.
+// TestPush: without a source the message is handed on per source, and with one that is no longer in the settings it is
+// done.
 func TestPush(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("a.csv", []byte(cumul))
 	push := func(data string) int {
-		return f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"`+data+`"}}`, nil)
+		const before = `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"`
+		return f.ask(http.MethodPost, "/", before+data+`"}}`, nil)
 	}
 	if code := push("e30="); code != http.StatusNoContent || len(f.left()) != 1 {
 		t.Errorf("{}: %d", code)
 	}
-	if code := push("eyJzb3VyY2UiOiJwYWllIn0="); code != http.StatusNoContent || len(f.left()) != 0 || len(f.files()) != 1 {
+	if code := push("eyJzb3VyY2UiOiJwYWllIn0="); code != http.StatusNoContent || len(f.left()) != 0 ||
+		len(f.files()) != 1 {
 		t.Errorf("a source: %d, left %v", code, f.left())
 	}
 	if code := push("eyJzb3VyY2UiOiJnb25lIn0="); code != http.StatusNoContent {
@@ -69,7 +75,8 @@ func TestPush(t *testing.T) {
 func TestPushForAll(t *testing.T) {
 	f := newFixture(t, nil)
 	b := f.published()
-	if code := f.ask(http.MethodPost, "/", `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"e30="}}`, nil); code != http.StatusNoContent {
+	all := `{"subscription":"s","message":{"messageId":"1","publishTime":"2025-01-01T00:00:00Z","data":"e30="}}`
+	if code := f.ask(http.MethodPost, "/", all, nil); code != http.StatusNoContent {
 		t.Errorf("answer %d", code)
 	}
 	if strings.Join(b.sent, "\n") != exports.TopicTransfer+` {"source":"paie"}` {
@@ -77,7 +84,8 @@ func TestPushForAll(t *testing.T) {
 	}
 }
 
-// TestPushThatIsDone: a message from before the last good run asks for nothing that it has not done; after a failed run, or by a clock that was ahead, nobody can say so.
+// TestPushThatIsDone: a message from before the last good run asks for nothing that it has not done; after a failed
+// run, or by a clock that was ahead, nobody can say so.
 //
 //nolint:tparallel // newFixture does
 func TestPushThatIsDone(t *testing.T) {
@@ -96,7 +104,8 @@ func TestPushThatIsDone(t *testing.T) {
 			f := newFixture(t, nil)
 			tt.before(f)
 			f.put("x.csv", []byte(cumul))
-			if code := f.push(time.Now().Add(tt.published)); code != http.StatusNoContent || (len(f.left()) == 0) != tt.runs {
+			if code := f.push(time.Now().Add(tt.published)); code != http.StatusNoContent ||
+				(len(f.left()) == 0) != tt.runs {
 				t.Errorf("answer %d, left %v", code, f.left())
 			}
 		})
@@ -132,7 +141,10 @@ func TestStatus(t *testing.T) {
 	f.failing()
 	var list []transfer.Status
 	f.ask(http.MethodGet, "/status?locale=fr", "", &list)
-	if s := list[0]; s.Overdue || s.Runs[0].Fault.Detail != "Le conteneur a refusé l’accès." || s.AccessUntil.IsZero() || s.Container == "" || strings.Contains(s.Container, "sig=") {
+	if s := list[0]; s.Overdue || s.Runs[0].Fault.Detail != "Le conteneur a refusé l’accès." ||
+		s.AccessUntil.IsZero() ||
+		s.Container == "" ||
+		strings.Contains(s.Container, "sig=") {
 		t.Errorf("status %+v, fault %+v", s, s.Runs[0].Fault)
 	}
 	now = now.Add(24 * time.Hour)

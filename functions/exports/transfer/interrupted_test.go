@@ -48,7 +48,8 @@ func (s stuckStore) Move(ctx context.Context, from, to exports.File) error {
 	return errors.New("the disk is stuck")
 }
 
-// TestOnlyCopy: a run stopped before a file got its name, which is taken since, and the blob is gone: the file goes to the archive. Other temporary files are removed meanwhile.
+// TestOnlyCopy: a run stopped before a file got its name, which is taken since, and the blob is gone: the file goes to
+// the archive. Other temporary files are removed meanwhile.
 func TestOnlyCopy(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(cumul))
@@ -70,7 +71,8 @@ func TestOnlyCopy(t *testing.T) {
 	}
 	f.wrapped(nil)
 	f.run()
-	if everywhere(f)[hash([]byte(cumul))] == "" || f.files()["x.csv"] != hash([]byte("mine")) || len(f.temp()) != 0 || len(f.archive()) != 1 {
+	if everywhere(f)[hash([]byte(cumul))] == "" || f.files()["x.csv"] != hash([]byte("mine")) || len(f.temp()) != 0 ||
+		len(f.archive()) != 1 {
 		t.Errorf("files %v, archive %v, temporary %v", f.files(), f.archive(), f.temp())
 	}
 	if r := f.good(); r.Failed != 0 {
@@ -102,8 +104,8 @@ type brokenCheck struct{ files.Store }
 
 func (brokenCheck) Check(context.Context) error { return files.ErrUnusable }
 
-// TestUndoneBlobIsBroughtLater: a name is taken and the journal fails for a while; the file is not counted as one that was handed on, and comes when
-// the name is free.
+// TestUndoneBlobIsBroughtLater: a name is taken and the journal fails for a while; the file is not counted as one that
+// was handed on, and comes when the name is free.
 func TestUndoneBlobIsBroughtLater(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(cumul))
@@ -132,7 +134,8 @@ func TestTakenUp(t *testing.T) {
 	}
 	f.wrapped(nil)
 	reads := f.counted(func(r *http.Request) bool { return isBlob(r, http.MethodGet) })
-	if r := f.good(); r.Transferred != 1 || reads.Load() != 0 || f.files()["x.csv"] != hash([]byte(cumul)) || len(f.temp()) != 0 {
+	if r := f.good(); r.Transferred != 1 || reads.Load() != 0 || f.files()["x.csv"] != hash([]byte(cumul)) ||
+		len(f.temp()) != 0 {
 		t.Errorf("then: %+v, %d reads, files %v", r, reads.Load(), f.files())
 	}
 	if f.good(); len(f.left()) != 0 {
@@ -148,12 +151,14 @@ func TestTakenUpUnderATakenName(t *testing.T) {
 	f.run()
 	f.foreign("x.csv")
 	f.wrapped(nil)
-	if r := f.run(); r.Failed < 1 || r.Archived != 0 || len(f.left()) != 1 || len(f.archive()) != 0 || f.files()["x.csv"] != hash([]byte("mine")) {
+	if r := f.run(); r.Failed < 1 || r.Archived != 0 || len(f.left()) != 1 || len(f.archive()) != 0 ||
+		f.files()["x.csv"] != hash([]byte("mine")) {
 		t.Errorf("run %+v, left %v, archive %v, files %v", r, f.left(), f.archive(), f.files())
 	}
 }
 
-// TestTakenUpWithoutItsFile: nobody can tell whether the importer has had the file: a copy goes to the archive, whatever has its name now.
+// TestTakenUpWithoutItsFile: nobody can tell whether the importer has had the file: a copy goes to the archive,
+// whatever has its name now.
 //
 //nolint:tparallel // newFixture does
 func TestTakenUpWithoutItsFile(t *testing.T) {
@@ -184,7 +189,8 @@ func TestTakenUpWithoutItsFile(t *testing.T) {
 	}
 }
 
-// TestTakingUpEndsWithTheDestination: a destination that fails while a run takes up is the run's fault, and nothing else is begun.
+// TestTakingUpEndsWithTheDestination: a destination that fails while a run takes up is the run's fault, and nothing
+// else is begun.
 func TestTakingUpEndsWithTheDestination(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(cumul))

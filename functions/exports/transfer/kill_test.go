@@ -26,7 +26,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
 
-// A re-run of this test program makes one run over the data folder killDir names, and kills itself around the step that killAt numbers.
+// A re-run of this test program makes one run over the data folder killDir names, and kills itself around the step that
+// killAt numbers.
 const (
 	killDir = "CARILLON_EXPORTS_KILL_DIR"
 	killAt  = "CARILLON_EXPORTS_KILL_AT"
@@ -102,7 +103,13 @@ type mortalBucket struct {
 	a *assassin
 }
 
-func (b mortalBucket) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (next int64, err error) {
+func (b mortalBucket) Put(
+	ctx context.Context,
+	name string,
+	gen int64,
+	data []byte,
+	metadata map[string]string,
+) (next int64, err error) {
 	err = b.a.around(func() error { next, err = b.Bucket.Put(ctx, name, gen, data, metadata); return err })
 	return next, err
 }
@@ -137,12 +144,19 @@ func runUntilKilled() {
 		panic(err)
 	}
 	a := &assassin{at: at, dir: dir}
-	h := handler(&testing.T{}, db, dir, time.Now, func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) {
-		return mortalStore{s, a}, mortalBucket{b, a}
-	})
+	h := handler(
+		&testing.T{},
+		db,
+		dir,
+		time.Now,
+		func(s files.Store, b documents.Bucket) (files.Store, documents.Bucket) {
+			return mortalStore{s, a}, mortalBucket{b, a}
+		},
+	)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/transfer", strings.NewReader("{}")))
-	if _, err := os.Stdout.Write(w.Body.Bytes()); err != nil || w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"fault"`) {
+	if _, err := os.Stdout.Write(w.Body.Bytes()); err != nil || w.Code != http.StatusOK ||
+		!strings.Contains(w.Body.String(), `"fault"`) {
 		os.Exit(0)
 	}
 	os.Exit(3)
@@ -156,8 +170,8 @@ func kills() int {
 	return 40
 }
 
-// TestKill kills a run around each of its steps, again and again, while new files come and the importer works: every file
-// arrives at the importer once, and none is lost.
+// TestKill kills a run around each of its steps, again and again, while new files come and the importer works: every
+// file arrives at the importer once, and none is lost.
 func TestKill(t *testing.T) {
 	f := newFixture(t, nil)
 	if err := os.Mkdir(filepath.Join(f.dir, "imported"), 0o700); err != nil {
@@ -217,17 +231,30 @@ func TestKill(t *testing.T) {
 		t.Errorf("%d of %d bad files are in the quarantine", held, len(bad))
 	}
 	if len(got) != len(want) || len(f.left()) != 0 || len(f.temp()) != 0 || killed < kills()/2 {
-		t.Errorf("%d files of %d, %d left, %d temporary, %d of %d runs were killed", len(got), len(want), len(f.left()), len(f.temp()), killed, kills())
+		t.Errorf(
+			"%d files of %d, %d left, %d temporary, %d of %d runs were killed",
+			len(got),
+			len(want),
+			len(f.left()),
+			len(f.temp()),
+			killed,
+			kills(),
+		)
 	}
 }
 
 // forgetLease takes away the lease of a dead run, in place of a wait of half a minute.
 func (f *fixture) forgetLease() {
 	f.Helper()
-	_, err := documents.Update(f.Context(), f.db.Bucket("state"), exports.StateName("paie"), func(s *exports.State) (map[string]string, error) {
-		s.Lease.Expires = time.Time{}
-		return nil, nil
-	})
+	_, err := documents.Update(
+		f.Context(),
+		f.db.Bucket("state"),
+		exports.StateName("paie"),
+		func(s *exports.State) (map[string]string, error) {
+			s.Lease.Expires = time.Time{}
+			return nil, nil
+		},
+	)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -29,12 +29,15 @@ func TestTwoAtOnce(t *testing.T) {
 		group.Go(func() { sum[i] = transfers(t, h, `{}`)[0] })
 	}
 	group.Wait()
-	if sum[0].Fault != nil || sum[1].Fault != nil || sum[0].Transferred+sum[1].Transferred != 60 || len(f.left()) != 0 || len(f.files()) != 60 {
+	if sum[0].Fault != nil || sum[1].Fault != nil || sum[0].Transferred+sum[1].Transferred != 60 ||
+		len(f.left()) != 0 ||
+		len(f.files()) != 60 {
 		t.Errorf("runs %+v\n%+v", sum[0], sum[1])
 	}
 }
 
-// TestRunThatOutlivesItsLease: it stalls before it writes the journal, while another run has begun with the same blob; what gets the name is what was verified.
+// TestRunThatOutlivesItsLease: it stalls before it writes the journal, while another run has begun with the same blob;
+// what gets the name is what was verified.
 func TestRunThatOutlivesItsLease(t *testing.T) {
 	f := newFixture(t, nil)
 	body := []byte(strings.Repeat("x", 1<<20))

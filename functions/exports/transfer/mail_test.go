@@ -19,7 +19,10 @@ func TestEmails(t *testing.T) {
 	server.Refuse(false)
 	f.good()
 	mail := server.Want(t, 1)[0]
-	for _, text := range []string{"To: <compta@example.com>", "DB1/x.csv", "ligne 2 : PHC_MONTANT : la valeur n’est pas un nombre", "carillon exports quarantine show", "Que faire"} {
+	for _, text := range []string{
+		"To: <compta@example.com>", "DB1/x.csv", "ligne 2 : PHC_MONTANT : la valeur n’est pas un nombre",
+		"carillon exports quarantine show", "Que faire",
+	} {
 		if !strings.Contains(mail, text) {
 			t.Errorf("the e-mail lacks %q:\n%s", text, mail)
 		}
@@ -31,7 +34,9 @@ func TestEmails(t *testing.T) {
 	server.Want(t, 1)
 	f.run()
 	f.run()
-	if mail := server.Want(t, 2)[1]; !strings.Contains(mail, "2 passages de suite") || !strings.Contains(mail, "Le conteneur a refusé l’accès.") || strings.Contains(mail, "sig=") {
+	if mail := server.Want(t, 2)[1]; !strings.Contains(mail, "2 passages de suite") ||
+		!strings.Contains(mail, "Le conteneur a refusé l’accès.") ||
+		strings.Contains(mail, "sig=") {
 		t.Errorf("the e-mail says:\n%s", mail)
 	}
 	f.hook(func(http.ResponseWriter, *http.Request) bool { return false })

@@ -14,7 +14,10 @@ func TestFlatten(t *testing.T) {
 	f.put("DB2/X.csv", []byte(cumul))
 	f.put("DB1/y.csv", []byte(cumul))
 	r := f.run()
-	if r.Transferred != 1 || r.Failed != 2 || r.Fault == nil || r.Fault.Code != "files" || names(f.files()) != "y.csv" || len(f.left()) != 2 || !strings.Contains(line(r, "DB1/x.csv").Why, "DB2/X.csv") {
+	if r.Transferred != 1 || r.Failed != 2 || r.Fault == nil || r.Fault.Code != "files" ||
+		names(f.files()) != "y.csv" ||
+		len(f.left()) != 2 ||
+		!strings.Contains(line(r, "DB1/x.csv").Why, "DB2/X.csv") {
 		t.Errorf("run %+v, files %v, left %v", r, f.files(), f.left())
 	}
 }
@@ -34,7 +37,8 @@ func TestOddNames(t *testing.T) {
 // TestFolderMark: a blob that stands for a folder by its metadata is no file.
 func TestFolderMark(t *testing.T) {
 	f := newFixture(t, nil)
-	if _, err := f.container.NewBlockBlobClient("DB1").UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{Metadata: map[string]*string{"hdi_isfolder": new("true")}}); err != nil {
+	if _, err := f.container.NewBlockBlobClient("DB1").
+		UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{Metadata: map[string]*string{"hdi_isfolder": new("true")}}); err != nil {
 		t.Fatal(err)
 	}
 	f.put("DB1/x.csv", []byte(cumul))

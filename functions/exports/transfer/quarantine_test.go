@@ -15,7 +15,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
-// TestQuarantine: what fails its check is never seen by the importer; its report names the place; a person can release it.
+// TestQuarantine: what fails its check is never seen by the importer; its report names the place; a person can release
+// it.
 func TestQuarantine(t *testing.T) {
 	f := newFixture(t, nil)
 	bad := "DB000001/DB000001-paie-histocumsal-20250830040012.csv"
@@ -24,7 +25,8 @@ func TestQuarantine(t *testing.T) {
 	f.put("DB000001/autre.csv", []byte("A;B\n1;2\n"))
 	f.put("DB000001/DB000001-cpa-ecriture-20250830040012.csv", []byte(ecriture))
 	r := f.good()
-	if r.Transferred != 1 || r.Quarantined != 3 || r.Deleted != 4 || len(f.left()) != 0 || names(f.files()) != "DB000001/DB000001-cpa-ecriture-20250830040012.csv" {
+	if r.Transferred != 1 || r.Quarantined != 3 || r.Deleted != 4 || len(f.left()) != 0 ||
+		names(f.files()) != "DB000001/DB000001-cpa-ecriture-20250830040012.csv" {
 		t.Fatalf("run %+v, files %v", r, f.files())
 	}
 	var list []transfer.Quarantined
@@ -38,13 +40,16 @@ func TestQuarantine(t *testing.T) {
 		}
 	}
 	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is no number", Code: "no_number"}}
-	if q.Report == nil || cmp.Diff(want, q.Report.Findings) != "" || q.Summary != "ligne 2 : PHC_MONTANT : la valeur n’est pas un nombre" {
+	if q.Report == nil || cmp.Diff(want, q.Report.Findings) != "" ||
+		q.Summary != "line 2: PHC_MONTANT: the value is no number" {
 		t.Errorf("report %+v", q)
 	}
-	if n := names(f.quarantine()); strings.Count(n, ".report.json") != 3 || !strings.Contains(n, q.File+".report.json") {
+	if n := names(f.quarantine()); strings.Count(n, ".report.json") != 3 ||
+		!strings.Contains(n, q.File+".report.json") {
 		t.Errorf("the quarantine holds %s", n)
 	}
-	if code := f.ask(http.MethodPost, "/quarantine/paie/"+q.ID+"/release", `{}`, nil); code != http.StatusOK || f.files()[bad] != hash([]byte(broken)) {
+	if code := f.ask(http.MethodPost, "/quarantine/paie/"+q.ID+"/release", `{}`, nil); code != http.StatusOK ||
+		f.files()[bad] != hash([]byte(broken)) {
 		t.Errorf("release: %d, files %v", code, f.files())
 	}
 	if strings.Contains(names(f.quarantine()), "histocumsal") {
@@ -73,7 +78,8 @@ func TestShrunk(t *testing.T) {
 	f.put(name("01"), rows(9))
 	f.good()
 	f.put(name("02"), rows(4))
-	if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 || !strings.Contains(line(r, name("02")).Why, "more than half") {
+	if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 ||
+		!strings.Contains(line(r, name("02")).Why, "more than half") {
 		t.Fatalf("run %+v", r)
 	}
 	var list []struct{ ID string }
@@ -87,7 +93,8 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
-// TestCutInTheLastValue: a file whose last line has no line end is held, until a person says that its query writes such files, or the settings do.
+// TestCutInTheLastValue: a file whose last line has no line end is held, until a person says that its query writes such
+// files, or the settings do.
 func TestCutInTheLastValue(t *testing.T) {
 	const whole = "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\r\n0000000001;01;2512,34\r\n0000000002;01;1234,56\r\n"
 	f := newFixture(t, nil)
@@ -95,7 +102,8 @@ func TestCutInTheLastValue(t *testing.T) {
 	held := func(day, text string) {
 		t.Helper()
 		f.put(name(day), []byte(text))
-		if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 || !strings.Contains(line(r, name(day)).Why, "line 3: the last line has no line end") {
+		if r := f.good(); r.Quarantined != 1 || r.Transferred != 0 ||
+			!strings.Contains(line(r, name(day)).Why, "line 3: the last line has no line end") {
 			t.Errorf("%s: %+v", day, r)
 		}
 	}
@@ -161,7 +169,12 @@ func TestReleaseOfAnOlderVersion(t *testing.T) {
 	f.ask(http.MethodGet, "/quarantine", "", &list)
 	code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil)
 	if f.files()[name] != hash([]byte(cumul)) {
-		t.Errorf("release %d: the older, broken version replaced the newer: files %v archive %v", code, f.files(), f.archive())
+		t.Errorf(
+			"release %d: the older, broken version replaced the newer: files %v archive %v",
+			code,
+			f.files(),
+			f.archive(),
+		)
 	}
 }
 
@@ -175,7 +188,8 @@ func TestReleaseUnderATakenName(t *testing.T) {
 	}
 	var list []struct{ ID string }
 	f.ask(http.MethodGet, "/quarantine", "", &list)
-	if code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil); code != http.StatusConflict || len(f.quarantine()) != 2 || f.files()["x.csv"] != hash([]byte("mine")) {
+	code := f.ask(http.MethodPost, "/quarantine/paie/"+list[0].ID+"/release", "{}", nil)
+	if code != http.StatusConflict || len(f.quarantine()) != 2 || f.files()["x.csv"] != hash([]byte("mine")) {
 		t.Errorf("release: %d, quarantine %v", code, f.quarantine())
 	}
 	if f.ask(http.MethodGet, "/quarantine", "", &list); len(list) != 1 {
@@ -191,7 +205,8 @@ func TestReleaseOfAnOlderVersionOnPurpose(t *testing.T) {
 	f.put("x.csv", []byte(cumul))
 	f.good()
 	id := f.quarantined()[0].ID
-	if code := f.release(id, `{"older":true}`); code != http.StatusConflict || f.files()["x.csv"] != hash([]byte(cumul)) || len(f.quarantined()) != 1 {
+	if code := f.release(id, `{"older":true}`); code != http.StatusConflict || len(f.quarantined()) != 1 ||
+		f.files()["x.csv"] != hash([]byte(cumul)) {
 		t.Errorf("release: %d, files %v", code, f.files())
 	}
 	f.imports("x.csv")
@@ -224,7 +239,8 @@ func TestInterruptedRelease(t *testing.T) {
 	}
 }
 
-// TestReleaseWhoseMoveWasMade: the file stands under its name, and in the quarantine too, as after a crash between the two.
+// TestReleaseWhoseMoveWasMade: the file stands under its name, and in the quarantine too, as after a crash between the
+// two.
 func TestReleaseWhoseMoveWasMade(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(broken))
@@ -233,10 +249,14 @@ func TestReleaseWhoseMoveWasMade(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(f.dir, "paie"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Link(filepath.Join(f.dir, "paie"+exports.WorkSuffix, "quarantine", q.File), filepath.Join(f.dir, "paie", "x.csv")); err != nil {
+	if err := os.Link(
+		filepath.Join(f.dir, "paie"+exports.WorkSuffix, "quarantine", q.File),
+		filepath.Join(f.dir, "paie", "x.csv"),
+	); err != nil {
 		t.Fatal(err)
 	}
-	if code := f.release(q.ID, `{}`); code != http.StatusOK || f.files()["x.csv"] != hash([]byte(broken)) || len(f.quarantine()) != 0 {
+	if code := f.release(q.ID, `{}`); code != http.StatusOK || f.files()["x.csv"] != hash([]byte(broken)) ||
+		len(f.quarantine()) != 0 {
 		t.Errorf("release: %d, files %v, quarantine %v", code, f.files(), f.quarantine())
 	}
 }
@@ -282,7 +302,8 @@ func TestListOfTheQuarantine(t *testing.T) {
 		f.good()
 	}
 	list := f.quarantined()
-	if len(list) != 3 || list[0].Blob != "a.csv" || list[1].Blob != "c.csv" || list[0].Summary != "line 2: PHC_MONTANT: the value is no number (and 1 more)" {
+	if len(list) != 3 || list[0].Blob != "a.csv" || list[1].Blob != "c.csv" ||
+		list[0].Summary != "line 2: PHC_MONTANT: the value is no number (and 1 more)" {
 		t.Errorf("list %+v", list)
 	}
 	if s := f.status(); s.Quarantine != 3 || s.Held != 0 {

@@ -58,7 +58,8 @@ func TestDeleteSettings(t *testing.T) {
 	}
 }
 
-// TestRewrite: what the importer would misread is handed on in its one form, and the original kept; never holds it, and always rewrites what it reads right too.
+// TestRewrite: what the importer would misread is handed on in its one form, and the original kept; never holds it, and
+// always rewrites what it reads right too.
 //
 //nolint:tparallel // newFixture does
 func TestRewrite(t *testing.T) {
@@ -89,7 +90,8 @@ func TestRewrite(t *testing.T) {
 				t.Errorf("handed on %v", got)
 			}
 			kept := strings.Join(append(values(f.archive()), values(f.quarantine())...), " ")
-			if !strings.Contains(kept, hash([]byte(misread))) || (tt.right == ours) != strings.Contains(kept, hash([]byte(right))) {
+			if !strings.Contains(kept, hash([]byte(misread))) ||
+				(tt.right == ours) != strings.Contains(kept, hash([]byte(right))) {
 				t.Errorf("archive %v, quarantine %v", f.archive(), f.quarantine())
 			}
 		})

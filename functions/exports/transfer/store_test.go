@@ -63,7 +63,8 @@ func TestBadStore(t *testing.T) {
 			cut(w, 1000, "1000")
 			return true
 		})
-		if r := f.run(); r.Failed != 1 || r.Transferred != 1 || len(f.left()) != 1 || names(f.files()) != "y.bin" || len(f.temp()) != 0 {
+		if r := f.run(); r.Failed != 1 || r.Transferred != 1 || len(f.left()) != 1 || names(f.files()) != "y.bin" ||
+			len(f.temp()) != 0 {
 			t.Errorf("run %+v, left %v, files %v, temporary %v", r, f.left(), f.files(), f.temp())
 		}
 	})
@@ -72,13 +73,15 @@ func TestBadStore(t *testing.T) {
 		f.put("x.bin", data)
 		f.setMD5("x.bin", bytes.Repeat([]byte{7}, 16))
 		f.put("y.bin", data)
-		if r := f.run(); r.Failed != 1 || r.Transferred != 1 || len(f.left()) != 1 || names(f.files()) != "y.bin" || !strings.Contains(line(r, "x.bin").Why, "MD5") {
+		if r := f.run(); r.Failed != 1 || r.Transferred != 1 || len(f.left()) != 1 || names(f.files()) != "y.bin" ||
+			!strings.Contains(line(r, "x.bin").Why, "MD5") {
 			t.Errorf("run %+v, left %v, files %v", r, f.left(), f.files())
 		}
 	})
 }
 
-// TestCannotBeDeleted: a blob with a snapshot, with a lease, or without the right: it is handed on once, stays, and goes when it can.
+// TestCannotBeDeleted: a blob with a snapshot, with a lease, or without the right: it is handed on once, stays, and
+// goes when it can.
 //
 //nolint:tparallel // newFixture does
 func TestCannotBeDeleted(t *testing.T) {
@@ -90,7 +93,9 @@ func TestCannotBeDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if r := f.good(); r.Kept != 1 || r.Deleted != 0 || !strings.Contains(line(r, "x.csv").Why, "snapshots") || len(f.left()) != 1 || len(f.files()) != 1 {
+			if r := f.good(); r.Kept != 1 || r.Deleted != 0 || !strings.Contains(line(r, "x.csv").Why, "snapshots") ||
+				len(f.left()) != 1 ||
+				len(f.files()) != 1 {
 				t.Errorf("run %+v", r)
 			}
 		}
@@ -115,7 +120,8 @@ func TestCannotBeDeleted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.good(); r.Transferred != 1 || r.Kept != 1 || !strings.Contains(line(r, "x.csv").Why, "lease") || len(f.left()) != 1 {
+		if r := f.good(); r.Transferred != 1 || r.Kept != 1 || !strings.Contains(line(r, "x.csv").Why, "lease") ||
+			len(f.left()) != 1 {
 			t.Errorf("run %+v", r)
 		}
 	})
@@ -131,7 +137,8 @@ func TestCannotBeDeleted(t *testing.T) {
 		f.configure(func(src map[string]any) { src["sas_url"] = f.address("rl", time.Now().Add(time.Hour)) })
 		f.put("x.csv", []byte(cumul))
 		for range 2 {
-			if r := f.good(); r.Kept != 1 || !strings.Contains(line(r, "x.csv").Why, "deleting") || len(f.files()) != 1 {
+			if r := f.good(); r.Kept != 1 || !strings.Contains(line(r, "x.csv").Why, "deleting") ||
+				len(f.files()) != 1 {
 				t.Errorf("run %+v", r)
 			}
 		}
@@ -152,7 +159,8 @@ func TestCannotBeRead(t *testing.T) {
 		return true
 	})
 	r := f.run()
-	if why := line(r, "cold.csv").Why; r.Failed != 1 || r.Transferred != 1 || !strings.Contains(why, "cannot be read") || !strings.Contains(why, "archive tier") || len(f.left()) != 1 {
+	if why := line(r, "cold.csv").Why; r.Failed != 1 || r.Transferred != 1 || len(f.left()) != 1 ||
+		!strings.Contains(why, "cannot be read") || !strings.Contains(why, "archive tier") {
 		t.Errorf("run %+v", r)
 	}
 }
@@ -164,7 +172,10 @@ func TestContentEncoding(t *testing.T) {
 	w := gzip.NewWriter(&packed)
 	_, _ = w.Write([]byte(cumul))
 	_ = w.Close()
-	_, err := f.container.NewBlockBlobClient("x.gz").UploadBuffer(t.Context(), packed.Bytes(), &blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}})
+	_, err := f.container.NewBlockBlobClient("x.gz").
+		UploadBuffer(t.Context(), packed.Bytes(), &blockblob.UploadBufferOptions{
+			HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,10 +184,14 @@ func TestContentEncoding(t *testing.T) {
 	}
 }
 
-// TestShortWithoutMD5: the store keeps no MD5 of a blob that was written in blocks; an answer that is too short is no file.
+// TestShortWithoutMD5: the store keeps no MD5 of a blob that was written in blocks; an answer that is too short is no
+// file.
 func TestShortWithoutMD5(t *testing.T) {
 	f := newFixture(t, nil)
-	if _, err := f.container.NewBlockBlobClient("x.bin").UploadStream(t.Context(), strings.NewReader(strings.Repeat("x", 3<<20)), &blockblob.UploadStreamOptions{BlockSize: 1 << 20}); err != nil {
+	if _, err := f.container.NewBlockBlobClient("x.bin").
+		UploadStream(t.Context(), strings.NewReader(strings.Repeat("x", 3<<20)), &blockblob.UploadStreamOptions{
+			BlockSize: 1 << 20,
+		}); err != nil {
 		t.Fatal(err)
 	}
 	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
@@ -216,12 +231,17 @@ func TestRefusedDeletionIsNotRepeated(t *testing.T) {
 func TestGoneBeforeDeletion(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(cumul))
-	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodDelete) }, func(http.ResponseWriter, *http.Request) bool {
-		if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
-			t.Error(err)
-		}
-		return false
-	}))
+	f.hook(
+		once(
+			func(r *http.Request) bool { return isBlob(r, http.MethodDelete) },
+			func(http.ResponseWriter, *http.Request) bool {
+				if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
+					t.Error(err)
+				}
+				return false
+			},
+		),
+	)
 	if r := f.good(); r.Transferred != 1 || r.Deleted != 0 {
 		t.Errorf("run %+v", r)
 	}
@@ -240,7 +260,8 @@ func TestFailedDeletion(t *testing.T) {
 		}
 		return isBlob(r, http.MethodDelete)
 	})
-	if r := f.run(); r.Transferred != 1 || r.Failed != 1 || !strings.Contains(line(r, "x.csv").Why+r.Files[0].Why, "it is stored, but could not be deleted") {
+	if r := f.run(); r.Transferred != 1 || r.Failed != 1 ||
+		!strings.Contains(line(r, "x.csv").Why+r.Files[0].Why, "it is stored, but could not be deleted") {
 		t.Errorf("run %+v", r)
 	}
 	if e := f.entry("x.csv"); e.State != exports.StateStored {
@@ -304,7 +325,8 @@ func TestSilentStore(t *testing.T) {
 			if every == 1 && (r.Fault == nil || r.Fault.Code != "container_silent" || failed.Load() > 8+16) {
 				t.Errorf("fault %+v, %d blobs were tried", r.Fault, failed.Load())
 			}
-			if every > 1 && (r.Fault == nil || r.Fault.Code != "files" || r.Transferred != n-n/every || r.Failed != n/every) {
+			if every > 1 &&
+				(r.Fault == nil || r.Fault.Code != "files" || r.Transferred != n-n/every || r.Failed != n/every) {
 				t.Errorf("fault %+v, run %+v", r.Fault, r)
 			}
 		})

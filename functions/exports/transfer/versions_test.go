@@ -20,27 +20,42 @@ func TestRewrittenWhileRead(t *testing.T) {
 	_, _ = rand.Read(first)
 	_, _ = rand.Read(second)
 	f.put("x.bin", first)
-	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodGet) }, func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Length", "3145728")
-		_, _ = w.Write(first[:1<<20])
-		f.put("x.bin", second)
-		panic(http.ErrAbortHandler)
-	}))
-	if r := f.good(); r.Transferred != 1 || r.Deleted != 1 || f.files()["x.bin"] != hash(second) || len(f.left()) != 0 || len(f.temp()) != 0 {
+	f.hook(
+		once(
+			func(r *http.Request) bool { return isBlob(r, http.MethodGet) },
+			func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Content-Length", "3145728")
+				_, _ = w.Write(first[:1<<20])
+				f.put("x.bin", second)
+				panic(http.ErrAbortHandler)
+			},
+		),
+	)
+	if r := f.good(); r.Transferred != 1 || r.Deleted != 1 || f.files()["x.bin"] != hash(second) ||
+		len(f.left()) != 0 ||
+		len(f.temp()) != 0 {
 		t.Errorf("run %+v, files %v, left %v", r, f.files(), f.left())
 	}
 }
 
-// TestRewrittenBeforeDeletion: the newer version is not deleted unread; it arrives, and the one before goes to the archive.
+// TestRewrittenBeforeDeletion: the newer version is not deleted unread; it arrives, and the one before goes to the
+// archive.
 func TestRewrittenBeforeDeletion(t *testing.T) {
 	f := newFixture(t, nil)
 	second := strings.Replace(cumul, "2512", "3512", 1)
 	f.put("x.csv", []byte(cumul))
-	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodDelete) }, func(http.ResponseWriter, *http.Request) bool {
-		f.put("x.csv", []byte(second))
-		return false
-	}))
-	if r := f.good(); r.Transferred != 2 || r.Deleted != 1 || f.files()["x.csv"] != hash([]byte(second)) || len(f.left()) != 0 || len(f.archive()) != 1 {
+	f.hook(
+		once(
+			func(r *http.Request) bool { return isBlob(r, http.MethodDelete) },
+			func(http.ResponseWriter, *http.Request) bool {
+				f.put("x.csv", []byte(second))
+				return false
+			},
+		),
+	)
+	if r := f.good(); r.Transferred != 2 || r.Deleted != 1 || f.files()["x.csv"] != hash([]byte(second)) ||
+		len(f.left()) != 0 ||
+		len(f.archive()) != 1 {
 		t.Errorf("run %+v, files %v, left %v, archive %v", r, f.files(), f.left(), f.archive())
 	}
 }
@@ -56,7 +71,8 @@ func TestWrittenAgainAndAgain(t *testing.T) {
 		}
 		return false
 	})
-	if r := f.good(); r.Kept != 1 || len(f.left()) != 1 || !strings.Contains(line(r, "x.bin").Why, "again") && r.Transferred != 3 {
+	if r := f.good(); r.Kept != 1 || len(f.left()) != 1 ||
+		!strings.Contains(line(r, "x.bin").Why, "again") && r.Transferred != 3 {
 		t.Errorf("run %+v, left %v", r, f.left())
 	}
 	f.hook(func(http.ResponseWriter, *http.Request) bool { return false })
@@ -66,19 +82,29 @@ func TestWrittenAgainAndAgain(t *testing.T) {
 	}
 }
 
-// TestRewrittenAndWrittenAnew: with rewriting too, a newer version takes the place of one that the importer has not taken yet.
+// TestRewrittenAndWrittenAnew: with rewriting too, a newer version takes the place of one that the importer has not
+// taken yet.
 func TestRewrittenAndWrittenAnew(t *testing.T) {
 	f := newFixture(t, func(src map[string]any) { src["rewrite"] = true })
 	for _, amount := range []string{"12,00", "13,00", "14,00"} {
 		f.put("DB1/x.csv", []byte(strings.Replace(cumul, "12,00", amount, 1)))
 		for range 2 {
 			if r := f.run(); r.Fault != nil {
-				t.Errorf("%s: fault %+v files %+v; files %v archive %v temp %v", amount, r.Fault, r.Files, f.files(), names(f.archive()), names(f.temp()))
+				t.Errorf(
+					"%s: fault %+v files %+v; files %v archive %v temp %v",
+					amount,
+					r.Fault,
+					r.Files,
+					f.files(),
+					names(f.archive()),
+					names(f.temp()),
+				)
 			}
 		}
 	}
 	last := "PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT\n0000000001;01;2512.34\n0000000002;01;-14.00\n"
-	if f.files()["DB1/x.csv"] != hash([]byte(last)) || len(f.archive()) != 5 { // three originals, and two that were taken back
+	if f.files()["DB1/x.csv"] != hash([]byte(last)) ||
+		len(f.archive()) != 5 { // three originals, and two that were taken back
 		t.Errorf("files %v, archive %s", f.files(), names(f.archive()))
 	}
 }
@@ -108,25 +134,32 @@ func TestWrittenAnewAsItIsDeleted(t *testing.T) {
 func TestPhantom(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put("x.csv", []byte(cumul))
-	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodGet) }, func(http.ResponseWriter, *http.Request) bool {
-		if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
-			t.Error(err)
-		}
-		return false
-	}))
+	f.hook(
+		once(
+			func(r *http.Request) bool { return isBlob(r, http.MethodGet) },
+			func(http.ResponseWriter, *http.Request) bool {
+				if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
+					t.Error(err)
+				}
+				return false
+			},
+		),
+	)
 	if r := f.good(); r.Transferred+r.Failed != 0 {
 		t.Errorf("run %+v", r)
 	}
 }
 
-// TestNewestOnly: of several runs of one query the newest is handed on, whatever the order of the runs; the others go to the archive, which ends.
+// TestNewestOnly: of several runs of one query the newest is handed on, whatever the order of the runs; the others go
+// to the archive, which ends.
 func TestNewestOnly(t *testing.T) {
 	f := newFixture(t, nil)
 	name := func(at string) string { return "DB000001/DB000001-paie-histocumsal-202508" + at + "040012.csv" }
 	for _, at := range []string{"28", "30", "29"} {
 		f.put(name(at), []byte(cumul))
 	}
-	if r := f.good(); r.Transferred != 1 || r.Archived != 2 || r.Deleted != 3 || names(f.files()) != name("30") || len(f.archive()) != 2 {
+	if r := f.good(); r.Transferred != 1 || r.Archived != 2 || r.Deleted != 3 || names(f.files()) != name("30") ||
+		len(f.archive()) != 2 {
 		t.Errorf("run %+v, files %v, archive %v", r, f.files(), f.archive())
 	}
 	f.put(name("27"), []byte(cumul)) // late
@@ -147,7 +180,8 @@ func TestTwoRunsBeforeTheImporter(t *testing.T) {
 	}
 }
 
-// TestForeignFileUnderAnOlderRunsName: the importer has taken the older run, and somebody else's file has its name. It is left alone.
+// TestForeignFileUnderAnOlderRunsName: the importer has taken the older run, and somebody else's file has its name. It
+// is left alone.
 func TestForeignFileUnderAnOlderRunsName(t *testing.T) {
 	f := newFixture(t, nil)
 	const older, newer = "DB1/DB1-paie-histocumsal-20250801040012.csv", "DB1/DB1-paie-histocumsal-20250802040012.csv"
@@ -155,7 +189,9 @@ func TestForeignFileUnderAnOlderRunsName(t *testing.T) {
 	f.good()
 	f.foreign(older)
 	f.put(newer, []byte(cumul))
-	if r := f.good(); r.Transferred != 1 || f.files()[older] != hash([]byte("mine")) || f.files()[newer] != hash([]byte(cumul)) || len(f.archive()) != 0 {
+	if r := f.good(); r.Transferred != 1 || f.files()[older] != hash([]byte("mine")) ||
+		f.files()[newer] != hash([]byte(cumul)) ||
+		len(f.archive()) != 0 {
 		t.Errorf("run %+v, files %v, archive %v", r, f.files(), f.archive())
 	}
 }
@@ -169,12 +205,14 @@ func TestTakenBackIsInTheJournal(t *testing.T) {
 	f.put(newer, []byte(cumul))
 	f.good()
 	e := f.entry(older)
-	if _, there := f.archive()[e.File.Path]; !there || e.File.Place != exports.PlaceArchive || e.Why != "a newer run of its query came" {
+	if _, there := f.archive()[e.File.Path]; !there || e.File.Place != exports.PlaceArchive ||
+		e.Why != "a newer run of its query came" {
 		t.Errorf("entry %+v, archive %v", e, f.archive())
 	}
 }
 
-// TestVersionsThatWereImported: of many versions of a blob the one that the importer has not taken gives way, and no other.
+// TestVersionsThatWereImported: of many versions of a blob the one that the importer has not taken gives way, and no
+// other.
 func TestVersionsThatWereImported(t *testing.T) {
 	f := newFixture(t, nil)
 	version := func(n int) []byte { return fmt.Appendf(nil, "%s0000000003;01;%d,00\n", cumul, n) }
@@ -192,14 +230,20 @@ func TestVersionsThatWereImported(t *testing.T) {
 	}
 }
 
-// TestVersionThatNoListingHas: what was written while it was read is stored under its own version, which is at the source still.
+// TestVersionThatNoListingHas: what was written while it was read is stored under its own version, which is at the
+// source still.
 func TestVersionThatNoListingHas(t *testing.T) {
 	f := newFixture(t, func(src map[string]any) { src["delete"] = "never" })
 	f.put("x.bin", []byte("first"))
-	f.hook(once(func(r *http.Request) bool { return isBlob(r, http.MethodGet) }, func(http.ResponseWriter, *http.Request) bool {
-		f.put("x.bin", []byte("second"))
-		return false
-	}))
+	f.hook(
+		once(
+			func(r *http.Request) bool { return isBlob(r, http.MethodGet) },
+			func(http.ResponseWriter, *http.Request) bool {
+				f.put("x.bin", []byte("second"))
+				return false
+			},
+		),
+	)
 	f.good()
 	if e := f.entry("x.bin"); e.State != exports.StateStored || e.SHA256 != hash([]byte("second")) {
 		t.Errorf("entry %+v", e)

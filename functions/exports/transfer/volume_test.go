@@ -70,7 +70,16 @@ func TestVolume(t *testing.T) {
 	})
 	r := f.good()
 	if r.Transferred != 500 || r.Bytes != int64(total) || len(f.left()) != 0 || len(f.temp()) != 0 {
-		t.Errorf("transferred %d files, %d of %d bytes, deleted %d, kept %d, failed %d; %d left", r.Transferred, r.Bytes, total, r.Deleted, r.Kept, r.Failed, len(f.left()))
+		t.Errorf(
+			"transferred %d files, %d of %d bytes, deleted %d, kept %d, failed %d; %d left",
+			r.Transferred,
+			r.Bytes,
+			total,
+			r.Deleted,
+			r.Kept,
+			r.Failed,
+			len(f.left()),
+		)
 	}
 	got := f.files()
 	for name, sum := range want {

@@ -427,24 +427,12 @@ func blocks(f *fixture) {
 		f.Error("20 MB in blocks come back as something else")
 	}
 	f.must(f.container.NewBlockBlobClient("whole").UploadBuffer(f.Context(), large, nil))
-	if got := f.raw(
-		all,
-		"GET",
-		"whole",
-		"",
-		"Range: bytes=3145720-3145735",
-	); got.text != string(
+	if got := f.raw(all, "GET", "whole", "", "Range: bytes=3145720-3145735"); got.text != string(
 		large[3145720:3145736],
 	) {
 		f.Error("a range of 20 MB comes back as something else")
 	}
-	if got := f.raw(
-		all,
-		"GET",
-		"large",
-		"",
-		"Range: bytes=3145720-3145735",
-	); got.text != string(
+	if got := f.raw(all, "GET", "large", "", "Range: bytes=3145720-3145735"); got.text != string(
 		large[3145720:3145736],
 	) {
 		f.Error("a range across blocks comes back as something else")
@@ -527,7 +515,10 @@ func list(f *fixture) {
 			"a/0 a/1 a/2 a/3 a/4 a/5 a/6", 2,
 		},
 		{container.ListBlobsFlatOptions{Prefix: new("b"), Include: withSnapshots}, "b b@", 1},
-		{container.ListBlobsFlatOptions{Prefix: new("b"), MaxResults: new(int32(1)), Include: withSnapshots}, "b b@", 2},
+		{
+			container.ListBlobsFlatOptions{Prefix: new("b"), MaxResults: new(int32(1)), Include: withSnapshots},
+			"b b@", 2,
+		},
 		{container.ListBlobsFlatOptions{Prefix: new("none")}, "", 1},
 	} {
 		if f.azurite && tt.want == "b b@" && tt.o.MaxResults != nil {
