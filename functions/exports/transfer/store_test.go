@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -227,26 +228,34 @@ func TestRefusedDeletionIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestGoneBeforeDeletion: somebody else has deleted the blob that is stored.
+// TestGoneBeforeDeletion: somebody else has deleted the blob that is stored; stores answer 404 or 412 then.
+//
+//nolint:tparallel // newFixture does
 func TestGoneBeforeDeletion(t *testing.T) {
-	f := newFixture(t, nil)
-	f.put("x.csv", []byte(cumul))
-	f.hook(
-		once(
-			func(r *http.Request) bool { return isBlob(r, http.MethodDelete) },
-			func(http.ResponseWriter, *http.Request) bool {
-				if _, err := f.container.NewBlobClient("x.csv").Delete(t.Context(), nil); err != nil {
+	for name, answers := range map[string]bool{"404": true, "412": false} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			f.put("x.csv", []byte(cumul))
+			f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+				if !isBlob(r, http.MethodDelete) {
+					return false
+				}
+				if _, err := f.container.NewBlobClient("x.csv").Delete(context.WithoutCancel(t.Context()), nil); err != nil {
 					t.Error(err)
 				}
-				return false
-			},
-		),
-	)
-	if r := f.good(); r.Transferred != 1 || r.Deleted != 0 {
-		t.Errorf("run %+v", r)
-	}
-	if e := f.entry("x.csv"); e.State != exports.StateDeleted || e.DeletedAt.IsZero() {
-		t.Errorf("entry %+v", e)
+				if answers {
+					w.Header().Set("X-Ms-Error-Code", "BlobNotFound")
+					w.WriteHeader(http.StatusNotFound)
+				}
+				return answers
+			})
+			if r := f.good(); r.Transferred != 1 || r.Deleted != 0 {
+				t.Errorf("run %+v", r)
+			}
+			if e := f.entry("x.csv"); e.State != exports.StateDeleted || e.DeletedAt.IsZero() {
+				t.Errorf("entry %+v", e)
+			}
+		})
 	}
 }
 

@@ -130,7 +130,7 @@ func (s *Server) version(c *call) (*blob, *version, *apiError) {
 		return nil, nil, err
 	}
 	if b == nil {
-		return nil, nil, errNoBlob
+		return nil, nil, absent(c.r)
 	}
 	at := c.query.Get("snapshot")
 	if at == "" {
@@ -142,6 +142,14 @@ func (s *Server) version(c *call) (*blob, *version, *apiError) {
 	return nil, nil, errNoBlob
 }
 
+// absent is the answer where there is no blob: a condition on its ETag is not met either (RFC 9110, 13.1.1).
+func absent(r *http.Request) *apiError {
+	if r.Header.Get("If-Match") != "" {
+		return errCondition
+	}
+	return errNoBlob
+}
+
 // change finds the blob that a call changes, of one type or of any for "", if its conditions and lease let it. The lock
 // is held.
 func (s *Server) change(c *call, kind string) (*blob, *apiError) {
@@ -150,7 +158,7 @@ func (s *Server) change(c *call, kind string) (*blob, *apiError) {
 	case err != nil:
 		return nil, err
 	case b == nil:
-		return nil, errNoBlob
+		return nil, absent(c.r)
 	case kind != "" && b.kind != kind:
 		return nil, errBlobType
 	}

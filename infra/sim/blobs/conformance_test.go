@@ -335,6 +335,9 @@ func conditions(f *fixture) {
 	put("writing one that is there", "If-None-Match: *", 409, "BlobAlreadyExists")
 	put("writing over any version", "If-Match: *", 201, "")
 	f.wants("deleting any version", f.raw(all, "DELETE", "a", "", "If-Match: *"), 202, "")
+	for _, method := range []string{"GET", "HEAD", "DELETE"} {
+		f.wants(method+" of a version that is gone", f.raw(all, method, "a", "", old), 412, "ConditionNotMet")
+	}
 	put("writing over one that is gone", old, 412, "ConditionNotMet")
 	put("writing one that is not there", "If-None-Match: *", 201, "")
 	f.wants("reading, if it is there", f.raw(all, "GET", "a", "", "If-Match: *"), 200, "")
