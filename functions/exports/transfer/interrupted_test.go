@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -186,6 +189,35 @@ func TestTakenUpWithoutItsFile(t *testing.T) {
 				t.Errorf("files %v", f.files())
 			}
 		})
+	}
+}
+
+// TestTakenUpWithOtherBytes: what the store gives then is not what the run that stopped had read: it is no copy of it.
+func TestTakenUpWithOtherBytes(t *testing.T) {
+	f := newFixture(t, nil)
+	blob := f.container.NewBlockBlobClient("x.bin") // in blocks, so that the store has no MD5
+	if _, err := blob.UploadStream(t.Context(), strings.NewReader("right"), &blockblob.UploadStreamOptions{
+		BlockSize: 1,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.stuck()
+	f.run()
+	for name := range f.temp() {
+		if err := os.Remove(filepath.Join(f.dir, "paie"+exports.WorkSuffix, "tmp", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wrapped(nil)
+	f.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if isBlob(r, http.MethodGet) {
+			w.Header().Set("Content-Length", "5")
+			_, _ = io.WriteString(w, "wrong")
+		}
+		return isBlob(r, http.MethodGet)
+	})
+	if r := f.run(); r.Failed != 1 || len(f.left()) != 1 || len(f.archive()) != 0 || len(f.files()) != 0 {
+		t.Errorf("run %+v, archive %v, files %v", r, f.archive(), f.files())
 	}
 }
 

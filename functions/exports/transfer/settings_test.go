@@ -54,6 +54,9 @@ func TestDeleteSettings(t *testing.T) {
 			if r := f.good(); r.Transferred != 0 || r.Kept != later || len(f.left()) != later {
 				t.Errorf("after two days: %+v, left %v", r, f.left())
 			}
+			if e := f.entry("a.csv"); e.DeletedAt.IsZero() != (later == 1) {
+				t.Errorf("entry %+v", e)
+			}
 		})
 	}
 }

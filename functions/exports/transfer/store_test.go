@@ -240,7 +240,8 @@ func TestGoneBeforeDeletion(t *testing.T) {
 				if !isBlob(r, http.MethodDelete) {
 					return false
 				}
-				if _, err := f.container.NewBlobClient("x.csv").Delete(context.WithoutCancel(t.Context()), nil); err != nil {
+				blob := f.container.NewBlobClient("x.csv")
+				if _, err := blob.Delete(context.WithoutCancel(t.Context()), nil); err != nil {
 					t.Error(err)
 				}
 				if answers {

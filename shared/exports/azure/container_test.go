@@ -124,7 +124,8 @@ func versions(t *testing.T, account blobs.Account) {
 	}
 	_, _, opening := c.Open(t.Context(), b)
 	_, finding := c.Find(t.Context(), b.Name)
-	if deleting := c.Delete(t.Context(), b); !errors.Is(opening, azure.ErrChanged) || !errors.Is(finding, azure.ErrGone) ||
+	deleting := c.Delete(t.Context(), b)
+	if !errors.Is(opening, azure.ErrChanged) || !errors.Is(finding, azure.ErrGone) ||
 		!errors.Is(deleting, azure.ErrChanged) {
 		t.Errorf("where the blob has gone: open %v, find %v, delete %v", opening, finding, deleting)
 	}
@@ -179,7 +180,8 @@ func refusals(t *testing.T, account blobs.Account) {
 		{"deleting without the right", ours("rl").Delete(t.Context(), found["plain"]), azure.ErrRefused, "right"},
 		{"reading without the right", unread, azure.ErrRefused, "right"},
 	} {
-		if !errors.Is(tt.got, tt.want) || !strings.Contains(tt.got.Error(), tt.says) || strings.Contains(tt.got.Error(), "sig=") {
+		if !errors.Is(tt.got, tt.want) || !strings.Contains(tt.got.Error(), tt.says) ||
+			strings.Contains(tt.got.Error(), "sig=") {
 			t.Errorf("%s: %v", tt.what, tt.got)
 		}
 	}
