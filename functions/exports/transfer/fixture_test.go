@@ -61,10 +61,8 @@ func TestMain(m *testing.M) {
 func account(t *testing.T) blobs.Account {
 	t.Helper()
 	store.once.Do(func() {
-		if store.dir, store.err = os.MkdirTemp(
-			"",
-			"blobs",
-		); store.err == nil { //nolint:usetesting // it outlives the test
+		store.dir, store.err = os.MkdirTemp("", "blobs") //nolint:usetesting // it outlives the test
+		if store.err == nil {
 			store.account, store.stop = blobstest.Start(t, store.dir)
 		}
 	})
