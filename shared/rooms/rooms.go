@@ -40,8 +40,9 @@ const (
 	WatchSchedule   = "23 */6 * * *"
 )
 
-// Values of the kind attribute.
+// Values of the kind attribute. A message of one room's events or channel has none.
 const (
+	KindAll  = "all"  // of the scheduled [TopicRefresh] and [TopicWatch] messages
 	KindTick = "tick" // of [TopicTick]
 	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it should show.
 	KindDue       = "due"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
 // TestFewestWrites: as many writes as changes, in place, and none the second time.
@@ -218,5 +219,19 @@ func TestBadRequests(t *testing.T) {
 		if code, body := f.call(tt.method, tt.path, tt.body); code != tt.want || !strings.Contains(body, "urn:carillon:problem:") {
 			t.Errorf("%s %s %s was answered %d: %s", tt.method, tt.path, tt.body, code, body)
 		}
+	}
+}
+
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
+// scheduled message's kind is known.
+func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for kind, want := range map[string]int{"later": http.StatusBadRequest, campus.KindAll: http.StatusNoContent} {
+		code, body := f.call(http.MethodPost, "/", `{"message":{"messageId":"1","attributes":{"kind":"`+kind+`"}}}`)
+		if code != want || (len(f.published) > 0) != (want == http.StatusNoContent) {
+			t.Errorf("kind %q was answered %d %s, want %d; handed on %v", kind, code, body, want, f.published)
+		}
+		f.published = nil
 	}
 }

@@ -2,6 +2,9 @@ package transfer_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
+	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -150,5 +154,28 @@ func TestStatus(t *testing.T) {
 	now = now.Add(24 * time.Hour)
 	if s := f.status(); !s.Overdue || s.Failures != 1 {
 		t.Errorf("a day later: %+v", s)
+	}
+}
+
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
+// scheduled message's kind is known.
+func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, exports.SettingsFile), []byte(`{"sources":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := exports.LoadSettings(machine.Folder(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := transfer.New(transfer.Config{Settings: settings, Now: time.Now})
+	for kind, want := range map[string]int{"later": http.StatusBadRequest, exports.KindAll: http.StatusNoContent, "": http.StatusNoContent} {
+		body := `{"message":{"messageId":"1","attributes":{"kind":"` + kind + `"}}}`
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
+		if w.Code != want {
+			t.Errorf("kind %q was answered %d %s, want %d", kind, w.Code, w.Body, want)
+		}
 	}
 }

@@ -87,6 +87,10 @@ func New(cfg Config) http.Handler {
 type function struct{ Config }
 
 func (f function) handle(ctx context.Context, d messages.Delivery) error {
+	kind, err := d.Kind(rooms.KindAll, rooms.KindPoll)
+	if err != nil {
+		return err
+	}
 	var msg rooms.RoomMessage
 	if err := d.Payload(&msg); err != nil {
 		return err
@@ -95,7 +99,6 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	if err != nil {
 		return err
 	}
-	kind := d.Message.Attributes["kind"]
 	if msg.RoomName == "" {
 		if kind == rooms.KindPoll && msg.After == "" && !settings.PollDue(d.Message.PublishTime) {
 			return nil
@@ -131,21 +134,21 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 	slices.Sort(names)
 	for i, name := range names {
 		if i == perTurn {
-			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, map[string]string{"kind": kind})
+			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, messages.OfKind(kind))
 		}
 		if after != "" || i >= atOnce {
 			if err := gax.Sleep(ctx, jitter(pace)); err != nil {
 				return err
 			}
 		}
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, map[string]string{"kind": kind}); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, messages.OfKind(kind)); err != nil {
 			return err
 		}
 	}
 	if kind == rooms.KindPoll {
 		return nil
 	}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile})
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, messages.OfKind(rooms.KindReconcile))
 }
 
 // names are the rooms to list: all, or in a poll those of whose changes Google does not tell.

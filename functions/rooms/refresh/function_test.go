@@ -271,8 +271,14 @@ func TestPollThatFailsIsOver(t *testing.T) {
 
 // pollAt is the poll of an instant: of all rooms, of those after one, or of one.
 func pollAt(h http.Handler, at time.Time, msg rooms.RoomMessage) int {
+	return deliver(h, at, msg, rooms.KindPoll)
+}
+
+func deliver(h http.Handler, at time.Time, msg rooms.RoomMessage, kind string) int {
 	data, _ := json.Marshal(msg)
-	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: at, Message: messages.Message{Data: data, Attributes: map[string]string{"kind": rooms.KindPoll}}}})
+	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{
+		ID: "1", PublishTime: at, Message: messages.Message{Data: data, Attributes: messages.OfKind(kind)},
+	}})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 	return w.Code
@@ -416,5 +422,29 @@ func TestTheWindowHoldsTheWholeDay(t *testing.T) {
 				t.Errorf("the display shows %+v of %+v", got, msg.Events)
 			}
 		})
+	}
+}
+
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
+// scheduled message's kind is known, and what it hands on is of it too.
+func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, msg := range []rooms.RoomMessage{{}, {RoomName: "blue"}} {
+		for _, kind := range []string{"later", rooms.KindOpen} {
+			if code := deliver(f.handler, now, msg, kind); code != http.StatusBadRequest || len(f.sent.all) != 0 || f.asked != 0 {
+				t.Errorf("kind %q of %+v was answered %d, want 400; published %v", kind, msg, code, f.sent.all)
+			}
+		}
+	}
+	if code := deliver(f.handler, now, rooms.RoomMessage{}, rooms.KindAll); code != http.StatusNoContent {
+		t.Errorf("the scheduled message was answered %d", code)
+	}
+	handed := slices.DeleteFunc(f.sent.all, func(p published) bool { return p.topic != rooms.TopicRefresh })
+	if len(handed) != 2 || handed[0].kind != rooms.KindAll {
+		t.Errorf("handed on %+v, want both rooms", handed)
+	}
+	if code := deliver(f.handler, now, rooms.RoomMessage{RoomName: "blue"}, handed[0].kind); code != http.StatusNoContent || f.asked == 0 {
+		t.Errorf("a room that was handed on was answered %d", code)
 	}
 }

@@ -101,5 +101,5 @@ func (f *function) replaceChannel(ctx context.Context, old, s *rooms.Snapshot) e
 	}
 	slog.WarnContext(ctx, "no push came for a change: the channel is replaced, and the calendar polled until one comes", slog.String("room", s.RoomName))
 	msg := rooms.RoomMessage{RoomName: s.RoomName}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, msg, map[string]string{"kind": rooms.KindOpen})
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, msg, messages.OfKind(rooms.KindOpen))
 }

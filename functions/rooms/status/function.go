@@ -82,11 +82,15 @@ type function struct {
 
 // handle tells the three subscriptions' messages apart by what they carry.
 func (f *function) handle(ctx context.Context, d messages.Delivery) error {
+	kind, err := d.Kind(rooms.KindTick, rooms.KindReconcile, rooms.KindDue)
+	if err != nil {
+		return err
+	}
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
 		return err
 	}
-	switch d.Message.Attributes["kind"] {
+	switch kind {
 	case rooms.KindTick:
 		return f.tick(ctx, settings, d.Message.PublishTime)
 	case rooms.KindReconcile:

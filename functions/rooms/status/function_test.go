@@ -330,3 +330,21 @@ func TestReconcileMendsAThing(t *testing.T) {
 		t.Errorf("%d values published, want the one that differed", got)
 	}
 }
+
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter, and its
+// data is not taken for a room's events.
+func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, seedVariables...)
+	h := f.instance(f.url)
+	post(t.Context(), h, "", f.facts(f.now.Add(-time.Minute), "A"))
+	for _, kind := range []string{"later", rooms.KindPoll, "Tick"} {
+		if code := post(t.Context(), h, kind, f.facts(f.now, "B")); code != http.StatusBadRequest {
+			t.Errorf("kind %q was answered %d, want 400", kind, code)
+		}
+	}
+	f.shows("A")
+	if len(f.sent.messages) != 0 {
+		t.Errorf("published %v", f.sent.messages)
+	}
+}

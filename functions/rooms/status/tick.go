@@ -32,7 +32,7 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 		return nil
 	}
 	if published.Minute()%rooms.ReconcileMinutes == 0 {
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindReconcile}); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, messages.OfKind(rooms.KindReconcile)); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 		return err
 	}
 	if poll {
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, map[string]string{"kind": rooms.KindPoll}); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, messages.OfKind(rooms.KindPoll)); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 
 func (f *function) handOn(ctx context.Context, room string, at time.Time) error {
 	msg := rooms.RoomMessage{RoomName: room, Transition: at}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, map[string]string{"kind": rooms.KindDue})
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, messages.OfKind(rooms.KindDue))
 }
 
 // reconcile compares what every Thing shows with what we told it: one request.

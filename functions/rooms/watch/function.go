@@ -88,6 +88,10 @@ func New(cfg Config) http.Handler {
 type function struct{ Config }
 
 func (f function) handle(ctx context.Context, d messages.Delivery) error {
+	kind, err := d.Kind(rooms.KindAll, rooms.KindOpen)
+	if err != nil {
+		return err
+	}
 	var msg rooms.RoomMessage
 	if err := d.Payload(&msg); err != nil {
 		return err
@@ -103,16 +107,16 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	if !ok || settings.Polls() {
 		return f.remove(ctx, msg.RoomName)
 	}
-	return f.keep(ctx, room, settings.WebhookURL(), wanted(d))
+	return f.keep(ctx, room, settings.WebhookURL(), wanted(kind, d.Message.PublishTime))
 }
 
 // wanted is since when a channel must have been opened: a message of kind open asks for one that is younger than it is. A
 // repeat finds that one.
-func wanted(d messages.Delivery) time.Time {
-	if d.Message.Attributes["kind"] != rooms.KindOpen {
+func wanted(kind string, published time.Time) time.Time {
+	if kind != rooms.KindOpen {
 		return time.Time{}
 	}
-	return d.Message.PublishTime
+	return published
 }
 
 // all hands on each room, and each record of a room that is no longer configured: one room's failure is its own message's.

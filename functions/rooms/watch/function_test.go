@@ -101,8 +101,16 @@ func (f *fixture) open(t *testing.T) {
 
 func (f *fixture) run(room string) int {
 	f.t.Helper()
-	data, _ := json.Marshal(rooms.RoomMessage{RoomName: room})
-	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", Message: messages.Message{Data: data}}})
+	return f.deliver(rooms.RoomMessage{RoomName: room}, "", time.Time{})
+}
+
+// deliver pushes a message of a kind that was published at an instant.
+func (f *fixture) deliver(msg rooms.RoomMessage, kind string, published time.Time) int {
+	f.t.Helper()
+	data, _ := json.Marshal(msg)
+	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{
+		ID: "1", PublishTime: published, Message: messages.Message{Data: data, Attributes: messages.OfKind(kind)},
+	}})
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 	return w.Code
@@ -304,5 +312,76 @@ func TestNoChannelWithoutAnAddress(t *testing.T) {
 	f.sent.messages = nil
 	if f.run(""); len(f.sent.messages) != 0 {
 		t.Errorf("then there is nothing to do, but %+v", f.sent.messages)
+	}
+}
+
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
+// scheduled message's kind is known.
+func TestUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for kind, want := range map[string]int{"later": http.StatusBadRequest, rooms.KindPoll: http.StatusBadRequest, rooms.KindAll: http.StatusNoContent} {
+		f.sent.messages = nil
+		code := f.deliver(rooms.RoomMessage{}, kind, f.now)
+		if handed := len(f.sent.messages); code != want || (handed > 0) != (want == http.StatusNoContent) {
+			t.Errorf("kind %q was answered %d, want %d; %d rooms handed on", kind, code, want, handed)
+		}
+	}
+	if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, "later", f.now); code != http.StatusBadRequest || len(f.asked()) > 0 {
+		t.Errorf("a room's message of an unknown kind was answered %d; Google was asked %v", code, f.asked())
+	}
+}
+
+// TestOpenReplacesALivingChannel: a message of kind open asks for a channel that is younger than itself; a redelivered one
+// finds it.
+func TestOpenReplacesALivingChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.run("blue")
+	first := f.record("blue").Channel
+	published := f.now.Add(time.Minute)
+	f.now = published.Add(time.Second)
+	if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, "", published); code != http.StatusNoContent || f.record("blue").Channel.ID != first.ID {
+		t.Errorf("without a kind: answered %d, the channel was replaced", code)
+	}
+	for attempt := range 2 {
+		if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, rooms.KindOpen, published); code != http.StatusNoContent {
+			t.Errorf("attempt %d was answered %d", attempt+1, code)
+		}
+	}
+	if f.record("blue").Channel.ID == first.ID {
+		t.Error("the channel is the one that was opened before the message")
+	}
+	if got := f.asked(); !slices.Equal(got, []string{"watch", "watch", "stop"}) {
+		t.Errorf("asked %v, want one new channel", got)
+	}
+}
+
+// TestChangedAddressReplacesTheChannel: Google sends to the address that a channel was opened with, so another address in the
+// settings needs another channel.
+func TestChangedAddressReplacesTheChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.run("blue")
+	first := f.record("blue").Channel
+	moved := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(moved.Close)
+	doc, err := f.config.Get(t.Context(), rooms.SettingsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(doc.Data), strings.TrimSuffix(first.Address, "/webhook"), moved.URL, 1)
+	if _, err := f.config.Put(t.Context(), rooms.SettingsFile, doc.Generation, []byte(text), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.open(t) // another instance, which reads the settings
+	if code := f.run("blue"); code != http.StatusNoContent {
+		t.Fatalf("answered %d", code)
+	}
+	if c := f.record("blue").Channel; c.ID == first.ID || c.Address != moved.URL+"/webhook" {
+		t.Errorf("channel = %+v, want a new one to %s", c, moved.URL)
+	}
+	if got := f.asked(); !slices.Equal(got, []string{"watch", "watch", "stop"}) {
+		t.Errorf("asked %v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/logging"
@@ -46,6 +47,12 @@ func PublishJSON(ctx context.Context, p Publisher, topic string, v any, attribut
 	}
 	return p.Publish(ctx, topic, Message{Data: data, Attributes: attributes})
 }
+
+// kind is the attribute that says what a message is for, where a function takes messages of several kinds.
+const kind = "kind"
+
+// OfKind are the attributes of a message of a kind.
+func OfKind(value string) map[string]string { return map[string]string{kind: value} }
 
 // traceparent is the attribute that carries the trace from who published to who takes the message.
 const traceparent = "traceparent"
@@ -101,6 +108,16 @@ func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
+}
+
+// Kind returns what kind of message a delivery is: one of those known, or "" for a message without the attribute. Any other
+// kind is a 400 problem, at each attempt: the message becomes a dead letter, and nobody takes it for one that it is not.
+func (d Delivery) Kind(known ...string) (string, error) {
+	value := d.Message.Attributes[kind]
+	if value != "" && !slices.Contains(known, value) {
+		return "", web.NewProblem(http.StatusBadRequest, fmt.Sprintf("The message is of the kind %q, which this function does not know.", value), nil)
+	}
+	return value, nil
 }
 
 // Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is no JSON of v's shape is a 400 problem.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/logging"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
 func FuzzHandle(f *testing.F) {
@@ -62,5 +64,34 @@ func TestTraceGoesWithTheMessage(t *testing.T) {
 	}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 	if got != trace {
 		t.Errorf("trace = %q, want %q", got, trace)
+	}
+}
+
+func TestKind(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		attributes map[string]string
+		want       string
+		refused    bool
+	}{
+		"none":    {nil, "", false},
+		"empty":   {messages.OfKind(""), "", false},
+		"known":   {messages.OfKind("due"), "due", false},
+		"second":  {messages.OfKind("tick"), "tick", false},
+		"unknown": {messages.OfKind("later"), "", true},
+		"case":    {messages.OfKind("Due"), "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := messages.Delivery{Message: messages.Pushed{ID: "1", Message: messages.Message{Attributes: tt.attributes}}}
+			got, err := d.Kind("due", "tick")
+			if got != tt.want || (err != nil) != tt.refused {
+				t.Errorf("kind = %q, %v; want %q, refused %v", got, err, tt.want, tt.refused)
+			}
+			var problem *web.Problem
+			if tt.refused && (!errors.As(err, &problem) || problem.Status != http.StatusBadRequest) {
+				t.Errorf("error = %v, want a 400 problem", err)
+			}
+		})
 	}
 }

@@ -34,6 +34,7 @@ func Done(asked, began, now time.Time) bool {
 type Schedule[M any] struct {
 	Publisher messages.Publisher
 	Topic     string
+	Kind      string // that messages may have; one of another kind is refused, until it is a dead letter
 	// Part is the part that a message is for, "" for all.
 	Part func(M) string
 	// For is the message of a part.
@@ -46,6 +47,9 @@ type Schedule[M any] struct {
 
 // Take takes a message: one for all parts is handed on to each, so that one that fails or is slow touches no other.
 func (s Schedule[M]) Take(ctx context.Context, d messages.Delivery) error {
+	if _, err := d.Kind(s.Kind); err != nil {
+		return err
+	}
 	var msg M
 	if err := d.Payload(&msg); err != nil {
 		return err
