@@ -46,3 +46,17 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		t.Error("a room is found by one of the ways to type its name only")
 	}
 }
+
+// TestTokensOfAnEmptyKeyAreRefused: a key that is not set, as WEBHOOK_KEY_PREVIOUS most of the time, signs nothing.
+func TestTokensOfAnEmptyKeyAreRefused(t *testing.T) {
+	t.Parallel()
+	token := rooms.ChannelToken("", "channel", "blue")
+	for _, keys := range [][]string{{""}, {"key", ""}, {"", "key"}, nil} {
+		if room, ok := rooms.CheckChannelToken(token, "channel", keys...); ok {
+			t.Errorf("a token that was signed with no key is one of %q under the keys %q", room, keys)
+		}
+	}
+	if _, ok := rooms.CheckChannelToken(rooms.ChannelToken("key", "channel", "blue"), "channel", "", "key"); !ok {
+		t.Error("an empty key hides the one after it")
+	}
+}
