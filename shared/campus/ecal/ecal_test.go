@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -270,5 +271,43 @@ func TestSimulator(t *testing.T) {
 	page, err := ecal.New(campus.Instance{ECALURL: server.URL, ECALKey: "k", ECALSecret: "s"}).List(t.Context(), "c")
 	if err != nil || len(page) != 3 || page[2].AllDay != campus.Yes || page[0].AllDay != campus.No || page[0].Reference != "wigor-9000001" {
 		t.Errorf("the recorded page became %+v, %v", page, err)
+	}
+}
+
+// TestCreationIsSentOnce: nobody knows whether a creation that was answered 5xx was made, so it is looked up by its reference
+// before it is sent again.
+func TestCreationIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		made bool // although it was answered 500
+		want []string
+	}{
+		"made":     {true, []string{"POST /event/", "PUT /event/wigor-1-x"}},
+		"not_made": {false, []string{"POST /event/", "PUT /event/wigor-1-x", "POST /event/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			var asked []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked = append(asked, r.Method+" "+r.URL.Path); len(asked) > 1 {
+					f.sim.ServeHTTP(w, r)
+					return
+				}
+				if tt.made {
+					f.sim.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				w.WriteHeader(http.StatusInternalServerError)
+			}))
+			t.Cleanup(server.Close)
+			client := ecal.New(campus.Instance{ECALURL: server.URL, ECALKey: "k", ECALSecret: "s"})
+			got, err := client.Create(t.Context(), event(1))
+			if err != nil || got.Name != event(1).Name || !slices.Equal(asked, tt.want) {
+				t.Errorf("%+v, %v after %q, want %q", got, err, asked, tt.want)
+			}
+			if events := f.sim.Events(calendar); len(events) != 1 || events[0].ID != got.ID {
+				t.Errorf("ECAL has %+v", events)
+			}
+		})
 	}
 }

@@ -243,3 +243,37 @@ func TestSimulatorsFields(t *testing.T) {
 		t.Errorf("fields %v, want %v", got, want)
 	}
 }
+
+// TestTicketThatComesBack: some servers redirect to their own address with the ticket still in it. It is good once, so the
+// timetable is asked for without it.
+func TestTicketThatComesBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	asked := []string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cas/login" {
+			http.Redirect(w, r, r.URL.Query().Get("service")+"&ticket=ST-1", http.StatusFound)
+			return
+		}
+		asked = append(asked, r.URL.Query().Get("ticket"))
+		_, err := r.Cookie("session")
+		switch {
+		case r.URL.Query().Has("ticket"):
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+			http.Redirect(w, r, r.URL.String(), http.StatusFound)
+		case err != nil || r.URL.Query().Get("dateDebut") != "2026-10-12T00:00:00.000Z":
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"Data":[{"NoCours":1}],"Total":1}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	f.inst.CAS, f.inst.Host = server.URL+"/cas/login", server.URL
+	if items, err := f.client().Timetable(t.Context(), window); err != nil || len(items) != 1 {
+		t.Errorf("%d items, %v; asked with the tickets %q", len(items), err, asked)
+	}
+	if !slices.Equal(asked, []string{"ST-1", ""}) {
+		t.Errorf("asked with the tickets %q, want it once", asked)
+	}
+}

@@ -279,9 +279,9 @@ func TestWait(t *testing.T) {
 		want   error
 		waited time.Duration
 	}{
-		"its_turn":    {free: 10 * time.Second, waited: 10 * time.Second},
+		"its_turn":          {free: 10 * time.Second, waited: 10 * time.Second},
 		"fails_in_its_turn": {free: 3 * time.Second, fails: other, want: other, waited: 3 * time.Second},
-		"gives_up":    {want: lease.ErrBusy, waited: 46 * time.Second},
+		"gives_up":          {want: lease.ErrBusy, waited: 46 * time.Second},
 	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
