@@ -269,3 +269,16 @@ func TestFeedIsCompressed(t *testing.T) {
 		t.Errorf("with its ETag it was answered %d", again.Code)
 	}
 }
+
+// TestOrphansAreInNoFeed: of an orphaned event only what ECAL shows is known, and the lesson may be gone.
+func TestOrphansAreInNoFeed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	classes := timetable()
+	classes[2].Stray = true
+	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: classes})
+	body := f.get("/feeds/campus/lea.ics?key=" + f.key).Body.String()
+	if n := strings.Count(body, "BEGIN:VEVENT"); n != len(classes)-1 || strings.Contains(body, "UID:wigor-3.") {
+		t.Errorf("the feed has %d events of %d classes:\n%s", n, len(classes), body)
+	}
+}
