@@ -148,3 +148,70 @@ func starts(t *testing.T, zone *time.Location, from, until time.Time) []string {
 	}
 	return list
 }
+
+// TestObservances: each says since when, on the clock before, which clock holds, and whether it is summer's.
+func TestObservances(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		zone, from, until string
+		want              []string
+	}{
+		"europe": {"Europe/Paris", "2026-10-01T08:00:00Z", "2027-04-01T08:00:00Z", []string{
+			"DAYLIGHT 19700101T000000 +0200 to +0200 CEST", "STANDARD 20261025T030000 +0200 to +0100 CET", "DAYLIGHT 20270328T020000 +0100 to +0200 CEST",
+		}},
+		"west_by_half_an_hour": {"America/St_Johns", "2026-12-01T08:00:00Z", "2027-04-01T08:00:00Z", []string{
+			"STANDARD 19700101T000000 -0330 to -0330 NST", "DAYLIGHT 20270314T020000 -0330 to -0230 NDT",
+		}},
+		"east_by_three_quarters": {"Asia/Kathmandu", "2026-12-01T08:00:00Z", "2027-12-01T08:00:00Z", []string{
+			"STANDARD 19700101T000000 +0545 to +0545 +0545",
+		}},
+		"utc": {"UTC", "2026-12-01T08:00:00Z", "2027-12-01T08:00:00Z", []string{"STANDARD 19700101T000000 +0000 to +0000 UTC"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(tt.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tz := ical.Timezone(zone, instant(t, tt.from), instant(t, tt.until))
+			if id := tz.GetProperty(ics.ComponentProperty(ics.PropertyTzid)); id == nil || id.Value != tt.zone {
+				t.Errorf("TZID %v, want %s", id, tt.zone)
+			}
+			got := make([]string, 0, len(tz.Components))
+			for _, c := range tz.Components {
+				kind := "STANDARD"
+				if _, summer := c.(*ics.Daylight); summer {
+					kind = "DAYLIGHT"
+				}
+				is := map[string]string{}
+				for _, property := range c.UnknownPropertiesIANAProperties() {
+					is[property.IANAToken] = property.Value
+				}
+				got = append(got, kind+" "+is["DTSTART"]+" "+is["TZOFFSETFROM"]+" to "+is["TZOFFSETTO"]+" "+is["TZNAME"])
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("observances\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+		})
+	}
+}
+
+// TestTimesAreOfTheirZone: an event's time is written on its zone's clock, also in the hour that the clocks repeat.
+func TestTimesAreOfTheirZone(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{
+		"2026-10-24T22:30:00Z": "20261025T003000", "2026-10-25T00:30:00Z": "20261025T023000", "2026-10-25T01:30:00Z": "20261025T023000",
+		"2026-12-31T23:00:00Z": "20270101T000000",
+	} {
+		e := ics.NewEvent("x")
+		ical.SetTime(e, ics.ComponentPropertyDtStart, instant(t, at), zone)
+		got := e.GetProperty(ics.ComponentPropertyDtStart)
+		if got == nil || got.Value != want || !slices.Equal(got.ICalParameters["TZID"], []string{"Europe/Paris"}) {
+			t.Errorf("%s is written %+v, want %s", at, got, want)
+		}
+	}
+}
