@@ -22,8 +22,12 @@ func TestAnswerEndsWithTheNextChange(t *testing.T) {
 		at   time.Time
 		busy float64
 	}{
-		{start.Add(-100 * time.Millisecond), 0}, {start, 1}, {start.Add(100 * time.Millisecond), 1},
-		{end.Add(-100 * time.Millisecond), 1}, {end, 0}, {end.Add(100 * time.Millisecond), 0},
+		{start.Add(-100 * time.Millisecond), 0},
+		{start, 1},
+		{start.Add(100 * time.Millisecond), 1},
+		{end.Add(-100 * time.Millisecond), 1},
+		{end, 0},
+		{end.Add(100 * time.Millisecond), 0},
 	} {
 		f.now = step.at
 		if code, answer := f.call(http.MethodGet, getBlue, ""); code != http.StatusOK || answer["busynow"] != step.busy {

@@ -163,45 +163,44 @@ func TestOldTickIsDropped(t *testing.T) {
 	}
 }
 
+// between is a way to Arduino on which something happens while the first list of Things is on its way back.
+func (f *fixture) between(happens func()) (way string) {
+	f.t.Helper()
+	target, err := url.Parse(f.url)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	proxy, once := httputil.NewSingleHostReverseProxy(target), sync.Once{}
+	proxy.ModifyResponse = func(resp *http.Response) error {
+		if r := resp.Request; r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/things") {
+			once.Do(happens)
+		}
+		return nil
+	}
+	server := httptest.NewServer(proxy)
+	f.t.Cleanup(server.Close)
+	return server.URL
+}
+
 // TestComparisonLeavesWhatIsBeingPublished: a value that was published after the Things were listed, or may be on its way, is not
 // taken for one that the Thing has lost.
 func TestComparisonLeavesWhatIsBeingPublished(t *testing.T) {
 	t.Parallel()
-	target := func(f *fixture) *url.URL {
-		u, err := url.Parse(f.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
 	for name, marker := range map[string]bool{"published_since": false, "being_published": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, seedVariables...)
 			direct := f.instance(f.url)
 			post(t.Context(), direct, "", f.facts(f.now.Add(-time.Minute), "A"))
-			var once sync.Once
-			next := httputil.NewSingleHostReverseProxy(target(f))
-			slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				listing := r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/things")
-				if !listing {
-					next.ServeHTTP(w, r)
-					return
-				}
-				answer := httptest.NewRecorder()
-				next.ServeHTTP(answer, r)
-				once.Do(func() { post(t.Context(), direct, "", f.facts(f.now, "B")) }) // while the answer is on its way
+			compare := f.instance(f.between(func() {
+				post(t.Context(), direct, "", f.facts(f.now, "B"))
 				if marker {
 					f.change(func(s *rooms.Snapshot) {
 						s.ToldAt = time.Time{}
 						s.Pending = map[string]time.Time{"other": time.Now().Add(30 * time.Second)}
 					})
 				}
-				w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
-				_, _ = w.Write(answer.Body.Bytes())
 			}))
-			t.Cleanup(slow.Close)
-			compare := f.instance(slow.URL)
 			f.sent.take(rooms.TopicDue)
 			if code := post(t.Context(), compare, rooms.KindReconcile, struct{}{}); code != http.StatusNoContent {
 				t.Fatalf("answered %d", code)

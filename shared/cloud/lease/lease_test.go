@@ -54,7 +54,6 @@ func (s *switched) Put(ctx context.Context, n string, gen int64, data []byte, me
 // inBubble runs a test with a database under a clock that only sleeping moves.
 func inBubble(t *testing.T, do func(t *testing.T, b *switched)) {
 	t.Helper()
-	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		db, err := machine.Open(t.Context(), dir)
@@ -86,6 +85,7 @@ func stored(t *testing.T, b documents.Bucket) work {
 
 // TestHeldLeaseIsNotTaken: while somebody works, nobody else begins; when the lease is given back, the next one does.
 func TestHeldLeaseIsNotTaken(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		first, ctx := take(t, b)
 		began := false
@@ -110,6 +110,7 @@ func TestHeldLeaseIsNotTaken(t *testing.T) {
 
 // TestLeaseIsRenewed: a run may take much longer than its lease lives; its state is stored with each renewal.
 func TestLeaseIsRenewed(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		s, ctx := take(t, b)
 		for minute := range 5 {
@@ -136,6 +137,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 // TestLeaseOfADeadRunEnds: what a crash leaves keeps the next run waiting no longer than half a minute, and that run sees who
 // died.
 func TestLeaseOfADeadRunEnds(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		left := work{Lease: lease.Lease{ID: "died", Expires: time.Now().Add(30 * time.Second)}}
 		if _, err := documents.Store(t.Context(), b, name, 0, left, nil); err != nil {
@@ -184,6 +186,7 @@ func TestHeld(t *testing.T) {
 
 // TestLostLeaseStopsItsRun: a renewal that finds another run's state, or cannot be stored, ends the work's context.
 func TestLostLeaseStopsItsRun(t *testing.T) {
+	t.Parallel()
 	outage := errors.New("the disk is full")
 	for label, lose := range map[string]func(t *testing.T, b *switched){
 		"taken_by_another": func(t *testing.T, b *switched) {
@@ -198,6 +201,7 @@ func TestLostLeaseStopsItsRun(t *testing.T) {
 		"cannot_be_stored": func(_ *testing.T, b *switched) { b.set(outage) },
 	} {
 		t.Run(label, func(t *testing.T) {
+			t.Parallel()
 			inBubble(t, func(t *testing.T, b *switched) {
 				s, ctx := take(t, b)
 				lose(t, b)
@@ -217,6 +221,7 @@ func TestLostLeaseStopsItsRun(t *testing.T) {
 
 // TestStoppedProcessFindsOut: one that was stopped for longer than its lease lives finds the end before it goes on.
 func TestStoppedProcessFindsOut(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		s, ctx := take(t, b)
 		if err := s.Alive(); err != nil {
@@ -232,6 +237,7 @@ func TestStoppedProcessFindsOut(t *testing.T) {
 
 // TestRefusedStartLeavesTheDocument: what start answers goes to the caller, and the work stays free.
 func TestRefusedStartLeavesTheDocument(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		refused := errors.New("done already")
 		if _, _, err := lease.Take(t.Context(), b, name, leaseOf, func(*work) error { return refused }); !errors.Is(err, refused) {
@@ -247,6 +253,7 @@ func TestRefusedStartLeavesTheDocument(t *testing.T) {
 
 // TestCloseEndsTheRenewals: also where the run's own time is over, the lease is given back and nothing is stored afterwards.
 func TestCloseEndsTheRenewals(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		over, cancel := context.WithCancel(t.Context())
 		s, ctx, err := lease.Take(over, b, name, leaseOf, nothing)
