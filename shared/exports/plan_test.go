@@ -46,6 +46,7 @@ func TestPlan(t *testing.T) {
 		"never":               {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), src: exports.Source{Delete: "never"}, want: "a keep"},
 		"after_days":          {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -2)), src: exports.Source{Delete: "after 3 days"}, want: "a keep"},
 		"after_days_are_over": {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -3)), src: exports.Source{Delete: "after 3 days"}, want: "a delete"},
+		"after_days_in_this":  {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Hour)), src: exports.Source{Delete: "after 3 days"}, want: "a keep"},
 		"young":               {blobs: []exports.Blob{{Name: "a", Modified: fresh}}, src: exports.Source{MinAgeMinutes: 5}, want: "a keep"},
 		"from_the_future":     {blobs: []exports.Blob{{Name: "a", Modified: now.Add(time.Minute)}}, want: "a take"},
 		"growing":             {blobs: []exports.Blob{{Name: "a", Modified: fresh, Growing: true}, {Name: "b", Modified: old, Growing: true}}, want: "a keep, b take"},

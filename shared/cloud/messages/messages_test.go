@@ -95,3 +95,38 @@ func TestKind(t *testing.T) {
 		})
 	}
 }
+
+// TestHandle: what a delivery is answered is what becomes of it: 204 ends it, 503 brings it again, 400 does so until it is a dead
+// letter.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	const envelope = `{"message":{"messageId":"1","data":"eyJhIjoxfQ=="},"subscription":"s"}`
+	for name, tt := range map[string]struct {
+		body    string
+		err     error
+		want    int
+		reached bool
+	}{
+		"taken":           {envelope, nil, http.StatusNoContent, true},
+		"failed":          {envelope, errors.New("no answer"), http.StatusServiceUnavailable, true},
+		"refused":         {envelope, web.NewProblem(http.StatusBadRequest, "x", nil), http.StatusBadRequest, true},
+		"in_the_way":      {envelope, web.NewProblem(http.StatusConflict, "x", nil), http.StatusConflict, true},
+		"without_an_id":   {`{"message":{"data":"eyJhIjoxfQ=="},"subscription":"s"}`, nil, http.StatusBadRequest, false},
+		"no_envelope":     {`{"a":1}`, nil, http.StatusBadRequest, false},
+		"no_json":         {`a=1`, nil, http.StatusBadRequest, false},
+		"data_in_no_form": {`{"message":{"messageId":"1","data":"!"}}`, nil, http.StatusBadRequest, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reached := false
+			w := httptest.NewRecorder()
+			messages.Handle(func(_ context.Context, d messages.Delivery) error {
+				reached = d.Message.ID == "1"
+				return tt.err
+			}).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tt.body)))
+			if w.Code != tt.want || reached != tt.reached {
+				t.Errorf("answered %d %s, reached %v; want %d, %v", w.Code, w.Body, reached, tt.want, tt.reached)
+			}
+		})
+	}
+}

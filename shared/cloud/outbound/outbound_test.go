@@ -190,3 +190,21 @@ func TestErrorsHoldNoAddress(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRedirectsAreBounded: five redirects within an origin are followed, and no sixth.
+func TestRedirectsAreBounded(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n := len(r.URL.Path) - 1; n > 0 {
+			http.Redirect(w, r, r.URL.Path[:n], http.StatusFound)
+			return
+		}
+		_, _ = io.WriteString(w, "arrived")
+	})
+	for n, want := range map[int]error{5: nil, 6: outbound.ErrRedirect} {
+		got, err := ask(t, outbound.New(outbound.Options{}), server.URL+"/"+strings.Repeat("x", n))
+		if !errors.Is(err, want) || (err == nil) != (want == nil) || err == nil && got != "arrived" {
+			t.Errorf("%d redirects: %q, %v; want %v", n, got, err, want)
+		}
+	}
+}
