@@ -88,7 +88,8 @@ func TestWriteIsMadeAgain(t *testing.T) {
 // TestAnswerOfAWriteIsLost: the repeated write meets its own first one, which is no conflict; somebody else's is.
 func TestAnswerOfAWriteIsLost(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]error{"ours": nil, "theirs": documents.ErrConflict} {
+	theirs := map[string]string{"theirs": `{"n":2}`, "theirs_alike": `{"n":1}`} // the latter with other metadata
+	for name, want := range map[string]error{"ours": nil, "theirs": documents.ErrConflict, "theirs_alike": documents.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b gcs.Bucket
@@ -98,8 +99,8 @@ func TestAnswerOfAWriteIsLost(t *testing.T) {
 					return send(r)
 				}
 				lost = true
-				if name == "theirs" {
-					if _, err := b.Put(t.Context(), "a.json", 0, []byte(`{"n":2}`), nil); err != nil {
+				if data, first := theirs[name]; first {
+					if _, err := b.Put(t.Context(), "a.json", 0, []byte(data), nil); err != nil {
 						t.Error(err)
 					}
 					return answer(r, http.StatusServiceUnavailable), nil
