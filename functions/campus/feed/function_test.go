@@ -282,3 +282,20 @@ func TestOrphansAreInNoFeed(t *testing.T) {
 		t.Errorf("the feed has %d events of %d classes:\n%s", n, len(classes), body)
 	}
 }
+
+// TestNoticeComesWithTime: a timetable that is not read any more does not change, and still its feed says so when it is old.
+func TestNoticeComesWithTime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	now := read
+	f.h = feed.New(feed.Config{State: f.db.Bucket("state"), Now: func() time.Time { return now }})
+	for age, want := range map[time.Duration]bool{0: false, 47 * time.Hour: false, 48 * time.Hour: true, 100 * time.Hour: true} {
+		now = read // an answer that was written before
+		f.get("/feeds/campus/lea.ics?key=" + f.key)
+		now = read.Add(age)
+		body := f.get("/feeds/campus/lea.ics?key=" + f.key).Body.String()
+		if got := strings.Contains(body, "UID:notice.lea@"); got != want {
+			t.Errorf("%s after the reading: a notice %v, want %v", age, got, want)
+		}
+	}
+}

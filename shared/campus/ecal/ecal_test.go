@@ -311,3 +311,24 @@ func TestCreationIsSentOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestListHasAllEvents: past ones and drafts are in the calendar too, and would be made a second time if they were left out.
+func TestListHasAllEvents(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, e := range map[string]simecal.Event{"to_come": {StartDate: "2026-10-13"}, "past": {StartDate: "2026-09-01"}, "draft": {StartDate: "2026-10-14", Draft: 1}} {
+		e.CalendarID, e.Name, e.Location, e.TimeZone, e.Reference = calendar, name, "x", "Europe/Paris", name
+		e.StartTime, e.EndDate, e.EndTime = "10:00", e.StartDate, "11:00"
+		if _, err := f.sim.Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := f.client.List(t.Context(), calendar)
+	names := map[string]bool{}
+	for _, e := range list {
+		names[e.Name] = true
+	}
+	if err != nil || len(names) != 3 || !names["past"] || !names["draft"] {
+		t.Errorf("listed %v, %v", names, err)
+	}
+}
