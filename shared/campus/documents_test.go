@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // TestAgree: both sides agree only after a real run that was verified, and where nothing is held back, kept, left out or put aside.
@@ -13,12 +14,12 @@ func TestAgree(t *testing.T) {
 	now := time.Date(2026, 10, 12, 6, 0, 0, 0, time.UTC)
 	for name, tt := range map[string]struct {
 		run   campus.Run
-		fault *campus.Fault
+		fault *faults.Fault
 		want  bool
 	}{
 		"verified":     {campus.Run{Verified: true}, nil, true},
 		"not_verified": {campus.Run{}, nil, false},
-		"failed":       {campus.Run{Verified: true}, &campus.Fault{Code: "failed"}, false},
+		"failed":       {campus.Run{Verified: true}, &faults.Fault{Code: "failed"}, false},
 		"dry":          {campus.Run{Verified: true, DryRun: true}, nil, false},
 		"held_back":    {campus.Run{Verified: true, HeldBack: 1}, nil, false},
 		"kept":         {campus.Run{Verified: true, Kept: 1}, nil, false},

@@ -211,7 +211,7 @@ func TestClaimsOfTwoRooms(t *testing.T) {
 			t.Errorf("room %s: %v", room.Name, err)
 		}
 	}
-	if err := desk.Close(t.Context(), red, ours, true); err != nil || f.claim().EventID != ours {
+	if err := desk.Close(t.Context(), red, ours, bookings.Standing); err != nil || f.claim().EventID != ours {
 		t.Errorf("%v; the other room's claim is %+v", err, f.claim())
 	}
 }
@@ -225,7 +225,7 @@ func TestUnsettledBookingKeepsTheRoom(t *testing.T) {
 	if err := desk.Take(t.Context(), f.room, ours, f.now); err != nil {
 		t.Fatal(err)
 	}
-	if err := desk.Close(t.Context(), f.room, ours, false); err != nil {
+	if err := desk.Close(t.Context(), f.room, ours, bookings.Unanswered); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{ours, theirs} {
@@ -244,7 +244,7 @@ func TestCloseReleasesItsOwnClaimOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.leave(rooms.Claim{EventID: theirs, Holder: "another", Expires: time.Now().Add(20 * time.Second)})
-	if err := f.desk(false).Close(t.Context(), f.room, ours, true); err != nil || f.claim().EventID != theirs {
+	if err := f.desk(false).Close(t.Context(), f.room, ours, bookings.Standing); err != nil || f.claim().EventID != theirs {
 		t.Errorf("%v; claim = %+v, want the other one's", err, f.claim())
 	}
 }
