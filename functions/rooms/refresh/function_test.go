@@ -448,3 +448,22 @@ func TestUnknownKindIsRefused(t *testing.T) {
 		t.Errorf("a room that was handed on was answered %d", code)
 	}
 }
+
+// TestUnwatchedWithoutAnAddress: a channel that was opened before the address was taken out of the settings tells nobody any more.
+func TestUnwatchedWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{"": true, `"gcal_watch_function_url":"https://rooms.example.com",`: false} {
+		f := newFixture(t)
+		f.configure(t, `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",`+address+`"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`)
+		living := rooms.Watch{Version: 1, Channel: &rooms.Channel{ID: "c", Expiration: now.Add(time.Hour)}}
+		if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), 0, living, nil); err != nil {
+			t.Fatal(err)
+		}
+		if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent {
+			t.Fatalf("answered %d", code)
+		}
+		if msg := f.last(t); msg.Unwatched == nil || *msg.Unwatched != want {
+			t.Errorf("with %q: unwatched = %v, want %v", address, msg.Unwatched, want)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type fixture struct {
 	config   documents.Bucket
 	watches  documents.Bucket
 	calendar *googlecal.Client
+	google   *simgoogle.Server
 	now      time.Time
 	sent     sent
 	mu       sync.Mutex
@@ -53,6 +54,7 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(google.Close)
+	f.google = google
 	if err := google.AddCalendar("blue@example.com", "Europe/Paris"); err != nil {
 		t.Fatal(err)
 	}
@@ -380,6 +382,35 @@ func TestChangedAddressReplacesTheChannel(t *testing.T) {
 	}
 	if c := f.record("blue").Channel; c.ID == first.ID || c.Address != moved.URL+"/webhook" {
 		t.Errorf("channel = %+v, want a new one to %s", c, moved.URL)
+	}
+	if got := f.asked(); !slices.Equal(got, []string{"watch", "watch", "stop"}) {
+		t.Errorf("asked %v", got)
+	}
+}
+
+// TestChangedCalendarReplacesTheChannel: the settings give the room another calendar, and its channel tells of the one before.
+func TestChangedCalendarReplacesTheChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.run("blue")
+	first := f.record("blue").Channel
+	if err := f.google.AddCalendar("green@example.com", "Europe/Paris"); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := f.config.Get(t.Context(), rooms.SettingsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(doc.Data), "blue@example.com", "green@example.com", 1)
+	if _, err := f.config.Put(t.Context(), rooms.SettingsFile, doc.Generation, []byte(text), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.open(t) // another instance, which reads the settings
+	if code := f.run("blue"); code != http.StatusNoContent {
+		t.Fatalf("answered %d", code)
+	}
+	if c := f.record("blue").Channel; c.ID == first.ID || c.CalendarID != "green@example.com" {
+		t.Errorf("channel = %+v, want one of the new calendar", c)
 	}
 	if got := f.asked(); !slices.Equal(got, []string{"watch", "watch", "stop"}) {
 		t.Errorf("asked %v", got)
