@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -111,4 +112,52 @@ func TestAnotherCalendarIsFilled(t *testing.T) {
 		t.Errorf("the new calendar shows %v, want %v", got, want)
 	}
 	f.agrees(lessons(1, 6)...) // the one before stays
+}
+
+// TestMessageOfBeforeALaterRun: a message is done where a run began after it and succeeded. One that failed did not do what the
+// message asked for.
+func TestMessageOfBeforeALaterRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(lessons(1, 4)...)
+	asked := f.now.Add(-time.Minute)
+	f.fault(&f.ecal.Faults, faults.Fault{Method: http.MethodGet, Status: http.StatusForbidden})
+	if run := f.scheduled(); run.Fault == nil {
+		t.Fatalf("the run did %s, want a fault", does(run))
+	}
+	f.ecal.Faults.Clear("")
+	f.now = f.now.Add(time.Minute)
+	if code := f.pushAt("lea", asked); code != http.StatusNoContent {
+		t.Fatalf("answered %d", code)
+	}
+	f.did(*f.state("lea").Run, "+3 ~0 -0 =0 held 0 verified true")
+	before := f.called()
+	f.now = f.now.Add(time.Minute)
+	if code := f.pushAt("lea", asked); code != http.StatusNoContent || f.called() != before {
+		t.Errorf("answered %d after %d calls, want none: a later run has done it", code, f.called()-before)
+	}
+	if code := f.push("lea"); code != http.StatusNoContent || f.called() == before {
+		t.Errorf("a new message was answered %d without a run", code)
+	}
+}
+
+// TestPersonWhoLeaves: who closes the page while a run is at work does not stop it half-way.
+func TestPersonWhoLeaves(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(lessons(1, 6)...)
+	ctx, leave := context.WithCancel(t.Context())
+	f.onCall = func(n int, _ bool) {
+		if n == 2 {
+			leave()
+		}
+	}
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/sync", strings.NewReader(`{"instance":"lea"}`))
+	f.h.ServeHTTP(httptest.NewRecorder(), r)
+	f.settle()
+	if ctx.Err() == nil {
+		t.Fatal("nobody left")
+	}
+	f.did(*f.state("lea").Run, "+5 ~0 -0 =0 held 0 verified true")
+	f.agrees(lessons(1, 6)...)
 }

@@ -133,3 +133,24 @@ func TestDeletionIsPublished(t *testing.T) {
 		t.Errorf("published %s, %v", f.sent.messages[0].Data, err)
 	}
 }
+
+// TestKeyOfADeletedMeeting: a request that comes again after its meeting was deleted does not book it again.
+func TestKeyOfADeletedMeeting(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, booked := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
+	id, _ := booked["id"].(string)
+	if w := f.answer(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue"); w.Code != http.StatusNoContent {
+		t.Fatalf("answered %d %s", w.Code, w.Body)
+	}
+	code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
+	if detail, _ := answer["detail"].(string); code != http.StatusConflict || !strings.Contains(detail, "new key") {
+		t.Errorf("answered %d %v, want 409 that asks for a new key", code, answer)
+	}
+	if got := f.titles(); len(got) != 0 {
+		t.Errorf("calendar = %v, want nothing", got)
+	}
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-2"); code != http.StatusCreated {
+		t.Errorf("with a new key: answered %d %v", code, answer)
+	}
+}
