@@ -9,6 +9,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
 // stands is lea's line of GET /status.
@@ -97,5 +98,39 @@ func TestALessonThatCannotBeReadIsNoMissingRun(t *testing.T) {
 		if s.Standing != sync.StandingPartial || !s.SeenAt.Equal(f.now) || !s.ReadAt.IsZero() || len(s.Run.Unreadable) != 1 {
 			t.Errorf("%s, read %s, whole %s, run %+v", s.Standing, s.SeenAt, s.ReadAt, s.Run)
 		}
+	}
+}
+
+// TestStandingOfAState: how an instance stands follows from what was recorded, also where a run stopped before its end.
+func TestStandingOfAState(t *testing.T) {
+	t.Parallel()
+	good := campus.Run{Instance: "lea", Began: monday, Ended: monday, Verified: true, Agree: true}
+	failed := good
+	failed.Fault = &campus.Fault{Code: "failed"}
+	partial := good
+	partial.Agree = false
+	early := monday.Add(-2 * time.Hour)
+	for name, tt := range map[string]struct {
+		state campus.State
+		want  string
+	}{
+		"nothing":                        {campus.State{}, sync.StandingNever},
+		"read_and_no_run_ended":          {campus.State{ReadAt: monday, SeenAt: monday}, sync.StandingNever},
+		"agreed":                         {campus.State{ReadAt: monday, SeenAt: monday, Run: &good}, sync.StandingOK},
+		"failed":                         {campus.State{ReadAt: monday, SeenAt: monday, Run: &failed}, sync.StandingFailed},
+		"did_not_agree":                  {campus.State{ReadAt: monday, SeenAt: monday, Run: &partial}, sync.StandingPartial},
+		"read_in_part_and_then_stopped":  {campus.State{ReadAt: early, SeenAt: monday, Run: &good}, sync.StandingPartial},
+		"a_run_of_which_nothing_is_read": {campus.State{Run: &good}, sync.StandingNever},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			if _, err := documents.Store(t.Context(), f.db.Bucket("state"), campus.StateName("lea"), 0, tt.state, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.stands().Standing; got != tt.want {
+				t.Errorf("it stands %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
