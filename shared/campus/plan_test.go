@@ -45,8 +45,9 @@ func TestDuplicatesAreDeleted(t *testing.T) {
 			t.Parallel()
 			at := step
 			at.Now = tt.now
-			var got []string
-			for _, a := range target.Plan(at, []campus.Class{class}, sent, tt.listed, false).Actions {
+			actions := target.Plan(at, []campus.Class{class}, sent, tt.listed, false).Actions
+			got := make([]string, 0, len(actions))
+			for _, a := range actions {
 				if a.Kind != campus.Delete {
 					t.Errorf("%s %s", a.Kind, a.EventID)
 				}

@@ -106,7 +106,7 @@ func TestStandingOfAState(t *testing.T) {
 	t.Parallel()
 	good := campus.Run{Instance: "lea", Began: monday, Ended: monday, Verified: true, Agree: true}
 	failed := good
-	failed.Fault = &campus.Fault{Code: "failed"}
+	failed.Fault = &faults.Fault{Code: "failed"}
 	partial := good
 	partial.Agree = false
 	early := monday.Add(-2 * time.Hour)
