@@ -9,6 +9,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	told "github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
@@ -106,7 +107,7 @@ func TestStandingOfAState(t *testing.T) {
 	t.Parallel()
 	good := campus.Run{Instance: "lea", Began: monday, Ended: monday, Verified: true, Agree: true}
 	failed := good
-	failed.Fault = &faults.Fault{Code: "failed"}
+	failed.Fault = &told.Fault{Code: "failed"}
 	partial := good
 	partial.Agree = false
 	early := monday.Add(-2 * time.Hour)
