@@ -9,8 +9,8 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/campus"
-	told "github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	told "github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // stands is lea's line of GET /status.
