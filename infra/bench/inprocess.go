@@ -143,7 +143,7 @@ func tickOf(ctx context.Context, n, due int) error {
 	var took []time.Duration
 	bucket.calls.Store(0)
 	for range tickRuns {
-		body, err := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: time.Now(), Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}}})
+		body, err := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: time.Now(), Message: messages.Message{Attributes: messages.OfKind(rooms.KindTick)}}})
 		if err != nil {
 			return err
 		}
