@@ -294,16 +294,19 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// Every schedule of the code is there, in the customer's zone, with a kind that its function knows: another would be a dead letter.
+// Every schedule of the code is there, in the customer's zone, with a kind that its function knows: another would be a
+// dead letter.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
 	want := map[string][4]string{ // job: topic, schedule, zone, kind
-		"main-rooms-tick":       {"main-" + rooms.TopicTick, rooms.TickSchedule, "Europe/Paris", rooms.KindTick},
-		"main-rooms-refresh":    {"main-" + rooms.TopicRefresh, rooms.RefreshSchedule, "Europe/Paris", rooms.KindAll},
-		"main-rooms-watch":      {"main-" + rooms.TopicWatch, rooms.WatchSchedule, "Europe/Paris", rooms.KindAll},
-		"annex-rooms-tick":      {"annex-" + rooms.TopicTick, rooms.TickSchedule, "America/Montreal", rooms.KindTick},
-		"annex-rooms-refresh":   {"annex-" + rooms.TopicRefresh, rooms.RefreshSchedule, "America/Montreal", rooms.KindAll},
+		"main-rooms-tick":    {"main-" + rooms.TopicTick, rooms.TickSchedule, "Europe/Paris", rooms.KindTick},
+		"main-rooms-refresh": {"main-" + rooms.TopicRefresh, rooms.RefreshSchedule, "Europe/Paris", rooms.KindAll},
+		"main-rooms-watch":   {"main-" + rooms.TopicWatch, rooms.WatchSchedule, "Europe/Paris", rooms.KindAll},
+		"annex-rooms-tick":   {"annex-" + rooms.TopicTick, rooms.TickSchedule, "America/Montreal", rooms.KindTick},
+		"annex-rooms-refresh": {
+			"annex-" + rooms.TopicRefresh, rooms.RefreshSchedule, "America/Montreal", rooms.KindAll,
+		},
 		"annex-rooms-watch":     {"annex-" + rooms.TopicWatch, rooms.WatchSchedule, "America/Montreal", rooms.KindAll},
 		"main-campus-sync":      {"main-" + campus.TopicSync, campus.Schedule, campus.ScheduleZone, campus.KindAll},
 		"main-exports-transfer": {"main-" + exports.TopicTransfer, exports.Schedule, "Europe/Paris", exports.KindAll},
@@ -312,7 +315,8 @@ func TestSchedules(t *testing.T) {
 	for _, r := range of(p, "google_cloud_scheduler_job") {
 		target := r.In("pubsub_target")
 		got[r.String("name")] = [4]string{
-			strings.TrimPrefix(target.String("topic_name"), "projects/"+project+"/topics/"), r.String("schedule"), r.String("time_zone"),
+			strings.TrimPrefix(target.String("topic_name"), "projects/"+project+"/topics/"), r.String("schedule"),
+			r.String("time_zone"),
 			target.Strings("attributes")["kind"],
 		}
 		if len(target.Strings("attributes")) == 0 {

@@ -143,7 +143,9 @@ func tickOf(ctx context.Context, n, due int) error {
 	var took []time.Duration
 	bucket.calls.Store(0)
 	for range tickRuns {
-		body, err := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: time.Now(), Message: messages.Message{Attributes: messages.OfKind(rooms.KindTick)}}})
+		tick := messages.Pushed{ID: "1", PublishTime: time.Now()}
+		tick.Attributes = messages.OfKind(rooms.KindTick)
+		body, err := json.Marshal(messages.Delivery{Message: tick})
 		if err != nil {
 			return err
 		}

@@ -34,21 +34,47 @@ func TestEventInterval(t *testing.T) {
 		return calendar.Event{Start: calendar.Date{Date: start}, End: calendar.Date{Date: end}}
 	}
 	times := func(start, end, zone string) calendar.Event {
-		return calendar.Event{Start: calendar.Date{DateTime: start, TimeZone: zone}, End: calendar.Date{DateTime: end, TimeZone: zone}}
+		return calendar.Event{
+			Start: calendar.Date{DateTime: start, TimeZone: zone},
+			End:   calendar.Date{DateTime: end, TimeZone: zone},
+		}
 	}
 	for name, tt := range map[string]struct {
 		event      calendar.Event
 		start, end string // "" where it has none
 	}{
-		"times":                  {times("2026-03-02T10:00:00+01:00", "2026-03-02T11:30:00+01:00", ""), "2026-03-02T09:00:00Z", "2026-03-02T10:30:00Z"},
-		"fractions":              {times("2026-03-02T10:00:00.5+01:00", "2026-03-02T11:00:00+01:00", ""), "2026-03-02T09:00:00.5Z", "2026-03-02T10:00:00Z"},
-		"spaces":                 {times(" 2026-03-02T10:00:00Z ", "2026-03-02T11:00:00Z", ""), "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z"},
-		"an_offset_beats_a_zone": {times("2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z", "Asia/Tokyo"), "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z"},
-		"a_zone_without_offset":  {times("2026-03-02T10:00:00", "2026-03-02T11:00:00", "Asia/Tokyo"), "2026-03-02T01:00:00Z", "2026-03-02T02:00:00Z"},
-		"neither":                {times("2026-03-02T10:00:00", "2026-03-02T11:00:00", ""), "2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z"},
-		"an_unknown_zone":        {times("2026-03-02T10:00:00", "2026-03-02T11:00:00", "GMT+02:00"), "2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z"},
-		"no_end":                 {times("2026-03-02T10:00:00Z", "", ""), "2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z"},
-		"an_unreadable_end":      {times("2026-03-02T10:00:00Z", "soon", ""), "2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z"},
+		"times": {
+			times("2026-03-02T10:00:00+01:00", "2026-03-02T11:30:00+01:00", ""), "2026-03-02T09:00:00Z",
+			"2026-03-02T10:30:00Z",
+		},
+		"fractions": {
+			times("2026-03-02T10:00:00.5+01:00", "2026-03-02T11:00:00+01:00", ""), "2026-03-02T09:00:00.5Z",
+			"2026-03-02T10:00:00Z",
+		},
+		"spaces": {
+			times(" 2026-03-02T10:00:00Z ", "2026-03-02T11:00:00Z", ""), "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z",
+		},
+		"an_offset_beats_a_zone": {
+			times("2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z", "Asia/Tokyo"), "2026-03-02T10:00:00Z",
+			"2026-03-02T11:00:00Z",
+		},
+		"a_zone_without_offset": {
+			times("2026-03-02T10:00:00", "2026-03-02T11:00:00", "Asia/Tokyo"), "2026-03-02T01:00:00Z",
+			"2026-03-02T02:00:00Z",
+		},
+		"neither": {
+			times("2026-03-02T10:00:00", "2026-03-02T11:00:00", ""), "2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z",
+		},
+		"an_unknown_zone": {
+			times("2026-03-02T10:00:00", "2026-03-02T11:00:00", "GMT+02:00"), "2026-03-02T09:00:00Z",
+			"2026-03-02T10:00:00Z",
+		},
+		"no_end": {
+			times("2026-03-02T10:00:00Z", "", ""), "2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z",
+		},
+		"an_unreadable_end": {
+			times("2026-03-02T10:00:00Z", "soon", ""), "2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z",
+		},
 		"an_unreadable_start":    {times("soon", "2026-03-02T10:00:00Z", ""), "", ""},
 		"nothing":                {calendar.Event{}, "", ""},
 		"a_day":                  {dates("2026-03-02", "2026-03-03"), "2026-03-01T23:00:00Z", "2026-03-02T23:00:00Z"},
@@ -75,7 +101,10 @@ func TestIntervalsAreHalfOpen(t *testing.T) {
 	t.Parallel()
 	span := func(from, to int) calendar.Interval {
 		start := at(t, "2026-03-02T00:00:00Z")
-		return calendar.Interval{Start: start.Add(time.Duration(from) * time.Hour), End: start.Add(time.Duration(to) * time.Hour)}
+		return calendar.Interval{
+			Start: start.Add(time.Duration(from) * time.Hour),
+			End:   start.Add(time.Duration(to) * time.Hour),
+		}
 	}
 	i := span(10, 12)
 	for hour, want := range map[int]bool{9: false, 10: true, 11: true, 12: false} {
@@ -87,7 +116,8 @@ func TestIntervalsAreHalfOpen(t *testing.T) {
 		other calendar.Interval
 		want  bool
 	}{
-		"before": {span(8, 10), false}, "after": {span(12, 14), false}, "itself": {i, true}, "inside": {span(11, 12), true},
+		"before": {span(8, 10), false}, "after": {span(12, 14), false}, "itself": {i, true},
+		"inside": {span(11, 12), true},
 		"around": {span(9, 13), true}, "over_the_start": {span(9, 11), true}, "over_the_end": {span(11, 13), true},
 	} {
 		if got := i.Overlaps(tt.other); got != tt.want || tt.other.Overlaps(i) != tt.want {
@@ -111,15 +141,32 @@ func TestAllDay(t *testing.T) {
 		want  bool
 		dated calendar.Event
 	}{
-		"as_dates":             {days("2026-03-02", "2026-03-03"), true, days("2026-03-02", "2026-03-03")},
-		"from_midnight":        {times("2026-03-02T00:00:00+01:00", "2026-03-04T00:00:00+01:00"), true, days("2026-03-02", "2026-03-04")},
-		"over_summer_time":     {times("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"), true, days("2026-03-29", "2026-03-30")},
-		"of_no_length":         {times("2026-03-02T00:00:00+01:00", "2026-03-02T00:00:00+01:00"), false, calendar.Event{}},
-		"begins_at_one":        {times("2026-03-02T01:00:00+01:00", "2026-03-03T00:00:00+01:00"), false, calendar.Event{}},
-		"ends_at_one":          {times("2026-03-02T00:00:00+01:00", "2026-03-03T01:00:00+01:00"), false, calendar.Event{}},
-		"midnight_in_greece":   {times("2026-03-02T00:00:00+02:00", "2026-03-03T00:00:00+02:00"), false, calendar.Event{}},
-		"that_cannot_be_read":  {times("soon", "later"), false, calendar.Event{}},
-		"a_date_and_then_time": {calendar.Event{ID: "a", Start: calendar.Date{DateTime: "2026-03-02T00:00:00+01:00"}, End: calendar.Date{Date: "2026-03-03"}}, true, calendar.Event{}},
+		"as_dates": {days("2026-03-02", "2026-03-03"), true, days("2026-03-02", "2026-03-03")},
+		"from_midnight": {
+			times("2026-03-02T00:00:00+01:00", "2026-03-04T00:00:00+01:00"), true, days("2026-03-02", "2026-03-04"),
+		},
+		"over_summer_time": {
+			times("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00"), true, days("2026-03-29", "2026-03-30"),
+		},
+		"of_no_length": {
+			times("2026-03-02T00:00:00+01:00", "2026-03-02T00:00:00+01:00"), false, calendar.Event{},
+		},
+		"begins_at_one": {
+			times("2026-03-02T01:00:00+01:00", "2026-03-03T00:00:00+01:00"), false, calendar.Event{},
+		},
+		"ends_at_one": {
+			times("2026-03-02T00:00:00+01:00", "2026-03-03T01:00:00+01:00"), false, calendar.Event{},
+		},
+		"midnight_in_greece": {
+			times("2026-03-02T00:00:00+02:00", "2026-03-03T00:00:00+02:00"), false, calendar.Event{},
+		},
+		"that_cannot_be_read": {times("soon", "later"), false, calendar.Event{}},
+		"a_date_and_then_time": {
+			calendar.Event{
+				ID: "a", Start: calendar.Date{DateTime: "2026-03-02T00:00:00+01:00"}, End: calendar.Date{Date: "2026-03-03"},
+			},
+			true, calendar.Event{},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,8 +235,15 @@ func TestZone(t *testing.T) {
 // TestMasked: of a private event nobody learns more than its time.
 func TestMasked(t *testing.T) {
 	t.Parallel()
-	for visibility, hidden := range map[string]bool{"private": true, "confidential": true, "public": false, "default": false, "": false} {
-		e := calendar.Event{ID: "a", Summary: "Board", Visibility: visibility, Organizer: calendar.Person{Email: "a@x", DisplayName: "A", Self: true}}
+	for visibility, hidden := range map[string]bool{
+		"private": true, "confidential": true, "public": false, "default": false, "": false,
+	} {
+		e := calendar.Event{
+			ID:         "a",
+			Summary:    "Board",
+			Visibility: visibility,
+			Organizer:  calendar.Person{Email: "a@x", DisplayName: "A", Self: true},
+		}
 		want := e
 		if hidden {
 			want.Summary, want.Organizer = "", calendar.Person{Self: true}

@@ -7,7 +7,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/calendar"
 )
 
-// TestWithin: an instant that a wrong clock wrote is within no time, so that nothing waits for it; machines agree to a minute.
+// TestWithin: an instant that a wrong clock wrote is within no time, so that nothing waits for it; machines agree to a
+// minute.
 func TestWithin(t *testing.T) {
 	t.Parallel()
 	now := at(t, "2026-03-02T10:00:00Z")

@@ -27,8 +27,8 @@ func term(t *testing.T, n int, without map[int]bool) campus.Reading {
 	return campus.Read(items, inst)
 }
 
-// TestDeletionsHaveALimit: five may go, or one class in five of those to come, over a day and not in each run. One more, and
-// all wait for a person.
+// TestDeletionsHaveALimit: five may go, or one class in five of those to come, over a day and not in each run. One
+// more, and all wait for a person.
 func TestDeletionsHaveALimit(t *testing.T) {
 	t.Parallel()
 	allow := func(n int) *int { return &n }
@@ -72,8 +72,15 @@ func TestDeletionsHaveALimit(t *testing.T) {
 				}
 				known = a.Timetable
 			}
-			if len(a.Removed) != tt.removed || len(a.Removed)+len(a.Held) != tt.missing || len(a.Timetable) != tt.coming-tt.removed {
-				t.Errorf("%d removed, %d held, %d left; want %d removed", len(a.Removed), len(a.Held), len(a.Timetable), tt.removed)
+			if len(a.Removed) != tt.removed || len(a.Removed)+len(a.Held) != tt.missing ||
+				len(a.Timetable) != tt.coming-tt.removed {
+				t.Errorf(
+					"%d removed, %d held, %d left; want %d removed",
+					len(a.Removed),
+					len(a.Held),
+					len(a.Timetable),
+					tt.removed,
+				)
 			}
 			for _, h := range a.Held {
 				if h.Code != campus.HeldTooMany {
@@ -84,8 +91,8 @@ func TestDeletionsHaveALimit(t *testing.T) {
 	}
 }
 
-// TestSecondReadingComesLater: a reading that follows at once shows the same half-made timetable, and confirms nothing, unless a
-// person waits for it.
+// TestSecondReadingComesLater: a reading that follows at once shows the same half-made timetable, and confirms nothing,
+// unless a person waits for it.
 func TestSecondReadingComesLater(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -110,7 +117,12 @@ func TestSecondReadingComesLater(t *testing.T) {
 			without := term(t, 10, map[int]bool{4: true})
 			second, err := step.Accept(first.Timetable, without)
 			if err != nil || len(second.Removed) != 0 || !second.Unconfirmed() {
-				t.Fatalf("the first reading without the class: removed %v, held %v, %v", second.Removed, second.Held, err)
+				t.Fatalf(
+					"the first reading without the class: removed %v, held %v, %v",
+					second.Removed,
+					second.Held,
+					err,
+				)
 			}
 			step.Now = step.Now.Add(tt.after)
 			third, err := step.Accept(second.Timetable, without)
@@ -125,7 +137,8 @@ func TestSecondReadingComesLater(t *testing.T) {
 	}
 }
 
-// TestWhatBeganIsKept: a class that has begun is not deleted, whether or not it is over; one that begins next second may be.
+// TestWhatBeganIsKept: a class that has begun is not deleted, whether or not it is over; one that begins next second
+// may be.
 func TestWhatBeganIsKept(t *testing.T) {
 	t.Parallel()
 	step := october()
@@ -157,7 +170,14 @@ func TestWhatBeganIsKept(t *testing.T) {
 				known = a.Timetable
 			}
 			if len(a.Removed) != tt.removed || len(a.Kept) != tt.kept || len(a.Timetable) != 10-tt.removed {
-				t.Errorf("removed %v, kept %v, %d left; want %d and %d", a.Removed, a.Kept, len(a.Timetable), tt.removed, tt.kept)
+				t.Errorf(
+					"removed %v, kept %v, %d left; want %d and %d",
+					a.Removed,
+					a.Kept,
+					len(a.Timetable),
+					tt.removed,
+					tt.kept,
+				)
 			}
 		})
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// TestHoursOfClasses: classes begin from 07:00 to 20:00, both included. More than one in five at other hours is not believed.
+// TestHoursOfClasses: classes begin from 07:00 to 20:00, both included. More than one in five at other hours is not
+// believed.
 func TestHoursOfClasses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -39,7 +40,10 @@ func TestHoursOfClasses(t *testing.T) {
 				}
 				day := fmt.Sprintf("2026-10-%02dT", 13+i)
 				items = append(items, item(t, map[string]any{
-					"NoCours": i + 1, "Commentaire": fmt.Sprint("Cours ", i), "Start": day + at + ":00Z", "End": day + "22:30:00Z",
+					"NoCours":     i + 1,
+					"Commentaire": fmt.Sprint("Cours ", i),
+					"Start":       day + at + ":00Z",
+					"End":         day + "22:30:00Z",
 				}))
 			}
 			r := campus.Read(items, inst)

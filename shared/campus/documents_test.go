@@ -8,7 +8,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
-// TestAgree: both sides agree only after a real run that was verified, and where nothing is held back, kept, left out or put aside.
+// TestAgree: both sides agree only after a real run that was verified, and where nothing is held back, kept, left out
+// or put aside.
 func TestAgree(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 10, 12, 6, 0, 0, 0, time.UTC)
@@ -38,7 +39,8 @@ func TestLastSeen(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 10, n, 6, 0, 0, 0, time.UTC) }
 	for _, tt := range []struct{ read, seen, want time.Time }{
-		{day(1), day(2), day(2)}, {day(2), day(1), day(2)}, {day(1), time.Time{}, day(1)}, {time.Time{}, day(1), day(1)}, {time.Time{}, time.Time{}, time.Time{}},
+		{day(1), day(2), day(2)}, {day(2), day(1), day(2)}, {day(1), time.Time{}, day(1)},
+		{time.Time{}, day(1), day(1)}, {time.Time{}, time.Time{}, time.Time{}},
 	} {
 		state := campus.State{ReadAt: tt.read, SeenAt: tt.seen}
 		if got := state.LastSeen(); !got.Equal(tt.want) {

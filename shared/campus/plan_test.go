@@ -8,12 +8,19 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// TestDuplicatesAreDeleted: an event that shows a class a second time goes, unless it has begun: what is past stays as it is.
+// TestDuplicatesAreDeleted: an event that shows a class a second time goes, unless it has begun: what is past stays as
+// it is.
 func TestDuplicatesAreDeleted(t *testing.T) {
 	t.Parallel()
 	step := october()
 	target := campus.Target{CalendarID: "calendar", Zone: paris}
-	class := campus.Class{ID: "wigor-1", Course: 1, Title: "Anglais", Start: step.Now.Add(10 * time.Hour), End: step.Now.Add(12 * time.Hour)}
+	class := campus.Class{
+		ID:     "wigor-1",
+		Course: 1,
+		Title:  "Anglais",
+		Start:  step.Now.Add(10 * time.Hour),
+		End:    step.Now.Add(12 * time.Hour),
+	}
 	created := target.Plan(step, []campus.Class{class}, nil, nil, false).Actions
 	if len(created) != 1 || created[0].Kind != campus.Create {
 		t.Fatalf("actions = %+v, want a creation", created)

@@ -46,7 +46,6 @@ func TestPlan(t *testing.T) {
 		"never":               {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), src: exports.Source{Delete: "never"}, want: "a keep"},
 		"after_days":          {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -2)), src: exports.Source{Delete: "after 3 days"}, want: "a keep"},
 		"after_days_are_over": {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -3)), src: exports.Source{Delete: "after 3 days"}, want: "a delete"},
-		"after_days_in_this":  {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Hour)), src: exports.Source{Delete: "after 3 days"}, want: "a keep"},
 		"young":               {blobs: []exports.Blob{{Name: "a", Modified: fresh}}, src: exports.Source{MinAgeMinutes: 5}, want: "a keep"},
 		"from_the_future":     {blobs: []exports.Blob{{Name: "a", Modified: now.Add(time.Minute)}}, want: "a take"},
 		"growing":             {blobs: []exports.Blob{{Name: "a", Modified: fresh, Growing: true}, {Name: "b", Modified: old, Growing: true}}, want: "a keep, b take"},
@@ -113,5 +112,22 @@ func TestArchivedAndSameQuery(t *testing.T) {
 	}
 	if !exports.SameQuery("ABSENCESALARIE", "absencesalarie;") || exports.SameQuery("ECRITURE", "ecriture_analytiq") {
 		t.Error("names of queries")
+	}
+}
+
+// TestStoredInThisRunIsKept: what a run has taken up was stored after the run began, and the settings keep it all the same.
+func TestStoredInThisRunIsKept(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 9, 1, 12, 0, 0, 0, time.UTC)
+	blobs := []exports.Blob{{Name: "a", ETag: "1", Size: 1, Modified: now.Add(-time.Hour)}}
+	id := exports.EntryID("a", "1")
+	for after, want := range map[time.Duration]string{
+		time.Second: exports.Keep, 2 * time.Minute: exports.Keep, -72 * time.Hour: exports.Delete,
+	} {
+		known := map[string]exports.Mark{id: {ID: id, State: exports.StateStored, StoredAt: now.Add(after)}}
+		tasks := exports.Plan(blobs, known, nil, exports.Source{Delete: "after 3 days"}, now)
+		if len(tasks) != 1 || tasks[0].Do != want {
+			t.Errorf("stored %s after the run began: %+v, want %s", after, tasks, want)
+		}
 	}
 }

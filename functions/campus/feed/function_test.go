@@ -276,20 +276,26 @@ func TestOrphansAreInNoFeed(t *testing.T) {
 	f := newFixture(t)
 	classes := timetable()
 	classes[2].Stray = true
-	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: classes})
+	f.store(
+		campus.StateName("lea"),
+		campus.State{Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: classes},
+	)
 	body := f.get("/feeds/campus/lea.ics?key=" + f.key).Body.String()
 	if n := strings.Count(body, "BEGIN:VEVENT"); n != len(classes)-1 || strings.Contains(body, "UID:wigor-3.") {
 		t.Errorf("the feed has %d events of %d classes:\n%s", n, len(classes), body)
 	}
 }
 
-// TestNoticeComesWithTime: a timetable that is not read any more does not change, and still its feed says so when it is old.
+// TestNoticeComesWithTime: a timetable that is not read any more does not change, and still its feed says so when it is
+// old.
 func TestNoticeComesWithTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	now := read
 	f.h = feed.New(feed.Config{State: f.db.Bucket("state"), Now: func() time.Time { return now }})
-	for age, want := range map[time.Duration]bool{0: false, 47 * time.Hour: false, 48 * time.Hour: true, 100 * time.Hour: true} {
+	for age, want := range map[time.Duration]bool{
+		0: false, 47 * time.Hour: false, 48 * time.Hour: true, 100 * time.Hour: true,
+	} {
 		now = read // an answer that was written before
 		f.get("/feeds/campus/lea.ics?key=" + f.key)
 		now = read.Add(age)

@@ -18,7 +18,14 @@ func TestFeedKeysAreBounded(t *testing.T) {
 		_, kept := campus.NewFeedKey("phone", f.now)
 		feeds.Keys = append(feeds.Keys, kept)
 	}
-	if _, err := documents.Store(t.Context(), f.db.Bucket("state"), campus.FeedsName("lea"), 0, feeds, nil); err != nil {
+	if _, err := documents.Store(
+		t.Context(),
+		f.db.Bucket("state"),
+		campus.FeedsName("lea"),
+		0,
+		feeds,
+		nil,
+	); err != nil {
 		t.Fatal(err)
 	}
 	const body = `{"instance":"lea","label":"one more"}`
@@ -38,7 +45,11 @@ func TestFeedKeysAreBounded(t *testing.T) {
 		}
 	}
 	code, list := f.call(http.MethodGet, "/feeds", "")
-	if n := strings.Count(list, `"id"`); code != http.StatusOK || n != 100 || strings.Contains(list, "hash\":\"") && !strings.Contains(list, `"hash":""`) {
+	if n := strings.Count(
+		list,
+		`"id"`,
+	); code != http.StatusOK || n != 100 ||
+		strings.Contains(list, "hash\":\"") && !strings.Contains(list, `"hash":""`) {
 		t.Errorf("%d keys are listed, %.200s", n, list)
 	}
 }

@@ -222,8 +222,8 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
-// scheduled message's kind is known.
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead
+// letter. The scheduled message's kind is known.
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

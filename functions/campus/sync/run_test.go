@@ -28,7 +28,8 @@ func (s *shortened) set(left time.Duration) {
 	s.until.Store(&at)
 }
 
-// TestOutOfTimeGoesOnInAnotherMessage: a run that ends for want of time publishes itself, and the next one does the rest.
+// TestOutOfTimeGoesOnInAnotherMessage: a run that ends for want of time publishes itself, and the next one does the
+// rest.
 func TestOutOfTimeGoesOnInAnotherMessage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -66,8 +67,8 @@ func TestOutOfTimeGoesOnInAnotherMessage(t *testing.T) {
 	f.agrees(all...)
 }
 
-// TestFeedFollowsWithoutECAL: where ECAL cannot be listed, the timetable that feeds show is taken over all the same, nothing is
-// written to ECAL, and the run has the fault.
+// TestFeedFollowsWithoutECAL: where ECAL cannot be listed, the timetable that feeds show is taken over all the same,
+// nothing is written to ECAL, and the run has the fault.
 func TestFeedFollowsWithoutECAL(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -84,7 +85,8 @@ func TestFeedFollowsWithoutECAL(t *testing.T) {
 	if n := len(f.state("lea").Timetable); n != 4 {
 		t.Errorf("the timetable has %d classes, want the new one too", n)
 	}
-	if after := f.ecal.Counts(); after.Creates != before.Creates || after.Updates != before.Updates || after.Deletes != before.Deletes {
+	if after := f.ecal.Counts(); after.Creates != before.Creates || after.Updates != before.Updates ||
+		after.Deletes != before.Deletes {
 		t.Errorf("written to ECAL: %+v after %+v", after, before)
 	}
 	f.ecal.Faults.Clear("")
@@ -92,8 +94,8 @@ func TestFeedFollowsWithoutECAL(t *testing.T) {
 	f.did(f.scheduled(), "+1 ~0 -0 =3 held 0 verified true")
 }
 
-// TestAnotherCalendarIsFilled: what was sent to the calendar of before says nothing about another one, even where events that
-// somebody removed stay removed.
+// TestAnotherCalendarIsFilled: what was sent to the calendar of before says nothing about another one, even where
+// events that somebody removed stay removed.
 func TestAnotherCalendarIsFilled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -114,8 +116,8 @@ func TestAnotherCalendarIsFilled(t *testing.T) {
 	f.agrees(lessons(1, 6)...) // the one before stays
 }
 
-// TestMessageOfBeforeALaterRun: a message is done where a run began after it and succeeded. One that failed did not do what the
-// message asked for.
+// TestMessageOfBeforeALaterRun: a message is done where a run began after it and succeeded. One that failed did not do
+// what the message asked for.
 func TestMessageOfBeforeALaterRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

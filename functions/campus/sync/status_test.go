@@ -115,18 +115,31 @@ func TestStandingOfAState(t *testing.T) {
 		state campus.State
 		want  string
 	}{
-		"nothing":                        {campus.State{}, sync.StandingNever},
-		"read_and_no_run_ended":          {campus.State{ReadAt: monday, SeenAt: monday}, sync.StandingNever},
-		"agreed":                         {campus.State{ReadAt: monday, SeenAt: monday, Run: &good}, sync.StandingOK},
-		"failed":                         {campus.State{ReadAt: monday, SeenAt: monday, Run: &failed}, sync.StandingFailed},
-		"did_not_agree":                  {campus.State{ReadAt: monday, SeenAt: monday, Run: &partial}, sync.StandingPartial},
-		"read_in_part_and_then_stopped":  {campus.State{ReadAt: early, SeenAt: monday, Run: &good}, sync.StandingPartial},
+		"nothing":               {campus.State{}, sync.StandingNever},
+		"read_and_no_run_ended": {campus.State{ReadAt: monday, SeenAt: monday}, sync.StandingNever},
+		"agreed":                {campus.State{ReadAt: monday, SeenAt: monday, Run: &good}, sync.StandingOK},
+		"failed": {
+			campus.State{ReadAt: monday, SeenAt: monday, Run: &failed}, sync.StandingFailed,
+		},
+		"did_not_agree": {
+			campus.State{ReadAt: monday, SeenAt: monday, Run: &partial}, sync.StandingPartial,
+		},
+		"read_in_part_and_then_stopped": {
+			campus.State{ReadAt: early, SeenAt: monday, Run: &good}, sync.StandingPartial,
+		},
 		"a_run_of_which_nothing_is_read": {campus.State{Run: &good}, sync.StandingNever},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			if _, err := documents.Store(t.Context(), f.db.Bucket("state"), campus.StateName("lea"), 0, tt.state, nil); err != nil {
+			if _, err := documents.Store(
+				t.Context(),
+				f.db.Bucket("state"),
+				campus.StateName("lea"),
+				0,
+				tt.state,
+				nil,
+			); err != nil {
 				t.Fatal(err)
 			}
 			if got := f.stands().Standing; got != tt.want {

@@ -157,8 +157,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
-// scheduled message's kind is known.
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead
+// letter. The scheduled message's kind is known.
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -170,7 +170,9 @@ func TestUnknownKindIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := transfer.New(transfer.Config{Settings: settings, Now: time.Now})
-	for kind, want := range map[string]int{"later": http.StatusBadRequest, exports.KindAll: http.StatusNoContent, "": http.StatusNoContent} {
+	for kind, want := range map[string]int{
+		"later": http.StatusBadRequest, exports.KindAll: http.StatusNoContent, "": http.StatusNoContent,
+	} {
 		body := `{"message":{"messageId":"1","attributes":{"kind":"` + kind + `"}}}`
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))

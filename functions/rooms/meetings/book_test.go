@@ -19,8 +19,8 @@ func (f *fixture) answer(method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// TestUnverifiedBookingKeepsItsClaim: Google made the meeting, and does not say what else is in the calendar. Until that is known
-// nobody else gets the room.
+// TestUnverifiedBookingKeepsItsClaim: Google made the meeting, and does not say what else is in the calendar. Until
+// that is known nobody else gets the room.
 func TestUnverifiedBookingKeepsItsClaim(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -60,7 +60,13 @@ func TestKeyOfTwoRooms(t *testing.T) {
 	}
 	ids := map[any]bool{}
 	for _, room := range []string{"blue", "lost"} {
-		code, answer := f.call(http.MethodPost, "/meetings", strings.Replace(book, "blue", room, 1), "Idempotency-Key", "1")
+		code, answer := f.call(
+			http.MethodPost,
+			"/meetings",
+			strings.Replace(book, "blue", room, 1),
+			"Idempotency-Key",
+			"1",
+		)
 		if code != http.StatusCreated || answer["room_name"] != room {
 			t.Fatalf("room %s: answered %d %v", room, code, answer)
 		}
@@ -71,7 +77,8 @@ func TestKeyOfTwoRooms(t *testing.T) {
 	}
 }
 
-// TestOnlyBookedMeetingsAreDeleted: a display deletes what was booked at it, and neither a person's meeting nor another room's.
+// TestOnlyBookedMeetingsAreDeleted: a display deletes what was booked at it, and neither a person's meeting nor another
+// room's.
 func TestOnlyBookedMeetingsAreDeleted(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -86,7 +93,12 @@ func TestOnlyBookedMeetingsAreDeleted(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
-			event := map[string]any{"id": "abcdef", "summary": "Board", "start": date(f.now), "end": date(f.now.Add(time.Hour))}
+			event := map[string]any{
+				"id":      "abcdef",
+				"summary": "Board",
+				"start":   date(f.now),
+				"end":     date(f.now.Add(time.Hour)),
+			}
 			if tt.booking != "" {
 				event["extendedProperties"] = map[string]any{"private": map[string]any{"carillon_room": tt.booking}}
 			}
@@ -119,7 +131,10 @@ func TestDeletionIsPublished(t *testing.T) {
 	_, booked := f.call(http.MethodPost, "/meetings", book)
 	id, _ := booked["id"].(string)
 	f.sent.messages = nil
-	if w := f.answer(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue"); w.Code != http.StatusNoContent {
+	if w := f.answer(
+		http.MethodDelete,
+		"/meetings/"+id+"?client_id=id&room_name=blue",
+	); w.Code != http.StatusNoContent {
 		t.Fatalf("answered %d %s", w.Code, w.Body)
 	}
 	if len(f.sent.messages) != 1 {
@@ -129,7 +144,11 @@ func TestDeletionIsPublished(t *testing.T) {
 		RoomName string            `json:"room_name"`
 		Events   []json.RawMessage `json:"events"`
 	}
-	if err := json.Unmarshal(f.sent.messages[0].Data, &msg); err != nil || msg.RoomName != "blue" || len(msg.Events) != 0 {
+	if err := json.Unmarshal(
+		f.sent.messages[0].Data,
+		&msg,
+	); err != nil || msg.RoomName != "blue" ||
+		len(msg.Events) != 0 {
 		t.Errorf("published %s, %v", f.sent.messages[0].Data, err)
 	}
 }
@@ -140,7 +159,10 @@ func TestKeyOfADeletedMeeting(t *testing.T) {
 	f := newFixture(t)
 	_, booked := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
 	id, _ := booked["id"].(string)
-	if w := f.answer(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue"); w.Code != http.StatusNoContent {
+	if w := f.answer(
+		http.MethodDelete,
+		"/meetings/"+id+"?client_id=id&room_name=blue",
+	); w.Code != http.StatusNoContent {
 		t.Fatalf("answered %d %s", w.Code, w.Body)
 	}
 	code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
@@ -150,7 +172,13 @@ func TestKeyOfADeletedMeeting(t *testing.T) {
 	if got := f.titles(); len(got) != 0 {
 		t.Errorf("calendar = %v, want nothing", got)
 	}
-	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-2"); code != http.StatusCreated {
+	if code, answer := f.call(
+		http.MethodPost,
+		"/meetings",
+		book,
+		"Idempotency-Key",
+		"touch-2",
+	); code != http.StatusCreated {
 		t.Errorf("with a new key: answered %d %v", code, answer)
 	}
 }

@@ -26,14 +26,18 @@ func TestHeadersOfPanels(t *testing.T) {
 		return w.Header().Get("Access-Control-Allow-Origin") == origin
 	}
 	for header, want := range map[string]bool{
-		"authorization": true, "content-type": true, "idempotency-key": true, "if-none-match": true, "authorization,if-none-match": true,
-		"x-other": false, "authorization,x-other": false,
+		"authorization": true, "content-type": true, "idempotency-key": true, "if-none-match": true,
+		"authorization,if-none-match": true,
+		"x-other":                     false, "authorization,x-other": false,
 	} {
 		if got := allowed(http.MethodGet, header); got != want {
 			t.Errorf("the headers %s may be sent: %v, want %v", header, got, want)
 		}
 	}
-	for method, want := range map[string]bool{http.MethodGet: true, http.MethodPost: true, http.MethodDelete: true, http.MethodPut: false, http.MethodPatch: false} {
+	for method, want := range map[string]bool{
+		http.MethodGet: true, http.MethodPost: true, http.MethodDelete: true, http.MethodPut: false,
+		http.MethodPatch: false,
+	} {
 		if got := allowed(method, "authorization"); got != want {
 			t.Errorf("%s may be asked: %v, want %v", method, got, want)
 		}

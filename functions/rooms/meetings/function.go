@@ -128,7 +128,8 @@ func (f *function) startWatching(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := f.room(r.Context(), body.ClientID, secret, body.RoomName); err != nil {
 		return err
 	}
-	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: body.RoomName}, messages.OfKind(rooms.KindOpen)); err != nil {
+	msg, open := rooms.RoomMessage{RoomName: body.RoomName}, messages.OfKind(rooms.KindOpen)
+	if err := messages.PublishJSON(r.Context(), f.Publisher, rooms.TopicWatch, msg, open); err != nil {
 		return web.Unavailable(err)
 	}
 	return web.WriteJSON(w, http.StatusAccepted, map[string]string{"room_name": body.RoomName, "status": "requested"})

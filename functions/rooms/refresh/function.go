@@ -134,21 +134,24 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 	slices.Sort(names)
 	for i, name := range names {
 		if i == perTurn {
-			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{After: names[i-1]}, messages.OfKind(kind))
+			rest := rooms.RoomMessage{After: names[i-1]}
+			return messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rest, messages.OfKind(kind))
 		}
 		if after != "" || i >= atOnce {
 			if err := gax.Sleep(ctx, jitter(pace)); err != nil {
 				return err
 			}
 		}
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, messages.OfKind(kind)); err != nil {
+		msg := rooms.RoomMessage{RoomName: name}
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, msg, messages.OfKind(kind)); err != nil {
 			return err
 		}
 	}
 	if kind == rooms.KindPoll {
 		return nil
 	}
-	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, messages.OfKind(rooms.KindReconcile))
+	compare := messages.OfKind(rooms.KindReconcile)
+	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, compare)
 }
 
 // names are the rooms to list: all, or in a poll those of whose changes Google does not tell.

@@ -425,14 +425,20 @@ func TestTheWindowHoldsTheWholeDay(t *testing.T) {
 	}
 }
 
-// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
-// scheduled message's kind is known, and what it hands on is of it too.
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead
+// letter. The scheduled message's kind is known, and what it hands on is of it too.
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, msg := range []rooms.RoomMessage{{}, {RoomName: "blue"}} {
 		for _, kind := range []string{"later", rooms.KindOpen} {
-			if code := deliver(f.handler, now, msg, kind); code != http.StatusBadRequest || len(f.sent.all) != 0 || f.asked != 0 {
+			if code := deliver(
+				f.handler,
+				now,
+				msg,
+				kind,
+			); code != http.StatusBadRequest || len(f.sent.all) != 0 ||
+				f.asked != 0 {
 				t.Errorf("kind %q of %+v was answered %d, want 400; published %v", kind, msg, code, f.sent.all)
 			}
 		}
@@ -444,17 +450,30 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	if len(handed) != 2 || handed[0].kind != rooms.KindAll {
 		t.Errorf("handed on %+v, want both rooms", handed)
 	}
-	if code := deliver(f.handler, now, rooms.RoomMessage{RoomName: "blue"}, handed[0].kind); code != http.StatusNoContent || f.asked == 0 {
+	if code := deliver(
+		f.handler,
+		now,
+		rooms.RoomMessage{RoomName: "blue"},
+		handed[0].kind,
+	); code != http.StatusNoContent ||
+		f.asked == 0 {
 		t.Errorf("a room that was handed on was answered %d", code)
 	}
 }
 
-// TestUnwatchedWithoutAnAddress: a channel that was opened before the address was taken out of the settings tells nobody any more.
+// TestUnwatchedWithoutAnAddress: a channel that was opened before the address was taken out of the settings tells
+// nobody any more.
 func TestUnwatchedWithoutAnAddress(t *testing.T) {
 	t.Parallel()
-	for address, want := range map[string]bool{"": true, `"gcal_watch_function_url":"https://rooms.example.com",`: false} {
+	for address, want := range map[string]bool{
+		"": true, `"gcal_watch_function_url":"https://rooms.example.com",`: false,
+	} {
 		f := newFixture(t)
-		f.configure(t, `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",`+address+`"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`)
+		f.configure(
+			t,
+			`{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",`+address+
+				`"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`,
+		)
 		living := rooms.Watch{Version: 1, Channel: &rooms.Channel{ID: "c", Expiration: now.Add(time.Hour)}}
 		if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), 0, living, nil); err != nil {
 			t.Fatal(err)

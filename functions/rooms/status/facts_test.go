@@ -24,14 +24,27 @@ func TestEndedMeetingIsNoMissedChange(t *testing.T) {
 			f := newFixture(t, seedVariables...)
 			h := f.instance(f.url)
 			next := f.now.Add(time.Hour)
-			meeting := timed("Board", f.now.Add(-time.Hour).Format(time.RFC3339), next.Add(-tt.ends).Format(time.RFC3339))
+			meeting := timed(
+				"Board",
+				f.now.Add(-time.Hour).Format(time.RFC3339),
+				next.Add(-tt.ends).Format(time.RFC3339),
+			)
 			meeting.Updated = f.now.Add(-24 * time.Hour).Format(time.RFC3339)
-			msg := rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Events: []calendar.Event{meeting}}
+			msg := rooms.EventsMessage{
+				RoomName:  "blue",
+				FetchedAt: f.now,
+				TimeZone:  "Europe/Paris",
+				Why:       rooms.WhyRefresh,
+				Events:    []calendar.Event{meeting},
+			}
 			post(t.Context(), h, "", msg)
 			f.now, msg.FetchedAt, msg.Events = next, next, nil
 			post(t.Context(), h, "", msg)
 			s, _ := f.snapshot()
-			if asked := f.sent.take(rooms.TopicWatch); s.PushMissed.IsZero() == tt.missed || (len(asked) > 0) != tt.missed {
+			if asked := f.sent.take(
+				rooms.TopicWatch,
+			); s.PushMissed.IsZero() == tt.missed ||
+				(len(asked) > 0) != tt.missed {
 				t.Errorf("missed at %s, asked for %v; want %v", s.PushMissed, asked, tt.missed)
 			}
 		})

@@ -331,8 +331,8 @@ func TestReconcileMendsAThing(t *testing.T) {
 	}
 }
 
-// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter, and its
-// data is not taken for a room's events.
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead
+// letter, and its data is not taken for a room's events.
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)

@@ -40,8 +40,8 @@ func (f *fixture) due() bool {
 	return err == nil && !at.After(f.now)
 }
 
-// TestLostAnswerLeavesTheMarker: nobody knows whether a value whose answer was lost will still reach the Thing. The marker stays
-// until it cannot any more, the ticks look again, and then every value is published.
+// TestLostAnswerLeavesTheMarker: nobody knows whether a value whose answer was lost will still reach the Thing. The
+// marker stays until it cannot any more, the ticks look again, and then every value is published.
 func TestLostAnswerLeavesTheMarker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
@@ -81,8 +81,8 @@ func TestLostAnswerLeavesTheMarker(t *testing.T) {
 	f.shows("B")
 }
 
-// TestExpiredMarkerMeansEverything: a publisher that has just ended may have written after every value was last published, so all
-// are published again.
+// TestExpiredMarkerMeansEverything: a publisher that has just ended may have written after every value was last
+// published, so all are published again.
 func TestExpiredMarkerMeansEverything(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -114,8 +114,8 @@ func TestExpiredMarkerMeansEverything(t *testing.T) {
 	}
 }
 
-// TestAnothersMarkerIsLookedAtAgain: a publisher that finishes while another is at work leaves the room due, because the other may
-// yet write over its values.
+// TestAnothersMarkerIsLookedAtAgain: a publisher that finishes while another is at work leaves the room due, because
+// the other may yet write over its values.
 func TestAnothersMarkerIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	for _, other := range []bool{true, false} {
@@ -147,7 +147,9 @@ func TestOldTickIsDropped(t *testing.T) {
 		f.now = f.now.Add(62 * time.Minute) // the meeting is over
 		f.sent.take(rooms.TopicDue)
 		body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{
-			ID: "1", PublishTime: f.now.Add(-late), Message: messages.Message{Attributes: messages.OfKind(rooms.KindTick)},
+			ID:          "1",
+			PublishTime: f.now.Add(-late),
+			Message:     messages.Message{Attributes: messages.OfKind(rooms.KindTick)},
 		}})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
@@ -182,8 +184,8 @@ func (f *fixture) between(happens func()) (way string) {
 	return server.URL
 }
 
-// TestComparisonLeavesWhatIsBeingPublished: a value that was published after the Things were listed, or may be on its way, is not
-// taken for one that the Thing has lost.
+// TestComparisonLeavesWhatIsBeingPublished: a value that was published after the Things were listed, or may be on its
+// way, is not taken for one that the Thing has lost.
 func TestComparisonLeavesWhatIsBeingPublished(t *testing.T) {
 	t.Parallel()
 	for name, marker := range map[string]bool{"published_since": false, "being_published": true} {

@@ -10,8 +10,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// TestThingThatWasMadeAnew: a person deletes a Thing and makes another one of its name. The next value finds the old one gone, and
-// the new one is looked up at once, not when the list of Things is old.
+// TestThingThatWasMadeAnew: a person deletes a Thing and makes another one of its name. The next value finds the old
+// one gone, and the new one is looked up at once, not when the list of Things is old.
 func TestThingThatWasMadeAnew(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
@@ -24,7 +24,12 @@ func TestThingThatWasMadeAnew(t *testing.T) {
 	}
 	post(t.Context(), h, "", f.facts(f.now.Add(-time.Second), "B"))
 	for _, m := range f.sent.take(rooms.TopicDue) {
-		if code := post(t.Context(), h, m.Attributes["kind"], rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent {
+		if code := post(
+			t.Context(),
+			h,
+			m.Attributes["kind"],
+			rooms.RoomMessage{RoomName: "blue"},
+		); code != http.StatusNoContent {
 			t.Errorf("answered %d", code)
 		}
 	}
@@ -47,7 +52,13 @@ func TestChangedAccountIsUsed(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = db.Close() })
 			bucket := db.Bucket("config")
-			gen, err := bucket.Put(t.Context(), rooms.SettingsFile, 0, []byte(strings.Replace(settingsJSON, wrong[0], wrong[1], 1)), nil)
+			gen, err := bucket.Put(
+				t.Context(),
+				rooms.SettingsFile,
+				0,
+				[]byte(strings.Replace(settingsJSON, wrong[0], wrong[1], 1)),
+				nil,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +76,12 @@ func TestChangedAccountIsUsed(t *testing.T) {
 			if _, err := f.settings.Fresh(t.Context()); err != nil { // as when the settings are read again
 				t.Fatal(err)
 			}
-			if code := post(t.Context(), h, rooms.KindDue, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent {
+			if code := post(
+				t.Context(),
+				h,
+				rooms.KindDue,
+				rooms.RoomMessage{RoomName: "blue"},
+			); code != http.StatusNoContent {
 				t.Errorf("answered %d", code)
 			}
 			f.shows("A")

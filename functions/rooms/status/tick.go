@@ -32,7 +32,8 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 		return nil
 	}
 	if published.Minute()%rooms.ReconcileMinutes == 0 {
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, messages.OfKind(rooms.KindReconcile)); err != nil {
+		compare := messages.OfKind(rooms.KindReconcile)
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, compare); err != nil {
 			return err
 		}
 	}
@@ -56,7 +57,8 @@ func (f *function) tick(ctx context.Context, settings *rooms.Settings, published
 		return err
 	}
 	if poll {
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, messages.OfKind(rooms.KindPoll)); err != nil {
+		list := messages.OfKind(rooms.KindPoll)
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{}, list); err != nil {
 			return err
 		}
 	}

@@ -317,25 +317,32 @@ func TestNoChannelWithoutAnAddress(t *testing.T) {
 	}
 }
 
-// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead letter. The
-// scheduled message's kind is known.
+// TestUnknownKindIsRefused: such a message is answered with an error at every attempt, so that it becomes a dead
+// letter. The scheduled message's kind is known.
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for kind, want := range map[string]int{"later": http.StatusBadRequest, rooms.KindPoll: http.StatusBadRequest, rooms.KindAll: http.StatusNoContent} {
+	for kind, want := range map[string]int{
+		"later": http.StatusBadRequest, rooms.KindPoll: http.StatusBadRequest, rooms.KindAll: http.StatusNoContent,
+	} {
 		f.sent.messages = nil
 		code := f.deliver(rooms.RoomMessage{}, kind, f.now)
 		if handed := len(f.sent.messages); code != want || (handed > 0) != (want == http.StatusNoContent) {
 			t.Errorf("kind %q was answered %d, want %d; %d rooms handed on", kind, code, want, handed)
 		}
 	}
-	if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, "later", f.now); code != http.StatusBadRequest || len(f.asked()) > 0 {
+	if code := f.deliver(
+		rooms.RoomMessage{RoomName: "blue"},
+		"later",
+		f.now,
+	); code != http.StatusBadRequest ||
+		len(f.asked()) > 0 {
 		t.Errorf("a room's message of an unknown kind was answered %d; Google was asked %v", code, f.asked())
 	}
 }
 
-// TestOpenReplacesALivingChannel: a message of kind open asks for a channel that is younger than itself; a redelivered one
-// finds it.
+// TestOpenReplacesALivingChannel: a message of kind open asks for a channel that is younger than itself; a redelivered
+// one finds it.
 func TestOpenReplacesALivingChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -343,11 +350,20 @@ func TestOpenReplacesALivingChannel(t *testing.T) {
 	first := f.record("blue").Channel
 	published := f.now.Add(time.Minute)
 	f.now = published.Add(time.Second)
-	if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, "", published); code != http.StatusNoContent || f.record("blue").Channel.ID != first.ID {
+	if code := f.deliver(
+		rooms.RoomMessage{RoomName: "blue"},
+		"",
+		published,
+	); code != http.StatusNoContent ||
+		f.record("blue").Channel.ID != first.ID {
 		t.Errorf("without a kind: answered %d, the channel was replaced", code)
 	}
 	for attempt := range 2 {
-		if code := f.deliver(rooms.RoomMessage{RoomName: "blue"}, rooms.KindOpen, published); code != http.StatusNoContent {
+		if code := f.deliver(
+			rooms.RoomMessage{RoomName: "blue"},
+			rooms.KindOpen,
+			published,
+		); code != http.StatusNoContent {
 			t.Errorf("attempt %d was answered %d", attempt+1, code)
 		}
 	}
@@ -359,8 +375,8 @@ func TestOpenReplacesALivingChannel(t *testing.T) {
 	}
 }
 
-// TestChangedAddressReplacesTheChannel: Google sends to the address that a channel was opened with, so another address in the
-// settings needs another channel.
+// TestChangedAddressReplacesTheChannel: Google sends to the address that a channel was opened with, so another address
+// in the settings needs another channel.
 func TestChangedAddressReplacesTheChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -388,7 +404,8 @@ func TestChangedAddressReplacesTheChannel(t *testing.T) {
 	}
 }
 
-// TestChangedCalendarReplacesTheChannel: the settings give the room another calendar, and its channel tells of the one before.
+// TestChangedCalendarReplacesTheChannel: the settings give the room another calendar, and its channel tells of the one
+// before.
 func TestChangedCalendarReplacesTheChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -21,8 +21,8 @@ import (
 
 const watchJSON = `{"version":1,"channel":{"id":"channel","resource_id":"r","calendar_id":"blue@example.com"}}`
 
-// TestSetup: the function is made of its environment. During the week after a change of WEBHOOK_KEY, channels that were opened
-// under the key before, WEBHOOK_KEY_PREVIOUS, still tell of changes; without one, no other token is taken.
+// TestSetup: the function is made of its environment. During the week after a change of WEBHOOK_KEY, channels that were
+// opened under the key before, WEBHOOK_KEY_PREVIOUS, still tell of changes; without one, no other token is taken.
 //
 //nolint:paralleltest // it sets the process's environment
 func TestSetup(t *testing.T) {
@@ -32,7 +32,12 @@ func TestSetup(t *testing.T) {
 	host := fmt.Sprintf("127.0.0.1:%d", port)
 	options := fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: port, PublicHost: host}
 	options.InitialObjects = []fakestorage.Object{
-		object("config", rooms.SettingsFile, `{"iot_client_id":"i","iot_client_secret":"s","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`),
+		object(
+			"config",
+			rooms.SettingsFile,
+			`{"iot_client_id":"i","iot_client_secret":"s",`+
+				`"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`,
+		),
 		object("watches", rooms.WatchName("blue"), watchJSON),
 	}
 	storage, err := fakestorage.NewServerWithOptions(options)
@@ -58,7 +63,8 @@ func TestSetup(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"STORAGE_EMULATOR_HOST": "http://" + host, "PUBSUB_EMULATOR_HOST": pubsub.Addr, "PUBSUB_PROJECT_ID": "p",
-		"GOOGLE_CLOUD_PROJECT": "p", "CONFIG_BUCKET": "config", "WATCH_BUCKET": "watches", "TOPIC_PREFIX": "office-", "CALENDAR_URL": calendar.URL,
+		"GOOGLE_CLOUD_PROJECT": "p", "CONFIG_BUCKET": "config", "WATCH_BUCKET": "watches", "TOPIC_PREFIX": "office-",
+		"CALENDAR_URL": calendar.URL,
 	} {
 		t.Setenv(name, value)
 	}
@@ -100,7 +106,10 @@ func TestSetup(t *testing.T) {
 }
 
 func object(bucket, name, data string) fakestorage.Object {
-	return fakestorage.Object{ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name}, Content: []byte(data)}
+	return fakestorage.Object{
+		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name},
+		Content:     []byte(data),
+	}
 }
 
 // freePort is a port that nobody listens at: the stand-in must know its address before it starts.

@@ -167,7 +167,10 @@ func (b *bridge) subscriptions() []machine.Subscription {
 
 // jobs are the schedules of the cloud's Scheduler.
 var jobs = []machine.Job{
-	{Schedule: rooms.TickSchedule, Topic: rooms.TopicTick, Message: messages.Message{Attributes: messages.OfKind(rooms.KindTick)}},
+	{
+		Schedule: rooms.TickSchedule, Topic: rooms.TopicTick,
+		Message: messages.Message{Attributes: messages.OfKind(rooms.KindTick)},
+	},
 	{Schedule: rooms.RefreshSchedule, Topic: rooms.TopicRefresh},
 	{Schedule: rooms.WatchSchedule, Topic: rooms.TopicWatch},
 }

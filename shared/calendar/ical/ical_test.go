@@ -157,7 +157,8 @@ func TestObservances(t *testing.T) {
 		want              []string
 	}{
 		"europe": {"Europe/Paris", "2026-10-01T08:00:00Z", "2027-04-01T08:00:00Z", []string{
-			"DAYLIGHT 19700101T000000 +0200 to +0200 CEST", "STANDARD 20261025T030000 +0200 to +0100 CET", "DAYLIGHT 20270328T020000 +0100 to +0200 CEST",
+			"DAYLIGHT 19700101T000000 +0200 to +0200 CEST", "STANDARD 20261025T030000 +0200 to +0100 CET",
+			"DAYLIGHT 20270328T020000 +0100 to +0200 CEST",
 		}},
 		"west_by_half_an_hour": {"America/St_Johns", "2026-12-01T08:00:00Z", "2027-04-01T08:00:00Z", []string{
 			"STANDARD 19700101T000000 -0330 to -0330 NST", "DAYLIGHT 20270314T020000 -0330 to -0230 NDT",
@@ -165,7 +166,10 @@ func TestObservances(t *testing.T) {
 		"east_by_three_quarters": {"Asia/Kathmandu", "2026-12-01T08:00:00Z", "2027-12-01T08:00:00Z", []string{
 			"STANDARD 19700101T000000 +0545 to +0545 +0545",
 		}},
-		"utc": {"UTC", "2026-12-01T08:00:00Z", "2027-12-01T08:00:00Z", []string{"STANDARD 19700101T000000 +0000 to +0000 UTC"}},
+		"utc": {
+			"UTC", "2026-12-01T08:00:00Z", "2027-12-01T08:00:00Z",
+			[]string{"STANDARD 19700101T000000 +0000 to +0000 UTC"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +191,10 @@ func TestObservances(t *testing.T) {
 				for _, property := range c.UnknownPropertiesIANAProperties() {
 					is[property.IANAToken] = property.Value
 				}
-				got = append(got, kind+" "+is["DTSTART"]+" "+is["TZOFFSETFROM"]+" to "+is["TZOFFSETTO"]+" "+is["TZNAME"])
+				got = append(
+					got,
+					kind+" "+is["DTSTART"]+" "+is["TZOFFSETFROM"]+" to "+is["TZOFFSETTO"]+" "+is["TZNAME"],
+				)
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("observances\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
@@ -204,7 +211,8 @@ func TestTimesAreOfTheirZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[string]string{
-		"2026-10-24T22:30:00Z": "20261025T003000", "2026-10-25T00:30:00Z": "20261025T023000", "2026-10-25T01:30:00Z": "20261025T023000",
+		"2026-10-24T22:30:00Z": "20261025T003000", "2026-10-25T00:30:00Z": "20261025T023000",
+		"2026-10-25T01:30:00Z": "20261025T023000",
 		"2026-12-31T23:00:00Z": "20270101T000000",
 	} {
 		e := ics.NewEvent("x")

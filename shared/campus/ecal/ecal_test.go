@@ -274,8 +274,8 @@ func TestSimulator(t *testing.T) {
 	}
 }
 
-// TestCreationIsSentOnce: nobody knows whether a creation that was answered 5xx was made, so it is looked up by its reference
-// before it is sent again.
+// TestCreationIsSentOnce: nobody knows whether a creation that was answered 5xx was made, so it is looked up by its
+// reference before it is sent again.
 func TestCreationIsSentOnce(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -312,11 +312,15 @@ func TestCreationIsSentOnce(t *testing.T) {
 	}
 }
 
-// TestListHasAllEvents: past ones and drafts are in the calendar too, and would be made a second time if they were left out.
+// TestListHasAllEvents: past ones and drafts are in the calendar too, and would be made a second time if they were left
+// out.
 func TestListHasAllEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for name, e := range map[string]simecal.Event{"to_come": {StartDate: "2026-10-13"}, "past": {StartDate: "2026-09-01"}, "draft": {StartDate: "2026-10-14", Draft: 1}} {
+	for name, e := range map[string]simecal.Event{
+		"to_come": {StartDate: "2026-10-13"}, "past": {StartDate: "2026-09-01"},
+		"draft": {StartDate: "2026-10-14", Draft: 1},
+	} {
 		e.CalendarID, e.Name, e.Location, e.TimeZone, e.Reference = calendar, name, "x", "Europe/Paris", name
 		e.StartTime, e.EndDate, e.EndTime = "10:00", e.StartDate, "11:00"
 		if _, err := f.sim.Put(e); err != nil {

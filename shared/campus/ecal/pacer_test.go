@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// TestPace: the first refusal for the rate sets a pace, each later one halves it down to a call in two seconds, and those of
-// calls that were on their way together count once.
+// TestPace: the first refusal for the rate sets a pace, each later one halves it down to a call in two seconds, and
+// those of calls that were on their way together count once.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	p, start := newPacer(), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

@@ -244,8 +244,8 @@ func TestSimulatorsFields(t *testing.T) {
 	}
 }
 
-// TestTicketThatComesBack: some servers redirect to their own address with the ticket still in it. It is good once, so the
-// timetable is asked for without it.
+// TestTicketThatComesBack: some servers redirect to their own address with the ticket still in it. It is good once, so
+// the timetable is asked for without it.
 func TestTicketThatComesBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -31,8 +31,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestSinceTheFirstFailure: the e-mail says since when the work fails. Where somebody was told, that stays until the e-mail that
-// all works again has been sent.
+// TestSinceTheFirstFailure: the e-mail says since when the work fails. Where somebody was told, that stays until the
+// e-mail that all works again has been sent.
 func TestSinceTheFirstFailure(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

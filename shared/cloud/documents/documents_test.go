@@ -33,7 +33,13 @@ type contended struct {
 	times, puts int
 }
 
-func (c *contended) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (c *contended) Put(
+	ctx context.Context,
+	name string,
+	gen int64,
+	data []byte,
+	metadata map[string]string,
+) (int64, error) {
 	c.puts++
 	if c.puts <= c.times {
 		return 0, documents.ErrConflict
@@ -128,7 +134,12 @@ func TestUpdateLeavesWhatIsRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := documents.Update(t.Context(), b, "a.json", func(*counter) (map[string]string, error) { return nil, documents.ErrUnchanged })
+	got, err := documents.Update(
+		t.Context(),
+		b,
+		"a.json",
+		func(*counter) (map[string]string, error) { return nil, documents.ErrUnchanged },
+	)
 	doc, gerr := b.Get(t.Context(), "a.json")
 	if err != nil || gerr != nil || got.N != 7 || doc.Generation != gen || doc.Metadata["k"] != "v" {
 		t.Errorf("value %+v, %v; document %+v, %v", got, err, doc, gerr)
@@ -136,16 +147,26 @@ func TestUpdateLeavesWhatIsRight(t *testing.T) {
 	if got, err = documents.Update(t.Context(), b, "a.json", increment); err != nil || got.N != 8 {
 		t.Errorf("value %+v, %v", got, err)
 	}
-	if doc, _ = b.Get(t.Context(), "a.json"); doc.Generation == gen || doc.Metadata["n"] != "counted" || doc.Metadata["k"] != "" {
+	if doc, _ = b.Get(
+		t.Context(),
+		"a.json",
+	); doc.Generation == gen || doc.Metadata["n"] != "counted" ||
+		doc.Metadata["k"] != "" {
 		t.Errorf("document %+v, want the updater's metadata", doc)
 	}
 }
 
-// TestLoad: a missing document is told apart from one that cannot be read, which must not be written over as if it were new.
+// TestLoad: a missing document is told apart from one that cannot be read, which must not be written over as if it were
+// new.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	b := bucket(t)
-	if v, gen, err := documents.Load[counter](t.Context(), b, "a.json"); !errors.Is(err, documents.ErrNotFound) || gen != 0 || v.N != 0 {
+	if v, gen, err := documents.Load[counter](
+		t.Context(),
+		b,
+		"a.json",
+	); !errors.Is(err, documents.ErrNotFound) || gen != 0 ||
+		v.N != 0 {
 		t.Errorf("a missing one: %+v at %d, %v", v, gen, err)
 	}
 	if v, err := documents.LoadIfAny[counter](t.Context(), b, "a.json"); err != nil || v.N != 0 {
@@ -155,14 +176,25 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, gen, err := documents.Load[counter](t.Context(), b, "a.json"); err == nil || gen != wrote || !strings.Contains(err.Error(), "a.json") {
+	if _, gen, err := documents.Load[counter](
+		t.Context(),
+		b,
+		"a.json",
+	); err == nil || gen != wrote ||
+		!strings.Contains(err.Error(), "a.json") {
 		t.Errorf("a broken one: generation %d, %v", gen, err)
 	}
 	if _, err := documents.LoadIfAny[counter](t.Context(), b, "a.json"); err == nil {
 		t.Error("a broken one is taken for a missing one")
 	}
 	called := false
-	if _, err := documents.Update(t.Context(), b, "a.json", func(c *counter) (map[string]string, error) { called = true; return increment(c) }); err == nil || called {
+	if _, err := documents.Update(
+		t.Context(),
+		b,
+		"a.json",
+		func(c *counter) (map[string]string, error) { called = true; return increment(c) },
+	); err == nil ||
+		called {
 		t.Errorf("an update of a broken one: %v, changed %v", err, called)
 	}
 	if doc, err := b.Get(t.Context(), "a.json"); err != nil || string(doc.Data) != `{"n":` || doc.Generation != wrote {

@@ -40,7 +40,13 @@ func (s *switched) set(err error) {
 	s.fail = err
 }
 
-func (s *switched) Put(ctx context.Context, n string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (s *switched) Put(
+	ctx context.Context,
+	n string,
+	gen int64,
+	data []byte,
+	metadata map[string]string,
+) (int64, error) {
 	s.mu.Lock()
 	s.puts++
 	err := s.fail
@@ -134,8 +140,8 @@ func TestLeaseIsRenewed(t *testing.T) {
 	})
 }
 
-// TestLeaseOfADeadRunEnds: what a crash leaves keeps the next run waiting no longer than half a minute, and that run sees who
-// died.
+// TestLeaseOfADeadRunEnds: what a crash leaves keeps the next run waiting no longer than half a minute, and that run
+// sees who died.
 func TestLeaseOfADeadRunEnds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
@@ -149,7 +155,13 @@ func TestLeaseOfADeadRunEnds(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		before := ""
-		s, ctx, err := lease.Take(t.Context(), b, name, leaseOf, func(w *work) error { before = w.Lease.ID; return nil })
+		s, ctx, err := lease.Take(
+			t.Context(),
+			b,
+			name,
+			leaseOf,
+			func(w *work) error { before = w.Lease.ID; return nil },
+		)
 		if err != nil || before != "died" {
 			t.Fatalf("at the end: %v, after %q", err, before)
 		}
@@ -240,7 +252,16 @@ func TestRefusedStartLeavesTheDocument(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
 		refused := errors.New("done already")
-		if _, _, err := lease.Take(t.Context(), b, name, leaseOf, func(*work) error { return refused }); !errors.Is(err, refused) {
+		if _, _, err := lease.Take(
+			t.Context(),
+			b,
+			name,
+			leaseOf,
+			func(*work) error { return refused },
+		); !errors.Is(
+			err,
+			refused,
+		) {
 			t.Errorf("error = %v, want start's own", err)
 		}
 		if _, err := b.Get(t.Context(), name); !errors.Is(err, documents.ErrNotFound) {
@@ -251,7 +272,8 @@ func TestRefusedStartLeavesTheDocument(t *testing.T) {
 	})
 }
 
-// TestCloseEndsTheRenewals: also where the run's own time is over, the lease is given back and nothing is stored afterwards.
+// TestCloseEndsTheRenewals: also where the run's own time is over, the lease is given back and nothing is stored
+// afterwards.
 func TestCloseEndsTheRenewals(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *switched) {
@@ -276,7 +298,8 @@ func TestCloseEndsTheRenewals(t *testing.T) {
 	})
 }
 
-// TestWait: who waits for another run is told how long, gets its turn, and gives up when a dead run's lease would have ended.
+// TestWait: who waits for another run is told how long, gets its turn, and gives up when a dead run's lease would have
+// ended.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	other := errors.New("another fault")
@@ -305,7 +328,14 @@ func TestWait(t *testing.T) {
 					return tt.fails
 				})
 				if !errors.Is(err, tt.want) || time.Since(began) != tt.waited || told != int(tt.waited/time.Second) {
-					t.Errorf("%v after %s, told %d times; want %v after %s", err, time.Since(began), told, tt.want, tt.waited)
+					t.Errorf(
+						"%v after %s, told %d times; want %v after %s",
+						err,
+						time.Since(began),
+						told,
+						tt.want,
+						tt.waited,
+					)
 				}
 			})
 		})
@@ -314,7 +344,11 @@ func TestWait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		err := lease.Wait(ctx, func(time.Duration, time.Duration) {}, func(context.Context) error { return lease.ErrBusy })
+		err := lease.Wait(
+			ctx,
+			func(time.Duration, time.Duration) {},
+			func(context.Context) error { return lease.ErrBusy },
+		)
 		if !errors.Is(err, lease.ErrBusy) || time.Since(began) > 3*time.Second {
 			t.Errorf("%v after %s; want ErrBusy when the caller's time is over", err, time.Since(began))
 		}

@@ -110,12 +110,14 @@ func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
 	})
 }
 
-// Kind returns what kind of message a delivery is: one of those known, or "" for a message without the attribute. Any other
-// kind is a 400 problem, at each attempt: the message becomes a dead letter, and nobody takes it for one that it is not.
+// Kind returns what kind of message a delivery is: one of those known, or "" for a message without the attribute. Any
+// other kind is a 400 problem at every attempt, so that the message becomes a dead letter and is not taken for one of
+// another kind.
 func (d Delivery) Kind(known ...string) (string, error) {
 	value := d.Message.Attributes[kind]
 	if value != "" && !slices.Contains(known, value) {
-		return "", web.NewProblem(http.StatusBadRequest, fmt.Sprintf("The message is of the kind %q, which this function does not know.", value), nil)
+		detail := fmt.Sprintf("The message is of the kind %q, which this function does not know.", value)
+		return "", web.NewProblem(http.StatusBadRequest, detail, nil)
 	}
 	return value, nil
 }

@@ -83,7 +83,9 @@ func TestKind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := messages.Delivery{Message: messages.Pushed{ID: "1", Message: messages.Message{Attributes: tt.attributes}}}
+			d := messages.Delivery{
+				Message: messages.Pushed{ID: "1", Message: messages.Message{Attributes: tt.attributes}},
+			}
 			got, err := d.Kind("due", "tick")
 			if got != tt.want || (err != nil) != tt.refused {
 				t.Errorf("kind = %q, %v; want %q, refused %v", got, err, tt.want, tt.refused)
@@ -96,8 +98,8 @@ func TestKind(t *testing.T) {
 	}
 }
 
-// TestHandle: what a delivery is answered is what becomes of it: 204 ends it, 503 brings it again, 400 does so until it is a dead
-// letter.
+// TestHandle: what a delivery is answered is what becomes of it: 204 ends it, 503 brings it again, 400 does so until it
+// is a dead letter.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	const envelope = `{"message":{"messageId":"1","data":"eyJhIjoxfQ=="},"subscription":"s"}`
@@ -107,11 +109,13 @@ func TestHandle(t *testing.T) {
 		want    int
 		reached bool
 	}{
-		"taken":           {envelope, nil, http.StatusNoContent, true},
-		"failed":          {envelope, errors.New("no answer"), http.StatusServiceUnavailable, true},
-		"refused":         {envelope, web.NewProblem(http.StatusBadRequest, "x", nil), http.StatusBadRequest, true},
-		"in_the_way":      {envelope, web.NewProblem(http.StatusConflict, "x", nil), http.StatusConflict, true},
-		"without_an_id":   {`{"message":{"data":"eyJhIjoxfQ=="},"subscription":"s"}`, nil, http.StatusBadRequest, false},
+		"taken":      {envelope, nil, http.StatusNoContent, true},
+		"failed":     {envelope, errors.New("no answer"), http.StatusServiceUnavailable, true},
+		"refused":    {envelope, web.NewProblem(http.StatusBadRequest, "x", nil), http.StatusBadRequest, true},
+		"in_the_way": {envelope, web.NewProblem(http.StatusConflict, "x", nil), http.StatusConflict, true},
+		"without_an_id": {
+			`{"message":{"data":"eyJhIjoxfQ=="},"subscription":"s"}`, nil, http.StatusBadRequest, false,
+		},
 		"no_envelope":     {`{"a":1}`, nil, http.StatusBadRequest, false},
 		"no_json":         {`a=1`, nil, http.StatusBadRequest, false},
 		"data_in_no_form": {`{"message":{"messageId":"1","data":"!"}}`, nil, http.StatusBadRequest, false},

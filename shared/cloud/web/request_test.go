@@ -33,7 +33,8 @@ func TestSameSecret(t *testing.T) {
 func TestBearer(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
-		"Bearer token": "token", "bearer token": "token", "Bearer  token ": "token", "Basic token": "", "Bearer": "", "token": "", "": "", "Bearers token": "",
+		"Bearer token": "token", "bearer token": "token", "Bearer  token ": "token", "Basic token": "", "Bearer": "",
+		"token": "", "": "", "Bearers token": "",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", header)
@@ -77,7 +78,11 @@ func TestBodiesOfTheField(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := value{"before"}
-			err := tt.decode(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tt.body)), &v)
+			err := tt.decode(
+				httptest.NewRecorder(),
+				httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tt.body)),
+				&v,
+			)
 			p, _ := errors.AsType[*web.Problem](err)
 			switch {
 			case tt.status == 0 && (err != nil || v.Name != tt.want):
@@ -92,18 +97,22 @@ func TestBodiesOfTheField(t *testing.T) {
 // TestProblemHeaders: no problem is kept by a cache, and one of a missing secret says which kind of secret is wanted.
 func TestProblemHeaders(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]string{http.StatusUnauthorized: `Bearer realm="carillon"`, http.StatusForbidden: "", http.StatusServiceUnavailable: ""} {
+	for status, want := range map[int]string{
+		http.StatusUnauthorized: `Bearer realm="carillon"`, http.StatusForbidden: "", http.StatusServiceUnavailable: "",
+	} {
 		w := httptest.NewRecorder()
 		web.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return web.NewProblem(status, "x", nil) }).
 			ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		h := w.Header()
-		if h.Get("WWW-Authenticate") != want || h.Get("Cache-Control") != "no-store" || h.Get("Content-Type") != "application/problem+json" {
+		if h.Get("WWW-Authenticate") != want || h.Get("Cache-Control") != "no-store" ||
+			h.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%d: %v", status, h)
 		}
 	}
 }
 
-// TestUnavailable: a fault that is a problem already stays one; any other is hidden behind 503, so that the caller tries again.
+// TestUnavailable: a fault that is a problem already stays one; any other is hidden behind 503, so that the caller
+// tries again.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	given := web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)
@@ -112,7 +121,8 @@ func TestUnavailable(t *testing.T) {
 		t.Errorf("%v, want the problem", got)
 	}
 	p, ok := errors.AsType[*web.Problem](web.Unavailable(hidden))
-	if !ok || p.Status != http.StatusServiceUnavailable || strings.Contains(p.Detail, "10.0.0.1") || !errors.Is(p, hidden) {
+	if !ok || p.Status != http.StatusServiceUnavailable || strings.Contains(p.Detail, "10.0.0.1") ||
+		!errors.Is(p, hidden) {
 		t.Errorf("%+v, want a 503 problem that hides the fault and keeps it for the log", p)
 	}
 }

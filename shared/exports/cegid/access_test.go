@@ -37,7 +37,11 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.asked = append(g.asked, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
 		ends := time.Now().Add(g.life).UTC().Format(time.RFC3339)
 		sas := fmt.Sprintf("?sv=1&sp=rl&sig=x%d&se=%s", len(g.asked), ends)
-		answer = map[string]string{"blobServiceUri": "http://" + r.Host + "/blobs/", "containerName": "c", "sasToken": sas}
+		answer = map[string]string{
+			"blobServiceUri": "http://" + r.Host + "/blobs/",
+			"containerName":  "c",
+			"sasToken":       sas,
+		}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
@@ -47,13 +51,20 @@ func (g *gateway) source(t *testing.T) exports.Source {
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	return exports.Source{
-		Name: "paie", Mode: exports.ModeAPI, BaseURL: server.URL, TenantID: "1", KeyID: "key-id", KeySecret: "key-secret",
-		SubscriptionKey: "primary", ProviderID: provider,
+		Name:            "paie",
+		Mode:            exports.ModeAPI,
+		BaseURL:         server.URL,
+		TenantID:        "1",
+		KeyID:           "key-id",
+		KeySecret:       "key-secret",
+		SubscriptionKey: "primary",
+		ProviderID:      provider,
 	}
 }
 
-// TestAccessIsKept: an address is used until four fifths of its life are over. One that was just made is not made anew, though
-// the store refuses it: it would refuse another one too. Where our clock is ahead, an address lives for a minute.
+// TestAccessIsKept: an address is used until four fifths of its life are over. One that was just made is not made anew,
+// though the store refuses it: it would refuse another one too. Where our clock is ahead, an address lives for a
+// minute.
 func TestAccessIsKept(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -86,7 +97,9 @@ func TestAccessIsKept(t *testing.T) {
 // TestRightsOfAccess: the right to delete is asked for only where blobs are deleted.
 func TestRightsOfAccess(t *testing.T) {
 	t.Parallel()
-	for keep, want := range map[string]string{"": "GetSASTokenLRD", "after 3 days": "GetSASTokenLRD", "never": "GetSASTokenLR"} {
+	for keep, want := range map[string]string{
+		"": "GetSASTokenLRD", "after 3 days": "GetSASTokenLRD", "never": "GetSASTokenLR",
+	} {
 		g := &gateway{life: time.Hour}
 		src := g.source(t)
 		src.Delete = keep
@@ -96,7 +109,8 @@ func TestRightsOfAccess(t *testing.T) {
 	}
 }
 
-// TestStaticAccess: an address of the settings is used until its end, and the fault tells the clock that it was judged by.
+// TestStaticAccess: an address of the settings is used until its end, and the fault tells the clock that it was judged
+// by.
 func TestStaticAccess(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
@@ -105,7 +119,8 @@ func TestStaticAccess(t *testing.T) {
 		address string
 		ok      bool
 	}{
-		"to_come": {address + "&se=" + at(time.Hour), true}, "without_end": {address, true}, "over": {address + "&se=" + at(-time.Second), false},
+		"to_come": {address + "&se=" + at(time.Hour), true}, "without_end": {address, true},
+		"over": {address + "&se=" + at(-time.Second), false},
 		"none": {"https://a.blob.core.windows.net/c", false},
 	} {
 		sas, err := cegid.Access(exports.Source{Mode: exports.ModeSASURL, SASURL: tt.address})(t.Context(), false)

@@ -169,14 +169,22 @@ func TestTakeAnothersClaim(t *testing.T) {
 		alone         bool
 		want          error
 	}{
-		"none":                          {want: nil},
-		"another_booking":               {event: theirs, holder: "another", left: 20 * time.Second, want: bookings.ErrClaimed},
-		"the_same_booking":              {event: ours, holder: "another", left: 20 * time.Second, want: bookings.ErrRepeated},
-		"another_booking_long_ago":      {event: theirs, holder: "another", left: -time.Second, want: nil},
-		"the_same_booking_long_ago":     {event: ours, holder: "another", left: -time.Second, want: nil},
-		"of_a_wrong_clock":              {event: theirs, holder: "another", left: time.Hour, want: nil},
-		"of_a_crash_where_we_are_alone": {event: theirs, holder: "another", left: 20 * time.Second, alone: true, want: nil},
-		"of_nobody_where_we_are_alone":  {event: theirs, left: 20 * time.Second, alone: true, want: bookings.ErrClaimed},
+		"none": {want: nil},
+		"another_booking": {
+			event: theirs, holder: "another", left: 20 * time.Second, want: bookings.ErrClaimed,
+		},
+		"the_same_booking": {
+			event: ours, holder: "another", left: 20 * time.Second, want: bookings.ErrRepeated,
+		},
+		"another_booking_long_ago":  {event: theirs, holder: "another", left: -time.Second, want: nil},
+		"the_same_booking_long_ago": {event: ours, holder: "another", left: -time.Second, want: nil},
+		"of_a_wrong_clock":          {event: theirs, holder: "another", left: time.Hour, want: nil},
+		"of_a_crash_where_we_are_alone": {
+			event: theirs, holder: "another", left: 20 * time.Second, alone: true, want: nil,
+		},
+		"of_nobody_where_we_are_alone": {
+			event: theirs, left: 20 * time.Second, alone: true, want: bookings.ErrClaimed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +192,9 @@ func TestTakeAnothersClaim(t *testing.T) {
 			if tt.event != "" {
 				f.leave(rooms.Claim{EventID: tt.event, Holder: tt.holder, Expires: time.Now().Add(tt.left)})
 			}
-			if err := f.desk(tt.alone).Take(t.Context(), f.room, ours, f.now); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			if err := f.desk(tt.alone).
+				Take(t.Context(), f.room, ours, f.now); !errors.Is(err, tt.want) ||
+				(err == nil) != (tt.want == nil) {
 				t.Fatalf("error = %v, want %v", err, tt.want)
 			}
 			c := f.claim()
@@ -194,7 +204,10 @@ func TestTakeAnothersClaim(t *testing.T) {
 				}
 				return
 			}
-			if left := time.Until(c.Expires); c.EventID != ours || c.Holder == "" || left < 20*time.Second || left > 25*time.Second {
+			if left := time.Until(
+				c.Expires,
+			); c.EventID != ours || c.Holder == "" || left < 20*time.Second ||
+				left > 25*time.Second {
 				t.Errorf("claim = %+v, %s left; want ours for 25 s", c, left)
 			}
 		})
@@ -216,8 +229,8 @@ func TestClaimsOfTwoRooms(t *testing.T) {
 	}
 }
 
-// TestUnsettledBookingKeepsTheRoom: while Google may yet make a booking of ours, nobody gets the room, and our own display is
-// told why; the others only see that somebody books.
+// TestUnsettledBookingKeepsTheRoom: while Google may yet make a booking of ours, nobody gets the room, and our own
+// display is told why; the others only see that somebody books.
 func TestUnsettledBookingKeepsTheRoom(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -238,8 +251,8 @@ func TestUnsettledBookingKeepsTheRoom(t *testing.T) {
 	}
 }
 
-// TestCloseReleasesItsOwnClaimOnly: a process that was stopped until somebody else had the room does not give that one's
-// claim away.
+// TestCloseReleasesItsOwnClaimOnly: a process that was stopped until somebody else had the room does not give that
+// one's claim away.
 func TestCloseReleasesItsOwnClaimOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -281,7 +294,13 @@ func TestResolve(t *testing.T) {
 				t.Errorf("error = %v", err)
 			}
 			if released := f.claim().EventID == ""; released != tt.released || f.there(ours) != tt.stays {
-				t.Errorf("released %v, want %v; our event stays %v, want %v", released, tt.released, f.there(ours), tt.stays)
+				t.Errorf(
+					"released %v, want %v; our event stays %v, want %v",
+					released,
+					tt.released,
+					f.there(ours),
+					tt.stays,
+				)
 			}
 			if tt.taken && !f.there(theirs) {
 				t.Error("somebody else's event was deleted")

@@ -82,8 +82,8 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// TestListingsAreOnGooglesClock: what was listed when is told by Google's clock, as far as its answers show it. Ours is believed
-// within the second that an answer names, so that two listings keep their order.
+// TestListingsAreOnGooglesClock: what was listed when is told by Google's clock, as far as its answers show it. Ours is
+// believed within the second that an answer names, so that two listings keep their order.
 func TestListingsAreOnGooglesClock(t *testing.T) {
 	t.Parallel()
 	google := time.Date(2026, 3, 2, 9, 0, 7, 0, time.UTC)
@@ -92,8 +92,12 @@ func TestListingsAreOnGooglesClock(t *testing.T) {
 		date string // of the answer
 		want time.Time
 	}{
-		"the_same":          {google.Add(300 * time.Millisecond), google.Format(http.TimeFormat), google.Add(300 * time.Millisecond)},
-		"half_a_minute_on":  {google.Add(30 * time.Second), google.Format(http.TimeFormat), google.Add(time.Second - 1)},
+		"the_same": {
+			google.Add(300 * time.Millisecond), google.Format(http.TimeFormat), google.Add(300 * time.Millisecond),
+		},
+		"half_a_minute_on": {
+			google.Add(30 * time.Second), google.Format(http.TimeFormat), google.Add(time.Second - 1),
+		},
 		"half_a_minute_off": {google.Add(-30 * time.Second), google.Format(http.TimeFormat), google},
 		"no_date":           {google.Add(30 * time.Second), "", google.Add(30 * time.Second)},
 	} {
@@ -107,12 +111,21 @@ func TestListingsAreOnGooglesClock(t *testing.T) {
 				_, _ = w.Write([]byte(`{"items":[]}`))
 			}))
 			t.Cleanup(server.Close)
-			c, err := googlecal.New(t.Context(), googlecal.Config{BaseURL: server.URL, Now: func() time.Time { return tt.ours }})
+			c, err := googlecal.New(
+				t.Context(),
+				googlecal.Config{BaseURL: server.URL, Now: func() time.Time { return tt.ours }},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for attempt := range 2 { // a correction holds
-				l, err := c.List(t.Context(), "c", google, google.Add(time.Hour), func([]calendar.Event) bool { return true })
+				l, err := c.List(
+					t.Context(),
+					"c",
+					google,
+					google.Add(time.Hour),
+					func([]calendar.Event) bool { return true },
+				)
 				if err != nil || !l.FetchedAt.Equal(tt.want) {
 					t.Errorf("listing %d: fetched at %s, want %s; %v", attempt+1, l.FetchedAt, tt.want, err)
 				}
@@ -121,7 +134,8 @@ func TestListingsAreOnGooglesClock(t *testing.T) {
 	}
 }
 
-// TestWhichErrorsPass: limits of the rate and Google's own failures are worth another try, and everything else needs a person.
+// TestWhichErrorsPass: limits of the rate and Google's own failures are worth another try, and everything else needs a
+// person.
 func TestWhichErrorsPass(t *testing.T) {
 	t.Parallel()
 	answer := func(code int, reasons ...string) error {
@@ -152,7 +166,8 @@ func TestWhichErrorsPass(t *testing.T) {
 			t.Errorf("%s: permanent %v for %q, want %v for %q", name, ok, reason, tt.ok, tt.reason)
 		}
 	}
-	if !googlecal.NotFound(answer(410)) || !googlecal.NotFound(answer(404)) || googlecal.NotFound(answer(409)) || googlecal.NotFound(nil) {
+	if !googlecal.NotFound(answer(410)) || !googlecal.NotFound(answer(404)) || googlecal.NotFound(answer(409)) ||
+		googlecal.NotFound(nil) {
 		t.Error("404 and 410 alone tell that an event is gone")
 	}
 	if !googlecal.Duplicate(answer(409)) || googlecal.Duplicate(answer(404)) {

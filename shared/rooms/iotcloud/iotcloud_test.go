@@ -23,7 +23,13 @@ type vendor struct {
 }
 
 func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
-	v.calls, v.tokens = append(v.calls, time.Now()), append(v.tokens, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+	v.calls, v.tokens = append(
+		v.calls,
+		time.Now(),
+	), append(
+		v.tokens,
+		strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
+	)
 	status := http.StatusOK
 	if len(v.answers) > 0 {
 		status, v.answers = v.answers[0], v.answers[1:]
@@ -32,7 +38,12 @@ func (v *vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection reset")
 	}
 	body := io.NopCloser(strings.NewReader("{}"))
-	return &http.Response{StatusCode: status, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}, nil
+	return &http.Response{
+		StatusCode: status,
+		Request:    r,
+		Header:     http.Header{"Content-Type": {"application/json"}},
+		Body:       body,
+	}, nil
 }
 
 // client is one whose account takes n requests a second. Each token that it asks for has another name.
@@ -48,7 +59,8 @@ func (v *vendor) client(n int) *Client {
 	return &Client{api: iot.NewAPIClient(cfg), limiter: newLimiter(n), tokens: &tokens{ask: ask}}
 }
 
-// TestLimitIsHalvedAfterA429: an account that is refused for its rate is asked half as often for ten seconds, then as before.
+// TestLimitIsHalvedAfterA429: an account that is refused for its rate is asked half as often for ten seconds, then as
+// before.
 func TestLimitIsHalvedAfterA429(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -102,11 +114,15 @@ func TestAnswers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := &vendor{answers: tt.answers}
 				err := v.client(10).Publish(t.Context(), 0, "thing", "property", 1)
-				known := slices.ContainsFunc([]error{ErrRefused, ErrNotFound, ErrInvalid, ErrNoAnswer}, func(e error) bool { return errors.Is(err, e) })
+				known := slices.ContainsFunc(
+					[]error{ErrRefused, ErrNotFound, ErrInvalid, ErrNoAnswer},
+					func(e error) bool { return errors.Is(err, e) },
+				)
 				switch {
 				case tt.want == nil && err != nil, tt.want != nil && err == nil:
 					t.Errorf("error = %v, want %v", err, tt.want)
-				case errors.Is(tt.want, errAny) && known, tt.want != nil && !errors.Is(tt.want, errAny) && !errors.Is(err, tt.want):
+				case errors.Is(tt.want, errAny) && known,
+					tt.want != nil && !errors.Is(tt.want, errAny) && !errors.Is(err, tt.want):
 					t.Errorf("error = %v, want %v", err, tt.want)
 				}
 				if len(v.calls) != tt.calls {

@@ -89,7 +89,9 @@ func TestWriteIsMadeAgain(t *testing.T) {
 func TestAnswerOfAWriteIsLost(t *testing.T) {
 	t.Parallel()
 	theirs := map[string]string{"theirs": `{"n":2}`, "theirs_alike": `{"n":1}`} // the latter with other metadata
-	for name, want := range map[string]error{"ours": nil, "theirs": documents.ErrConflict, "theirs_alike": documents.ErrConflict} {
+	for name, want := range map[string]error{
+		"ours": nil, "theirs": documents.ErrConflict, "theirs_alike": documents.ErrConflict,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b gcs.Bucket
