@@ -163,9 +163,11 @@ func TestAllDay(t *testing.T) {
 		"that_cannot_be_read": {times("soon", "later"), false, calendar.Event{}},
 		"a_date_and_then_time": {
 			calendar.Event{
-				ID: "a", Start: calendar.Date{DateTime: "2026-03-02T00:00:00+01:00"}, End: calendar.Date{Date: "2026-03-03"},
+				ID: "a", Start: calendar.Date{DateTime: "2026-03-02T00:00:00+01:00"},
+				End: calendar.Date{Date: "2026-03-03"},
 			},
-			true, calendar.Event{},
+			true,
+			calendar.Event{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

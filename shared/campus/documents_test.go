@@ -39,8 +39,11 @@ func TestLastSeen(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 10, n, 6, 0, 0, 0, time.UTC) }
 	for _, tt := range []struct{ read, seen, want time.Time }{
-		{day(1), day(2), day(2)}, {day(2), day(1), day(2)}, {day(1), time.Time{}, day(1)},
-		{time.Time{}, day(1), day(1)}, {time.Time{}, time.Time{}, time.Time{}},
+		{day(1), day(2), day(2)},
+		{day(2), day(1), day(2)},
+		{day(1), time.Time{}, day(1)},
+		{time.Time{}, day(1), day(1)},
+		{time.Time{}, time.Time{}, time.Time{}},
 	} {
 		state := campus.State{ReadAt: tt.read, SeenAt: tt.seen}
 		if got := state.LastSeen(); !got.Equal(tt.want) {

@@ -115,7 +115,8 @@ func TestArchivedAndSameQuery(t *testing.T) {
 	}
 }
 
-// TestStoredInThisRunIsKept: what a run has taken up was stored after the run began, and the settings keep it all the same.
+// TestStoredInThisRunIsKept: what a run has taken up was stored after the run began, and the settings keep it all the
+// same.
 func TestStoredInThisRunIsKept(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 9, 1, 12, 0, 0, 0, time.UTC)
