@@ -8,16 +8,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 )
 
-// A Step is how far a run is, for a bar; the zero Step shows nothing.
-type Step struct {
-	Name        string
-	Done, Total int
-}
-
-// Follow reads a run's stream, line by line; on a terminal a bar shows how far it is.
-func Follow(stream io.Reader, terminal io.Writer, take func(line []byte) (Step, error)) error {
+// Follow reads a run's stream. take takes a line and returns the progress in it, or nil; on a terminal a bar shows it.
+func Follow(stream io.Reader, terminal io.Writer, take func(line []byte) (*runs.Progress, error)) error {
 	bar := NewProgress(terminal)
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, 64<<20)
@@ -26,8 +21,8 @@ func Follow(stream io.Reader, terminal io.Writer, take func(line []byte) (Step, 
 		if err != nil {
 			return errors.New("the system's answer is not readable")
 		}
-		if at.Name != "" {
-			bar.Show(at)
+		if at != nil {
+			bar.Show(at.Part+": "+at.Step, at.Done, at.Total)
 		}
 	}
 	bar.Clear()
@@ -48,16 +43,16 @@ type Progress struct {
 func NewProgress(terminal io.Writer) *Progress { return &Progress{out: terminal} }
 
 // Show moves the bar.
-func (p *Progress) Show(at Step) {
+func (p *Progress) Show(step string, done, total int) {
 	if !machine.OnTerminal(p.out) {
 		return
 	}
-	if name := machine.Plain(at.Name); name != p.step {
+	if step = machine.Plain(step); step != p.step {
 		p.Clear()
-		p.step = name
-		p.bar = progressbar.NewOptions(max(1, at.Total), progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(name), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false))
+		p.step = step
+		p.bar = progressbar.NewOptions(max(1, total), progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(step), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false))
 	}
-	_ = p.bar.Set(at.Done)
+	_ = p.bar.Set(done)
 }
 
 // Clear takes the bar away.

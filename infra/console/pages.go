@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"path"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
@@ -45,12 +46,8 @@ type link struct {
 
 // servePages serves the first page, that of every bridge, and what they load.
 func (c *console) servePages(handle func(pattern string, h http.Handler)) error {
-	own, err := fs.Sub(assets, "web")
-	if err != nil {
-		return err
-	}
-	all := together{own}
-	first, err := c.page(own, overviewName)
+	all := together{assets}
+	first, err := c.page(assets, overviewName)
 	if err != nil {
 		return err
 	}
@@ -72,7 +69,7 @@ func (c *console) servePages(handle func(pattern string, h http.Handler)) error 
 
 // page serves a file's contents in the frame; that of a bridge which does not run leads to the first page.
 func (c *console) page(files fs.FS, name string) (http.Handler, error) {
-	content, err := fs.ReadFile(files, name+".html")
+	content, err := fs.ReadFile(files, "web/"+name+".html")
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +123,13 @@ func unitsOf(b machine.Bridge, lang string) [2]string {
 	return b.Units[faults.English]
 }
 
-// together is several file systems as one: a file is the first's that has it.
+// together is the folders web of several file systems as one: a file is the first's that has it.
 type together []fs.FS
 
 // Open implements [fs.FS].
 func (t together) Open(name string) (fs.File, error) {
 	for _, one := range t {
-		if f, err := one.Open(name); err == nil {
+		if f, err := one.Open(path.Join("web", name)); err == nil {
 			return f, nil
 		}
 	}

@@ -38,7 +38,7 @@ type Bridge struct {
 	Examine func(context.Context, documents.Bucket) []Finding
 	// Command is `carillon NAME`, with its subcommands.
 	Command func() *cobra.Command
-	// Page holds NAME.html, which the console shows in its frame, NAME.js, and what they load beside the console's own
+	// Page has the folder web with NAME.html, which the console shows in its frame, NAME.js, and what they load beside the console's own
 	// common.js and style.css.
 	Page fs.FS
 

@@ -7,7 +7,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"text/tabwriter"
 	"time"
@@ -49,15 +48,11 @@ const document = "tower.json"
 // New returns the bridge.
 func New() machine.Bridge {
 	b := new(bridge)
-	page, err := fs.Sub(assets, "web")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
 	return machine.Bridge{
 		Name: "bell", Title: map[string]string{"en": "Bell", "fr": "Cloche"},
 		Units:    machine.Units{"en": {"bell", "bells"}, "fr": {"cloche", "cloches"}},
 		Settings: "bell.json", Schema: "infra/bridges/bell/bell.schema.json", Folders: []string{"bell"},
-		Open: b.open, Examine: examine, Command: command, Page: page,
+		Open: b.open, Examine: examine, Command: command, Page: assets,
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,16 +37,12 @@ type bridge struct {
 }
 
 func (b *bridge) definition() machine.Bridge {
-	page, err := fs.Sub(assets, "web")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
 	return machine.Bridge{
 		Name: "campus", Title: map[string]string{"en": "Campus", "fr": "Campus"},
 		Units: machine.Units{"en": {"timetable", "timetables"}, "fr": {"emploi du temps", "emplois du temps"}},
 
 		Settings: campus.SettingsFile, Schema: "shared/campus/campus.schema.json",
-		Open: b.open, Examine: examineCampus, Command: command, Page: page,
+		Open: b.open, Examine: examineCampus, Command: command, Page: assets,
 	}
 }
 

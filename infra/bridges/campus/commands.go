@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 )
 
 func command() *cobra.Command {
@@ -41,27 +42,24 @@ func campusSync(o *cli.Remote) *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			runs := []campus.Run{}
-			err = cli.Follow(resp.Body, cmd.ErrOrStderr(), func(line []byte) (cli.Step, error) {
+			list := []campus.Run{}
+			err = cli.Follow(resp.Body, cmd.ErrOrStderr(), func(line []byte) (*runs.Progress, error) {
 				var l sync.Line
 				if err := json.Unmarshal(line, &l); err != nil {
-					return cli.Step{}, err
+					return nil, err
 				}
 				if l.Run != nil {
-					runs = append(runs, *l.Run)
+					list = append(list, *l.Run)
 				}
-				if l.Progress == nil {
-					return cli.Step{}, nil
-				}
-				return cli.Step{Name: l.Progress.Part + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
+				return l.Progress, nil
 			})
 			if err != nil {
 				return err
 			}
-			if err := o.Show(cmd.OutOrStdout(), runs, func(t *tabwriter.Writer) { runsTable(t, runs) }); err != nil {
+			if err := o.Show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) { runsTable(t, list) }); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(runs, func(r campus.Run) bool { return r.Fault != nil }) {
+			if slices.ContainsFunc(list, func(r campus.Run) bool { return r.Fault != nil }) {
 				return cli.ErrFailed
 			}
 			return nil
@@ -77,8 +75,8 @@ func campusSync(o *cli.Remote) *cobra.Command {
 }
 
 // runsTable is the plan of each run, then its counts.
-func runsTable(t *tabwriter.Writer, runs []campus.Run) {
-	for _, r := range runs {
+func runsTable(t *tabwriter.Writer, list []campus.Run) {
+	for _, r := range list {
 		if len(r.Changes) > 0 {
 			cli.Row(t, "INSTANCE", "WHAT", "WHEN", "CLASS", "WHY")
 			for _, c := range r.Changes {
@@ -89,7 +87,7 @@ func runsTable(t *tabwriter.Writer, runs []campus.Run) {
 		}
 	}
 	cli.Row(t, "INSTANCE", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "HELD BACK", "BOTH AGREE", "")
-	for _, r := range runs {
+	for _, r := range list {
 		note := ""
 		if r.DryRun {
 			note = "dry run: nothing was changed"

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -44,16 +43,12 @@ type bridge struct {
 }
 
 func (b *bridge) definition() machine.Bridge {
-	page, err := fs.Sub(assets, "web")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
 	return machine.Bridge{
 		Name: "exports", Title: map[string]string{"en": "Exports", "fr": "Exports"},
 		Units: machine.Units{"en": {"source", "sources"}, "fr": {"source", "sources"}},
 
 		Settings: exports.SettingsFile, Schema: "shared/exports/exports.schema.json", Folders: []string{"azurite", "exports"},
-		Open: b.open, Examine: examineFolder, Command: command, Page: page,
+		Open: b.open, Examine: examineFolder, Command: command, Page: assets,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/infra/cli"
+	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -77,18 +78,15 @@ func (o *remote) transfer(ctx context.Context, terminal io.Writer, req transfer.
 	}
 	defer resp.Body.Close()
 	list := []exports.Transfer{}
-	err = cli.Follow(resp.Body, terminal, func(line []byte) (cli.Step, error) {
+	err = cli.Follow(resp.Body, terminal, func(line []byte) (*runs.Progress, error) {
 		var l transfer.Line
 		if err := json.Unmarshal(line, &l); err != nil {
-			return cli.Step{}, err
+			return nil, err
 		}
 		if l.Transfer != nil {
 			list = append(list, *l.Transfer)
 		}
-		if l.Progress == nil {
-			return cli.Step{}, nil
-		}
-		return cli.Step{Name: l.Progress.Part + ": " + l.Progress.Step, Done: l.Progress.Done, Total: l.Progress.Total}, nil
+		return l.Progress, nil
 	})
 	return list, err
 }

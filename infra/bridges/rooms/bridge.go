@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"time"
 
@@ -62,16 +61,12 @@ func newBridge(o Options) *bridge {
 }
 
 func (b *bridge) definition() machine.Bridge {
-	page, err := fs.Sub(assets, "web")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
 	return machine.Bridge{
 		Name: "rooms", Title: map[string]string{"en": "Rooms", "fr": "Salles"},
 		Units: machine.Units{"en": {"room", "rooms"}, "fr": {"salle", "salles"}},
 
 		Settings: rooms.SettingsFile, Schema: "shared/rooms/config.schema.json", Keys: rooms.CredentialsFile,
-		Open: b.open, Examine: examineOffice, Command: command, Page: page, Flags: b.flags, Check: b.check,
+		Open: b.open, Examine: examineOffice, Command: command, Page: assets, Flags: b.flags, Check: b.check,
 	}
 }
 

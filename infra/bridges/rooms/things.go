@@ -99,7 +99,7 @@ func thingsCommand() *cobra.Command {
 				return err
 			}
 			bar := cli.NewProgress(cmd.ErrOrStderr())
-			lines, err := createThings(cmd.Context(), iotcloud.New(address, settings), settings, dry, func(done, total int) { bar.Show(cli.Step{Name: "Things", Done: done, Total: total}) })
+			lines, err := createThings(cmd.Context(), iotcloud.New(address, settings), settings, dry, func(done, total int) { bar.Show("Things", done, total) })
 			bar.Clear()
 			out := cli.Remote{JSON: asJSON}
 			return errors.Join(out.Show(cmd.OutOrStdout(), lines, func(t *tabwriter.Writer) { thingsTable(t, lines, dry) }), err, wrongTypes(lines))
