@@ -62,7 +62,7 @@ const budget = 570 * time.Second
 func New(cfg Config) http.Handler {
 	f := function{cfg, &keyed{}}
 	mux := http.NewServeMux()
-	mux.Handle("POST /{$}", messages.Handle(f.schedule().Take))
+	mux.Handle("POST /{$}", messages.Handle(f.schedule().Handle))
 	mux.Handle("POST /sync", web.HandlerFunc(f.byHand))
 	mux.Handle("GET /status", web.HandlerFunc(f.status))
 	mux.Handle("GET /feeds", web.HandlerFunc(f.listFeeds))
@@ -77,7 +77,7 @@ type function struct {
 	accounts *keyed // one login at a time with each: a refused password is then tried once
 }
 
-// schedule is how instances are run by messages.
+// schedule runs instances for messages.
 func (f function) schedule() runs.Schedule[campus.SyncMessage] {
 	return runs.Schedule[campus.SyncMessage]{
 		Publisher: f.Publisher, Kind: campus.KindAll, Topic: campus.TopicSync,
@@ -104,7 +104,7 @@ func (f function) runScheduled(ctx context.Context, instance string, asked time.
 	}
 	inst, ok := settings.Instance(instance)
 	if !ok {
-		return false, nil // taken out of the settings since
+		return false, nil // removed from the settings in the meantime
 	}
 	run, err := f.run(ctx, settings, inst, options{asked: asked, progress: func(string, int, int) {}})
 	return run.Fault != nil && run.Fault.Code == codeOutOfTime, err

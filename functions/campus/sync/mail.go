@@ -16,7 +16,7 @@ func (f function) tell(ctx context.Context, settings *campus.Settings, inst camp
 		Locale: settings.Locale, Zone: inst.Zone(), To: inst.NotifyOverride, Texts: texts,
 	}
 	params := faults.Params{"instance": inst.Name, "classes": strconv.Itoa(s.State.Run.Classes)}
-	if mailer.Tell(ctx, s.State.Alert, s.State.Run.Fault, params) {
+	if mailer.Notify(ctx, s.State.Alert, s.State.Run.Fault, params) {
 		s.Change(func(state *campus.State) { state.Alert.Tell() })
 	}
 }

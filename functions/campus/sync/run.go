@@ -30,7 +30,7 @@ type options struct {
 	allowDeletes *int
 	tryPassword  bool
 	acceptTimes  bool
-	progress     runs.Tell
+	progress     runs.ProgressFunc
 }
 
 // run is one run of an instance. What went wrong outside is the run's Fault, recorded with the state and

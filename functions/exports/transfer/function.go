@@ -87,7 +87,7 @@ const budget = 570 * time.Second
 func New(cfg Config) http.Handler {
 	f := function{cfg}
 	mux := http.NewServeMux()
-	mux.Handle("POST /{$}", messages.Handle(f.schedule().Take))
+	mux.Handle("POST /{$}", messages.Handle(f.schedule().Handle))
 	mux.Handle("POST /transfer", web.HandlerFunc(f.byHand))
 	mux.Handle("GET /status", web.HandlerFunc(f.status))
 	mux.Handle("GET /quarantine", web.HandlerFunc(f.listQuarantine))
@@ -98,7 +98,7 @@ func New(cfg Config) http.Handler {
 
 type function struct{ Config }
 
-// schedule is how sources are run by messages.
+// schedule runs sources for messages.
 func (f function) schedule() runs.Schedule[exports.TransferMessage] {
 	return runs.Schedule[exports.TransferMessage]{
 		Publisher: f.Publisher, Kind: exports.KindAll, Topic: exports.TopicTransfer,
@@ -125,7 +125,7 @@ func (f function) runScheduled(ctx context.Context, source string, asked time.Ti
 	}
 	src, ok := settings.Source(source)
 	if !ok {
-		return false, nil // taken out of the settings since
+		return false, nil // removed from the settings in the meantime
 	}
 	t, err := f.run(ctx, settings, src, options{asked: asked, progress: func(string, int, int) {}})
 	return t.Late, err

@@ -24,7 +24,7 @@ func (w *work) tell(ctx context.Context, settings *exports.Settings) {
 	if err := w.tellQuarantine(ctx, mailer); err != nil {
 		slog.ErrorContext(ctx, "e-mail not recorded", slog.String("source", w.src.Name), slog.Any("error", err))
 	}
-	if mailer.Tell(ctx, w.s.State.Alert, w.t.Fault, faults.Params{"source": w.src.Name}) {
+	if mailer.Notify(ctx, w.s.State.Alert, w.t.Fault, faults.Params{"source": w.src.Name}) {
 		w.s.Change(func(state *exports.State) { state.Alert.Tell() })
 	}
 }

@@ -27,7 +27,7 @@ import (
 type options struct {
 	asked    time.Time // when a message asked for the run; zero: by hand
 	dryRun   bool
-	progress runs.Tell
+	progress runs.ProgressFunc
 }
 
 // A session is the right to work on a source, and its state.

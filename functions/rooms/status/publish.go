@@ -52,7 +52,7 @@ func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.
 // order makes a crash at any point harmless: the facts are stored with this
 // publisher's mark and the next transition now, so that a tick tries again;
 // then the Thing is told; then the mark goes. Who finds a mark, or loses a
-// write, cannot know what the Thing shows, and tells it everything; see [marks].
+// write, cannot know what the Thing shows, and tells it everything; see [markers].
 func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage) error {
 	unlock, err := f.locks.lock(ctx, name, facts)
 	if err != nil {
@@ -112,7 +112,7 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	}
 	want := room.Fields(status)
 	todo := differences(&s, want)
-	s.Pending = marks(s.Pending).living()
+	s.Pending = markers(s.Pending).active()
 	if len(todo) == 0 {
 		next := room.NextChangeOf(&s, at)
 		if unchanged(&old, &s) && gen != 0 && info.Metadata[rooms.MetaTransition] == transitionText(next) {
@@ -162,7 +162,7 @@ func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, inf
 
 // publish stores the facts with a mark, tells the Thing, and takes the mark away.
 func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields) ([]string, error) {
-	me := leave(&s)
+	me := addMarker(&s)
 	gen, err := f.store(ctx, gen, s, f.Now())
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 	}
 	thing := choose(things, s.Thing.ID)
 	sameThing := thing != nil && s.Thing.ID == thing.ID && maps.Equal(s.Thing.Properties, thing.Properties)
-	beingTold := s.ToldAt.After(asked) && !calendar.Ahead(realNow(), s.ToldAt) || len(marks(s.Pending).living()) > 0
+	beingTold := s.ToldAt.After(asked) && !calendar.Ahead(realNow(), s.ToldAt) || len(markers(s.Pending).active()) > 0
 	shown := shownBy(thing)
 	told := s.Published != nil || s.Fault != nil // else there was nothing to tell yet
 	fault := s.Fault

@@ -1,5 +1,5 @@
-// Package faults gives texts to codes. What went wrong is stored and reported as a code with parameters; the text that a
-// person reads is made at the edge, in the reader's language, from a catalogue.
+// Package faults keeps errors as codes with parameters, and makes their texts from a catalogue, in the reader's language,
+// where a person reads them.
 //
 // A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file. A text
 // is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
@@ -19,36 +19,36 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Failed is the code of what no rule knows.
+// Failed is the code of an error that no rule matches.
 const Failed = "failed"
 
-// English is the language of logs and APIs, and of what a catalogue lacks in another one.
+// English is the language of logs and APIs, and of texts that a catalogue lacks in another language.
 const English = "en"
 
-// Params are what a text's template is filled with.
+// Params are the parameters of a text's template.
 type Params = map[string]string
 
-// A Fault is what keeps something from working, for programs and for people.
+// A Fault is an error for programs and for people.
 type Fault struct {
 	Code   string `json:"code"`             // stable
 	Params Params `json:"params,omitempty"` // of the texts
-	Detail string `json:"detail"`           // what was met, in English; in a language: what it means
-	Do     string `json:"do,omitempty"`     // what to do about it
+	Detail string `json:"detail"`           // the error in English; after [Catalogue.In], what it means to a person
+	Do     string `json:"do,omitempty"`     // what a person can do about it
 }
 
-// An Error is a fault that no client reports.
+// An Error has its own code, where no [Rule] can tell it from others.
 type Error struct{ Code, Detail string }
 
 // Error implements error.
 func (e Error) Error() string { return e.Detail }
 
-// A Rule says which code an error has.
+// A Rule gives errors a code.
 type Rule struct {
 	Err  error
 	Code string
 }
 
-// CodeOf is an error's code: an [Error]'s own, else that of the first rule that fits, else "".
+// CodeOf is an error's code: an [Error]'s own, else that of the first rule that matches, else "".
 func CodeOf(err error, rules []Rule) string {
 	if e, ok := errors.AsType[Error](err); ok {
 		return e.Code
@@ -91,7 +91,7 @@ func (c *Catalogue) Languages() []string {
 	return found
 }
 
-// strict has no text of what lacks a parameter, rather than one with a hole.
+// strict fails where a parameter is missing: no text is better than one with a gap.
 var strict = &template.TextParser{Option: "missingkey=error"}
 
 // Text is a text in a language, else in English; "" where there is none, or a parameter is missing.

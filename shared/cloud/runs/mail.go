@@ -11,11 +11,11 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
-// A Mailer writes to people about a part's runs.
+// A Mailer sends e-mails about a part's runs.
 type Mailer struct {
 	Bridge, Part string
-	Box          *alerts.Mailbox // nil: nobody is written to
-	BoxFault     error           // why the box cannot be used
+	Box          *alerts.Mailbox // nil: no e-mails are sent
+	BoxFault     error           // why the mailbox cannot be used
 	Locale       string          // default fr
 	Zone         *time.Location
 	To           []string // instead of the box's
@@ -30,10 +30,10 @@ func (m Mailer) Language() string {
 	return m.Locale
 }
 
-// Tell writes the e-mail that a record of runs has due, from the texts mail.failed and mail.recovered; params are of the
-// bridge's own. It reports whether one was sent: one that could not be is tried again after the next run, and one that
-// was sent and not recorded, because the process died in between, comes twice with the same Message-ID.
-func (m Mailer) Tell(ctx context.Context, record alerts.Record, fault *faults.Fault, params faults.Params) bool {
+// Notify sends the e-mail that is due by a record of runs, from the texts mail.failed and mail.recovered. params are the
+// bridge's own parameters. It reports whether an e-mail was sent. An e-mail that could not be sent is retried after the
+// next run; if the process dies before a sent one is recorded, it is sent twice, with the same Message-ID.
+func (m Mailer) Notify(ctx context.Context, record alerts.Record, fault *faults.Fault, params faults.Params) bool {
 	id := strconv.FormatInt(record.Since.Unix(), 10)
 	switch {
 	case record.FailureDue():
@@ -48,7 +48,7 @@ func (m Mailer) Tell(ctx context.Context, record alerts.Record, fault *faults.Fa
 	}
 }
 
-// Send writes an e-mail of the texts mail.NAME, and reports whether it was sent. id is the fact's that it tells.
+// Send sends the e-mail of the texts mail.NAME, and reports whether it was sent. id identifies what it reports.
 func (m Mailer) Send(ctx context.Context, id, name string, params faults.Params) bool {
 	if m.Box == nil {
 		return false

@@ -1,13 +1,13 @@
-// Package runs is the life of a run: a bridge's work over one of its parts (an instance, a source), by schedule or by
-// hand.
+// Package runs is what bridges share of a run: work on one of the bridge's parts (an instance, a source), scheduled or
+// started by a person.
 //
 //	schedule ──▶ a message without a part ──▶ one message for each part ──▶ run ──▶ recorded, acknowledged
 //	                                                                 ▲       │
-//	                                                                 └───────┘ it had not the time for all
+//	                                                                 └───────┘ it ran out of time
 //	person   ──▶ a request ──▶ run of each part, one after the other ──▶ a stream of JSON lines
 //
-// A run holds its part's lease (package lease). One that failed is recorded and acknowledged, for the next scheduled one;
-// only what kept it from being recorded has the message come again.
+// A run holds its part's lease (package lease). A run that failed is recorded and its message acknowledged: the next
+// scheduled run tries again. The message is redelivered only if nothing could be recorded.
 package runs
 
 import (
@@ -22,31 +22,33 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
-// ErrDone says that a run which began after the request has done what it asked for.
+// ErrDone means that another run began after the request and has done what was asked for.
 var ErrDone = errors.New("a later run has done it")
 
-// Done reports whether a run that began at an instant did what was asked before; a wrong clock's proves nothing.
+// Done reports whether a run that began at began has done what was asked for at asked. A time that lies ahead of now was
+// written by a wrong clock and proves nothing.
 func Done(asked, began, now time.Time) bool {
 	return !asked.IsZero() && began.After(asked) && !calendar.Ahead(now, began)
 }
 
-// A Schedule is how a bridge's parts are run by messages of type M.
+// A Schedule runs a bridge's parts for messages of type M.
 type Schedule[M any] struct {
 	Publisher messages.Publisher
 	Topic     string
-	Kind      string // that messages may have; one of another kind is refused, until it is a dead letter
-	// Part is the part that a message is for, "" for all.
+	Kind      string // of scheduled messages; a message of another kind is refused and becomes a dead letter
+	// Part returns the part that a message is for, "" for all.
 	Part func(M) string
-	// For is the message of a part.
+	// For returns the message for a part.
 	For func(part string) M
-	// Parts are the names of all.
+	// Parts returns the names of all parts.
 	Parts func(ctx context.Context) ([]string, error)
-	// Run runs a part as asked for at an instant. more says that it had not the time for all.
+	// Run runs a part, as asked for at an instant. more is true if it ran out of time.
 	Run func(ctx context.Context, part string, asked time.Time) (more bool, err error)
 }
 
-// Take takes a message: one for all parts is handed on to each, so that one that fails or is slow touches no other.
-func (s Schedule[M]) Take(ctx context.Context, d messages.Delivery) error {
+// Handle handles a message. A message for all parts is published once for each part, so that a part that fails or is slow
+// does not affect the others.
+func (s Schedule[M]) Handle(ctx context.Context, d messages.Delivery) error {
 	if _, err := d.Kind(s.Kind); err != nil {
 		return err
 	}
@@ -56,19 +58,19 @@ func (s Schedule[M]) Take(ctx context.Context, d messages.Delivery) error {
 	}
 	part := s.Part(msg)
 	if part == "" {
-		return s.handOn(ctx)
+		return s.fanOut(ctx)
 	}
 	more, err := s.Run(ctx, part, d.Message.PublishTime)
 	if errors.Is(err, ErrDone) {
 		return nil
 	}
-	if err == nil && more { // its own time is over, not that of the message that it goes on with
+	if err == nil && more { // the deadline of this request does not bound the next one
 		return messages.PublishJSON(context.WithoutCancel(ctx), s.Publisher, s.Topic, msg, nil)
 	}
 	return err
 }
 
-func (s Schedule[M]) handOn(ctx context.Context) error {
+func (s Schedule[M]) fanOut(ctx context.Context) error {
 	parts, err := s.Parts(ctx)
 	for _, part := range parts {
 		err = errors.Join(err, messages.PublishJSON(ctx, s.Publisher, s.Topic, s.For(part), nil))
@@ -76,8 +78,8 @@ func (s Schedule[M]) handOn(ctx context.Context) error {
 	return err
 }
 
-// A Tell tells whoever waits how far a run is.
-type Tell func(step string, done, total int)
+// ProgressFunc reports how far a run is to the person who waits for it.
+type ProgressFunc func(step string, done, total int)
 
 // Progress is how far a part's run is.
 type Progress struct {
@@ -90,7 +92,7 @@ type Progress struct {
 // writeTime is how long a person's terminal may take to read a line; a run does not wait for it longer.
 const writeTime = 5 * time.Second
 
-// Stream answers with JSON lines (application/x-ndjson). A person who has gone does not keep a run from going on.
+// Stream answers with JSON lines (application/x-ndjson). A client that is gone does not stop the run.
 func Stream(w http.ResponseWriter) (send func(line any)) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
@@ -102,14 +104,14 @@ func Stream(w http.ResponseWriter) (send func(line any)) {
 	}
 }
 
-// ByHand does something for a person once no other run is at work on the part, with the step "wait" until then. Who
-// leaves does not stop it half-way: it has the time of the request.
-func ByHand(ctx context.Context, tell Tell, do func(context.Context) error) error {
+// ByHand calls do for a person, once no other run is at work on the part; until then it reports the step "wait". If the
+// person leaves, do continues until the request's deadline.
+func ByHand(ctx context.Context, progress ProgressFunc, do func(context.Context) error) error {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
 		defer cancel()
 	}
-	wait := func(waited, most time.Duration) { tell("wait", int(waited.Seconds()), int(most.Seconds())) }
+	wait := func(waited, most time.Duration) { progress("wait", int(waited.Seconds()), int(most.Seconds())) }
 	return lease.Wait(ctx, wait, do)
 }

@@ -65,7 +65,7 @@ func (b *bridge) take(t *testing.T, ctx context.Context, data string) error { //
 	}
 	var d messages.Delivery
 	d.Message.Data, d.Message.PublishTime = []byte(data), time.Unix(1, 0)
-	return s.Take(ctx, d)
+	return s.Handle(ctx, d)
 }
 
 // TestScheduleHandsOn: a message without a part becomes one for each, also where one of them cannot be published.
@@ -219,14 +219,14 @@ func TestMailer(t *testing.T) {
 	for name, record := range map[string]alerts.Record{
 		"one failure": {Failures: 1}, "told before": {Failures: 3, Told: true}, "all is well": {},
 	} {
-		if m.Tell(t.Context(), record, fault, params()) {
+		if m.Notify(t.Context(), record, fault, params()) {
 			t.Errorf("%s: an e-mail is sent", name)
 		}
 	}
-	if !m.Tell(t.Context(), failing, fault, params()) {
+	if !m.Notify(t.Context(), failing, fault, params()) {
 		t.Fatal("no e-mail of the failures")
 	}
-	if !m.Tell(t.Context(), alerts.Record{Told: true, Since: failing.Since}, nil, params()) {
+	if !m.Notify(t.Context(), alerts.Record{Told: true, Since: failing.Since}, nil, params()) {
 		t.Fatal("no e-mail of the recovery")
 	}
 	mails := server.Want(t, 2)
@@ -241,14 +241,14 @@ func TestMailer(t *testing.T) {
 		}
 	}
 	server.Refuse(true)
-	if m.Tell(t.Context(), failing, fault, params()) {
+	if m.Notify(t.Context(), failing, fault, params()) {
 		t.Error("an e-mail that the server refused counts as sent")
 	}
 	m.BoxFault = errors.New("no password")
-	if m.Tell(t.Context(), failing, fault, params()) {
+	if m.Notify(t.Context(), failing, fault, params()) {
 		t.Error("an e-mail without a password counts as sent")
 	}
-	if mailer(nil).Tell(t.Context(), failing, fault, params()) {
+	if mailer(nil).Notify(t.Context(), failing, fault, params()) {
 		t.Error("an e-mail without a mailbox counts as sent")
 	}
 }
