@@ -123,14 +123,16 @@ func unitsOf(b machine.Bridge, lang string) [2]string {
 	return b.Units[faults.English]
 }
 
-// together is the folders web of several file systems as one: a file is the first's that has it.
+// together is the files of several folders web: each is the first's that has it. Pages are served in the frame only, and
+// folders are not listed.
 type together []fs.FS
 
 // Open implements [fs.FS].
 func (t together) Open(name string) (fs.File, error) {
 	for _, one := range t {
-		if f, err := one.Open(path.Join("web", name)); err == nil {
-			return f, nil
+		info, err := fs.Stat(one, path.Join("web", name))
+		if err == nil && info.Mode().IsRegular() && path.Ext(name) != ".html" {
+			return one.Open(path.Join("web", name))
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}

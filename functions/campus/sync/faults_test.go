@@ -17,19 +17,15 @@ func TestTextsAreComplete(t *testing.T) {
 // TestEveryCodeHasItsTexts: what it means, and what to do.
 func TestEveryCodeHasItsTexts(t *testing.T) {
 	t.Parallel()
-	all := faults.Params{"instance": "x", "n": "2"}
-	codes := []string{
+	params := faults.Params{"instance": "x", "n": "2"}
+	faultstest.Codes(t, texts, params,
 		faults.Failed,
 		codeRefused, codeSilent, codeIncomplete, codeLogin, codeClock, codeECALRefused, codeECALUnknown,
 		codeECALSilent, codeWrites, codeNotVerified, codeHeld, codeUnreadable, codeSettings, codeOutOfTime,
 		codeNotRun,
-	}
-	for _, code := range codes {
-		for _, id := range []string{code + ".what", code + ".do"} {
-			if texts.Text("fr", id, all) == "" || texts.Text("en", id, all) == "" {
-				t.Errorf("no text of %s", id)
-			}
-		}
+	)
+	for _, r := range rules {
+		faultstest.Codes(t, texts, params, r.Code)
 	}
 	for _, why := range []string{
 		campus.WhyNew, campus.WhyMissing, campus.WhyTime, campus.WhyTitle, campus.WhyRoom, campus.WhyDetails,
@@ -37,11 +33,6 @@ func TestEveryCodeHasItsTexts(t *testing.T) {
 	} {
 		if texts.Text("fr", "why."+why, nil) == "" {
 			t.Errorf("no text of %s", why)
-		}
-	}
-	for _, r := range rules {
-		if texts.Text("en", r.Code+".what", all) == "" {
-			t.Errorf("no text of %s", r.Code)
 		}
 	}
 }

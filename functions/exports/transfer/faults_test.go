@@ -16,22 +16,13 @@ func TestTextsAreComplete(t *testing.T) {
 // TestEveryCodeHasItsTexts: what it means, and what to do.
 func TestEveryCodeHasItsTexts(t *testing.T) {
 	t.Parallel()
-	all := faults.Params{"source": "x", "n": "2"}
-	codes := []string{
+	params := faults.Params{"source": "x", "n": "2"}
+	faultstest.Codes(t, texts, params,
 		faults.Failed,
 		codeKey, codeSubscription, codeCegidSilent, codeExpired, codeNotYet, codeRefused, codeNoContainer,
 		codeSilent, codeDestination, codeFiles, codeSettings, codeOutOfTime, codeClock, codeNotRun,
-	}
-	for _, code := range codes {
-		for _, id := range []string{code + ".what", code + ".do"} {
-			if texts.Text("fr", id, all) == "" || texts.Text("en", id, all) == "" {
-				t.Errorf("no text of %s", id)
-			}
-		}
-	}
+	)
 	for _, r := range rules {
-		if texts.Text("en", r.Code+".what", all) == "" {
-			t.Errorf("no text of %s", r.Code)
-		}
+		faultstest.Codes(t, texts, params, r.Code)
 	}
 }

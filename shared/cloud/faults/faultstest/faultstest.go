@@ -8,7 +8,21 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
+
+// Codes checks that each code has the texts CODE.what and CODE.do in English and French. params are those of all texts.
+func Codes(t *testing.T, c *faults.Catalogue, params faults.Params, codes ...string) {
+	t.Helper()
+	for _, code := range codes {
+		for _, id := range []string{code + ".what", code + ".do"} {
+			if c.Text("fr", id, params) == "" || c.Text("en", id, params) == "" {
+				t.Errorf("no text of %s", id)
+			}
+		}
+	}
+}
 
 var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
 
