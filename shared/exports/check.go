@@ -2,7 +2,6 @@ package exports
 
 import (
 	"bufio"
-	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/binary"
@@ -10,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,28 +21,51 @@ type Finding struct {
 	Line   int           `json:"line,omitempty"` // from 1, the header's; 0: the whole file
 	Column string        `json:"column,omitempty"`
 	Reason string        `json:"reason"`         // in English, or in the language that was asked for
-	Code   string        `json:"code,omitempty"` // names the reason; absent in what versions before 2026-12 have found
+	Code   string        `json:"code,omitempty"` // names the reason; reports of older versions have none, or lack params
 	Params faults.Params `json:"params,omitempty"`
 }
 
 //go:embed texts
 var textFiles embed.FS
 
-// Findings are the texts of findings, by their codes.
-var Findings = faults.Load(textFiles, "texts")
+// reasons are the texts of findings, by their codes.
+var reasons = faults.Load(textFiles, "texts")
 
 // In is the finding with its reason in a language.
 func (f Finding) In(lang string) Finding {
-	if text := Findings.Text(lang, f.Code, f.Params); text != "" {
+	if text := reasons.Text(lang, f.Code, f.Params); text != "" {
 		f.Reason = text
 	}
 	return f
 }
 
-// Codes of findings that are asked for; the others are in texts/.
+// Codes of findings, stable for programs. Their texts are in texts/.
 const (
-	codeUnended = "unended"
-	codeUnknown = "unknown_table"
+	codeEmpty            = "empty"
+	codeNoRows           = "no_rows"
+	codeNul              = "nul"
+	codeNoText           = "no_text"
+	codeUnended          = "unended"
+	codeUnknown          = "unknown_table"
+	codeColumnTwice      = "column_twice"
+	codeColumnUnknown    = "column_unknown"
+	codeRowQuote         = "row_quote"
+	codeRowLong          = "row_long"
+	codeRowColumns       = "row_columns"
+	codeValueMissing     = "value_missing"
+	codeNoNumber         = "no_number"
+	codeAmbiguous        = "ambiguous"
+	codeDecimals         = "decimals"
+	codeTooLarge         = "too_large"
+	codeNoInteger        = "no_integer"
+	codeNoDate           = "no_date"
+	codeTooOld           = "too_old"
+	codeMisreadValue     = "misread_value"
+	codeMisreadEncoding  = "misread_encoding"
+	codeMisreadDelimiter = "misread_delimiter"
+	codeDuplicate        = "duplicate"
+	codeUnbalanced       = "unbalanced"
+	codeShrunk           = "shrunk"
 )
 
 // A Report is what was found in a file.
@@ -89,13 +110,13 @@ func (r *Report) Summary(lang string) string {
 	first := r.Findings[0].In(lang)
 	text := first.Reason
 	if first.Column != "" {
-		text = Findings.Text(lang, "summary.column", faults.Params{"column": first.Column, "text": text})
+		text = reasons.Text(lang, "summary.column", faults.Params{"column": first.Column, "text": text})
 	}
 	if first.Line > 0 {
-		text = Findings.Text(lang, "summary.line", faults.Params{"line": strconv.Itoa(first.Line), "text": text})
+		text = reasons.Text(lang, "summary.line", faults.Params{"line": strconv.Itoa(first.Line), "text": text})
 	}
 	if more := len(r.Findings) - 1 + r.More; more > 0 {
-		text = Findings.Text(lang, "summary.more", faults.Params{"more": strconv.Itoa(more), "text": text})
+		text = reasons.Text(lang, "summary.more", faults.Params{"more": strconv.Itoa(more), "text": text})
 	}
 	return text
 }
@@ -103,19 +124,13 @@ func (r *Report) Summary(lang string) string {
 // maxFindings is how many findings a report lists.
 const maxFindings = 200
 
-// find notes a finding; params are names and values of its text.
-func (r *Report) find(line int, column, code string, params ...string) {
+// find notes a finding; params are of its text.
+func (r *Report) find(line int, column, code string, params faults.Params) {
 	if len(r.Findings) == maxFindings {
 		r.More++
 		return
 	}
-	f := Finding{Line: line, Column: column, Code: code}
-	for pair := range slices.Chunk(params, 2) {
-		if f.Params == nil {
-			f.Params = faults.Params{}
-		}
-		f.Params[pair[0]] = pair[1]
-	}
+	f := Finding{Line: line, Column: column, Code: code, Params: params}
 	r.Findings = append(r.Findings, f.In(faults.English))
 }
 
@@ -123,7 +138,7 @@ func (r *Report) find(line int, column, code string, params ...string) {
 func (c *check) misread(line int, column, code string) {
 	c.Misread++
 	if c.o.AsItIs {
-		c.find(line, column, code)
+		c.find(line, column, code, nil)
 	}
 }
 
@@ -164,7 +179,7 @@ func walk(open Opener, o Options, out *csv.Writer) (Report, error) {
 	defer file.Close()
 	c := &check{Report: &r, o: o, out: out, seen: map[[16]byte]int{}}
 	if encoding == Windows1252 && !latin1 {
-		c.misread(0, "", "misread_encoding")
+		c.misread(0, "", codeMisreadEncoding)
 	}
 	reader := bufio.NewReaderSize(decoded(file, r.Encoding), 64<<10)
 	if !c.header(reader) {
@@ -211,10 +226,10 @@ func (c *check) rows() {
 		}
 		switch {
 		case fault != "":
-			c.find(line, "", fault)
+			c.find(line, "", fault, nil)
 			continue
 		case n != columns || c.blank && strings.TrimSpace(row[n-1]) != "":
-			c.find(line, "", "row_columns", "columns", strconv.Itoa(n), "header", strconv.Itoa(columns))
+			c.find(line, "", codeRowColumns, faults.Params{"columns": strconv.Itoa(n), "header": strconv.Itoa(columns)})
 			continue
 		}
 		row = row[:len(c.columns)]
@@ -232,17 +247,17 @@ func (c *check) row(line int, row []string) {
 	for i, column := range c.columns {
 		if strings.TrimSpace(row[i]) == "" {
 			if column.Required {
-				c.find(line, column.Name, "value_missing")
+				c.find(line, column.Name, codeValueMissing, nil)
 			}
 			continue
 		}
 		value, hundredths, err := c.value(column.Kind, row[i])
 		if err != nil {
-			c.find(line, column.Name, cmp.Or(faults.CodeOf(err, valueCodes), "value"))
+			c.find(line, column.Name, faults.CodeOf(err, nil), nil)
 			continue
 		}
 		if importerMisreads(column.Kind, row[i], value) {
-			c.misread(line, column.Name, "misread_value")
+			c.misread(line, column.Name, codeMisreadValue)
 		}
 		row[i] = value
 		switch i {
@@ -290,7 +305,7 @@ func (c *check) key(line int, row []string) {
 	}
 	key := [16]byte(hash.Sum(nil)[:16])
 	if first, twice := c.seen[key]; twice {
-		c.find(line, strings.Join(c.table.Unique, ", "), "duplicate", "first", strconv.Itoa(first))
+		c.find(line, strings.Join(c.table.Unique, ", "), codeDuplicate, faults.Params{"first": strconv.Itoa(first)})
 		return
 	}
 	c.seen[key] = line
@@ -302,12 +317,12 @@ func (c *check) totals() {
 		return
 	}
 	if c.Rows == 0 {
-		c.find(0, "", "no_rows")
+		c.find(0, "", codeNoRows, nil)
 	}
 	if c.balance != 0 && c.table.Debit != "" {
-		c.find(0, "", "unbalanced", "amount", formatAmount(c.balance))
+		c.find(0, "", codeUnbalanced, faults.Params{"amount": formatAmount(c.balance)})
 	}
 	if c.Rows > 0 && 2*c.Rows < c.o.PreviousRows {
-		c.find(0, "", "shrunk", "rows", strconv.Itoa(c.Rows), "before", strconv.Itoa(c.o.PreviousRows))
+		c.find(0, "", codeShrunk, faults.Params{"rows": strconv.Itoa(c.Rows), "before": strconv.Itoa(c.o.PreviousRows)})
 	}
 }

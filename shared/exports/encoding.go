@@ -53,7 +53,7 @@ func encodingOf(open Opener, o Options, r *Report) (encoding string, latin1 bool
 		return "", false, fmt.Errorf("reading the file: %w", err)
 	}
 	if len(start) == 0 {
-		r.find(0, "", "empty")
+		r.find(0, "", codeEmpty, nil)
 		return "", false, nil
 	}
 	odd, line, unended := 0, 1, false
@@ -68,7 +68,7 @@ func encodingOf(open Opener, o Options, r *Report) (encoding string, latin1 bool
 			unended = chunk[len(chunk)-1] != '\n'
 		}
 		if bytes.IndexByte(chunk, 0) >= 0 {
-			r.find(line, "", "nul")
+			r.find(line, "", codeNul, nil)
 			return "", false, nil
 		}
 		whole := slices.Concat(cut, chunk)
@@ -79,7 +79,7 @@ func encodingOf(open Opener, o Options, r *Report) (encoding string, latin1 bool
 		}
 		if encoding != Windows1252 && !utf8.Valid(whole) {
 			if encoding == UTF8BOM {
-				r.find(line, "", "no_text")
+				r.find(line, "", codeNoText, nil)
 				return "", false, nil
 			}
 			encoding = Windows1252
@@ -92,10 +92,10 @@ func encodingOf(open Opener, o Options, r *Report) (encoding string, latin1 bool
 		case errors.Is(err, io.EOF):
 			r.Unended = unended && line > 1
 			if r.Unended && !o.Unended {
-				r.find(line, "", codeUnended)
+				r.find(line, "", codeUnended, nil)
 			}
 			if encoding == Windows1252 && odd > 0 {
-				r.find(odd, "", "no_text")
+				r.find(odd, "", codeNoText, nil)
 				return "", false, nil
 			}
 			return encoding, latin1, nil

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 // maxHeader bounds the header's line.
@@ -33,11 +35,11 @@ func (c *check) header(r *bufio.Reader) bool {
 		}
 	}
 	if c.Table == "" {
-		c.find(1, "", codeUnknown, "tables", strings.Join(tableNames(), ", "))
+		c.find(1, "", codeUnknown, faults.Params{"tables": strings.Join(tableNames(), ", ")})
 		return false
 	}
 	if importerDelimiter(start, c.Encoding) != c.Delimiter {
-		c.misread(0, "", "misread_delimiter")
+		c.misread(0, "", codeMisreadDelimiter)
 	}
 	if n := len(names) - 1; names[n] == "" {
 		c.blank, names = true, names[:n]
@@ -67,10 +69,10 @@ func (c *check) take(i int, name string, twice bool) {
 	switch {
 	case twice:
 		c.headed = false
-		c.find(1, name, "column_twice")
+		c.find(1, name, codeColumnTwice, nil)
 	case !known:
 		c.headed = false
-		c.find(1, name, "column_unknown", "table", c.Table)
+		c.find(1, name, codeColumnUnknown, faults.Params{"table": c.Table})
 	}
 	c.columns = append(c.columns, column)
 	if slices.Contains(c.table.Unique, name) {

@@ -22,12 +22,6 @@ type rowReader struct {
 // maxRow bounds a row: a quotation mark without an end would take in the rest of the file.
 const maxRow = 4 << 20
 
-// Codes of a row that cannot be read.
-const (
-	faultQuote = "row_quote"
-	faultLong  = "row_long"
-)
-
 // read returns a row's cells, which are good until the next call, its first line, and what is wrong with it; or io.EOF.
 func (r *rowReader) read() (cells []string, line int, fault string, err error) {
 	r.buf, r.ends, r.cells, r.fault = r.buf[:0], r.ends[:0], r.cells[:0], ""
@@ -77,7 +71,7 @@ func (r *rowReader) cell(b byte, err error) (more bool, _ error) {
 			return false, nil
 		}
 		if quoted {
-			r.fault = faultQuote
+			r.fault = codeRowQuote
 		}
 		r.put(b)
 	}
@@ -88,7 +82,7 @@ func (r *rowReader) quoted() error {
 	for {
 		b, err := r.next()
 		if errors.Is(err, io.EOF) {
-			r.fault = faultQuote
+			r.fault = codeRowQuote
 			return nil
 		}
 		if err != nil {
@@ -107,7 +101,7 @@ func (r *rowReader) quoted() error {
 
 func (r *rowReader) put(b byte) {
 	if len(r.buf) == maxRow {
-		r.fault = faultLong
+		r.fault = codeRowLong
 		return
 	}
 	r.buf = append(r.buf, b)

@@ -3,6 +3,7 @@ package exports
 import (
 	"testing"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults/faultstest"
 )
 
@@ -12,6 +13,26 @@ func TestTextsOfFindingsAreComplete(t *testing.T) {
 	faultstest.Complete(t, textFiles, "texts")
 }
 
+// TestEveryCodeHasItsText, with the parameters that findings give it.
+func TestEveryCodeHasItsText(t *testing.T) {
+	t.Parallel()
+	params := faults.Params{
+		"tables": "x", "table": "x", "columns": "1", "header": "2", "first": "2", "amount": "1", "rows": "1", "before": "3",
+	}
+	codes := []string{
+		codeEmpty, codeNoRows, codeNul, codeNoText, codeUnended, codeUnknown,
+		codeColumnTwice, codeColumnUnknown, codeRowQuote, codeRowLong, codeRowColumns, codeValueMissing,
+		codeNoNumber, codeAmbiguous, codeDecimals, codeTooLarge, codeNoInteger, codeNoDate,
+		codeTooOld, codeMisreadValue, codeMisreadEncoding, codeMisreadDelimiter, codeDuplicate, codeUnbalanced,
+		codeShrunk,
+	}
+	for _, code := range codes {
+		if reasons.Text("en", code, params) == "" || reasons.Text("fr", code, params) == "" {
+			t.Errorf("no text of %s", code)
+		}
+	}
+}
+
 // TestSummary: the first finding with its place, in the reader's language.
 func TestSummary(t *testing.T) {
 	t.Parallel()
@@ -19,12 +40,12 @@ func TestSummary(t *testing.T) {
 	if got := r.Summary("fr"); got != "" {
 		t.Errorf("without findings: %q", got)
 	}
-	r.find(50, "PHC_SALARIE", "duplicate", "first", "2")
+	r.find(50, "PHC_SALARIE", codeDuplicate, faults.Params{"first": "2"})
 	const one = "ligne 50 : PHC_SALARIE : la ligne 2 a la même : il manque un filtre à la requête, ou une ligne y est deux fois"
 	if got := r.Summary("fr"); got != one {
 		t.Errorf("one finding: %q", got)
 	}
-	r.find(51, "", "row_quote")
+	r.find(51, "", codeRowQuote, nil)
 	r.More = 3
 	if got := r.Summary("fr"); got != one+" (et 4 de plus)" {
 		t.Errorf("five findings: %q", got)

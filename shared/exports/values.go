@@ -1,7 +1,6 @@
 package exports
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,26 +30,16 @@ type Options struct {
 	AsItIs bool
 }
 
+// Errors of values, with the codes of their findings.
 var (
-	errNoNumber  = errors.New("is no number")
-	errAmbiguous = errors.New("can be read as two numbers: set the source's decimal mark")
-	errDecimals  = errors.New("has more than two decimals")
-	errTooLarge  = errors.New("has more than ten digits before the decimal mark")
-	errNoInteger = errors.New("is no whole number")
-	errNoDate    = errors.New("is no date")
-	errTooOld    = errors.New("is a date before 1990")
+	errNoNumber  = faults.Error{Code: codeNoNumber, Detail: "is no number"}
+	errAmbiguous = faults.Error{Code: codeAmbiguous, Detail: "can be read as two numbers: set the source's decimal mark"}
+	errDecimals  = faults.Error{Code: codeDecimals, Detail: "has more than two decimals"}
+	errTooLarge  = faults.Error{Code: codeTooLarge, Detail: "has more than ten digits before the decimal mark"}
+	errNoInteger = faults.Error{Code: codeNoInteger, Detail: "is no whole number"}
+	errNoDate    = faults.Error{Code: codeNoDate, Detail: "is no date"}
+	errTooOld    = faults.Error{Code: codeTooOld, Detail: "is a date before 1990"}
 )
-
-// valueCodes are the codes of findings.
-var valueCodes = []faults.Rule{
-	{Err: errNoNumber, Code: "no_number"},
-	{Err: errAmbiguous, Code: "ambiguous"},
-	{Err: errDecimals, Code: "decimals"},
-	{Err: errTooLarge, Code: "too_large"},
-	{Err: errNoInteger, Code: "no_integer"},
-	{Err: errNoDate, Code: "no_date"},
-	{Err: errTooOld, Code: "too_old"},
-}
 
 // ParseAmount reads an amount in hundredths: "1 234,56", "1.234,56", "1,234.56", "-12,00" and "12".
 // A mark that may be of thousands or of decimals ("1,234") is refused unless decimal says which it is.
