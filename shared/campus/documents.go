@@ -92,7 +92,7 @@ type Change struct {
 	What  string `json:"what"` // create, update, delete, held back or kept
 	When  string `json:"when"` // the class's start, in the campus's zone
 	Title string `json:"title"`
-	Why   string `json:"why"` // in English, or in the locale that was asked for
+	Why   string `json:"why"` // in English; the reasons also in the locale that was asked for
 	// Reasons are the codes of why: an [Action]'s.
 	Reasons []string `json:"reasons,omitempty"`
 	Code    string   `json:"code,omitempty"`  // of why, where it is held back or kept

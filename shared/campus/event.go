@@ -26,7 +26,7 @@ type Event struct {
 	TimeZone      string
 	Details       string
 	Alert         string
-	Published     bool // no draft
+	Published     bool // no draft; of events that are sent only
 	Reference     string
 	ReferenceType string
 	QuickLink     QuickLinks
@@ -39,7 +39,11 @@ const (
 )
 
 // A QuickLink is a link of an event. A server that shortens links gives the one it was sent as OriginalURL.
-type QuickLink struct{ Name, URL, OriginalURL string }
+type QuickLink struct {
+	Name        string `json:"name"` // as ECAL writes it: digests of this form are kept
+	URL         string `json:"url"`
+	OriginalURL string `json:"original_url,omitempty"`
+}
 
 // QuickLinks are an event's links, by their number from 1.
 type QuickLinks map[string]QuickLink
@@ -123,16 +127,7 @@ func quickLinks(links, before []Link) QuickLinks {
 
 // fingerprint is a digest of the links as the server gives them back.
 func (q QuickLinks) fingerprint() string {
-	type written struct {
-		Name        string `json:"name"`
-		URL         string `json:"url"`
-		OriginalURL string `json:"original_url,omitempty"`
-	} // digests of this form are kept
-	all := map[string]written{}
-	for number, link := range q {
-		all[number] = written(link)
-	}
-	data, err := json.Marshal(all) // maps are written in the order of their keys
+	data, err := json.Marshal(q) // maps are written in the order of their keys
 	if err != nil || len(q) == 0 {
 		return digest("")
 	}

@@ -40,9 +40,9 @@ const (
 	WatchSchedule   = "23 */6 * * *"
 )
 
-// Values of the kind attribute. A message of one room's events or channel has none.
+// Values of the kind attribute. Messages of a room's events have none.
 const (
-	KindAll  = "all"  // of the scheduled [TopicRefresh] and [TopicWatch] messages
+	KindAll  = "all"  // of [TopicRefresh] and [TopicWatch]: as scheduled, also when handed on to a room
 	KindTick = "tick" // of [TopicTick]
 	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it should show.
 	KindDue       = "due"

@@ -37,7 +37,7 @@ type Environment struct {
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
-	buckets, err := gcs.Open(ctx, env.StateBucket)
+	_, buckets, err := gcs.Open(ctx, env.StateBucket)
 	if err != nil {
 		return nil, err
 	}

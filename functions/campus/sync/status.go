@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ func why(locale string, c campus.Change) string {
 	}
 	said := make([]string, 0, len(c.Reasons))
 	for _, code := range c.Reasons {
-		said = append(said, texts.Text(locale, "why."+code, nil))
+		said = append(said, cmp.Or(texts.Text(locale, "why."+code, nil), code))
 	}
 	return strings.Join(said, ", ")
 }

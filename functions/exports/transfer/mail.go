@@ -1,14 +1,15 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailer"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
-	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -17,14 +18,14 @@ func (w *work) tell(ctx context.Context, settings *exports.Settings) {
 	if settings.SMTP == nil {
 		return
 	}
-	mailer := runs.Mailer{
-		Bridge: "exports", Part: w.src.Name, Box: settings.SMTP, BoxFault: settings.SMTPFault,
-		Locale: settings.Locale, Zone: w.src.Zone(), To: w.src.Notify, Texts: texts,
+	m := mailer.Mailer{
+		Bridge: "exports", Unit: "source", Part: w.src.Name, Box: settings.SMTP, Fault: settings.SMTPFault,
+		Locale: cmp.Or(settings.Locale, "fr"), Zone: w.src.Zone(), To: w.src.Notify, Texts: texts,
 	}
-	if err := w.tellQuarantine(ctx, mailer); err != nil {
-		slog.ErrorContext(ctx, "e-mail not recorded", slog.String("source", w.src.Name), slog.Any("error", err))
+	if err := w.tellQuarantine(ctx, m); err != nil {
+		slog.ErrorContext(ctx, "files in the quarantine not reported by e-mail", slog.String("source", w.src.Name), slog.Any("error", err))
 	}
-	if mailer.Notify(ctx, w.s.State.Alert, w.t.Fault, faults.Params{"source": w.src.Name}) {
+	if m.Notify(ctx, w.s.State.Alert, w.t.Fault, faults.Params{"source": w.src.Name}) {
 		w.s.Change(func(state *exports.State) { state.Alert.Tell() })
 	}
 }
@@ -33,11 +34,11 @@ func (w *work) tell(ctx context.Context, settings *exports.Settings) {
 const mostInMail = 20
 
 // tellQuarantine writes once of each file that has come into the quarantine.
-func (w *work) tellQuarantine(ctx context.Context, mailer runs.Mailer) error {
+func (w *work) tellQuarantine(ctx context.Context, m mailer.Mailer) error {
 	var untold []*entry
 	var lines []string
-	for id, m := range w.known() {
-		if m.Place != exports.PlaceQuarantine || m.State == exports.StateStaged || m.Told {
+	for id, mark := range w.known() {
+		if mark.Place != exports.PlaceQuarantine || mark.State == exports.StateStaged || mark.Told {
 			continue
 		}
 		e, err := w.entry(ctx, id)
@@ -46,14 +47,14 @@ func (w *work) tellQuarantine(ctx context.Context, mailer runs.Mailer) error {
 		}
 		untold = append(untold, e)
 		if len(lines) < mostInMail {
-			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob, e.Report.Summary(mailer.Language()), e.ID))
+			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob, e.Report.Summary(m.Locale), e.ID))
 		}
 	}
 	if len(untold) == 0 {
 		return nil
 	}
 	params := faults.Params{"source": w.src.Name, "n": strconv.Itoa(len(untold)), "files": strings.Join(lines, "\n")}
-	if !mailer.Send(ctx, "quarantine-"+untold[0].ID, "quarantine", params) {
+	if !m.Send(ctx, "quarantine-"+untold[0].ID, "quarantine", params) {
 		return nil // the next run tries again
 	}
 	for _, e := range untold {

@@ -26,7 +26,7 @@ type Quarantined struct {
 	Since    time.Time       `json:"since"`
 	File     string          `json:"file"`             // below the quarantine folder
 	Summary  string          `json:"summary"`          // in English, or in the locale that was asked for
-	Code     string          `json:"code,omitempty"`   // of the first finding
+	Code     string          `json:"code,omitempty"`   // of the first finding, for programs
 	Report   *exports.Report `json:"report,omitempty"` // not in the list
 }
 

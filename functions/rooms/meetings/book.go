@@ -168,8 +168,11 @@ func (f *function) claim(ctx context.Context, room rooms.Room, key, id string, b
 func (f *function) underClaim(
 	ctx context.Context, room rooms.Room, key, id string, body request,
 ) (meeting, bookings.Outcome, error) {
-	if m, found, err := f.earlier(ctx, room, key, id, body); found || err != nil {
-		return m, bookings.Absent, err // nothing is made under this claim
+	switch m, found, err := f.earlier(ctx, room, key, id, body); {
+	case err != nil:
+		return m, bookings.Absent, err
+	case found:
+		return m, bookings.Standing, nil
 	}
 	return f.insert(ctx, room, id, body)
 }

@@ -36,9 +36,6 @@ const retell = 5 * time.Second
 // addMarker adds the marker of a publisher that begins now.
 func addMarker(s *rooms.Snapshot) (me string) {
 	me = uuid.NewString()
-	if s.Pending == nil {
-		s.Pending = markers{}
-	}
 	s.Pending[me] = realNow().Add(publisherLife).UTC()
 	return me
 }

@@ -42,21 +42,14 @@ func (y *yesNo) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A quickLink is a link of an event. A server that shortens links gives the one it was sent as original_url.
-type quickLink struct {
-	Name        string `json:"name"`
-	URL         string `json:"url"`
-	OriginalURL string `json:"original_url,omitempty"`
-}
-
 // quickLinks are an event's links, by their number from 1.
-type quickLinks map[string]quickLink
+type quickLinks campus.QuickLinks
 
 // UnmarshalJSON implements [json.Unmarshaler]: what is no object of links, such as an empty list, is none.
 func (q *quickLinks) UnmarshalJSON(data []byte) error {
-	var links map[string]quickLink
+	var links campus.QuickLinks
 	_ = json.Unmarshal(data, &links)
-	*q = links
+	*q = quickLinks(links)
 	return nil
 }
 
@@ -66,34 +59,20 @@ func wireOf(e campus.Event) event {
 		ID: e.ID, CalendarID: e.CalendarID, Name: e.Name, Location: e.Location,
 		StartDate: e.StartDate, StartTime: e.StartTime, EndDate: e.EndDate, EndTime: e.EndTime,
 		AllDay: yesNo(e.AllDay), TimeZone: e.TimeZone, Details: e.Details, Alert: e.Alert,
-		Reference: e.Reference, ReferenceType: e.ReferenceType,
+		Reference: e.Reference, ReferenceType: e.ReferenceType, QuickLink: quickLinks(e.QuickLink),
 	}
 	if e.Published {
 		sent.Draft = new(int)
-	}
-	for number, link := range e.QuickLink {
-		if sent.QuickLink == nil {
-			sent.QuickLink = quickLinks{}
-		}
-		sent.QuickLink[number] = quickLink(link)
 	}
 	return sent
 }
 
 // event is what came in the rules' terms.
 func (e event) event() campus.Event {
-	got := campus.Event{
+	return campus.Event{
 		ID: e.ID, CalendarID: e.CalendarID, Name: e.Name, Location: e.Location,
 		StartDate: e.StartDate, StartTime: e.StartTime, EndDate: e.EndDate, EndTime: e.EndTime,
 		AllDay: string(e.AllDay), TimeZone: e.TimeZone, Details: e.Details, Alert: e.Alert,
-		Reference: e.Reference, ReferenceType: e.ReferenceType,
-		Published: e.Draft != nil && *e.Draft == 0,
+		Reference: e.Reference, ReferenceType: e.ReferenceType, QuickLink: campus.QuickLinks(e.QuickLink),
 	}
-	for number, link := range e.QuickLink {
-		if got.QuickLink == nil {
-			got.QuickLink = campus.QuickLinks{}
-		}
-		got.QuickLink[number] = campus.QuickLink(link)
-	}
-	return got
 }

@@ -4,7 +4,6 @@ package gcloud
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"cloud.google.com/go/storage"
@@ -33,7 +32,7 @@ func Handler[E any](setup func(context.Context, E) (http.Handler, error)) http.H
 type Part[T any] struct {
 	Settings *config.Settings[T]
 	Config   documents.Bucket   // the settings' own, with the keys beside them
-	Buckets  []documents.Bucket // in the order of their names
+	Buckets  []documents.Bucket // in the order in which [Open] was given their names
 	Storage  *storage.Client
 }
 
@@ -41,13 +40,11 @@ type Part[T any] struct {
 func Open[T any](
 	ctx context.Context, load func(documents.Bucket) (*config.Settings[T], error), configBucket string, buckets ...string,
 ) (p Part[T], err error) {
-	if p.Storage, err = storage.NewClient(ctx); err != nil {
-		return p, fmt.Errorf("making the Cloud Storage client: %w", err)
+	client, opened, err := gcs.Open(ctx, append([]string{configBucket}, buckets...)...)
+	if err != nil {
+		return p, err
 	}
-	p.Config = gcs.New(p.Storage, configBucket)
-	for _, name := range buckets {
-		p.Buckets = append(p.Buckets, gcs.New(p.Storage, name))
-	}
+	p.Storage, p.Config, p.Buckets = client, opened[0], opened[1:]
 	p.Settings, err = load(p.Config)
 	return p, err
 }

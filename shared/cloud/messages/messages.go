@@ -111,8 +111,8 @@ func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
 }
 
 // Kind returns what kind of message a delivery is: one of those known, or "" for a message without the attribute. Any
-// other kind is a 400 problem at every attempt, so that the message becomes a dead letter and is not taken for one of
-// another kind.
+// other kind is a 400 problem at every attempt, so that the message is not taken for one of another kind and becomes a
+// dead letter, where the subscription has them.
 func (d Delivery) Kind(known ...string) (string, error) {
 	value := d.Message.Attributes[kind]
 	if value != "" && !slices.Contains(known, value) {

@@ -10,8 +10,8 @@
 //
 // Where no other process books, a claim of another one was left by a crash, and is over at once.
 //
-// Who comes to a claim is told: of his own event [ErrRepeated], of another's [ErrClaimed], of an unsettled one
-// [ErrUnsettled].
+// On a claim that is held, Take returns [ErrRepeated] for the claim's own event, [ErrClaimed] for another one, and
+// [ErrUnsettled] where the outcome is not known.
 package bookings
 
 import (
@@ -110,16 +110,16 @@ func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 // An Outcome is what became of the event that a room was claimed for.
 type Outcome int
 
-// Outcomes. The zero value is that of whoever does not know.
+// Outcomes. The zero value means that the outcome is not known.
 const (
 	Unanswered Outcome = iota // Google did not answer: it may yet be made
 	Unverified                // it is in the calendar, and nobody looked whether another's overlaps it
-	Absent                    // it is not in the calendar, and will not be
+	Absent                    // nothing was made under the claim, or it is deleted again
 	Standing                  // it is in the calendar, and nobody else's overlaps it
 )
 
 // Close ends the work under a claim. The room is free again where it is settled what became of the event; else the claim
-// stays until its lease ends, and then the next to come finds out.
+// stays until its lease ends, and the next Take resolves it.
 func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, outcome Outcome) error {
 	if outcome == Absent || outcome == Standing {
 		return release(ctx, d.state, room, eventID)

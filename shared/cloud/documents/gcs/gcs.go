@@ -27,17 +27,17 @@ type Bucket struct{ handle *storage.BucketHandle }
 
 var _ documents.Bucket = Bucket{}
 
-// Open returns the buckets of these names, with this process's Google account.
-func Open(ctx context.Context, names ...string) ([]documents.Bucket, error) {
+// Open returns a client with this process's Google account, and the buckets of these names in their order.
+func Open(ctx context.Context, names ...string) (*storage.Client, []documents.Bucket, error) {
 	client, err := storage.NewClient(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("making the Cloud Storage client: %w", err)
+		return nil, nil, fmt.Errorf("making the Cloud Storage client: %w", err)
 	}
 	found := make([]documents.Bucket, len(names))
 	for i, name := range names {
 		found[i] = New(client, name)
 	}
-	return found, nil
+	return client, found, nil
 }
 
 // New returns the bucket of that name.
