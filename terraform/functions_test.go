@@ -14,6 +14,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/reference"
 	"github.com/carillon-calendar/carillon/infra/tfplan"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
@@ -301,15 +302,15 @@ func TestSchedules(t *testing.T) {
 	p := plan(t, everything())
 	want := map[string][4]string{ // job: topic, schedule, zone, kind
 		"main-rooms-tick":    {"main-" + rooms.TopicTick, rooms.TickSchedule, "Europe/Paris", rooms.KindTick},
-		"main-rooms-refresh": {"main-" + rooms.TopicRefresh, rooms.RefreshSchedule, "Europe/Paris", rooms.KindAll},
-		"main-rooms-watch":   {"main-" + rooms.TopicWatch, rooms.WatchSchedule, "Europe/Paris", rooms.KindAll},
+		"main-rooms-refresh": {"main-" + rooms.TopicRefresh, rooms.RefreshSchedule, "Europe/Paris", messages.KindAll},
+		"main-rooms-watch":   {"main-" + rooms.TopicWatch, rooms.WatchSchedule, "Europe/Paris", messages.KindAll},
 		"annex-rooms-tick":   {"annex-" + rooms.TopicTick, rooms.TickSchedule, "America/Montreal", rooms.KindTick},
 		"annex-rooms-refresh": {
-			"annex-" + rooms.TopicRefresh, rooms.RefreshSchedule, "America/Montreal", rooms.KindAll,
+			"annex-" + rooms.TopicRefresh, rooms.RefreshSchedule, "America/Montreal", messages.KindAll,
 		},
-		"annex-rooms-watch":     {"annex-" + rooms.TopicWatch, rooms.WatchSchedule, "America/Montreal", rooms.KindAll},
-		"main-campus-sync":      {"main-" + campus.TopicSync, campus.Schedule, campus.ScheduleZone, campus.KindAll},
-		"main-exports-transfer": {"main-" + exports.TopicTransfer, exports.Schedule, "Europe/Paris", exports.KindAll},
+		"annex-rooms-watch":     {"annex-" + rooms.TopicWatch, rooms.WatchSchedule, "America/Montreal", messages.KindAll},
+		"main-campus-sync":      {"main-" + campus.TopicSync, campus.Schedule, campus.ScheduleZone, messages.KindAll},
+		"main-exports-transfer": {"main-" + exports.TopicTransfer, exports.Schedule, "Europe/Paris", messages.KindAll},
 	}
 	got := map[string][4]string{}
 	for _, r := range of(p, "google_cloud_scheduler_job") {

@@ -29,9 +29,6 @@ import (
 // TopicSync asks campus/sync for a run: of the instance that its message names, or of all.
 const TopicSync = "campus_sync"
 
-// KindAll is the kind attribute of the scheduled message; the others have none.
-const KindAll = "all"
-
 // Schedule is when runs begin, five cron fields in ScheduleZone.
 const (
 	Schedule     = "46 6-18 * * *"

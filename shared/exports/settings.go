@@ -24,9 +24,6 @@ import (
 // TopicTransfer asks exports/transfer for a run: of the source that its message names, or of all.
 const TopicTransfer = "exports_transfer"
 
-// KindAll is the kind attribute of the scheduled message; the others have none.
-const KindAll = "all"
-
 // A TransferMessage is what [TopicTransfer] carries: a source, or "" for all.
 type TransferMessage struct {
 	Source string `json:"source,omitempty"`

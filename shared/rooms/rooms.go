@@ -42,7 +42,6 @@ const (
 
 // Values of the kind attribute. Messages of a room's events have none.
 const (
-	KindAll  = "all"  // of [TopicRefresh] and [TopicWatch]: as scheduled, also when handed on to a room
 	KindTick = "tick" // of [TopicTick]
 	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it should show.
 	KindDue       = "due"

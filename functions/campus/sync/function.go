@@ -80,7 +80,7 @@ type function struct {
 // schedule runs instances for messages.
 func (f function) schedule() runs.Schedule[campus.SyncMessage] {
 	return runs.Schedule[campus.SyncMessage]{
-		Publisher: f.Publisher, Kind: campus.KindAll, Topic: campus.TopicSync,
+		Publisher: f.Publisher, Topic: campus.TopicSync,
 		Part: func(msg campus.SyncMessage) string { return msg.Instance },
 		For:  func(instance string) campus.SyncMessage { return campus.SyncMessage{Instance: instance} },
 		Parts: func(ctx context.Context) (names []string, err error) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
-	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
 // TestFewestWrites: as many writes as changes, in place, and none the second time.
@@ -227,7 +227,7 @@ func TestBadRequests(t *testing.T) {
 func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for kind, want := range map[string]int{"later": http.StatusBadRequest, campus.KindAll: http.StatusNoContent} {
+	for kind, want := range map[string]int{"later": http.StatusBadRequest, messages.KindAll: http.StatusNoContent} {
 		code, body := f.call(http.MethodPost, "/", `{"message":{"messageId":"1","attributes":{"kind":"`+kind+`"}}}`)
 		if code != want || (len(f.published) > 0) != (want == http.StatusNoContent) {
 			t.Errorf("kind %q was answered %d %s, want %d; handed on %v", kind, code, body, want, f.published)

@@ -101,7 +101,7 @@ type function struct{ Config }
 // schedule runs sources for messages.
 func (f function) schedule() runs.Schedule[exports.TransferMessage] {
 	return runs.Schedule[exports.TransferMessage]{
-		Publisher: f.Publisher, Kind: exports.KindAll, Topic: exports.TopicTransfer,
+		Publisher: f.Publisher, Topic: exports.TopicTransfer,
 		Part: func(msg exports.TransferMessage) string { return msg.Source },
 		For:  func(source string) exports.TransferMessage { return exports.TransferMessage{Source: source} },
 		Parts: func(ctx context.Context) (names []string, err error) {

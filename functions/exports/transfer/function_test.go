@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
 
@@ -171,7 +172,7 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	}
 	h := transfer.New(transfer.Config{Settings: settings, Now: time.Now})
 	for kind, want := range map[string]int{
-		"later": http.StatusBadRequest, exports.KindAll: http.StatusNoContent, "": http.StatusNoContent,
+		"later": http.StatusBadRequest, messages.KindAll: http.StatusNoContent, "": http.StatusNoContent,
 	} {
 		body := `{"message":{"messageId":"1","attributes":{"kind":"` + kind + `"}}}`
 		w := httptest.NewRecorder()

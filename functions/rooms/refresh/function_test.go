@@ -443,11 +443,11 @@ func TestUnknownKindIsRefused(t *testing.T) {
 			}
 		}
 	}
-	if code := deliver(f.handler, now, rooms.RoomMessage{}, rooms.KindAll); code != http.StatusNoContent {
+	if code := deliver(f.handler, now, rooms.RoomMessage{}, messages.KindAll); code != http.StatusNoContent {
 		t.Errorf("the scheduled message was answered %d", code)
 	}
 	handed := slices.DeleteFunc(f.sent.all, func(p published) bool { return p.topic != rooms.TopicRefresh })
-	if len(handed) != 2 || handed[0].kind != rooms.KindAll {
+	if len(handed) != 2 || handed[0].kind != messages.KindAll {
 		t.Errorf("handed on %+v, want both rooms", handed)
 	}
 	if code := deliver(

@@ -5,7 +5,8 @@
 // kind=reconcile, compare all Things). It runs as one instance: one limiter, one
 // token, one lock per room; preconditions cover the moment when there are two.
 // Reads: config.json. Writes: rooms/<room_name>.json in the state bucket, alone; Things.
-// Publishes: roomcalendar_due; roomcalendar_refresh where a partial listing has run out. Caller: its invoker account only.
+// Publishes: roomcalendar_due; roomcalendar_refresh where a partial listing has run out, and with kind=poll for rooms that
+// are polled; roomcalendar_watch with kind=open where notifications are missed. Caller: its invoker account only.
 // A repeat finds the Thing as it should be and publishes nothing.
 package status
 

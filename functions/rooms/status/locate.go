@@ -65,7 +65,7 @@ func variables(room string, names []string) faults.Params {
 	return faults.Params{"room": room, "variables": strings.Join(names, ", ")}
 }
 
-// ambiguous tells a person of Things of one name: the display may be the other one.
+// ambiguous names the Things of one name to a person: the display may be the other one.
 func ambiguous(room, used string, things []*iotcloud.Thing) faults.Params {
 	ids := make([]string, 0, len(things))
 	for _, t := range things {

@@ -48,11 +48,10 @@ func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.
 	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, nil)
 }
 
-// update takes facts, if any, into a room's snapshot and brings its Thing to the new state. The
-// order makes a crash at any point harmless: the facts are stored with this
-// publisher's mark and the next transition now, so that a tick tries again;
-// then the Thing is told; then the mark goes. Who finds a mark, or loses a
-// write, cannot know what the Thing shows, and tells it everything; see [markers].
+// update applies facts, if any, to a room's snapshot and publishes the new state to its Thing. The order makes a crash at
+// any point harmless: first the facts are stored, with this publisher's marker and the next transition now, so that a
+// tick tries again; then values are published; then the marker is removed. An instance that finds another's marker, or
+// loses a write, cannot know what the Thing shows, and publishes every value; see [markers].
 func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage) error {
 	unlock, err := f.locks.lock(ctx, name, facts)
 	if err != nil {
@@ -160,7 +159,7 @@ func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, inf
 	return s, doc.Info, json.Unmarshal(doc.Data, &s)
 }
 
-// publish stores the facts with a mark, tells the Thing, and takes the mark away.
+// publish stores the facts with a marker, publishes to the Thing, and removes the marker.
 func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields) ([]string, error) {
 	me := addMarker(&s)
 	gen, err := f.store(ctx, gen, s, f.Now())
@@ -205,7 +204,7 @@ const storeTime = 4 * time.Second
 // unpublished keeps how far a publisher came that a call failed for, so that the
 // next attempt, of which a tick sees to it that there is one, goes on from there.
 // A Thing or variable that is gone is looked up again. Where nobody knows what
-// became of the call, the mark stays.
+// became of the call, the marker stays.
 func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot, me string, cause error) error {
 	if errors.Is(cause, iotcloud.ErrNoAnswer) {
 		return cause
@@ -244,7 +243,7 @@ type assignment struct {
 	value              any
 }
 
-// differences lists what the Thing must be told, most important first.
+// differences lists the values to publish to the Thing, the most important first.
 func differences(s *rooms.Snapshot, want rooms.Fields) []assignment {
 	var todo []assignment
 	for _, v := range rooms.Variables {

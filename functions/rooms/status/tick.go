@@ -73,7 +73,7 @@ func (f *function) handOn(ctx context.Context, room string, at time.Time) error 
 	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, msg, messages.OfKind(rooms.KindDue))
 }
 
-// reconcile compares what every Thing shows with what we told it: one request.
+// reconcile compares what every Thing shows with what was published to it: one request.
 // Where they differ, the difference is recorded and the room handed on to be published.
 func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) error {
 	asked := realNow()
@@ -101,7 +101,8 @@ func (f *function) reconcile(ctx context.Context, settings *rooms.Settings) erro
 // ofTheThing are faults that last while the Thing is as it is.
 var ofTheThing = []string{thingMissing, variableMissing, variableRefused} //nolint:gochecknoglobals // a constant
 
-// compare takes over what the cloud said of one Thing when it was asked; a room that was told something since then, or is being told, needs none of it.
+// compare takes over what the cloud said of one Thing when it was asked. A room to which something was published since
+// then, or is being published, is left alone.
 func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, things []*iotcloud.Thing, asked time.Time) error {
 	unlock, err := f.locks.lock(ctx, name, nil)
 	if err != nil {

@@ -88,7 +88,7 @@ func New(cfg Config) http.Handler {
 type function struct{ Config }
 
 func (f function) handle(ctx context.Context, d messages.Delivery) error {
-	kind, err := d.Kind(rooms.KindAll, rooms.KindOpen)
+	kind, err := d.Kind(messages.KindAll, rooms.KindOpen)
 	if err != nil {
 		return err
 	}

@@ -323,7 +323,7 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for kind, want := range map[string]int{
-		"later": http.StatusBadRequest, rooms.KindPoll: http.StatusBadRequest, rooms.KindAll: http.StatusNoContent,
+		"later": http.StatusBadRequest, rooms.KindPoll: http.StatusBadRequest, messages.KindAll: http.StatusNoContent,
 	} {
 		f.sent.messages = nil
 		code := f.deliver(rooms.RoomMessage{}, kind, f.now)

@@ -51,6 +51,9 @@ func PublishJSON(ctx context.Context, p Publisher, topic string, v any, attribut
 // kind is the attribute that says what a message is for, where a function takes messages of several kinds.
 const kind = "kind"
 
+// KindAll is the kind of a scheduled message, which is for all of a bridge's parts.
+const KindAll = "all"
+
 // OfKind are the attributes of a message of a kind.
 func OfKind(value string) map[string]string { return map[string]string{kind: value} }
 

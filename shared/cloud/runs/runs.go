@@ -35,7 +35,6 @@ func Done(asked, began, now time.Time) bool {
 type Schedule[M any] struct {
 	Publisher messages.Publisher
 	Topic     string
-	Kind      string // of scheduled messages; a message of another kind is refused and becomes a dead letter
 	// Part returns the part that a message is for, "" for all.
 	Part func(M) string
 	// For returns the message for a part.
@@ -49,7 +48,7 @@ type Schedule[M any] struct {
 // Handle handles a message. A message for all parts is published once for each part, so that a part that fails or is slow
 // does not affect the others.
 func (s Schedule[M]) Handle(ctx context.Context, d messages.Delivery) error {
-	if _, err := d.Kind(s.Kind); err != nil {
+	if _, err := d.Kind(messages.KindAll); err != nil {
 		return err
 	}
 	var msg M
