@@ -53,7 +53,7 @@ func AddTo(path, list, name string, entry map[string]any, usable func(dir string
 	return atomic.WriteFile(path, bytes.NewReader(append(data, '\n')))
 }
 
-// Usable holds the settings of a folder against their rules.
+// Usable checks the settings of a folder against their rules.
 func Usable[T any](ctx context.Context, load func(documents.Bucket) (*config.Settings[T], error), dir string) error {
 	settings, err := load(machine.Folder(dir))
 	if err == nil {

@@ -108,9 +108,7 @@ type Part struct {
 	State    string    `json:"state"`
 	SeenAt   time.Time `json:"seen_at,omitzero"` // when its data were last read; absent: never
 	TimeZone string    `json:"time_zone"`
-	Detail   string    `json:"detail,omitempty"` // a sentence for a person
-	Why      string    `json:"why,omitempty"`    // of a warning
-	Count    int       `json:"count,omitempty"`  // of what Why says
+	Detail   string    `json:"detail,omitempty"` // why it is not well: a sentence in the reader's language
 }
 
 // States of a [Part]. A part is well only where that was seen.
@@ -120,16 +118,6 @@ const (
 	PartWarning = "warning" // it works, and a person should look
 	PartFault   = "fault"   // its last run failed, or something must be mended
 	PartUnknown = "unknown"
-)
-
-// Reasons of a warning.
-const (
-	WhyStale      = "stale"      // the calendar could not be read lately
-	WhyMissed     = "missed"     // the last run is older than the schedule explains
-	WhyApart      = "apart"      // both sides were not seen to agree
-	WhyQuarantine = "quarantine" // files did not pass their check
-	WhyLeft       = "left"       // files of the last run were not transferred; the next one looks at them
-	WhyFailed     = "failed"     // files of the last run stay where they were
 )
 
 // ExamineTime bounds doctor's whole examination, CheckTime one of its calls.

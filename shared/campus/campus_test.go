@@ -38,7 +38,7 @@ func read(t *testing.T, path string, v any) {
 	}
 }
 
-// TestRecordedClock holds the conversion against times that other clients of MonCampus agree on.
+// TestRecordedClock checks the conversion against times that other clients of MonCampus agree on.
 func TestRecordedClock(t *testing.T) {
 	t.Parallel()
 	var file struct {

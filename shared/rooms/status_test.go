@@ -281,7 +281,7 @@ func TestChannelToken(t *testing.T) {
 	}
 }
 
-// TestNextChangeIsTheFirst holds NextChange against a walk minute by minute, over both changes of the clocks.
+// TestNextChangeIsTheFirst compares NextChange with a walk minute by minute, over both changes of the clocks.
 // TestNextChangeOnTheLastDay: a meeting of days that ends at midnight tells so from the midnight before, however far off that is.
 func TestNextChangeOnTheLastDay(t *testing.T) {
 	t.Parallel()

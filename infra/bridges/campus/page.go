@@ -165,9 +165,9 @@ func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, erro
 		case sync.StandingFailed:
 			part.State, part.Detail = machine.PartFault, s.Run.Fault.Detail
 		case sync.StandingStale:
-			part.State, part.Why = machine.PartWarning, machine.WhyMissed
+			part.State, part.Detail = machine.PartWarning, texts.Text(locale, "missed", nil)
 		case sync.StandingPartial:
-			part.State, part.Why = machine.PartWarning, machine.WhyApart
+			part.State, part.Detail = machine.PartWarning, texts.Text(locale, "apart", nil)
 		}
 		parts = append(parts, part)
 	}

@@ -20,13 +20,21 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/files"
 )
 
-//go:embed web
-var assets embed.FS
+var (
+	//go:embed web
+	assets embed.FS
+	//go:embed texts
+	textFiles embed.FS
+)
+
+// texts are what is said of parts on the overview, by language.
+var texts = faults.Load(textFiles, "texts")
 
 // New returns the exports bridge.
 func New() machine.Bridge { return new(bridge).definition() }

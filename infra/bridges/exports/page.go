@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/infra/console"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
 )
@@ -178,15 +180,20 @@ func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, erro
 		case s.Runs[0].Fault != nil:
 			part.State, part.Detail = machine.PartFault, s.Runs[0].Fault.Detail
 		case s.Overdue:
-			part.State, part.Why = machine.PartWarning, machine.WhyMissed
+			part.State, part.Detail = machine.PartWarning, texts.Text(locale, "missed", nil)
 		case s.Runs[0].Failed > 0:
-			part.State, part.Why, part.Count = machine.PartWarning, machine.WhyFailed, s.Runs[0].Failed
+			part.State, part.Detail = machine.PartWarning, counted(locale, "failed", s.Runs[0].Failed)
 		case s.Runs[0].Left > 0:
-			part.State, part.Why, part.Count = machine.PartWarning, machine.WhyLeft, s.Runs[0].Left
+			part.State, part.Detail = machine.PartWarning, counted(locale, "left", s.Runs[0].Left)
 		case s.Quarantine > 0:
-			part.State, part.Why, part.Count = machine.PartWarning, machine.WhyQuarantine, s.Quarantine
+			part.State, part.Detail = machine.PartWarning, counted(locale, "quarantine", s.Quarantine)
 		}
 		parts = append(parts, part)
 	}
 	return parts, nil
+}
+
+// counted is a text of a number of files.
+func counted(locale, id string, n int) string {
+	return texts.Text(locale, id, faults.Params{"n": strconv.Itoa(n)})
 }

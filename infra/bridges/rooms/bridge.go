@@ -21,6 +21,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -28,8 +29,15 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
-//go:embed web
-var assets embed.FS
+var (
+	//go:embed web
+	assets embed.FS
+	//go:embed texts
+	textFiles embed.FS
+)
+
+// texts are what is said of parts on the overview, by language.
+var texts = faults.Load(textFiles, "texts")
 
 // Options are the sample office's.
 type Options struct {

@@ -131,7 +131,7 @@ func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, erro
 		case len(room.Faults) > 0:
 			part.State = machine.PartFault
 		case room.Stale:
-			part.State, part.Why = machine.PartWarning, machine.WhyStale
+			part.State, part.Detail = machine.PartWarning, texts.Text(locale, "stale", nil)
 		}
 		parts = append(parts, part)
 	}

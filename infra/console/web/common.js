@@ -8,7 +8,7 @@ const SHARED = {
   en: { failed: 'That did not work: ', silent: 'Carillon does not answer.', lost: ' What is shown may no longer be true. The page resumes by itself.', lostSince: (at) => ' Last answer at ' + at + '.', done: 'Done.', unknownAge: 'at an unknown time (the clock was ahead)', justNow: 'just now', undo: 'Undo', undone: 'Undone.', faults: 'Simulate an outage', preset: 'Outage', target: 'System', faultsHint: 'An outage holds for its seconds or times, else until you end it. The fields are in this bridge’s page of docs/.', start: 'Start', end: 'End', ended: 'The outage has ended.', started: 'The outage has begun.', hits: ' times met' },
   fr: { failed: 'Échec : ', silent: 'Carillon ne répond pas.', lost: ' Ce qui est affiché n’est peut-être plus vrai. La page reprendra d’elle-même.', lostSince: (at) => ' Dernière réponse à ' + at + '.', done: 'C’est fait.', unknownAge: 'à un moment inconnu (l’horloge était en avance)', justNow: 'à l’instant', undo: 'Annuler', undone: 'Annulé.', faults: 'Simuler une panne', preset: 'Panne', target: 'Système', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans la page de ce pont, dans docs/.', start: 'Démarrer', end: 'Terminer', ended: 'La panne est terminée.', started: 'La panne a commencé.', hits: ' fois rencontrée' },
 };
-const shared = SHARED[lang];
+const shared = SHARED[lang] || SHARED.en;
 const colon = lang === 'fr' ? ' : ' : ': ';
 const message = document.getElementById('message');
 

@@ -7,7 +7,6 @@ const TEXT = {
     allWell: (n, unit, at) => (n === 1 ? 'The ' + unit + ' is' : 'All ' + n + ' ' + unit + ' are') + ' up to date, as seen at ' + at,
     well: (n, all, unit, at) => n + ' of ' + all + ' ' + unit + ' up to date' + (at ? ', as seen at ' + at : ''), more: (n) => 'and ' + n + ' more',
     part: { ok: 'Up to date', busy: 'At work', warning: 'Needs a look', fault: 'Fault', unknown: 'Not known' },
-    why: { stale: () => 'The calendar could not be read lately.', missed: () => 'A scheduled run is missing.', apart: () => 'Both sides were not seen to agree.', left: (n) => n + ' left at the source', quarantine: (n) => n + ' in quarantine', failed: (n) => n + ' failed' },
     doctor: 'What doctor found', check: 'Check now', checking: 'Doctor looks at settings and outside systems; that may take a minute…', checked: (at, age) => 'Looked at ' + at + ', ' + age + '.', unchecked: 'Not looked yet.', begun: 'The check has begun.', wasFine: 'Nothing was missing then.', fine: (n) => n + ' found in order', finding: { ok: 'In order', warning: 'Warning', missing: 'Missing' },
     dead: 'Undelivered messages', noDead: 'None: no message has run out of attempts.', someDead: (n) => n + (n === 1 ? ' message has' : ' messages have') + ' run out of attempts. See them with: carillon dead list', attempts: (n) => n + ' attempts', again: 'Send again', sent: 'Sent again.',
     log: 'Last log lines', noLog: 'Nothing has been logged yet',
@@ -17,20 +16,19 @@ const TEXT = {
     allWell: (n, unit, at) => n + ' ' + unit + ' à jour sur ' + n + ', vu à ' + at,
     well: (n, all, unit, at) => n + ' ' + unit + ' à jour sur ' + all + (at ? ', vu à ' + at : ''), more: (n) => 'et ' + n + ' de plus',
     part: { ok: 'À jour', busy: 'En cours', warning: 'À regarder', fault: 'En défaut', unknown: 'Inconnu' },
-    why: { stale: () => 'L’agenda n’a pas pu être lu récemment.', missed: () => 'Un passage prévu manque.', apart: () => 'La concordance des deux côtés n’a pas été constatée.', left: (n) => n + ' laissés à la source', quarantine: (n) => n + ' en quarantaine', failed: (n) => n + ' échecs' },
     doctor: 'Ce que « doctor » a trouvé', check: 'Vérifier maintenant', checking: '« doctor » examine les réglages et les systèmes extérieurs ; cela peut prendre une minute…', checked: (at, age) => 'Vérifié à ' + at + ', ' + age + '.', unchecked: 'Pas encore vérifié.', begun: 'La vérification a commencé.', wasFine: 'Rien ne manquait alors.', fine: (n) => n + ' en ordre', finding: { ok: 'En ordre', warning: 'Attention', missing: 'Manque' },
     dead: 'Messages non distribués', noDead: 'Aucun : aucun message n’a épuisé ses tentatives.', someDead: (n) => n + (n === 1 ? ' message a' : ' messages ont') + ' épuisé les tentatives. Pour les voir : carillon dead list', attempts: (n) => n + ' tentatives', again: 'Renvoyer', sent: 'Renvoyé.',
     log: 'Dernières lignes du journal', noLog: 'Rien n’a encore été journalisé',
   },
 };
-const t = TEXT[lang];
+const t = TEXT[lang] || TEXT.en;
 const find = (selector) => document.querySelector(selector);
 let now = '';
 let zone = 'UTC';
 
 const badge = (state, text) => element('span', text, 'badge ' + state);
 const soft = (text) => element('span', ' ' + text, 'soft');
-// told is a text of the server, which is English.
+// told is a text of doctor's, which is English.
 function told(text) {
   const node = element('span', text);
   node.lang = 'en';
@@ -64,7 +62,7 @@ function showBridge(bridge) {
   node.querySelector('.all').replaceChildren(badge(state, bridge.running ? t.part[state] : t.off), ...(bridge.running ? [soft(sentence(bridge))] : []));
   const others = parts.filter((p) => p.state !== 'ok').sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   const lines = others.slice(0, SHOWN).map((p) => item(badge(p.state, t.part[p.state]), element('strong', p.name),
-    soft(p.seen_at ? t.seen(moment(p.seen_at, p.time_zone, now)) : t.neverSeen), ...(p.why ? [element('br', ''), t.why[p.why](p.count)] : []), ...(p.detail ? [element('br', ''), told(p.detail)] : [])));
+    soft(p.seen_at ? t.seen(moment(p.seen_at, p.time_zone, now)) : t.neverSeen), ...(p.detail ? [element('br', ''), element('span', p.detail)] : [])));
   if (others.length > SHOWN) lines.push(item(t.more(others.length - SHOWN)));
   node.querySelector('ul').replaceChildren(...lines);
 }

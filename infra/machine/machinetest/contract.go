@@ -35,7 +35,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 	return gorillamux.NewRouter(doc)
 })
 
-// checkContract holds an answer against docs/openapi.yaml, and a request that was accepted.
+// checkContract checks an answer against docs/openapi.yaml, and a request that was accepted.
 func checkContract(t *testing.T, r *http.Request, resp *http.Response, body []byte) {
 	t.Helper()
 	router, err := contract()

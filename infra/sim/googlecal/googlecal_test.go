@@ -236,7 +236,7 @@ func TestListParameters(t *testing.T) {
 	f := newFixture(t)
 	f.insert("event1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
 	list := func() *gcal.EventsListCall { return f.api.Events.List(room) }
-	// timeMin is held against the end, timeMax against the start; both exclude.
+	// timeMin is compared with the end, timeMax with the start; both exclude.
 	f.listed(list().TimeMin("2026-03-02T10:59:59Z"), "2026-03-02T11:00:00+01:00")
 	f.listed(list().TimeMin("2026-03-02T11:00:00Z"))
 	f.listed(list().TimeMax("2026-03-02T10:00:01Z"), "2026-03-02T11:00:00+01:00")

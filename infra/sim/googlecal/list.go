@@ -186,7 +186,7 @@ func (s *Server) updatedSince(items []event, text string) ([]event, error) {
 	}), nil
 }
 
-// matches holds an event against q, iCalUID, eventTypes and the extended properties.
+// matches checks an event against q, iCalUID, eventTypes and the extended properties.
 func (e event) matches(q url.Values) bool {
 	if text := strings.ToLower(q.Get("q")); text != "" && !strings.Contains(strings.ToLower(e.text("summary")+"\n"+e.text("description")+"\n"+e.text("location")), text) {
 		return false

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// newFixture holds every request and answer against the vendor's OpenAPI document.
+// newFixture checks every request and answer against the vendor's OpenAPI document.
 func newFixture(t *testing.T, account iotcloud.Account) *fixture {
 	t.Helper()
 	sim, err := iotcloud.New(account, nil)

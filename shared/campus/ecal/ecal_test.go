@@ -204,7 +204,7 @@ func TestOtherAnswers(t *testing.T) {
 	}
 }
 
-// TestSimulator holds the simulator against the recorded signatures, error bodies and page.
+// TestSimulator checks the simulator against the recorded signatures, error bodies and page.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
 	sim, err := simecal.New(time.Now, nil)

@@ -23,7 +23,7 @@ const TEXT = {
       begun: 'absent de MonCampus, et gardé : un cours commencé n’est pas supprimé', aside: 'mis de côté : dates illisibles ou impossibles',
     } },
 };
-const t = TEXT[lang];
+const t = TEXT[lang] || TEXT.en;
 
 const main = document.querySelector('main');
 const cards = new Map();

@@ -1,4 +1,4 @@
-// Package faultstest holds catalogues against each other.
+// Package faultstest checks catalogues against each other.
 package faultstest
 
 import (
