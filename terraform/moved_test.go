@@ -14,8 +14,9 @@ import (
 	"github.com/carillon-calendar/carillon/infra/tfplan"
 )
 
-// replaces are the arguments and blocks of each type whose change makes Google's provider replace the resource. The
-// schema that the provider prints does not say it; the provider's documentation does.
+// replaces are the arguments and blocks of each type that must stay as they are: those whose change makes Google's
+// provider replace the resource (ForceNew in its source; the schema that it prints does not say it), and some that tell
+// resources apart.
 var replaces = map[string][]string{
 	"google_artifact_registry_repository":            {"project", "location", "repository_id", "format", "kms_key_name"},
 	"google_artifact_registry_repository_iam_member": {"project", "location", "repository", "role", "member", "condition"},

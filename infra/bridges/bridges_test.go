@@ -65,6 +65,20 @@ func TestBridgesApart(t *testing.T) {
 	}
 }
 
+// TestTheServiceStartsForAnyBridge: its unit waits for the settings of each of them.
+func TestTheServiceStartsForAnyBridge(t *testing.T) {
+	t.Parallel()
+	unit, err := os.ReadFile(filepath.Join("..", "systemd", "carillon.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bridges.All() {
+		if line := "\nConditionPathExists=|/etc/carillon/" + b.Settings + "\n"; !strings.Contains(string(unit), line) {
+			t.Errorf("carillon.service has no%s", line)
+		}
+	}
+}
+
 // TestThePackagesExamplesAreUsable, with a file for each secret that they name beside them.
 func TestThePackagesExamplesAreUsable(t *testing.T) {
 	t.Parallel()
@@ -217,27 +231,45 @@ func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
 	}
 }
 
-// TestBridgesReachNoOtherBridge, and what they stand on reaches none: a bridge is taken out or added by its folder and its line.
-func TestBridgesReachNoOtherBridge(t *testing.T) {
+// TestBridgesImportNoOtherBridge, and what they stand on imports none: a bridge is taken out or added by its folders and
+// its line.
+func TestBridgesImportNoOtherBridge(t *testing.T) {
 	t.Parallel()
-	const bridge = "github.com/carillon-calendar/carillon/infra/bridges/"
-	for _, pattern := range []string{"*/*.go", "../machine/*.go", "../console/*.go", "../cli/*.go", "../machine/machinetest/*.go"} {
+	const module = "github.com/carillon-calendar/carillon/"
+	for _, pattern := range []string{
+		"*/*.go", "*/*/*.go", "../machine/*.go", "../console/*.go", "../cli/*.go", "../machine/machinetest/*.go",
+	} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", pattern, files, err)
 		}
 		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
 			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 			if err != nil {
 				t.Fatal(err)
 			}
+			own, _, _ := strings.Cut(filepath.ToSlash(file), "/")
 			for _, imported := range parsed.Imports {
 				path, _ := strconv.Unquote(imported.Path.Value)
-				name, ok := strings.CutPrefix(path, bridge)
-				if ok && !strings.HasSuffix(file, "_test.go") && !strings.HasPrefix(name, filepath.Dir(file)) {
+				if of := bridgeOf(strings.TrimPrefix(path, module)); of != "" && of != own {
 					t.Errorf("%s imports %s", file, path)
 				}
 			}
 		}
 	}
+}
+
+// bridgeOf is the bridge that a package of the module belongs to, or "".
+func bridgeOf(path string) string {
+	for _, name := range machine.Names(bridges.All()) {
+		for _, folder := range []string{"infra/bridges/", "functions/", "shared/"} {
+			if rest, ok := strings.CutPrefix(path, folder+name); ok && (rest == "" || rest[0] == '/') {
+				return name
+			}
+		}
+	}
+	return ""
 }

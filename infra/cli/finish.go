@@ -14,7 +14,7 @@ import (
 
 // examples are of the commands that cobra adds, by their paths. Each of ours has its own.
 var examples = map[string]string{
-	"help":                  "carillon help exports force",
+	"help":                  "carillon help backup",
 	"completion bash":       "carillon completion bash | sudo tee /etc/bash_completion.d/carillon",
 	"completion zsh":        `carillon completion zsh > "${fpath[1]}/_carillon"`,
 	"completion fish":       "carillon completion fish > ~/.config/fish/completions/carillon.fish",

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"sync"
@@ -113,9 +112,7 @@ func (c *checkup) look(m *machine.Machine) {
 	}
 	c.running, c.began = true, time.Now()
 	m.Go(func() {
-		ctx, cancel := context.WithTimeout(m.Context(), machine.ExamineTime)
-		defer cancel()
-		found := m.Examine(ctx)
+		found := m.Examine(m.Context())
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.running = false

@@ -176,6 +176,8 @@ func chosen(ctx context.Context, bridges []Bridge, asked []string, folder string
 
 // ExamineFolder looks at real systems before they are started.
 func ExamineFolder(ctx context.Context, bridges []Bridge, dir string) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, ExamineTime)
+	defer cancel()
 	if err := FolderThere(dir); err != nil {
 		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings })
 		return []Finding{Missing("settings", err.Error(), "Name the folder that "+files+" is in.")}

@@ -13,12 +13,11 @@ import (
 
 // A Host is what a bridge has of the machine.
 type Host struct {
-	Clock    *Clock // of the sample, or the machine's
-	URL      string // of the public paths
-	Data     string // the data folder
-	Sample   bool   // the outside systems are simulated
-	Speed    int    // simulated seconds a second
-	Attempts int    // pushes before a message is a dead letter
+	Clock  *Clock // of the sample, or the machine's
+	URL    string // of the public paths
+	Data   string // the data folder
+	Sample bool   // the outside systems are simulated
+	Speed  int    // simulated seconds a second
 
 	m *Machine
 }

@@ -120,7 +120,7 @@ func (m *Machine) openBridges(bridges []Bridge) error {
 		m.config = Folder(m.Folder)
 	}
 	m.metrics = newMetrics(m)
-	host := &Host{Clock: m.Clock, URL: m.URL, Data: m.Data, Sample: m.Sample(), Speed: m.Speed, Attempts: m.Attempts, m: m}
+	host := &Host{Clock: m.Clock, URL: m.URL, Data: m.Data, Sample: m.Sample(), Speed: m.Speed, m: m}
 	var subscriptions []Subscription
 	for _, b := range bridges {
 		service, err := b.Open(host)
@@ -134,7 +134,10 @@ func (m *Machine) openBridges(bridges []Bridge) error {
 			m.metrics.registry.MustRegister(service.Collector)
 		}
 		m.Running = append(m.Running, Running{b, service})
-		subscriptions = append(subscriptions, service.Subscriptions...)
+		for _, s := range service.Subscriptions {
+			s.Attempts = cmp.Or(s.Attempts, m.Attempts)
+			subscriptions = append(subscriptions, s)
+		}
 	}
 	m.Queue = NewQueue(m.DB, m.Clock.Now, subscriptions...)
 	return nil
@@ -283,6 +286,8 @@ func (m *Machine) Zone(ctx context.Context) string {
 
 // Examine looks for what is missing, at every bridge that runs.
 func (m *Machine) Examine(ctx context.Context) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, ExamineTime)
+	defer cancel()
 	found := []Finding{}
 	for _, b := range m.Running {
 		if b.Service.Examine != nil {

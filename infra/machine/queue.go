@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -24,11 +25,14 @@ type Subscription struct {
 	Concurrency int
 	// MinBackoff and MaxBackoff bound the pause before the next attempt; default 1 s and 60 s.
 	MinBackoff, MaxBackoff time.Duration
-	// Attempts is after how many a message is a dead letter; 0: never.
+	// Attempts is after how many a message is a dead letter; default those of [Options], [Never]: it expires instead.
 	Attempts int
 	// Retention is how long a message is kept; default 7 days.
 	Retention time.Duration
 }
+
+// Never is the [Subscription.Attempts] of messages that are worth nothing later.
+const Never = -1
 
 // A Queue keeps messages until their subscription's handler has taken them. It does what Pub/Sub's push does.
 type Queue struct {
@@ -51,20 +55,12 @@ var _ messages.Publisher = (*Queue)(nil)
 func NewQueue(db *DB, now func() time.Time, subs ...Subscription) *Queue {
 	q := &Queue{db: db, now: now, subs: map[string]*subscription{}}
 	for _, s := range subs {
-		s.Concurrency = orDefault(s.Concurrency, 20)
-		s.MinBackoff, s.MaxBackoff = orDefault(s.MinBackoff, time.Second), orDefault(s.MaxBackoff, time.Minute)
-		s.Retention = orDefault(s.Retention, 7*24*time.Hour)
+		s.Concurrency = cmp.Or(s.Concurrency, 20)
+		s.MinBackoff, s.MaxBackoff = cmp.Or(s.MinBackoff, time.Second), cmp.Or(s.MaxBackoff, time.Minute)
+		s.Retention = cmp.Or(s.Retention, 7*24*time.Hour)
 		q.subs[s.Name] = &subscription{s, make(chan struct{}, 1), make(chan struct{}, s.Concurrency)}
 	}
 	return q
-}
-
-func orDefault[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
-	}
-	return v
 }
 
 // Publish implements [messages.Publisher]: the message is on disk when it returns.
@@ -227,7 +223,7 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	switch {
-	case outcome == "" || outcome == "expired" && s.Attempts == 0:
+	case outcome == "" || outcome == "expired" && s.Attempts <= 0:
 		_, err = q.db.write.ExecContext(ctx, "DELETE FROM deliveries WHERE id = ?", d.id)
 	case outcome == "expired" || s.Attempts > 0 && d.envelope.Attempt >= s.Attempts:
 		slog.ErrorContext(ctx, "dead letter", slog.String("subscription", s.Name), slog.String("message_id", d.envelope.Message.ID), slog.String("reason", outcome))

@@ -60,7 +60,10 @@ func TestEnvironmentsThatCannotBeRead(t *testing.T) {
 // TestFrenchPagesHaveTheSameCommands: what is typed is the same in both languages.
 func TestFrenchPagesHaveTheSameCommands(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"README", "docs/rooms", "docs/deploy", "docs/deploy-github", "docs/deploy-machine", "docs/deploy-operate"} {
+	for _, page := range []string{
+		"README", "docs/rooms", "docs/deploy", "docs/deploy-customers", "docs/deploy-github", "docs/deploy-machine",
+		"docs/deploy-operate",
+	} {
 		english, french := page+".md", page+".fr.md"
 		want, got := typed(t, english), typed(t, french)
 		if len(want) < 3 || !slices.Equal(got, want) {

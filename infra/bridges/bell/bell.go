@@ -82,7 +82,7 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	}
 	return &machine.Service{
 		Subscriptions: []machine.Subscription{
-			{Name: "bell-ring", Topic: Topic, Handler: b.Function("bell-ring", messages.Handle(b.ring)), Attempts: b.Attempts},
+			{Name: "bell-ring", Topic: Topic, Handler: b.Function("bell-ring", messages.Handle(b.ring))},
 		},
 		Jobs:       []machine.Job{{Schedule: "0 * * * *", Topic: Topic}},
 		Operations: map[string]web.HandlerFunc{"GET /operator/bell": b.status},

@@ -71,7 +71,7 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	b.feed = b.Function("campus-feed", feed.New(feed.Config{State: b.state, Now: b.Clock.Now}))
 	return &machine.Service{
 		Subscriptions: []machine.Subscription{
-			{Name: "campus-sync", Topic: campus.TopicSync, Handler: b.sync, Attempts: b.Attempts, Concurrency: 4},
+			{Name: "campus-sync", Topic: campus.TopicSync, Handler: b.sync, Concurrency: 4},
 		},
 		Jobs:   []machine.Job{{Schedule: campus.CronSchedule, Topic: campus.TopicSync}},
 		Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue,

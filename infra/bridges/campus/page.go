@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
-	"github.com/carillon-calendar/carillon/infra/console"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -64,7 +63,7 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 // statuses are the function's own, with faults in a language.
 func (b *bridge) statuses(ctx context.Context, locale string) ([]sync.Status, error) {
 	var list []sync.Status
-	return list, console.Ask(ctx, b.sync, "/status?locale="+url.QueryEscape(locale), &list)
+	return list, machine.Ask(ctx, b.sync, "/status?locale="+url.QueryEscape(locale), &list)
 }
 
 func (b *bridge) view(ctx context.Context, status sync.Status) (campusView, error) {
@@ -132,7 +131,7 @@ func (d *campusDemo) calendar(inst campus.Instance) []viewClass {
 // syncFromDashboard runs one instance as `carillon campus sync` does, and answers its run.
 func (b *bridge) syncFromDashboard(w http.ResponseWriter, r *http.Request) error {
 	r.URL = &url.URL{Path: "/sync"}
-	return console.LastLine(w, r, b.sync, func(line []byte) any {
+	return machine.LastLine(w, r, b.sync, func(line []byte) any {
 		var l sync.Line
 		if json.Unmarshal(line, &l) == nil && l.Run != nil {
 			return l.Run

@@ -78,7 +78,7 @@ func (b *bridge) open(host *machine.Host) (*machine.Service, error) {
 	b.functions()
 	*service = machine.Service{
 		Subscriptions: []machine.Subscription{
-			{Name: "exports-transfer", Topic: exports.TopicTransfer, Handler: b.transfer, Attempts: b.Attempts, Concurrency: 4},
+			{Name: "exports-transfer", Topic: exports.TopicTransfer, Handler: b.transfer, Concurrency: 4},
 		},
 		Jobs:   []machine.Job{{Schedule: "CRON_TZ=UTC " + exports.Schedule, Topic: exports.TopicTransfer}},
 		Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
-	"github.com/carillon-calendar/carillon/infra/console"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
@@ -52,7 +51,7 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var held []transfer.Quarantined
-	if err := console.Ask(r.Context(), b.transfer, "/quarantine?locale="+url.QueryEscape(locale), &held); err != nil {
+	if err := machine.Ask(r.Context(), b.transfer, "/quarantine?locale="+url.QueryEscape(locale), &held); err != nil {
 		return err
 	}
 	settings, err := b.settings.Get(r.Context())
@@ -133,13 +132,13 @@ func (d *exportsDemo) list(ctx context.Context) []viewFile {
 // statuses are the function's own, with faults in a language.
 func (b *bridge) statuses(ctx context.Context, locale string) ([]transfer.Status, error) {
 	var list []transfer.Status
-	return list, console.Ask(ctx, b.transfer, "/status?locale="+url.QueryEscape(locale), &list)
+	return list, machine.Ask(ctx, b.transfer, "/status?locale="+url.QueryEscape(locale), &list)
 }
 
 // transferFromDashboard runs one source as `carillon exports transfer` does, and answers its run.
 func (b *bridge) transferFromDashboard(w http.ResponseWriter, r *http.Request) error {
 	r.URL = &url.URL{Path: "/transfer"}
-	return console.LastLine(w, r, b.transfer, func(line []byte) any {
+	return machine.LastLine(w, r, b.transfer, func(line []byte) any {
 		var l transfer.Line
 		if json.Unmarshal(line, &l) == nil && l.Transfer != nil {
 			return l.Transfer

@@ -160,11 +160,14 @@ func (b *bridge) functions() error {
 
 func (b *bridge) subscriptions() []machine.Subscription {
 	return []machine.Subscription{
-		{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: b.status, Attempts: b.Attempts, Concurrency: waiting},
-		{Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: b.status, Retention: 10 * time.Minute},
-		{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: b.status, Attempts: b.Attempts, Concurrency: waiting},
-		{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: b.refresh, Attempts: b.Attempts},
-		{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: b.watch, Attempts: b.Attempts},
+		{Name: "rooms-status-events", Topic: rooms.TopicEvents, Handler: b.status, Concurrency: waiting},
+		{
+			Name: "rooms-status-tick", Topic: rooms.TopicTick, Handler: b.status,
+			Retention: 10 * time.Minute, Attempts: machine.Never,
+		},
+		{Name: "rooms-status-due", Topic: rooms.TopicDue, Handler: b.status, Concurrency: waiting},
+		{Name: "rooms-refresh", Topic: rooms.TopicRefresh, Handler: b.refresh},
+		{Name: "rooms-watch", Topic: rooms.TopicWatch, Handler: b.watch},
 	}
 }
 

@@ -67,8 +67,6 @@ func (e *examination) add(check, state, found, do string) {
 }
 
 func (e *examination) examine(ctx context.Context) []machine.Finding {
-	ctx, cancel := context.WithTimeout(ctx, machine.ExamineTime)
-	defer cancel()
 	e.addSettings()
 	account := e.addCredentials()
 	e.addAddress()

@@ -28,7 +28,6 @@ type roomView struct {
 	Name       string         `json:"name"`
 	CalendarID string         `json:"calendar_id,omitempty"` // where the calendar can be edited here
 	TimeZone   string         `json:"time_zone"`
-	Locale     string         `json:"locale"`
 	Thing      map[string]any `json:"thing"` // what the Thing shows
 	Meetings   []viewMeeting  `json:"meetings"`
 	FetchedAt  time.Time      `json:"fetched_at,omitzero"`
@@ -78,7 +77,7 @@ func (b *bridge) view(ctx context.Context, settings *rooms.Settings, name, local
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Locale: room.Locale, Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record, locale), Messages: b.recent.of(name)}
+	view := roomView{Name: name, TimeZone: room.Zone.String(), Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record, locale), Messages: b.recent.of(name)}
 	k := snapshot.Knowledge(b.Clock.Now())
 	view.Known, view.Stale = k.Known, k.Stale
 	if b.demo != nil {

@@ -187,3 +187,52 @@ module "rooms_meetings" {
   writes      = ["state"]
   publishes   = ["events", "watch"]
 }
+
+# A calendar's push channel is about to end and could not be renewed: from then on changes come with the hourly refresh only.
+resource "google_logging_metric" "watch_expiry" {
+  for_each = var.rooms
+
+  project     = var.project
+  name        = "${each.key}-rooms-watch-expiry"
+  description = "Push channels that are near their end and could not be renewed."
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${each.key}-rooms-watch\" AND jsonPayload.message=\"watch near expiry\""
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_monitoring_alert_policy" "watch_expiry" {
+  for_each = local.offices
+
+  project               = var.project
+  display_name          = "${each.key}-rooms: a watch is near its end"
+  combiner              = "OR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "a push channel could not be renewed"
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.watch_expiry[each.key].name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "1800s"
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "The log of ${each.key}-rooms-watch names the room and the reason. Most often its calendar is no longer shared with the account of the output calendar_accounts."
+  }
+}

@@ -3,11 +3,6 @@ output "url" {
   value       = google_cloudfunctions2_function.this.service_config[0].uri
 }
 
-output "name" {
-  description = "Name of the function."
-  value       = google_cloudfunctions2_function.this.name
-}
-
 output "account" {
   description = "E-mail of the account that it runs as."
   value       = google_service_account.run.email
