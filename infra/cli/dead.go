@@ -41,7 +41,7 @@ func deadList(o *Remote) *cobra.Command {
 
 func deadShow(o *Remote) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Example: "carillon dead show 12", Short: "Show one with its attributes and data", Args: cobra.ExactArgs(1), ValidArgsFunction: o.deadIDs,
+		Use: "show ID", Example: "carillon dead show 12", Short: "Show one with its attributes and data", Args: cobra.ExactArgs(1), ValidArgsFunction: deadIDs(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var d machine.DeadLetter
 			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/dead/"+args[0], &d); err != nil {
@@ -66,7 +66,7 @@ func deadShow(o *Remote) *cobra.Command {
 
 func deadDo(o *Remote, use, short, done, method, suffix string) *cobra.Command {
 	return &cobra.Command{
-		Use: use + " ID...", Example: "carillon dead " + use + " 12 13", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.deadIDs,
+		Use: use + " ID...", Example: "carillon dead " + use + " 12 13", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: deadIDs(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.Each(cmd, args, done, func(id string) error {
 				return o.Call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil)
@@ -76,14 +76,8 @@ func deadDo(o *Remote, use, short, done, method, suffix string) *cobra.Command {
 }
 
 // deadIDs completes ids.
-func (o *Remote) deadIDs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var list []machine.DeadLetter
-	if o.Call(cmd.Context(), http.MethodGet, "/operator/dead", &list) != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	ids := make([]string, 0, len(list))
-	for _, d := range list {
-		ids = append(ids, strconv.FormatInt(d.ID, 10)+"\t"+d.Subscription)
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
+func deadIDs(o *Remote) cobra.CompletionFunc {
+	return Complete(o, "/operator/dead", func(d machine.DeadLetter) string {
+		return strconv.FormatInt(d.ID, 10) + "	" + d.Subscription
+	})
 }

@@ -147,6 +147,21 @@ func (o *Remote) Show(w io.Writer, v any, table func(*tabwriter.Writer)) error {
 	return t.Flush()
 }
 
+// Complete completes a flag or an argument with the items that the running system answers at a path.
+func Complete[T any](o *Remote, path string, text func(T) string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var list []T
+		if o.Call(cmd.Context(), http.MethodGet, path, &list) != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		texts := make([]string, 0, len(list))
+		for _, item := range list {
+			texts = append(texts, text(item))
+		}
+		return texts, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // Each does something with every argument and says with which it was done; a fault of one keeps no other from it.
 func (o *Remote) Each(cmd *cobra.Command, args []string, done string, do func(arg string) error) error {
 	var faults []error

@@ -44,14 +44,9 @@ func (c *console) bridgeViews(r *http.Request) []bridgeView {
 		view := bridgeView{
 			Name: known.Name, Title: titleOf(known, locale), Units: unitsOf(known, locale), Parts: []machine.Part{},
 		}
-		for _, b := range c.Running {
-			if b.Name != known.Name {
-				continue
-			}
-			view.Running = true
-			if b.Parts == nil {
-				continue
-			}
+		b, ok := c.running(known.Name)
+		view.Running = ok
+		if ok && b.Parts != nil {
 			parts, err := b.Parts(r.Context(), locale)
 			view.Fault = err != nil
 			view.Parts = append(view.Parts, parts...)

@@ -74,7 +74,7 @@ func (c *console) page(files fs.FS, name string) (http.Handler, error) {
 		return nil, err
 	}
 	return web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		if name != overviewName && !c.runs(name) {
+		if _, ok := c.running(name); !ok && name != overviewName {
 			http.Redirect(w, r, "./", http.StatusSeeOther)
 			return nil
 		}
@@ -91,13 +91,14 @@ func (c *console) page(files fs.FS, name string) (http.Handler, error) {
 	}), nil
 }
 
-func (c *console) runs(name string) bool {
+// running is a bridge that runs here.
+func (c *console) running(name string) (machine.Running, bool) {
 	for _, b := range c.Running {
 		if b.Name == name {
-			return true
+			return b, true
 		}
 	}
-	return false
+	return machine.Running{}, false
 }
 
 // links are the pages of what runs here.

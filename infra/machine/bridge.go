@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -94,6 +95,22 @@ func Warning(check, found, do string) Finding { return Finding{check, FindingWar
 
 // Missing is a finding that keeps the bridge from working, with what to do.
 func Missing(check, found, do string) Finding { return Finding{check, FindingMissing, found, do} }
+
+// ReadSettings reads a bridge's settings anew: a running bridge goes on with the last good ones. What is wrong with them
+// is a finding of the check, with what to do.
+func ReadSettings[T any](
+	ctx context.Context, bucket documents.Bucket, load func(documents.Bucket) (*config.Settings[T], error), check, do string,
+) (*T, []Finding) {
+	loader, err := load(bucket)
+	if err != nil {
+		return nil, []Finding{Missing(check, err.Error(), "Report this: the program's own schema is not readable.")}
+	}
+	settings, err := loader.Get(ctx)
+	if err != nil {
+		return nil, []Finding{Missing(check, err.Error(), do)}
+	}
+	return settings, nil
+}
 
 // States of a [Finding].
 const (

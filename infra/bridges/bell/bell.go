@@ -125,12 +125,8 @@ func (b *bridge) parts(ctx context.Context, _ string) ([]machine.Part, error) {
 }
 
 func examine(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	loader, err := load(bucket)
-	if err == nil {
-		_, err = loader.Get(ctx)
-	}
-	if err != nil {
-		return []machine.Finding{machine.Missing("bell settings", err.Error(), "Correct bell.json.")}
+	if _, fault := machine.ReadSettings(ctx, bucket, load, "bell settings", "Correct bell.json."); fault != nil {
+		return fault
 	}
 	return []machine.Finding{machine.OK("bell settings", "a bell")}
 }

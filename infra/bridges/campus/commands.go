@@ -198,17 +198,7 @@ func exceptions(r campus.Run) string {
 
 // instances completes the names of instances.
 func instances(o *cli.Remote) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var list []sync.Status
-		if o.Call(cmd.Context(), http.MethodGet, "/operator/campus/status", &list) != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		var names []string
-		for _, s := range list {
-			names = append(names, s.Instance)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
+	return cli.Complete(o, "/operator/campus/status", func(s sync.Status) string { return s.Instance })
 }
 
 func campusFeed(o *cli.Remote) *cobra.Command {

@@ -48,13 +48,9 @@ func examineTimetable(s sync.Status) machine.Finding {
 
 // examineCampus looks at each instance's school and calendar. It logs nobody in: wrong passwords lock accounts.
 func examineCampus(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	loader, err := campus.LoadSettings(bucket)
-	if err != nil {
-		return []machine.Finding{machine.Missing("campus settings", err.Error(), "Report this: the program's own schema is not readable.")}
-	}
-	settings, err := loader.Get(ctx)
-	if err != nil {
-		return []machine.Finding{machine.Missing("campus settings", err.Error(), "Write campus.json as docs/campus.md shows.")}
+	settings, fault := machine.ReadSettings(ctx, bucket, campus.LoadSettings, "campus settings", "Write campus.json as docs/campus.md shows.")
+	if fault != nil {
+		return fault
 	}
 	found := []machine.Finding{machine.OK("campus settings", fmt.Sprintf("%d instances", len(settings.Instances)))}
 	if len(settings.Instances) == 0 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,37 +59,32 @@ func (b *bridge) definition() machine.Bridge {
 	}
 }
 
-func (b *bridge) open(host *machine.Host) (*machine.Service, error) {
+func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	b.Host, b.state = host, host.Bucket("exports-state")
-	service := &machine.Service{Close: b.close}
-	var err error
 	if b.Sample {
 		if b.demo, err = openExportsDemo(b); err != nil {
-			return service, err
+			return nil, err
 		}
 	}
 	if b.settings, err = exports.LoadSettings(b.Config()); err != nil {
-		return service, err
+		return nil, err
 	}
 	if _, err = b.settings.Get(b.Context()); err != nil {
-		return service, err
+		return nil, err
 	}
 	b.functions()
-	*service = machine.Service{
+	return &machine.Service{
 		Subscriptions: []machine.Subscription{
 			{Name: "exports-transfer", Topic: exports.TopicTransfer, Handler: b.transfer, Concurrency: 4},
 		},
 		Jobs:   []machine.Job{{Schedule: "CRON_TZ=UTC " + exports.Schedule, Topic: exports.TopicTransfer}},
 		Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue,
 		Parts: b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b, Close: b.close,
-	}
-	return service, nil
+	}, nil
 }
 
 func (b *bridge) functions() {
-	key := make([]byte, 24)
-	_, _ = rand.Read(key) // never fails
-	b.key = hex.EncodeToString(key)
+	b.key = rand.Text()
 	// Blobs, files and access live in real time, also where the sample's clock runs ahead.
 	b.transfer = b.Function("exports-transfer", transfer.New(transfer.Config{
 		Settings: b.settings, State: b.state, Publisher: b.Host, Destination: b.destination, Now: time.Now,

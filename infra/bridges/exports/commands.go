@@ -33,17 +33,8 @@ func command() *cobra.Command {
 // sourceFlag lets a command be about one source.
 func (o *remote) sourceFlag(cmd *cobra.Command, source *string, usage string) {
 	cmd.Flags().StringVar(source, "source", "", usage)
-	_ = cmd.RegisterFlagCompletionFunc("source", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var list []transfer.Status
-		if o.Call(cmd.Context(), http.MethodGet, "/operator/exports/status", &list) != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		var names []string
-		for _, s := range list {
-			names = append(names, s.Source)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	})
+	names := cli.Complete(&o.Remote, "/operator/exports/status", func(s transfer.Status) string { return s.Source })
+	_ = cmd.RegisterFlagCompletionFunc("source", names)
 }
 
 func exportsTransfer(o *remote) *cobra.Command {

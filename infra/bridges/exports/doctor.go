@@ -70,13 +70,9 @@ func examineRuns(s transfer.Status) machine.Finding {
 
 // examineExports looks at each source's destination, and lets container look at its container. saved are the providers that were found.
 func examineExports(ctx context.Context, bucket documents.Bucket, saved exports.Providers, container func(context.Context, exports.Source) machine.Finding) []machine.Finding {
-	loader, err := exports.LoadSettings(bucket)
-	if err != nil {
-		return []machine.Finding{machine.Missing("exports settings", err.Error(), "Report this: the program's own schema is not readable.")}
-	}
-	settings, err := loader.Get(ctx)
-	if err != nil {
-		return []machine.Finding{machine.Missing("exports settings", err.Error(), "Write exports.json as docs/exports.md shows.")}
+	settings, fault := machine.ReadSettings(ctx, bucket, exports.LoadSettings, "exports settings", "Write exports.json as docs/exports.md shows.")
+	if fault != nil {
+		return fault
 	}
 	found := []machine.Finding{machine.OK("exports settings", fmt.Sprintf("%d sources", len(settings.Sources)))}
 	if len(settings.Sources) == 0 {

@@ -39,7 +39,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 	o.sourceFlag(list, &only, "one source; default all")
 	show := &cobra.Command{
 		Use: "show ID", Example: "carillon exports quarantine show 3fa9",
-		Short: "Show what was found in one: line, column and reason", Args: cobra.ExactArgs(1), ValidArgsFunction: o.quarantined,
+		Short: "Show what was found in one: line, column and reason", Args: cobra.ExactArgs(1), ValidArgsFunction: o.quarantined(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := o.quarantinePath(cmd.Context(), args[0])
 			if err != nil {
@@ -55,7 +55,7 @@ func exportsQuarantine(o *remote) *cobra.Command {
 	var older bool
 	release := &cobra.Command{
 		Use: "release ID...", Example: "carillon exports quarantine release 3fa9",
-		Short: "Hand files on as they are", Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.quarantined,
+		Short: "Hand files on as they are", Args: cobra.MinimumNArgs(1), ValidArgsFunction: o.quarantined(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.Each(cmd, args, "Released", func(id string) error {
 				path, err := o.quarantinePath(cmd.Context(), id)
@@ -85,16 +85,10 @@ func (o *remote) quarantinePath(ctx context.Context, id string) (string, error) 
 }
 
 // quarantined completes ids.
-func (o *remote) quarantined(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var held []transfer.Quarantined
-	if o.Call(cmd.Context(), http.MethodGet, "/operator/exports/quarantine", &held) != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	ids := make([]string, 0, len(held))
-	for _, q := range held {
-		ids = append(ids, q.ID+"\t"+q.Blob)
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
+func (o *remote) quarantined() cobra.CompletionFunc {
+	return cli.Complete(&o.Remote, "/operator/exports/quarantine", func(q transfer.Quarantined) string {
+		return q.ID + "	" + q.Blob
+	})
 }
 
 func reportTable(t *tabwriter.Writer, q transfer.Quarantined, at func(time.Time) string) {

@@ -49,17 +49,9 @@ func examineOffice(ctx context.Context, bucket documents.Bucket) []machine.Findi
 	return e.examine(ctx)
 }
 
-// readSettings reads them anew: a running system goes on with the last good ones.
+// readSettings reads them anew.
 func readSettings(ctx context.Context, bucket documents.Bucket) (*rooms.Settings, []machine.Finding) {
-	loader, err := rooms.LoadSettings(bucket)
-	if err != nil {
-		return nil, []machine.Finding{machine.Missing("settings", err.Error(), "Report this: the program's own schema is not readable.")}
-	}
-	settings, err := loader.Get(ctx)
-	if err != nil {
-		return nil, []machine.Finding{machine.Missing("settings", err.Error(), "Write config.json as docs/rooms.md shows.")}
-	}
-	return settings, nil
+	return machine.ReadSettings(ctx, bucket, rooms.LoadSettings, "settings", "Write config.json as docs/rooms.md shows.")
 }
 
 func (e *examination) add(check, state, found, do string) {
