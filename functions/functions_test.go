@@ -25,10 +25,13 @@ var only = map[string]struct {
 	functions []string
 	why       string
 }{
-	"github.com/arduino/iot-client-go":     {[]string{"rooms/status"}, "one instance holds the account's limit"},
-	"github.com/wneessen/go-mail":          {[]string{"campus/sync", "exports/transfer"}, "the others write to nobody"},
-	"github.com/Azure/azure-sdk-for-go":    {[]string{"exports/transfer"}, "the others have no business in a container"},
-	"google.golang.org/api/calendar":       {[]string{"rooms/webhook", "rooms/watch", "rooms/status", "rooms/refresh", "rooms/meetings"}, "it is the rooms' calendar"},
+	"github.com/arduino/iot-client-go":  {[]string{"rooms/status"}, "one instance holds the account's limit"},
+	"github.com/wneessen/go-mail":       {[]string{"campus/sync", "exports/transfer"}, "the others write to nobody"},
+	"github.com/Azure/azure-sdk-for-go": {[]string{"exports/transfer"}, "the others have no business in a container"},
+	"google.golang.org/api/calendar": {
+		[]string{"rooms/webhook", "rooms/watch", "rooms/status", "rooms/refresh", "rooms/meetings"},
+		"it is the rooms' calendar",
+	},
 	"github.com/arran4/golang-ical":        {[]string{"campus/feed"}, "the others serve no calendars"},
 	"github.com/klauspost/compress/gzhttp": {[]string{"campus/feed"}, "the others have no large answers"},
 }

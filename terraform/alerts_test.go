@@ -86,7 +86,9 @@ func TestAlertsKnowTheirMetric(t *testing.T) {
 			alerts[metric]++
 		}
 	}
-	want := map[string]int{"pubsub.googleapis.com/subscription/dead_letter_message_count": 4, "run.googleapis.com/request_count": 4}
+	want := map[string]int{
+		"pubsub.googleapis.com/subscription/dead_letter_message_count": 4, "run.googleapis.com/request_count": 4,
+	}
 	for _, r := range of(p, "google_logging_metric") {
 		want["logging.googleapis.com/user/"+r.String("name")] = 1
 	}
@@ -111,12 +113,14 @@ func TestAlertsReachSomebody(t *testing.T) {
 			t.Errorf("%s does not go to both channels", r.Address)
 		}
 	}
-	if channels := of(p, "google_monitoring_notification_channel"); len(channels) != 1 || channels[0].Strings("labels")["email_address"] != "office@example.com" {
+	if channels := of(p, "google_monitoring_notification_channel"); len(channels) != 1 ||
+		channels[0].Strings("labels")["email_address"] != "office@example.com" {
 		t.Error("nobody gets the alerts")
 	}
 }
 
-// Silence is reported when counting stops and when zeros are counted, each day until Google closes the incident, which it does after a week at the latest.
+// Silence is reported when counting stops and when zeros are counted, each day until Google closes the incident, which
+// it does after a week at the latest.
 func TestSilenceIsReportedDaily(t *testing.T) {
 	t.Parallel()
 	silent := 0
@@ -132,12 +136,15 @@ func TestSilenceIsReportedDaily(t *testing.T) {
 			t.Errorf("%s waits %d s", r.Address, wait)
 		}
 		zeros := all["condition_threshold"]
-		if zeros.String("comparison") != "COMPARISON_LT" || zeros.Int("threshold_value") != 1 || zeros.String("evaluation_missing_data") != "EVALUATION_MISSING_DATA_ACTIVE" ||
-			seconds(t, zeros.String("duration")) < 60 || zeros.In("aggregations").String("alignment_period") != absent.String("duration") {
+		if zeros.String("comparison") != "COMPARISON_LT" || zeros.Int("threshold_value") != 1 ||
+			zeros.String("evaluation_missing_data") != "EVALUATION_MISSING_DATA_ACTIVE" ||
+			seconds(t, zeros.String("duration")) < 60 ||
+			zeros.In("aggregations").String("alignment_period") != absent.String("duration") {
 			t.Errorf("%s does not see zeros: %v", r.Address, zeros.Args)
 		}
 		strategy := r.In("alert_strategy")
-		if strategy.String("auto_close") != "604800s" || strategy.In("notification_channel_strategy").String("renotify_interval") != "86400s" {
+		if strategy.String("auto_close") != "604800s" ||
+			strategy.In("notification_channel_strategy").String("renotify_interval") != "86400s" {
 			t.Errorf("%s is reported once, or closed early", r.Address)
 		}
 	}
@@ -147,7 +154,8 @@ func TestSilenceIsReportedDaily(t *testing.T) {
 	}
 }
 
-// Google, displays, phones and people call these functions: no queue repeats their calls, and no dead letter reports them.
+// Google, displays, phones and people call these functions: no queue repeats their calls, and no dead letter reports
+// them.
 func TestFailingPublicFunctionsAreReported(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
@@ -158,7 +166,8 @@ func TestFailingPublicFunctionsAreReported(t *testing.T) {
 			continue
 		}
 		filter := condition.String("filter")
-		if !strings.Contains(filter, `metric.labels.response_code_class="5xx"`) || condition.String("comparison") != "COMPARISON_GT" {
+		if !strings.Contains(filter, `metric.labels.response_code_class="5xx"`) ||
+			condition.String("comparison") != "COMPARISON_GT" {
 			t.Errorf("%s waits for %s", r.Address, filter)
 		}
 		_, list, _ := strings.Cut(filter, "one_of(")

@@ -49,7 +49,8 @@ func TestEveryFunctionIsDeployed(t *testing.T) {
 		if build.String("runtime") != "go126" {
 			t.Errorf("%s: runtime = %s", name, build.String("runtime"))
 		}
-		if got, want := service.String("service_account_email"), deployed(name)+"@"+project+".iam.gserviceaccount.com"; got != want {
+		if got, want := service.String("service_account_email"),
+			deployed(name)+"@"+project+".iam.gserviceaccount.com"; got != want {
 			t.Errorf("%s runs as %s, want its own account %s", name, got, want)
 		}
 		checkEnvironment(t, name, service.Strings("environment_variables"))
@@ -106,7 +107,9 @@ func TestWhoMayCall(t *testing.T) {
 			}
 		}
 		slices.Sort(callers)
-		want := []string{"serviceAccount:call-" + deployed(name) + "@" + project + ".iam.gserviceaccount.com", "user:operator@example.com"}
+		want := []string{
+			"serviceAccount:call-" + deployed(name) + "@" + project + ".iam.gserviceaccount.com", "user:operator@example.com",
+		}
 		if slices.Contains(public, name) {
 			want = []string{"allUsers"}
 		}
@@ -119,7 +122,8 @@ func TestWhoMayCall(t *testing.T) {
 		}
 	}
 	for _, r := range p.Resources {
-		if strings.Contains(r.Type, "iam") && strings.HasPrefix(r.String("member"), "all") && r.Type != "google_cloud_run_v2_service_iam_member" {
+		if strings.Contains(r.Type, "iam") && strings.HasPrefix(r.String("member"), "all") &&
+			r.Type != "google_cloud_run_v2_service_iam_member" {
 			t.Errorf("%s is open to %s", r.Address, r.String("member"))
 		}
 	}
@@ -132,12 +136,14 @@ func TestOneInstance(t *testing.T) {
 	for _, name := range []string{"rooms/status", "campus/sync"} {
 		service := one(t, p, "google_cloudfunctions2_function", deployed(name)).In("service_config")
 		if service.Int("max_instance_count") != 1 || service.Int("max_instance_request_concurrency") < 20 {
-			t.Errorf("%s has %d instances of %d requests", name, service.Int("max_instance_count"), service.Int("max_instance_request_concurrency"))
+			t.Errorf("%s has %d instances of %d requests", name, service.Int("max_instance_count"),
+				service.Int("max_instance_request_concurrency"))
 		}
 	}
 }
 
-// A push is signed for its function, waits longer than the function takes, is kept through holidays, and is never lost in silence.
+// A push is signed for its function, waits longer than the function takes, is kept through holidays, and is never lost
+// in silence.
 func TestSubscriptions(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
@@ -154,7 +160,8 @@ func TestSubscriptions(t *testing.T) {
 		pushes++
 		function := functionOf(t, p, push.String("push_endpoint"))
 		token := push.In("oidc_token")
-		if token.String("audience") != push.String("push_endpoint") || token.String("service_account_email") != "call-"+function.String("name")+"@"+project+".iam.gserviceaccount.com" {
+		if token.String("audience") != push.String("push_endpoint") ||
+			token.String("service_account_email") != "call-"+function.String("name")+"@"+project+".iam.gserviceaccount.com" {
 			t.Errorf("%s signs as %s for %s", name, token.String("service_account_email"), token.String("audience"))
 		}
 		timeout := function.In("service_config").Int("timeout_seconds")
@@ -166,10 +173,12 @@ func TestSubscriptions(t *testing.T) {
 		switch {
 		case tick && (dead.Args != nil || r.String("message_retention_duration") != "600s"):
 			t.Errorf("%s: ticks are kept 10 minutes and are no dead letters", name)
-		case !tick && (dead.Int("max_delivery_attempts") < 5 || dead.Int("max_delivery_attempts") > 100 || !strings.HasSuffix(dead.String("dead_letter_topic"), "-dead")):
+		case !tick && (dead.Int("max_delivery_attempts") < 5 || dead.Int("max_delivery_attempts") > 100 ||
+			!strings.HasSuffix(dead.String("dead_letter_topic"), "-dead")):
 			t.Errorf("%s has no dead letters: %v", name, dead.Args)
 		}
-		if !tick && !isMember(p, "google_pubsub_subscription_iam_member", "subscription", name, "roles/pubsub.subscriber", agent) {
+		if !tick && !isMember(p, "google_pubsub_subscription_iam_member", "subscription", name,
+			"roles/pubsub.subscriber", agent) {
 			t.Errorf("Pub/Sub may not take dead letters off %s", name)
 		}
 	}
@@ -188,7 +197,8 @@ func isMember(p *tfplan.Plan, kind, key, name, role, member string) bool {
 
 func functionOf(t *testing.T, p *tfplan.Plan, uri string) tfplan.Resource {
 	t.Helper()
-	return one(t, p, "google_cloudfunctions2_function", strings.TrimSuffix(strings.TrimPrefix(uri, "https://"), ".example.run.app"))
+	return one(t, p, "google_cloudfunctions2_function",
+		strings.TrimSuffix(strings.TrimPrefix(uri, "https://"), ".example.run.app"))
 }
 
 // Dead letters are written into the state bucket with their attributes, and each bridge has its own.
@@ -198,7 +208,8 @@ func TestDeadLetters(t *testing.T) {
 	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports"} {
 		one(t, p, "google_pubsub_topic", bridge+"-dead")
 		store := one(t, p, "google_pubsub_subscription", bridge+"-dead").In("cloud_storage_config")
-		if store.String("bucket") != project+"-"+bridge+"-state" || store.String("filename_prefix") != "dead/" || !store.In("avro_config").Bool("write_metadata") {
+		if store.String("bucket") != project+"-"+bridge+"-state" || store.String("filename_prefix") != "dead/" ||
+			!store.In("avro_config").Bool("write_metadata") {
 			t.Errorf("%s: dead letters go to %v", bridge, store.Args)
 		}
 		if !isMember(p, "google_pubsub_topic_iam_member", "topic", bridge+"-dead", "roles/pubsub.publisher", agent) {
@@ -285,12 +296,14 @@ func TestTopics(t *testing.T) {
 		}
 		got := map[string]bool{}
 		for _, r := range of(p, "google_pubsub_topic_iam_member") {
-			if r.String("member") == "serviceAccount:"+deployed(name)+"@"+project+".iam.gserviceaccount.com" && r.String("role") == "roles/pubsub.publisher" {
+			if r.String("member") == "serviceAccount:"+deployed(name)+"@"+project+".iam.gserviceaccount.com" &&
+				r.String("role") == "roles/pubsub.publisher" {
 				got[r.String("topic")] = true
 			}
 		}
 		if !maps.Equal(got, want) {
-			t.Errorf("%s may publish to %v, and publishes to %v", name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			t.Errorf("%s may publish to %v, and publishes to %v", name, slices.Sorted(maps.Keys(got)),
+				slices.Sorted(maps.Keys(want)))
 		}
 	}
 }

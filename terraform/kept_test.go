@@ -13,7 +13,8 @@ func TestBuckets(t *testing.T) {
 	t.Parallel()
 	buckets := of(plan(t, everything()), "google_storage_bucket")
 	for _, r := range buckets {
-		if r.String("public_access_prevention") != "enforced" || !r.Bool("uniform_bucket_level_access") || !r.In("versioning").Bool("enabled") {
+		if r.String("public_access_prevention") != "enforced" || !r.Bool("uniform_bucket_level_access") ||
+			!r.In("versioning").Bool("enabled") {
 			t.Errorf("%s may become public, or keeps no versions", r.Address)
 		}
 		source := strings.HasSuffix(r.String("name"), "-carillon-source")
@@ -29,7 +30,8 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// What was deleted or overwritten can be had back for some days and is then gone for good; of what is current only dead letters end.
+// What was deleted or overwritten can be had back for some days and is then gone for good; of what is current only dead
+// letters end.
 func TestHowLongDocumentsAreKept(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
@@ -68,15 +70,17 @@ func TestHowLongDocumentsAreKept(t *testing.T) {
 // onlyDead reports whether a condition holds for dead letters alone, of whatever age.
 func onlyDead(condition tfplan.Block) bool {
 	prefixes := condition.Args["matches_prefix"]
-	return condition.Int("age") > 0 && !prefixes.IsNull() && prefixes.LengthInt() == 1 && prefixes.AsValueSlice()[0].AsString() == "dead/"
+	return condition.Int("age") > 0 && !prefixes.IsNull() && prefixes.LengthInt() == 1 &&
+		prefixes.AsValueSlice()[0].AsString() == "dead/"
 }
 
-// A secret, a right and a zip go after the functions that use them have changed, and come before: a build takes minutes, and meanwhile instances of
-// the code before start.
+// A secret, a right and a zip go after the functions that use them have changed, and come before: a build takes
+// minutes, and meanwhile instances of the code before start.
 func TestWhatFunctionsUseGoesLast(t *testing.T) {
 	t.Parallel()
 	used := []string{
-		"google_secret_manager_secret_iam_member.run", "google_storage_bucket_iam_member.run", "google_pubsub_topic_iam_member.publish",
+		"google_secret_manager_secret_iam_member.run", "google_storage_bucket_iam_member.run",
+		"google_pubsub_topic_iam_member.publish",
 		"google_secret_manager_secret.this", "google_storage_bucket_object.source",
 	}
 	rights := used[:3]

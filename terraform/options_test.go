@@ -48,19 +48,29 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"log_days", cty.NumberIntVal(0), "log_days is not between"},
 		{"rooms", one("main", map[string]cty.Value{"secrets": list("webhook-key")}), "webhook-key is there by itself"},
 		{"exports", one("main", map[string]cty.Value{"transfer_secrets": list("Mail")}), "The name of a secret in exports"},
-		{"exports", one("main", map[string]cty.Value{"secrets": list("mail"), "transfer_secrets": list("mail")}), "A secret in exports is named twice"},
+		{
+			"exports", one("main", map[string]cty.Value{"secrets": list("mail"), "transfer_secrets": list("mail")}),
+			"A secret in exports is named twice",
+		},
 	}...)
 	for _, bridge := range []string{"rooms", "campus", "exports"} {
 		for _, name := range []string{"headoffice", "Main", "1st", "a-b", "google"} {
 			tests = append(tests, wrong{bridge, one(name, map[string]cty.Value{}), "is one to eight small letters and digits"})
 		}
 		for _, zone := range []string{"Europe/Pariss", "europe/paris", "CEST", ""} {
-			tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"time_zone": text(zone)}), "has a time zone that is not known: " + zone + "."})
+			tests = append(tests, wrong{
+				bridge, one("main", map[string]cty.Value{"time_zone": text(zone)}),
+				"has a time zone that is not known: " + zone + ".",
+			})
 		}
 		twice := cty.TupleVal([]cty.Value{text("password"), text("password")})
-		tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"secrets": twice}), "A secret in " + bridge + " is named twice"})
+		tests = append(tests, wrong{
+			bridge, one("main", map[string]cty.Value{"secrets": twice}), "A secret in " + bridge + " is named twice",
+		})
 		for _, secret := range []string{"Arduino", "a b", "1st", strings.Repeat("a", 41)} {
-			tests = append(tests, wrong{bridge, one("main", map[string]cty.Value{"secrets": list(secret)}), "The name of a secret in " + bridge})
+			tests = append(tests, wrong{
+				bridge, one("main", map[string]cty.Value{"secrets": list(secret)}), "The name of a secret in " + bridge,
+			})
 		}
 	}
 	for _, tt := range tests {
@@ -128,7 +138,8 @@ func TestUnstagedFunctionsAreReported(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "The functions are not staged: run `make stage`") {
 		t.Errorf("without a manifest: %v", err)
 	}
-	_, err = tfplan.Load(".", everything(), manifest(`{"rooms-webhook":{"file":"a.zip","entry_point":"RoomsWebhook"}}`, nil))
+	_, err = tfplan.Load(".", everything(),
+		manifest(`{"rooms-webhook":{"file":"a.zip","entry_point":"RoomsWebhook"}}`, nil))
 	if err == nil || !strings.Contains(err.Error(), "rooms-watch is not staged: run `make stage`") {
 		t.Errorf("with a manifest of an older release: %v", err)
 	}
@@ -183,7 +194,9 @@ func withOptions() map[string]cty.Value {
 	variables := everything()
 	variables["kms_key"] = cty.StringVal(key)
 	variables["log_days"] = cty.NumberIntVal(60)
-	variables["budget"] = cty.ObjectVal(map[string]cty.Value{"billing_account": cty.StringVal("000000-000000-000000"), "amount": cty.NumberIntVal(20)})
+	variables["budget"] = cty.ObjectVal(map[string]cty.Value{
+		"billing_account": cty.StringVal("000000-000000-000000"), "amount": cty.NumberIntVal(20),
+	})
 	return variables
 }
 
@@ -199,14 +212,18 @@ func TestKey(t *testing.T) {
 			got[r.Type]++
 		}
 	}
-	for _, kind := range []string{"google_storage_bucket", "google_pubsub_topic", "google_secret_manager_secret", "google_artifact_registry_repository", "google_cloudfunctions2_function"} {
+	for _, kind := range []string{
+		"google_storage_bucket", "google_pubsub_topic", "google_secret_manager_secret", "google_artifact_registry_repository",
+		"google_cloudfunctions2_function",
+	} {
 		if want := len(of(p, kind)); got[kind] != want || want == 0 {
 			t.Errorf("%d of %d %s use the key", got[kind], want, kind)
 		}
 	}
 }
 
-// A budget tells the e-mail address, logs are kept as long as asked, and bills tell bridges apart; none of the first two is there unasked.
+// A budget tells the e-mail address, logs are kept as long as asked, and bills tell bridges apart; none of the first
+// two is there unasked.
 func TestBudgetLogsAndLabels(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
@@ -222,12 +239,14 @@ func TestBudgetLogsAndLabels(t *testing.T) {
 	if len(logs) != 1 || logs[0].Int("retention_days") != 60 || logs[0].String("bucket_id") != "_Default" {
 		t.Errorf("logs: %v", logs)
 	}
-	if len(budgets) != 1 || budgets[0].In("amount").In("specified_amount").String("units") != "20" || len(budgets[0].Blocks["threshold_rules"]) != 3 ||
+	if len(budgets) != 1 || budgets[0].In("amount").In("specified_amount").String("units") != "20" ||
+		len(budgets[0].Blocks["threshold_rules"]) != 3 ||
 		budgets[0].In("budget_filter").Args["projects"].AsValueSlice()[0].AsString() != "projects/1234567890" ||
 		budgets[0].In("all_updates_rule").Args["monitoring_notification_channels"].LengthInt() != 1 {
 		t.Errorf("budgets: %v", budgets)
 	}
-	if !slices.ContainsFunc(of(p, "google_project_service"), func(r tfplan.Resource) bool { return r.String("service") == "billingbudgets.googleapis.com" }) {
+	if !slices.ContainsFunc(of(p, "google_project_service"),
+		func(r tfplan.Resource) bool { return r.String("service") == "billingbudgets.googleapis.com" }) {
 		t.Error("the service of budgets is not enabled")
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/carillon-calendar/carillon/infra/tfplan"
 )
 
-// What each function may do with buckets, by the last part of their names: no more than it does, by its package comment. After a colon is
-// the one document that a role is for.
+// What each function may do with buckets, by the last part of their names: no more than it does, by its package
+// comment. After a colon is the one document that a role is for.
 var rights = map[string]map[string]string{
 	"rooms/webhook":    {"rooms-config": "objectViewer", "rooms-watch": "objectViewer"},
 	"rooms/watch":      {"rooms-config": "objectViewer", "rooms-watch": "objectUser"},
@@ -20,7 +20,9 @@ var rights = map[string]map[string]string{
 	"campus/sync":      {"campus-config": "objectViewer", "campus-state": "objectUser"},
 	"campus/feed":      {"campus-state": "objectViewer"},
 	"exports/transfer": {"exports-config": "objectViewer", "exports-state": "objectUser", "exports-files": "objectUser"},
-	"exports/queries":  {"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json"},
+	"exports/queries": {
+		"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json",
+	},
 }
 
 func TestLeastRights(t *testing.T) {
@@ -40,7 +42,8 @@ func TestLeastRights(t *testing.T) {
 			case "google_pubsub_topic_iam_member": // TestTopics
 			case "google_secret_manager_secret_iam_member": // TestSecrets
 			case "google_service_account_iam_member":
-				if r.String("role") != "roles/iam.serviceAccountTokenCreator" || !strings.HasSuffix(r.String("service_account_id"), "/main-rooms-calendar@"+project+".iam.gserviceaccount.com") {
+				if r.String("role") != "roles/iam.serviceAccountTokenCreator" ||
+					!strings.HasSuffix(r.String("service_account_id"), "/main-rooms-calendar@"+project+".iam.gserviceaccount.com") {
 					t.Errorf("%s: %s on %s", name, r.String("role"), r.String("service_account_id"))
 				}
 			default:
@@ -65,15 +68,16 @@ func document(t *testing.T, r tfplan.Resource) string {
 	if expression == "" {
 		return ""
 	}
-	name, ok := strings.CutPrefix(expression, `resource.name.startsWith("projects/_/buckets/`+r.String("bucket")+`/objects/`)
+	name, ok := strings.CutPrefix(expression,
+		`resource.name.startsWith("projects/_/buckets/`+r.String("bucket")+`/objects/`)
 	if !ok || !strings.HasSuffix(name, `")`) {
 		t.Errorf("%s holds where %s", r.Address, expression)
 	}
 	return ":" + strings.TrimSuffix(name, `")`)
 }
 
-// Rights are on a bucket, topic, secret or function; on the project only build logs may be written, for which there is no smaller place, and
-// Cloud Functions' copies of the sources be read, whose bucket is not there yet.
+// Rights are on a bucket, topic, secret or function; on the project only build logs may be written, for which there is
+// no smaller place, and Cloud Functions' copies of the sources be read, whose bucket is not there yet.
 func TestNothingOnTheProject(t *testing.T) {
 	t.Parallel()
 	for _, r := range plan(t, everything()).Resources {
@@ -85,7 +89,8 @@ func TestNothingOnTheProject(t *testing.T) {
 		if strings.HasSuffix(r.Type, "_iam_binding") || strings.HasSuffix(r.Type, "_iam_policy") {
 			t.Errorf("%s takes rights away that others gave", r.Address)
 		}
-		if role := r.String("role"); strings.HasSuffix(strings.ToLower(role), "admin") || role == "roles/owner" || role == "roles/editor" {
+		if role := r.String("role"); strings.HasSuffix(strings.ToLower(role), "admin") || role == "roles/owner" ||
+			role == "roles/editor" {
 			t.Errorf("%s gives %s", r.Address, role)
 		}
 	}
@@ -103,8 +108,9 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("values of secrets are in Terraform's state: %s", got[0].Address)
 	}
 	want := map[string][]string{
-		"rooms/webhook": {"main-rooms-webhook-key", "main-rooms-webhook-key-previous"}, "rooms/watch": {"main-rooms-webhook-key"},
-		"rooms/status": {"main-rooms-arduino"}, "rooms/meetings": {"main-rooms-arduino"},
+		"rooms/webhook": {"main-rooms-webhook-key", "main-rooms-webhook-key-previous"},
+		"rooms/watch":   {"main-rooms-webhook-key"},
+		"rooms/status":  {"main-rooms-arduino"}, "rooms/meetings": {"main-rooms-arduino"},
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
 	}
@@ -119,7 +125,8 @@ func TestSecrets(t *testing.T) {
 			if !slices.Contains(made, secret) {
 				t.Errorf("%s is shown %s, which is not made", name, secret)
 			}
-			if !isMember(p, "google_secret_manager_secret_iam_member", "secret_id", secret, "roles/secretmanager.secretAccessor", "serviceAccount:"+service.String("service_account_email")) {
+			if !isMember(p, "google_secret_manager_secret_iam_member", "secret_id", secret, "roles/secretmanager.secretAccessor",
+				"serviceAccount:"+service.String("service_account_email")) {
 				t.Errorf("%s may not read %s", name, secret)
 			}
 		}
@@ -151,9 +158,12 @@ func TestOutputs(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"webhook_urls": "https://main-rooms-webhook.example.run.app", "meetings_urls": "https://main-rooms-meetings.example.run.app/meetings",
-		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com", "feed_urls": "https://main-campus-feed.example.run.app",
-		"queries_urls": "https://main-exports-queries.example.run.app", "exports_buckets": project + "-main-exports-files",
+		"webhook_urls":      "https://main-rooms-webhook.example.run.app",
+		"meetings_urls":     "https://main-rooms-meetings.example.run.app/meetings",
+		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com",
+		"feed_urls":         "https://main-campus-feed.example.run.app",
+		"queries_urls":      "https://main-exports-queries.example.run.app",
+		"exports_buckets":   project + "-main-exports-files",
 	}
 	for name, value := range want {
 		if got := p.Outputs[name].AsValueMap()["main"].AsString(); got != value {

@@ -31,7 +31,8 @@ type schemaBlock struct {
 // notInSchema are the resources that Google's provider does not have, with their required arguments.
 var notInSchema = map[string][]string{"terraform_data": {"input"}}
 
-// Every argument and block of every resource is known to the provider, has its type, and none that must be there is missing.
+// Every argument and block of every resource is known to the provider, has its type, and none that must be there is
+// missing.
 func TestProviderSchema(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join(recorded.Dir(t, "terraform"), "google-schema-subset.json"))
@@ -114,22 +115,32 @@ func TestChecksCanFail(t *testing.T) {
 	variables := everything()
 	const account = "resource \"google_service_account\" \"a\" {\n  account_id = \"a\"\n}\n"
 	for name, broken := range map[string]string{
-		"undeclared variable":  `output "x" { value = var.nothing }`,
-		"undeclared local":     `output "x" { value = local.nothing }`,
-		"undeclared resource":  `output "x" { value = google_pubsub_topic.nothing.id }`,
-		"undeclared module":    `output "x" { value = module.nothing.url }`,
-		"missing input":        "module \"m\" {\n  source = \"./inner\"\n}",
-		"unknown input":        "module \"m\" {\n  source = \"./inner\"\n  name = \"n\"\n  other = 1\n}",
-		"unknown output":       "module \"m\" {\n  source = \"./inner\"\n  name = \"n\"\n}\noutput \"x\" { value = module.m.nothing }",
+		"undeclared variable": `output "x" { value = var.nothing }`,
+		"undeclared local":    `output "x" { value = local.nothing }`,
+		"undeclared resource": `output "x" { value = google_pubsub_topic.nothing.id }`,
+		"undeclared module":   `output "x" { value = module.nothing.url }`,
+		"missing input":       "module \"m\" {\n  source = \"./inner\"\n}",
+		"unknown input":       "module \"m\" {\n  source = \"./inner\"\n  name = \"n\"\n  other = 1\n}",
+		"unknown output": "module \"m\" {\n  source = \"./inner\"\n  name = \"n\"\n}\noutput \"x\" { value = " +
+			"module.m.nothing }",
 		"wrong type":           "module \"m\" {\n  source = \"./inner\"\n  name = [1]\n}",
 		"for_each over a list": "resource \"google_pubsub_topic\" \"t\" {\n  for_each = [\"a\"]\n  name = each.key\n}",
 		"circle":               "locals {\n  a = local.b\n  b = local.a\n}",
-		"circle of order":      "resource \"google_pubsub_topic\" \"a\" {\n  name = \"a\"\n  depends_on = [google_pubsub_topic.b]\n}\nresource \"google_pubsub_topic\" \"b\" {\n  name = google_pubsub_topic.a.name\n}",
-		"for_each too early":   account + "resource \"google_pubsub_topic\" \"t\" {\n  for_each = toset([\"for-${google_service_account.a.email}\"])\n  name = each.key\n}",
-		"count too early":      account + "resource \"google_pubsub_topic\" \"t\" {\n  count = google_service_account.a.email == \"\" ? 0 : 1\n  name = \"t\"\n}",
-		"trigger of no one":    "resource \"google_service_account\" \"a\" {\n  lifecycle {\n    replace_triggered_by = [google_pubsub_topic.nothing.id]\n  }\n}",
-		"trigger of all":       account + "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    replace_triggered_by = [google_service_account.a]\n  }\n}",
-		"precondition":         "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    precondition {\n      condition = length({}) > 0\n      error_message = \"no\"\n    }\n  }\n}",
+		"circle of order": "resource \"google_pubsub_topic\" \"a\" {\n  name = \"a\"\n  depends_on = " +
+			"[google_pubsub_topic.b]\n}\nresource \"google_pubsub_topic\" \"b\" {\n  name = google_pubsub_topic.a.name\n}",
+		"for_each too early": account +
+			"resource \"google_pubsub_topic\" \"t\" {\n  for_each = toset([\"for-${google_service_account.a.email}\"])\n  " +
+			"name = each.key\n}",
+		"count too early": account +
+			"resource \"google_pubsub_topic\" \"t\" {\n  count = google_service_account.a.email == \"\" ? 0 : 1\n  name = " +
+			"\"t\"\n}",
+		"trigger of no one": "resource \"google_service_account\" \"a\" {\n  lifecycle {\n    replace_triggered_by = " +
+			"[google_pubsub_topic.nothing.id]\n  }\n}",
+		"trigger of all": account +
+			"resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    replace_triggered_by = [google_service_account.a]\n " +
+			" }\n}",
+		"precondition": "resource \"google_pubsub_topic\" \"t\" {\n  lifecycle {\n    precondition {\n      " +
+			"condition = length({}) > 0\n      error_message = \"no\"\n    }\n  }\n}",
 		"move to another type": account + "moved {\n  from = google_pubsub_topic.a\n  to = google_service_account.a\n}",
 		"move to nowhere":      account + "moved {\n  from = google_service_account.b\n}",
 		"declared twice":       "locals {\n  a = 1\n}\nlocals {\n  a = 2\n}",
@@ -137,7 +148,8 @@ func TestChecksCanFail(t *testing.T) {
 		dir := t.TempDir()
 		inner := filepath.Join(dir, "inner")
 		if err := errorsOf(os.MkdirAll(inner, 0o700), os.WriteFile(filepath.Join(dir, "main.tf"), []byte(broken), 0o600),
-			os.WriteFile(filepath.Join(inner, "main.tf"), []byte("variable \"name\" {\n  type = string\n}\noutput \"url\" { value = var.name }\n"), 0o600)); err != nil {
+			os.WriteFile(filepath.Join(inner, "main.tf"),
+				[]byte("variable \"name\" {\n  type = string\n}\noutput \"url\" { value = var.name }\n"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tfplan.Load(dir, nil, files(t)); err == nil {

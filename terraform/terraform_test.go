@@ -35,11 +35,17 @@ func everything() map[string]cty.Value {
 	return map[string]cty.Value{
 		"project": text(project), "alert_email": text("office@example.com"), "operators": list("user:operator@example.com"),
 		"rooms": cty.ObjectVal(map[string]cty.Value{
-			"main":  cty.ObjectVal(map[string]cty.Value{"time_zone": text("Europe/Paris"), "secrets": list("arduino"), "previous_webhook_key": cty.True}),
+			"main": cty.ObjectVal(map[string]cty.Value{
+				"time_zone": text("Europe/Paris"), "secrets": list("arduino"), "previous_webhook_key": cty.True,
+			}),
 			"annex": cty.ObjectVal(map[string]cty.Value{"time_zone": text("America/Montreal")}),
 		}),
-		"campus":  cty.ObjectVal(map[string]cty.Value{"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("password")})}),
-		"exports": cty.ObjectVal(map[string]cty.Value{"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("cegid", "queries"), "transfer_secrets": list("mail")})}),
+		"campus": cty.ObjectVal(map[string]cty.Value{
+			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("password")}),
+		}),
+		"exports": cty.ObjectVal(map[string]cty.Value{
+			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("cegid", "queries"), "transfer_secrets": list("mail")}),
+		}),
 	}
 }
 
@@ -53,7 +59,9 @@ func files(t *testing.T) func(string) ([]byte, error) {
 	manifest := map[string]any{}
 	for _, name := range names {
 		deployed := strings.ReplaceAll(name, "/", "-")
-		manifest[deployed] = map[string]string{"file": deployed + "-0123456789abcdef.zip", "sha256": "0123456789abcdef", "entry_point": entryPoint(name)}
+		manifest[deployed] = map[string]string{
+			"file": deployed + "-0123456789abcdef.zip", "sha256": "0123456789abcdef", "entry_point": entryPoint(name),
+		}
 	}
 	data, err := json.Marshal(manifest)
 	if err != nil {
@@ -125,16 +133,19 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// Without a bridge there is only what all stand on; a bridge that does not run has what people fill, and nothing that runs.
+// Without a bridge there is only what all stand on; a bridge that does not run has what people fill, and nothing that
+// runs.
 func TestBridgesAreSwitchedOn(t *testing.T) {
 	t.Parallel()
 	none := plan(t, map[string]cty.Value{"project": cty.StringVal(project)})
-	if got := len(of(none, "google_cloudfunctions2_function")) + len(of(none, "google_pubsub_topic")) + len(of(none, "google_cloud_scheduler_job")); got != 0 {
+	if got := len(of(none, "google_cloudfunctions2_function")) + len(of(none, "google_pubsub_topic")) +
+		len(of(none, "google_cloud_scheduler_job")); got != 0 {
 		t.Errorf("with nothing switched on there are %d functions, topics and jobs", got)
 	}
 	variables := everything()
 	variables["rooms"] = cty.ObjectVal(map[string]cty.Value{"main": cty.ObjectVal(map[string]cty.Value{
-		"time_zone": cty.StringVal("Europe/Paris"), "secrets": cty.TupleVal([]cty.Value{cty.StringVal("arduino")}), "running": cty.False,
+		"time_zone": cty.StringVal("Europe/Paris"),
+		"secrets":   cty.TupleVal([]cty.Value{cty.StringVal("arduino")}), "running": cty.False,
 	})})
 	first := plan(t, variables)
 	for _, r := range of(first, "google_cloudfunctions2_function") {

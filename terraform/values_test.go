@@ -18,9 +18,12 @@ func TestEnvironmentPointsToItsOwn(t *testing.T) {
 		bridge, _, _ := strings.Cut(function, "-")
 		own := project + "-" + installation + "-" + bridge + "-"
 		want := map[string]string{
-			"CONFIG_BUCKET": own + "config", "STATE_BUCKET": own + "state", "WATCH_BUCKET": own + "watch", "EXPORTS_BUCKET": own + "files", "TOPIC_PREFIX": installation + "-",
-			"CALENDAR_ACCOUNT": installation + "-rooms-calendar@" + project + ".iam.gserviceaccount.com", "GOOGLE_CLOUD_PROJECT": project,
-			"WEBHOOK_KEY": "file:/secrets/webhook-key/" + installation + "-rooms-webhook-key", "WEBHOOK_KEY_PREVIOUS": "file:/secrets/webhook-key-previous/" + installation + "-rooms-webhook-key-previous",
+			"CONFIG_BUCKET": own + "config", "STATE_BUCKET": own + "state", "WATCH_BUCKET": own + "watch",
+			"EXPORTS_BUCKET": own + "files", "TOPIC_PREFIX": installation + "-",
+			"CALENDAR_ACCOUNT":     installation + "-rooms-calendar@" + project + ".iam.gserviceaccount.com",
+			"GOOGLE_CLOUD_PROJECT": project,
+			"WEBHOOK_KEY":          "file:/secrets/webhook-key/" + installation + "-rooms-webhook-key",
+			"WEBHOOK_KEY_PREVIOUS": "file:/secrets/webhook-key-previous/" + installation + "-rooms-webhook-key-previous",
 		}
 		for key, value := range f.In("service_config").Strings("environment_variables") {
 			if value != want[key] {
@@ -31,7 +34,8 @@ func TestEnvironmentPointsToItsOwn(t *testing.T) {
 		if got := build.Strings("environment_variables")["GOFLAGS"]; got != buildpack.Flags {
 			t.Errorf("%s is built with %q, and tried with %q", f.String("name"), got, buildpack.Flags)
 		}
-		if got, wanted := build.In("source").In("storage_source").String("object"), function+"-0123456789abcdef.zip"; got != wanted {
+		if got, wanted := build.In("source").In("storage_source").String("object"),
+			function+"-0123456789abcdef.zip"; got != wanted {
 			t.Errorf("%s is built from %s, want %s", f.String("name"), got, wanted)
 		}
 	}
@@ -39,7 +43,8 @@ func TestEnvironmentPointsToItsOwn(t *testing.T) {
 
 // longest are the budgets of requests, in seconds, as the functions' packages have them.
 var longest = map[string]int{
-	"rooms/webhook": 50, "rooms/watch": 55, "rooms/status": 55, "rooms/refresh": 55, "rooms/meetings": 20, "campus/sync": 570, "campus/feed": 10, "exports/transfer": 570, "exports/queries": 55,
+	"rooms/webhook": 50, "rooms/watch": 55, "rooms/status": 55, "rooms/refresh": 55, "rooms/meetings": 20,
+	"campus/sync": 570, "campus/feed": 10, "exports/transfer": 570, "exports/queries": 55,
 }
 
 func TestFunctionsHaveTheirTime(t *testing.T) {
@@ -52,7 +57,8 @@ func TestFunctionsHaveTheirTime(t *testing.T) {
 		}
 	}
 	// So many rooms may wait for the Arduino account's limit at once.
-	if got := one(t, p, "google_cloudfunctions2_function", "main-rooms-status").In("service_config").Int("max_instance_request_concurrency"); got < 500 {
+	if got := one(t, p, "google_cloudfunctions2_function",
+		"main-rooms-status").In("service_config").Int("max_instance_request_concurrency"); got < 500 {
 		t.Errorf("rooms-status takes %d requests at once", got)
 	}
 }
@@ -85,12 +91,15 @@ func TestBuilder(t *testing.T) {
 	builder := "serviceAccount:carillon-build@" + project + ".iam.gserviceaccount.com"
 	if !isMember(p, "google_project_iam_member", "project", project, "roles/logging.logWriter", builder) ||
 		!isMember(p, "google_project_iam_member", "project", project, "roles/storage.objectViewer", builder) ||
-		!isMember(p, "google_storage_bucket_iam_member", "bucket", project+"-carillon-source", "roles/storage.objectViewer", builder) ||
-		!isMember(p, "google_artifact_registry_repository_iam_member", "repository", "carillon", "roles/artifactregistry.writer", builder) {
+		!isMember(p, "google_storage_bucket_iam_member", "bucket", project+"-carillon-source",
+			"roles/storage.objectViewer", builder) ||
+		!isMember(p, "google_artifact_registry_repository_iam_member", "repository", "carillon",
+			"roles/artifactregistry.writer", builder) {
 		t.Error("the builder lacks a right")
 	}
 	for _, f := range of(p, "google_cloudfunctions2_function") {
-		if got := f.In("build_config").String("service_account"); !strings.HasSuffix(got, "/carillon-build@"+project+".iam.gserviceaccount.com") {
+		if got := f.In("build_config").String("service_account"); !strings.HasSuffix(got,
+			"/carillon-build@"+project+".iam.gserviceaccount.com") {
 			t.Errorf("%s is built by %s", f.String("name"), got)
 		}
 	}
@@ -103,7 +112,10 @@ func TestServicesAreEnabled(t *testing.T) {
 	for _, r := range of(plan(t, everything()), "google_project_service") {
 		enabled = append(enabled, strings.TrimSuffix(r.String("service"), ".googleapis.com"))
 	}
-	for _, want := range []string{"artifactregistry", "calendar-json", "cloudbuild", "cloudfunctions", "cloudscheduler", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"} {
+	for _, want := range []string{
+		"artifactregistry", "calendar-json", "cloudbuild", "cloudfunctions", "cloudscheduler", "iam", "iamcredentials",
+		"logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
+	} {
 		if !slices.Contains(enabled, want) {
 			t.Errorf("%s is not enabled", want)
 		}
@@ -119,14 +131,16 @@ func TestBounds(t *testing.T) {
 		if kept := seconds(r.String("message_retention_duration")); kept < 600 || kept > 31*24*3600 {
 			t.Errorf("%s keeps messages %d s", r.String("name"), kept)
 		}
-		if store := r.In("cloud_storage_config"); store.Args != nil && (seconds(store.String("max_duration")) < 60 || seconds(store.String("max_duration")) > 600) {
+		if store := r.In("cloud_storage_config"); store.Args != nil &&
+			(seconds(store.String("max_duration")) < 60 || seconds(store.String("max_duration")) > 600) {
 			t.Errorf("%s writes each %s", r.String("name"), store.String("max_duration"))
 		}
 		if r.In("push_config").Args == nil {
 			continue
 		}
 		retry := r.In("retry_policy")
-		if low, high := seconds(retry.String("minimum_backoff")), seconds(retry.String("maximum_backoff")); low < 1 || high > 600 || low >= high {
+		if low, high := seconds(retry.String("minimum_backoff")),
+			seconds(retry.String("maximum_backoff")); low < 1 || high > 600 || low >= high {
 			t.Errorf("%s comes again after %d to %d s", r.String("name"), low, high)
 		}
 	}
@@ -144,10 +158,12 @@ func TestIngress(t *testing.T) {
 		if slices.Contains(public, name) {
 			want = "ALLOW_ALL"
 		}
-		if got := one(t, without, "google_cloudfunctions2_function", deployed(name)).In("service_config").String("ingress_settings"); got != want {
+		if got := one(t, without, "google_cloudfunctions2_function",
+			deployed(name)).In("service_config").String("ingress_settings"); got != want {
 			t.Errorf("%s lets in %s, want %s", name, got, want)
 		}
-		if got := one(t, with, "google_cloudfunctions2_function", deployed(name)).In("service_config").String("ingress_settings"); got != "ALLOW_ALL" {
+		if got := one(t, with, "google_cloudfunctions2_function",
+			deployed(name)).In("service_config").String("ingress_settings"); got != "ALLOW_ALL" {
 			t.Errorf("operators reach %s by %s", name, got)
 		}
 	}

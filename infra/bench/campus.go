@@ -50,7 +50,8 @@ func campusYear(ctx context.Context) error {
 		slices.Sort(list)
 	}
 	fmt.Printf("%d classes, %d events in the calendar, %d of them other people's\n", classes, classes+others, others)
-	fmt.Printf("first run: median %s; %d changes: median %s; nothing to do: median %s (own time and the simulators')\n", ms(at(first, .5)), moved+added+removed, ms(at(took, .5)), ms(at(idle, .5)))
+	fmt.Printf("first run: median %s; %d changes: median %s; nothing to do: median %s (own time and the simulators')\n",
+		ms(at(first, .5)), moved+added+removed, ms(at(took, .5)), ms(at(idle, .5)))
 	fmt.Printf("calls for %d changes: %s\n", moved+added+removed, calls)
 	fmt.Printf("the program before, counted from its code: %s\n", before(classes+others))
 	fmt.Printf("the same without other people's events: %s\n", before(classes))
@@ -64,9 +65,9 @@ func (c counts) String() string {
 	return fmt.Sprintf("%d login, %d reading, %d pages, %d writes", c.logins, c.readings, c.pages, c.writes)
 }
 
-// before counts what app/agenda.py of MonCampus_Ecal_Docker (035747f) does for these changes in a calendar of so many events: it
-// logs in and reads twice (main, check_same_number_of_events), lists the calendar three times to the page that is 204,
-// makes a new event for each class that differs, and for each event that it does not find in the
+// before counts what app/agenda.py of MonCampus_Ecal_Docker (035747f) does for these changes in a calendar of so many
+// events: it logs in and reads twice (main, check_same_number_of_events), lists the calendar three times to the page
+// that is 204, makes a new event for each class that differs, and for each event that it does not find in the
 // timetable, other people's too, asks for its day and deletes it.
 func before(events int) counts {
 	pages := func(n int) int { return (n+99)/100 + 1 }
@@ -105,7 +106,8 @@ func newYear(ctx context.Context) (*year, error) {
 		y.ecal, err = simecal.New(now, nil)
 	}
 	if err == nil {
-		err = errors.Join(y.school.AddStudent("lea", "password", "B3"), y.ecal.AddAccount(simecal.Account{Key: "k", Secret: "s"}, map[string]string{yearCalendar: "Lea"}))
+		err = errors.Join(y.school.AddStudent("lea", "password", "B3"),
+			y.ecal.AddAccount(simecal.Account{Key: "k", Secret: "s"}, map[string]string{yearCalendar: "Lea"}))
 	}
 	if err != nil {
 		return nil, err
@@ -151,7 +153,9 @@ func (y *year) configure(ctx context.Context, db *machine.DB) error {
 	if err != nil {
 		return err
 	}
-	y.h = campussync.New(campussync.Config{Settings: settings, State: db.Bucket("state"), Now: func() time.Time { return y.now }})
+	y.h = campussync.New(campussync.Config{
+		Settings: settings, State: db.Bucket("state"), Now: func() time.Time { return y.now },
+	})
 	return nil
 }
 
@@ -159,7 +163,8 @@ func (y *year) configure(ctx context.Context, db *machine.DB) error {
 func (y *year) lesson(n int) simwigor.Lesson {
 	start := y.now.AddDate(0, 0, 1+n/2).Add(time.Duration(2+5*(n%2)) * time.Hour)
 	return simwigor.Lesson{
-		ID: int64(9_000_000 + n), Title: fmt.Sprintf("Cours %d", n), Rooms: "BB-205(BALMA B)", Teacher: "ENSEIGNANT 01", Mode: "Présentiel",
+		ID: int64(9_000_000 + n), Title: fmt.Sprintf("Cours %d", n), Rooms: "BB-205(BALMA B)",
+		Teacher: "ENSEIGNANT 01", Mode: "Présentiel",
 		Start: start, End: start.Add(3 * time.Hour), Links: []string{fmt.Sprintf("https://teams.example/l/%d", n)},
 	}
 }
@@ -175,11 +180,15 @@ func (y *year) put(from, until int, delay time.Duration) error {
 	return nil
 }
 
-// measure runs the year's beginning, then its changes (the deletions seen by a reading of the hour before), then nothing.
+// measure runs the year's beginning, then its changes (the deletions seen by a reading of the hour before), then
+// nothing.
 func (y *year) measure(ctx context.Context) (took [3]time.Duration, calls counts, err error) {
 	for n := range others {
 		day := y.now.AddDate(0, 0, n/2).Format(time.DateOnly)
-		if _, err := y.ecal.Put(simecal.Event{CalendarID: yearCalendar, Name: fmt.Sprintf("Other %d", n), Location: "x", StartDate: day, StartTime: "19:00", EndDate: day, EndTime: "20:00", TimeZone: "Europe/Paris"}); err != nil {
+		if _, err := y.ecal.Put(simecal.Event{
+			CalendarID: yearCalendar, Name: fmt.Sprintf("Other %d", n), Location: "x", StartDate: day, StartTime: "19:00",
+			EndDate: day, EndTime: "20:00", TimeZone: "Europe/Paris",
+		}); err != nil {
 			return took, calls, err
 		}
 	}
@@ -215,7 +224,9 @@ func (y *year) measure(ctx context.Context) (took [3]time.Duration, calls counts
 
 // run makes one scheduled run and checks how much it changed.
 func (y *year) run(ctx context.Context, changes int) (time.Duration, error) {
-	body := fmt.Sprintf(`{"message":{"messageId":"1","publishTime":%q,"data":"eyJpbnN0YW5jZSI6ImxlYSJ9"}}`, y.now.Format(time.RFC3339)) // {"instance":"lea"}
+	// {"instance":"lea"}
+	body := fmt.Sprintf(`{"message":{"messageId":"1","publishTime":%q,"data":"eyJpbnN0YW5jZSI6ImxlYSJ9"}}`,
+		y.now.Format(time.RFC3339))
 	writes := func() int { c := y.ecal.Counts(); return c.Creates + c.Updates + c.Deletes }
 	was, began := writes(), time.Now()
 	w := httptest.NewRecorder()

@@ -28,7 +28,8 @@ func change(ctx context.Context) error {
 		if err := o.clear(ctx, room); err != nil {
 			return err
 		}
-		if err := o.insert(ctx, room, "bench0", "start", time.Now().Add(-time.Hour), time.Now().Add(3*time.Hour)); err != nil {
+		if err := o.insert(ctx, room, "bench0", "start", time.Now().Add(-time.Hour),
+			time.Now().Add(3*time.Hour)); err != nil {
 			return err
 		}
 	}
@@ -58,8 +59,10 @@ func change(ctx context.Context) error {
 	put := (putTime2 - putTime) / time.Duration(max(1, puts2-puts))
 	outside := list + put // one listing, and the value itself: only the title changed
 	slices.Sort(took)
-	fmt.Printf("%d changes; calendar to Thing p50 %s, p99 %s, max %s\n", changes, ms(at(took, .5)), ms(at(took, .99)), ms(took[len(took)-1]))
-	fmt.Printf("outside calls a change: %.2f listings (mean %s), %.2f values (mean %s)\n", float64(lists2-lists)/float64(changes), ms(list), float64(puts2-puts)/float64(changes), ms(put))
+	fmt.Printf("%d changes; calendar to Thing p50 %s, p99 %s, max %s\n", changes, ms(at(took, .5)),
+		ms(at(took, .99)), ms(took[len(took)-1]))
+	fmt.Printf("outside calls a change: %.2f listings (mean %s), %.2f values (mean %s)\n",
+		float64(lists2-lists)/float64(changes), ms(list), float64(puts2-puts)/float64(changes), ms(put))
 	fmt.Printf("own part: p50 %s, p99 %s\n", ms(at(took, .5)-outside), ms(at(took, .99)-outside))
 	return nil
 }
@@ -95,7 +98,8 @@ func (o *office) change(ctx context.Context) ([]time.Duration, error) {
 		}
 		title := fmt.Sprintf("change %d", n)
 		sent[title] = time.Now()
-		if err := o.call(ctx, http.MethodPatch, o.events(roomName(n%changeRooms))+"/bench0", fmt.Sprintf(`{"summary":%q}`, title), nil); err != nil {
+		if err := o.call(ctx, http.MethodPatch, o.events(roomName(n%changeRooms))+"/bench0",
+			fmt.Sprintf(`{"summary":%q}`, title), nil); err != nil {
 			return nil, err
 		}
 		if n%perSecond == perSecond-1 {
@@ -165,8 +169,10 @@ func hour(ctx context.Context) error {
 			continue
 		}
 		bound := time.Duration(values) * time.Second / 10
-		fmt.Printf("%d values of %d rooms at 10 a second: every door has its colour after %.1f s, every text after %.1f s; bound %.1f s; ratio %.2f\n",
-			values, changeRooms, lastBusy.Sub(start).Seconds(), last.Sub(start).Seconds(), bound.Seconds(), last.Sub(start).Seconds()/bound.Seconds())
+		fmt.Printf("%d values of %d rooms at 10 a second: every door has its colour after %.1f s, every text after %.1f s; "+
+			"bound %.1f s; ratio %.2f\n",
+			values, changeRooms, lastBusy.Sub(start).Seconds(), last.Sub(start).Seconds(), bound.Seconds(),
+			last.Sub(start).Seconds()/bound.Seconds())
 		return nil
 	}
 }

@@ -47,19 +47,22 @@ type program struct {
 	method, path, body     string
 }
 
-// push is a scheduled message as Pub/Sub delivers it: of a tick, or of all rooms, students or sources, of which there are none.
+// push is a scheduled message as Pub/Sub delivers it: of a tick, or of all rooms, students or sources, of which there
+// are none.
 const push = `{"message":{"data":"e30=","messageId":"1","publishTime":"2026-03-02T09:00:00Z","attributes":{"kind":"tick"}},"subscription":"projects/p/subscriptions/s"}`
 
 // firsts are the first requests of those that are not pushed to.
 var firsts = map[string][2]string{
-	"rooms-meetings": {http.MethodGet, "/meetings?client_id=id&room_name=blue"}, "rooms-webhook": {http.MethodPost, "/webhook"},
-	"campus-feed": {http.MethodGet, "/feeds/campus/lea.ics"}, "exports-queries": {http.MethodGet, "/queries"},
+	"rooms-meetings": {http.MethodGet, "/meetings?client_id=id&room_name=blue"},
+	"rooms-webhook":  {http.MethodPost, "/webhook"},
+	"campus-feed":    {http.MethodGet, "/feeds/campus/lea.ics"}, "exports-queries": {http.MethodGet, "/queries"},
 }
 
 const starts = 11
 
-// deploy measures each function as it is deployed: its size, the time from its start to its first answer, and the most memory that it held by then; against
-// a hello-world function. For its answer each has read its settings from Cloud Storage's stand-in, but for campus-feed, which has none and looks for a feed.
+// deploy measures each function as it is deployed: its size, the time from its start to its first answer, and the most
+// memory that it held by then; against a hello-world function. For its answer each has read its settings from Cloud
+// Storage's stand-in, but for campus-feed, which has none and looks for a feed.
 func deploy(ctx context.Context) error {
 	home, err := os.MkdirTemp("", "carillon-bench")
 	if err != nil {
@@ -91,7 +94,8 @@ func deploy(ctx context.Context) error {
 			return err
 		}
 		slices.Sort(took[i])
-		fmt.Printf("%-17s %5.1f MB  first answer %s (%s to %s)  at most %4.1f MiB\n", p.name, float64(info.Size())/1e6, ms(took[i][starts/2]), ms(took[i][0]), ms(took[i][starts-1]), float64(peaks[i])/1024)
+		fmt.Printf("%-17s %5.1f MB  first answer %s (%s to %s)  at most %4.1f MiB\n", p.name, float64(info.Size())/1e6,
+			ms(took[i][starts/2]), ms(took[i][0]), ms(took[i][starts-1]), float64(peaks[i])/1024)
 	}
 	return nil
 }
@@ -127,7 +131,10 @@ func buildAll(ctx context.Context, home string) ([]program, error) {
 	}
 	for _, name := range names {
 		bridge, function, _ := strings.Cut(name, "/")
-		p := program{bridge + "-" + function, strings.ToUpper(bridge[:1]) + bridge[1:] + strings.ToUpper(function[:1]) + function[1:], filepath.Join(home, bridge+"-"+function+".bin"), http.MethodPost, "/", push}
+		p := program{
+			bridge + "-" + function, strings.ToUpper(bridge[:1]) + bridge[1:] + strings.ToUpper(function[:1]) + function[1:],
+			filepath.Join(home, bridge+"-"+function+".bin"), http.MethodPost, "/", push,
+		}
 		if first, ok := firsts[p.name]; ok {
 			p.method, p.path, p.body = first[0], first[1], ""
 		}
@@ -154,24 +161,32 @@ func emulators(ctx context.Context) (environment []string, stop func(), err erro
 		return nil, nil, err
 	}
 	host := fmt.Sprintf("127.0.0.1:%d", port)
-	storage, err := fakestorage.NewServerWithOptions(fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: uint16(port), PublicHost: host})
+	storage, err := fakestorage.NewServerWithOptions(fakestorage.Options{
+		Scheme: "http", Host: "127.0.0.1", Port: uint16(port), PublicHost: host,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	for name, content := range map[string]string{
-		"config.json": `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[]}`, "campus.json": `{"instances":[]}`, "exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`,
+		"config.json": `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[]}`, "campus.json": `{"instances":[]}`,
+		"exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`,
 	} {
-		storage.CreateObject(fakestorage.Object{ObjectAttrs: fakestorage.ObjectAttrs{BucketName: "config", Name: name}, Content: []byte(content)})
+		storage.CreateObject(fakestorage.Object{
+			ObjectAttrs: fakestorage.ObjectAttrs{BucketName: "config", Name: name}, Content: []byte(content),
+		})
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "state"})
 	messages := pstest.NewServer()
-	for _, topic := range []string{rooms.TopicEvents, rooms.TopicDue, rooms.TopicRefresh, rooms.TopicWatch, campus.TopicSync, exports.TopicTransfer} {
+	for _, topic := range []string{
+		rooms.TopicEvents, rooms.TopicDue, rooms.TopicRefresh, rooms.TopicWatch, campus.TopicSync, exports.TopicTransfer,
+	} {
 		if _, err := messages.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: "projects/p/topics/main-" + topic}); err != nil {
 			return nil, nil, err
 		}
 	}
 	return []string{
-		"CONFIG_BUCKET=config", "STATE_BUCKET=state", "WATCH_BUCKET=state", "EXPORTS_BUCKET=state", "TOPIC_PREFIX=main-", "WEBHOOK_KEY=key", "GOOGLE_CLOUD_PROJECT=p",
+		"CONFIG_BUCKET=config", "STATE_BUCKET=state", "WATCH_BUCKET=state", "EXPORTS_BUCKET=state", "TOPIC_PREFIX=main-",
+		"WEBHOOK_KEY=key", "GOOGLE_CLOUD_PROJECT=p",
 		"CALENDAR_URL=http://127.0.0.1:9", "STORAGE_EMULATOR_HOST=http://" + host, "PUBSUB_EMULATOR_HOST=" + messages.Addr,
 	}, func() { storage.Stop(); _ = messages.Close() }, nil
 }
@@ -200,7 +215,8 @@ func startOnce(ctx context.Context, p program, environment []string) (took time.
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	for time.Since(began) < 10*time.Second {
-		r, err := http.NewRequestWithContext(ctx, p.method, fmt.Sprintf("http://127.0.0.1:%d%s", port, p.path), strings.NewReader(p.body))
+		r, err := http.NewRequestWithContext(ctx, p.method, fmt.Sprintf("http://127.0.0.1:%d%s", port, p.path),
+			strings.NewReader(p.body))
 		if err != nil {
 			return 0, 0, err
 		}

@@ -39,7 +39,8 @@ func checkExports(context.Context) error {
 	}
 	slices.Sort(took)
 	slices.Sort(rewrote)
-	fmt.Printf("%d rows of ECRITURE (%d MB): checked in %s, rewritten in %s (medians of 5)\n", exportRows, exportRows*len(ledgerRow)>>20, ms(at(took, .5)), ms(at(rewrote, .5)))
+	fmt.Printf("%d rows of ECRITURE (%d MB): checked in %s, rewritten in %s (medians of 5)\n", exportRows,
+		exportRows*len(ledgerRow)>>20, ms(at(took, .5)), ms(at(rewrote, .5)))
 	fmt.Printf("heap in use at most: %.1f MB with %d rows, %.1f MB with %d\n", small, exportRows/10, large, exportRows)
 	return nil
 }

@@ -46,7 +46,9 @@ func (c *counted) Get(ctx context.Context, name string) (documents.Document, err
 	return c.Bucket.Get(ctx, name)
 }
 
-func (c *counted) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (c *counted) Put(
+	ctx context.Context, name string, gen int64, data []byte, metadata map[string]string,
+) (int64, error) {
 	c.calls.Add(1)
 	return c.Bucket.Put(ctx, name, gen, data, metadata)
 }
@@ -135,7 +137,8 @@ func tickOf(ctx context.Context, n, due int) error {
 		if i < due {
 			at = time.Now().Add(-time.Minute)
 		}
-		if _, err := bucket.Put(ctx, rooms.SnapshotName(fmt.Sprintf("room_%05d", i)), 0, snapshot, map[string]string{rooms.MetaTransition: at.UTC().Format(time.RFC3339Nano)}); err != nil {
+		if _, err := bucket.Put(ctx, rooms.SnapshotName(fmt.Sprintf("room_%05d", i)), 0, snapshot,
+			map[string]string{rooms.MetaTransition: at.UTC().Format(time.RFC3339Nano)}); err != nil {
 			return err
 		}
 	}
@@ -158,7 +161,8 @@ func tickOf(ctx context.Context, n, due int) error {
 		}
 	}
 	slices.Sort(took)
-	fmt.Printf("%6d rooms, %2d due: median %s; %d storage calls, %d messages\n", n, due, ms(at(took, .5)), bucket.calls.Load()/tickRuns, published.n.Load()/tickRuns)
+	fmt.Printf("%6d rooms, %2d due: median %s; %d storage calls, %d messages\n", n, due, ms(at(took, .5)),
+		bucket.calls.Load()/tickRuns, published.n.Load()/tickRuns)
 	return nil
 }
 
@@ -193,10 +197,13 @@ func burst(ctx context.Context) error {
 		return err
 	}
 	watches := db.Bucket("watches")
-	if _, err := documents.Store(ctx, watches, rooms.WatchName("blue"), 0, rooms.Watch{Version: 1, Channel: &rooms.Channel{ID: "c"}}, nil); err != nil {
+	if _, err := documents.Store(ctx, watches, rooms.WatchName("blue"), 0,
+		rooms.Watch{Version: 1, Channel: &rooms.Channel{ID: "c"}}, nil); err != nil {
 		return err
 	}
-	h := webhook.New(webhook.Config{Settings: loader, Watches: watches, Calendar: cal, Publisher: &discard{}, Keys: []string{"key"}, Now: time.Now})
+	h := webhook.New(webhook.Config{
+		Settings: loader, Watches: watches, Calendar: cal, Publisher: &discard{}, Keys: []string{"key"}, Now: time.Now,
+	})
 	token := rooms.ChannelToken("key", "c", "blue")
 	const pushes = 1000
 	var wg sync.WaitGroup
@@ -213,7 +220,8 @@ func burst(ctx context.Context) error {
 	}
 	sent := time.Since(began)
 	wg.Wait()
-	fmt.Printf("%d messages in %.2f s: %d listings, all answered after %.2f s\n", pushes, sent.Seconds(), listings.Load(), time.Since(began).Seconds())
+	fmt.Printf("%d messages in %.2f s: %d listings, all answered after %.2f s\n", pushes, sent.Seconds(), listings.Load(),
+		time.Since(began).Seconds())
 	return nil
 }
 
@@ -237,13 +245,19 @@ func get(ctx context.Context) error {
 	}
 	now := time.Now().UTC().Truncate(time.Minute)
 	date := func(t time.Time) calendar.Date { return calendar.Date{DateTime: t.Format(time.RFC3339)} }
-	snapshot := rooms.Snapshot{Version: 1, RoomName: "blue", FetchedAt: now, TimeZone: "Europe/Paris", Events: []calendar.Event{
-		{ID: "a", Summary: "Stand-up", Start: date(now), End: date(now.Add(time.Hour))}, {ID: "b", Summary: "Review", Start: date(now.Add(2 * time.Hour)), End: date(now.Add(3 * time.Hour))},
-	}}
+	snapshot := rooms.Snapshot{
+		Version: 1, RoomName: "blue", FetchedAt: now, TimeZone: "Europe/Paris",
+		Events: []calendar.Event{
+			{ID: "a", Summary: "Stand-up", Start: date(now), End: date(now.Add(time.Hour))},
+			{ID: "b", Summary: "Review", Start: date(now.Add(2 * time.Hour)), End: date(now.Add(3 * time.Hour))},
+		},
+	}
 	if _, err := documents.Store(ctx, db.Bucket("state"), rooms.SnapshotName("blue"), 0, snapshot, nil); err != nil {
 		return err
 	}
-	ours, err := listen(ctx, meetings.New(meetings.Config{Settings: loader, State: db.Bucket("state"), Publisher: &discard{}, Now: time.Now}))
+	ours, err := listen(ctx, meetings.New(meetings.Config{
+		Settings: loader, State: db.Bucket("state"), Publisher: &discard{}, Now: time.Now,
+	}))
 	if err != nil {
 		return err
 	}
@@ -272,7 +286,8 @@ func get(ctx context.Context) error {
 	}
 	slices.Sort(ratios)
 	slices.Sort(rates)
-	fmt.Printf("%d runs: GET /meetings median %.0f/s, %.2f of the plain handler (%.2f to %.2f)\n", getRuns, rates[getRuns/2], ratios[getRuns/2], ratios[0], ratios[getRuns-1])
+	fmt.Printf("%d runs: GET /meetings median %.0f/s, %.2f of the plain handler (%.2f to %.2f)\n", getRuns,
+		rates[getRuns/2], ratios[getRuns/2], ratios[0], ratios[getRuns-1])
 	return nil
 }
 
@@ -303,7 +318,8 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 }
 
 func wrk(ctx context.Context, address string) (float64, error) {
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c8", "-d3s", "-H", "Authorization: Bearer secret", address).Output()
+	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c8", "-d3s", "-H",
+		"Authorization: Bearer secret", address).Output()
 	if err != nil {
 		return 0, fmt.Errorf("wrk: %w", err)
 	}

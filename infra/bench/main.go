@@ -1,6 +1,6 @@
 // Command bench measures the bridges, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [deploy] [up]; all without a name.
-// docs/performance.md tells what they mean.
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [deploy] [up]; all
+// without a name. docs/performance.md tells what they mean.
 package main
 
 import (
@@ -16,7 +16,18 @@ import (
 var figures = []struct {
 	name string
 	run  func(context.Context) error
-}{{"change", change}, {"hour", hour}, {"tick", tick}, {"burst", burst}, {"get", get}, {"campus", campusYear}, {"exports", checkExports}, {"move", move}, {"deploy", deploy}, {"up", upMemory}}
+}{
+	{"change", change},
+	{"hour", hour},
+	{"tick", tick},
+	{"burst", burst},
+	{"get", get},
+	{"campus", campusYear},
+	{"exports", checkExports},
+	{"move", move},
+	{"deploy", deploy},
+	{"up", upMemory},
+}
 
 func main() {
 	slog.SetDefault(slog.New(slog.DiscardHandler))

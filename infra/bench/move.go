@@ -38,7 +38,9 @@ type load struct {
 	count, size int
 }
 
-var loads = []load{{"200 files of 1 MiB", 200, 1 << 20}, {"2,000 files of 10 KiB", 2000, 10 << 10}, {"2 files of 1 GiB", 2, 1 << 30}}
+var loads = []load{
+	{"200 files of 1 MiB", 200, 1 << 20}, {"2,000 files of 10 KiB", 2000, 10 << 10}, {"2 files of 1 GiB", 2, 1 << 30},
+}
 
 // A mover moves all blobs of a container into a folder.
 type mover struct {
@@ -52,8 +54,9 @@ type bout struct {
 	peak       int64         // KiB
 }
 
-// move measures a run against rclone move, on the same container of the same Azurite, and shows what each does when a blob is written
-// anew in the middle. It needs Azurite (make setup) and rclone: go install github.com/rclone/rclone@v1.76.0.
+// move measures a run against rclone move, on the same container of the same Azurite, and shows what each does when a
+// blob is written anew in the middle. It needs Azurite (make setup) and rclone: go install
+// github.com/rclone/rclone@v1.76.0.
 func move(ctx context.Context) error {
 	if _, err := exec.LookPath("rclone"); err != nil {
 		return errors.New("rclone is not there: go install github.com/rclone/rclone@v1.76.0")
@@ -76,7 +79,11 @@ func move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	movers := []mover{{"Carillon", carillonMove(program)}, {"rclone 4/8", rcloneMove()}, {"rclone 16/16", rcloneMove("--transfers", "16", "--checkers", "16")}}
+	movers := []mover{
+		{"Carillon", carillonMove(program)},
+		{"rclone 4/8", rcloneMove()},
+		{"rclone 16/16", rcloneMove("--transfers", "16", "--checkers", "16")},
+	}
 	n := 0
 	for _, l := range loads {
 		if err := compare(ctx, store, home, l, movers, &n); err != nil {
@@ -103,9 +110,11 @@ func compare(ctx context.Context, store *azurite.Server, home string, l load, mo
 	}
 	took, safe := func(b bout) time.Duration { return b.took }, func(b bout) time.Duration { return b.safe }
 	for i, m := range movers {
-		fmt.Printf("%-22s %-13s %6.2f s  ratio %.2f  on the disk after %6.2f s  ratio %.2f  %5.1f MiB at most\n", l.name, m.name,
+		fmt.Printf("%-22s %-13s %6.2f s  ratio %.2f  on the disk after %6.2f s  ratio %.2f  %5.1f MiB at most\n", l.name,
+			m.name,
 			median(bouts[i], took).Seconds(), median(bouts[i], took).Seconds()/median(bouts[0], took).Seconds(),
-			median(bouts[i], safe).Seconds(), median(bouts[i], safe).Seconds()/median(bouts[0], safe).Seconds(), float64(worst(bouts[i]))/1024)
+			median(bouts[i], safe).Seconds(), median(bouts[i], safe).Seconds()/median(bouts[0], safe).Seconds(),
+			float64(worst(bouts[i]))/1024)
 	}
 	return nil
 }
@@ -149,7 +158,8 @@ func onceMoved(ctx context.Context, store *azurite.Server, home, name string, l 
 	return b, allMoved(ctx, store, name, dir, l)
 }
 
-// watched runs a process and returns the most memory that it held, in KiB. The kernel's own account of it (ru_maxrss) would begin with ours.
+// watched runs a process and returns the most memory that it held, in KiB. The kernel's own account of it (ru_maxrss)
+// would begin with ours.
 func watched(cmd *exec.Cmd) (peak int64, out []byte, err error) {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -200,7 +210,8 @@ func fill(ctx context.Context, store *azurite.Server, name string, l load) error
 	group.SetLimit(8)
 	for i := range l.count {
 		group.Go(func() error {
-			_, err := c.NewBlockBlobClient(fmt.Sprintf("in/%05d.bin", i)).UploadBuffer(ctx, data, &blockblob.UploadBufferOptions{BlockSize: 32 << 20, Concurrency: 2})
+			_, err := c.NewBlockBlobClient(fmt.Sprintf("in/%05d.bin", i)).UploadBuffer(ctx, data,
+				&blockblob.UploadBufferOptions{BlockSize: 32 << 20, Concurrency: 2})
 			return err
 		})
 	}
@@ -244,7 +255,8 @@ func rcloneMove(args ...string) func(context.Context, string, string) (*exec.Cmd
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, "rclone", append([]string{"move", ":azureblob:" + filepath.Base(u.Path), dir, "--azureblob-sas-url", address}, args...)...)
+		cmd := exec.CommandContext(ctx, "rclone",
+			append([]string{"move", ":azureblob:" + filepath.Base(u.Path), dir, "--azureblob-sas-url", address}, args...)...)
 		cmd.Env = append(os.Environ(), "RCLONE_CONFIG=/dev/null")
 		return cmd, nil
 	}
@@ -253,7 +265,8 @@ func rcloneMove(args ...string) func(context.Context, string, string) (*exec.Cmd
 // build makes the program that holds exports/transfer and its journal, with what the deployed function is built with.
 func build(ctx context.Context, home string) (program string, err error) {
 	program = filepath.Join(home, "mover")
-	out, err := exec.CommandContext(ctx, "go", "build", "-tags=disable_grpc_modules", "-o", program, "./infra/bench/mover").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-tags=disable_grpc_modules", "-o", program,
+		"./infra/bench/mover").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building: %w: %s", err, out)
 	}
@@ -263,7 +276,9 @@ func build(ctx context.Context, home string) (program string, err error) {
 // carillonMove is one run of it.
 func carillonMove(program string) func(context.Context, string, string) (*exec.Cmd, error) {
 	return func(ctx context.Context, address, dir string) (*exec.Cmd, error) {
-		doc, err := json.Marshal(map[string]any{"sources": []any{map[string]any{"name": "bench", "mode": exports.ModeSASURL, "sas_url": address}}})
+		doc, err := json.Marshal(map[string]any{
+			"sources": []any{map[string]any{"name": "bench", "mode": exports.ModeSASURL, "sas_url": address}},
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -274,7 +289,8 @@ func carillonMove(program string) func(context.Context, string, string) (*exec.C
 	}
 }
 
-// rewrites shows what becomes of a blob that its writer writes anew: while it is read, and between its copy and its deletion.
+// rewrites shows what becomes of a blob that its writer writes anew: while it is read, and between its copy and its
+// deletion.
 func rewrites(ctx context.Context, store *azurite.Server, home string, movers []mover, n *int) error {
 	for _, when := range []string{"while it is read", "before it is deleted"} {
 		for _, m := range movers {

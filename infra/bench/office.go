@@ -31,7 +31,8 @@ type office struct {
 
 const organization = "c0ffee00-0000-4000-8000-000000000001"
 
-// startOffice builds and starts an office of n rooms whose Arduino account takes limit requests a second, and returns when each Thing shows its first status.
+// startOffice builds and starts an office of n rooms whose Arduino account takes limit requests a second, and returns
+// when each Thing shows its first status.
 func startOffice(ctx context.Context, n, limit int) (*office, error) {
 	dir, err := os.MkdirTemp("", "carillon-bench-")
 	if err != nil {
@@ -47,7 +48,8 @@ func startOffice(ctx context.Context, n, limit int) (*office, error) {
 	}
 	listen := listener.Addr().String()
 	_ = listener.Close()
-	cmd := exec.CommandContext(ctx, binary, "up", "--bridges", "rooms", "--data", filepath.Join(dir, "data"), "--listen", listen, "--rooms", strconv.Itoa(n), "--arduino-limit", strconv.Itoa(limit))
+	cmd := exec.CommandContext(ctx, binary, "up", "--bridges", "rooms", "--data", filepath.Join(dir, "data"), "--listen",
+		listen, "--rooms", strconv.Itoa(n), "--arduino-limit", strconv.Itoa(limit))
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -69,8 +71,12 @@ func (o *office) ready(ctx context.Context) error {
 }
 
 func (o *office) login(ctx context.Context) error {
-	form := url.Values{"grant_type": {"client_credentials"}, "audience": {"https://api2.arduino.cc/iot"}, "client_id": {"demo-client"}, "client_secret": {"demo-secret"}, "organization_id": {organization}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, o.url+"/sim/iotcloud/iot/v1/clients/token", strings.NewReader(form.Encode()))
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "audience": {"https://api2.arduino.cc/iot"}, "client_id": {"demo-client"},
+		"client_secret": {"demo-secret"}, "organization_id": {organization},
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, o.url+"/sim/iotcloud/iot/v1/clients/token",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
@@ -117,7 +123,9 @@ func (o *office) do(r *http.Request, into any) error {
 }
 
 func roomName(i int) string {
-	first := []string{"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room"}
+	first := []string{
+		"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room",
+	}
 	if i < len(first) {
 		return first[i]
 	}
@@ -142,7 +150,8 @@ func (o *office) clear(ctx context.Context, room string) error {
 }
 
 func (o *office) insert(ctx context.Context, room, id, title string, start, end time.Time) error {
-	body := fmt.Sprintf(`{"id":%q,"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, id, title, start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+	body := fmt.Sprintf(`{"id":%q,"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, id, title,
+		start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
 	return o.call(ctx, http.MethodPost, o.events(room), body, nil)
 }
 

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// upMemory measures the most memory (VmHWM) that `carillon up`, built as it is released, holds with the sample's rooms, campus and exports and their
-// simulators: at rest, and after work.
+// upMemory measures the most memory (VmHWM) that `carillon up`, built as it is released, holds with the sample's rooms,
+// campus and exports and their simulators: at rest, and after work.
 func upMemory(ctx context.Context) error {
 	home, err := os.MkdirTemp("", "carillon-bench")
 	if err != nil {
@@ -41,7 +41,8 @@ func upMemory(ctx context.Context) error {
 	}
 	fmt.Printf("%-22s %5.1f MiB\n", "up and healthy", float64(highWater(up.Process.Pid))/1024)
 	for range 2000 {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/meetings?client_id=demo-client&room_name=blue_room", http.NoBody)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet,
+			"http://"+address+"/meetings?client_id=demo-client&room_name=blue_room", http.NoBody)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,8 @@ func upMemory(ctx context.Context) error {
 		_ = resp.Body.Close()
 	}
 	for _, command := range []string{"campus sync", "exports transfer", "rooms status", "doctor"} {
-		if out, err := exec.CommandContext(ctx, program, append(strings.Fields(command), "--data", data)...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, program,
+			append(strings.Fields(command), "--data", data)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", command, err, out)
 		}
 	}

@@ -27,7 +27,8 @@ import (
 
 func TestMain(m *testing.M) { machinetest.Main(m) }
 
-// TestBridgesApart: a folder with one bridge's settings runs that one; an empty folder and an unknown name say what is missing.
+// TestBridgesApart: a folder with one bridge's settings runs that one; an empty folder and an unknown name say what is
+// missing.
 func TestBridgesApart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -36,17 +37,20 @@ func TestBridgesApart(t *testing.T) {
 		o.Bridges, o.Data = bridges.All(), t.TempDir()
 		return machine.Start(ctx, machinetest.Defaults(o))
 	}
-	if _, err := start(machine.Options{Folder: folder}); err == nil || !strings.Contains(err.Error(), "config.json, campus.json") {
+	if _, err := start(machine.Options{Folder: folder}); err == nil ||
+		!strings.Contains(err.Error(), "config.json, campus.json") {
 		t.Errorf("an empty folder: %v", err)
 	}
 	unreadable := t.TempDir()
 	if err := os.Mkdir(filepath.Join(unreadable, "config.json"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := start(machine.Options{Folder: unreadable}); err == nil || !strings.Contains(err.Error(), "reading the settings") || strings.Contains(err.Error(), "none of") {
+	if _, err := start(machine.Options{Folder: unreadable}); err == nil ||
+		!strings.Contains(err.Error(), "reading the settings") || strings.Contains(err.Error(), "none of") {
 		t.Errorf("settings that cannot be read: %v", err)
 	}
-	if _, err := start(machine.Options{Only: []string{"kitchen"}}); err == nil || !strings.Contains(err.Error(), "rooms, campus") {
+	if _, err := start(machine.Options{Only: []string{"kitchen"}}); err == nil ||
+		!strings.Contains(err.Error(), "rooms, campus") {
 		t.Errorf("an unknown bridge: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, campus.SettingsFile), []byte(`{"instances":[]}`), 0o600); err != nil {
@@ -158,7 +162,8 @@ func TestOfficesKeepApart(t *testing.T) {
 // errNo is the answer of a person who is not sure.
 var errNo = errors.New("no")
 
-// TestFreshStartsOver: a sample is deleted without a question, and its clock is the machine's again; a real office's is asked about.
+// TestFreshStartsOver: a sample is deleted without a question, and its clock is the machine's again; a real office's is
+// asked about.
 func TestFreshStartsOver(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -177,7 +182,8 @@ func TestFreshStartsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&machinetest.Running{Machine: s, T: t}).Eventually("the clock is ahead", func() bool { return time.Until(s.Clock.Now()) > time.Hour })
+	(&machinetest.Running{Machine: s, T: t}).Eventually("the clock is ahead",
+		func() bool { return time.Until(s.Clock.Now()) > time.Hour })
 	stop()
 	opts.Speed, opts.Fresh = 1, true
 	if s, stop, err = up(opts); err != nil {
@@ -201,13 +207,14 @@ func TestFreshStartsOver(t *testing.T) {
 	}
 }
 
-// TestFreshDeletesNothingThatItCannotReplace: --fresh asks before it deletes what is not a sample's, and deletes nothing where
-// the system cannot start.
+// TestFreshDeletesNothingThatItCannotReplace: --fresh asks before it deletes what is not a sample's, and deletes
+// nothing where the system cannot start.
 func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	waiting := filepath.Join(dir, "exports", "paie", "keep.csv")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(waiting), 0o750), os.WriteFile(waiting, []byte("a"), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(waiting), 0o750),
+		os.WriteFile(waiting, []byte("a"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	there := func() bool { _, err := os.Stat(waiting); return err == nil }
@@ -231,8 +238,8 @@ func TestFreshDeletesNothingThatItCannotReplace(t *testing.T) {
 	}
 }
 
-// TestBridgesImportNoOtherBridge, and what they stand on imports none: a bridge is taken out or added by its folders and
-// its line.
+// TestBridgesImportNoOtherBridge, and what they stand on imports none: a bridge is taken out or added by its folders
+// and its line.
 func TestBridgesImportNoOtherBridge(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/carillon-calendar/carillon/"

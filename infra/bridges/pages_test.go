@@ -66,7 +66,8 @@ func TestOverviewPage(t *testing.T) {
 	p.Becomes("it gives way to the overview", `location.pathname === '/'`)
 }
 
-// TestPagesAreAccessible runs axe over every page: light and dark, on a desk and on a narrow phone, which needs no sideways scrolling.
+// TestPagesAreAccessible runs axe over every page: light and dark, on a desk and on a narrow phone, which needs no
+// sideways scrolling.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	peers.Dir(t)
@@ -75,20 +76,24 @@ func TestPagesAreAccessible(t *testing.T) {
 	o.Fault(roomstest.Google, faults.Fault{Status: 404, Path: "calendars/blue_room@"})
 	o.Forget("blue_room")
 	for name, ready := range map[string]string{
-		"": `document.querySelector('.findings li')`, "rooms.html": `document.querySelectorAll('.door.unknown').length === 1 && document.querySelector('#faults li')`,
-		"campus.html": `document.querySelector('.calendar li time')`, "exports.html": `document.querySelector('.held small') || /Node/.test(document.querySelector('.result')?.textContent)`,
+		"":             `document.querySelector('.findings li')`,
+		"rooms.html":   `document.querySelectorAll('.door.unknown').length === 1 && document.querySelector('#faults li')`,
+		"campus.html":  `document.querySelector('.calendar li time')`,
+		"exports.html": `document.querySelector('.held small') || /Node/.test(document.querySelector('.result')?.textContent)`,
 	} {
 		p.Do("opening "+name, chromedp.Navigate(o.URL+"/"+name))
 		p.Becomes(name+" is whole", `Boolean(`+ready+`)`)
 		if name == "rooms.html" {
 			p.Press("an answer", `article[data-room="blue_room"] .book`)
 		}
-		p.Do("opening what is closed", chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('details').forEach((d) => { d.open = true; })`))
+		p.Do("opening what is closed",
+			chromedp.Evaluate[chromedp.Void](`document.querySelectorAll('details').forEach((d) => { d.open = true; })`))
 		p.LoadAxe()
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{1280, 320} {
 				p.Do("the form", chromedp.EmulateViewport(width, 900), machinetest.Prefers(scheme))
-				p.Becomes("no sideways scrolling: "+p.JS(`document.documentElement.scrollWidth`), `document.documentElement.scrollWidth <= innerWidth`)
+				p.Becomes("no sideways scrolling: "+p.JS(`document.documentElement.scrollWidth`),
+					`document.documentElement.scrollWidth <= innerWidth`)
 				for _, found := range p.Axe() {
 					t.Errorf("/%s %s %d: %s", name, scheme, width, found)
 				}
@@ -122,7 +127,8 @@ func TestCampusPage(t *testing.T) {
 	p.Shows(lea+".result", "both agree")
 	p.Settle()
 	// A title is a text, whatever is in it.
-	p.Do("adding", chromedp.SendKeys(chromedp.CSS(lea+".title"), `<b onclick="x">Grand oral</b>`), chromedp.Click(chromedp.CSS(lea+".add button")))
+	p.Do("adding", chromedp.SendKeys(chromedp.CSS(lea+".title"), `<b onclick="x">Grand oral</b>`),
+		chromedp.Click(chromedp.CSS(lea+".add button")))
 	p.Shows(lea+".school li.differs span", `<b onclick="x">Grand oral</b>`)
 	p.Do("synchronising", chromedp.Click(chromedp.CSS(lea+".sync")))
 	p.Shows(lea+".calendar li span", `<b onclick="x">Grand oral</b>`)
@@ -133,7 +139,8 @@ func TestCampusPage(t *testing.T) {
 	p.Do("with it", chromedp.Click(chromedp.CSS(lea+".sync")))
 	p.Shows(lea+".result", "20 held back")
 	p.Shows(lea+".exceptions", "20 × more vanished at once than is deleted without your consent")
-	if text := p.Text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "they do not agree: held back: 20") || !strings.Contains(text, "last seen to agree at ") {
+	if text := p.Text(lea + ".result"); strings.Contains(text, "both agree") ||
+		!strings.Contains(text, "they do not agree: held back: 20") || !strings.Contains(text, "last seen to agree at ") {
 		t.Errorf("with 20 held back the page says %q", text)
 	}
 	p.Shows(lea+"footer", "MonCampus read just now (")

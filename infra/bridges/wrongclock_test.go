@@ -34,23 +34,26 @@ type stored struct {
 	works func(w *wrongClock, ahead time.Time) error
 }
 
-// places are all of them. Rooms' snapshots have theirs in functions/rooms/status (TestClocksOfTheSnapshot), ages of exported
-// files in functions/exports/transfer (TestAWrongClockDeletesNothing).
+// places are all of them. Rooms' snapshots have theirs in functions/rooms/status (TestClocksOfTheSnapshot), ages of
+// exported files in functions/exports/transfer (TestAWrongClockDeletesNothing).
 var places = []stored{
 	{"a lease", func(w *wrongClock, ahead time.Time) error {
 		w.put("state", "run", map[string]any{"lease": lease.Lease{ID: "left", Expires: ahead.Add(30 * time.Second)}})
 		type state struct {
 			Lease lease.Lease `json:"lease"`
 		}
-		s, ctx, err := lease.Take(w.t.Context(), w.db.Bucket("state"), "run", func(s *state) *lease.Lease { return &s.Lease }, func(*state) error { return nil })
+		s, ctx, err := lease.Take(w.t.Context(), w.db.Bucket("state"), "run", func(s *state) *lease.Lease { return &s.Lease },
+			func(*state) error { return nil })
 		if err == nil {
 			err = s.Close(ctx)
 		}
 		return err
 	}},
 	{"the last run of a timetable", func(w *wrongClock, ahead time.Time) error {
-		w.put("state", campus.StateName("lea"), campus.State{Version: 1, Run: &campus.Run{Instance: "lea", Began: ahead, Ended: ahead}})
-		settings := settingsOf(w, "campus.json", campus.LoadSettings, `{"instances":[{"instance_name":"lea","moncampus_host":"http://127.0.0.1:1","moncampus_cas_url":"http://127.0.0.1:1/cas/login","moncampus_username":"l","moncampus_password":"p"}]}`)
+		w.put("state", campus.StateName("lea"),
+			campus.State{Version: 1, Run: &campus.Run{Instance: "lea", Began: ahead, Ended: ahead}})
+		settings := settingsOf(w, "campus.json", campus.LoadSettings,
+			`{"instances":[{"instance_name":"lea","moncampus_host":"http://127.0.0.1:1","moncampus_cas_url":"http://127.0.0.1:1/cas/login","moncampus_username":"l","moncampus_password":"p"}]}`)
 		h := sync.New(sync.Config{Settings: settings, State: w.db.Bucket("state"), Publisher: nowhere{}, Now: time.Now})
 		return w.runs(h, campus.SyncMessage{Instance: "lea"}, func() time.Time {
 			s, err := documents.LoadIfAny[campus.State](w.t.Context(), w.db.Bucket("state"), campus.StateName("lea"))
@@ -61,12 +64,17 @@ var places = []stored{
 		})
 	}},
 	{"the last run of a source", func(w *wrongClock, ahead time.Time) error {
-		w.put("state", exports.StateName("paie"), exports.State{Version: 1, Runs: []exports.Transfer{{Source: "paie", Began: ahead, Ended: ahead}}})
-		settings := settingsOf(w, "exports.json", exports.LoadSettings, `{"sources":[{"name":"paie","mode":"sas_url","sas_url":"http://127.0.0.1:1/a/b?sig=x&sp=rld"}]}`)
+		w.put("state", exports.StateName("paie"),
+			exports.State{Version: 1, Runs: []exports.Transfer{{Source: "paie", Began: ahead, Ended: ahead}}})
+		settings := settingsOf(w, "exports.json", exports.LoadSettings,
+			`{"sources":[{"name":"paie","mode":"sas_url","sas_url":"http://127.0.0.1:1/a/b?sig=x&sp=rld"}]}`)
 		folder := w.t.TempDir()
-		h := transfer.New(transfer.Config{Settings: settings, State: w.db.Bucket("state"), Publisher: nowhere{}, Now: time.Now, Destination: func(exports.Source) (files.Store, error) {
-			return files.NewFolder(folder, folder+".carillon", true), nil
-		}})
+		h := transfer.New(transfer.Config{
+			Settings: settings, State: w.db.Bucket("state"), Publisher: nowhere{},
+			Now: time.Now, Destination: func(exports.Source) (files.Store, error) {
+				return files.NewFolder(folder, folder+".carillon", true), nil
+			},
+		})
 		return w.runs(h, exports.TransferMessage{Source: "paie"}, func() time.Time {
 			s, err := documents.LoadIfAny[exports.State](w.t.Context(), w.db.Bucket("state"), exports.StateName("paie"))
 			if err != nil || len(s.Runs) == 0 {
@@ -76,13 +84,18 @@ var places = []stored{
 		})
 	}},
 	{"a booking's claim", func(w *wrongClock, ahead time.Time) error {
-		w.put("state", rooms.ClaimName("blue"), rooms.Claim{Version: 1, EventID: "left0", Holder: "another", Expires: ahead.Add(25 * time.Second)})
+		w.put("state", rooms.ClaimName("blue"),
+			rooms.Claim{Version: 1, EventID: "left0", Holder: "another", Expires: ahead.Add(25 * time.Second)})
 		return bookings.NewDesk(w.db.Bucket("state"), w.calendar(), false).Take(w.t.Context(), w.room(), "mine0", time.Now())
 	}},
 	{"a channel that is being opened", func(w *wrongClock, ahead time.Time) error {
 		w.put("watches", rooms.WatchName("blue"), rooms.Watch{Version: 1, Pending: &rooms.Channel{ID: "left", Since: ahead}})
-		settings := settingsOf(w, rooms.SettingsFile, rooms.LoadSettings, `{"iot_client_id":"i","iot_client_secret":"s","gcal_watch_function_url":"http://127.0.0.1:1","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`)
-		h := watch.New(watch.Config{Settings: settings, Watches: w.db.Bucket("watches"), Calendar: w.calendar(), Publisher: nowhere{}, Key: "k", Now: time.Now})
+		settings := settingsOf(w, rooms.SettingsFile, rooms.LoadSettings,
+			`{"iot_client_id":"i","iot_client_secret":"s","gcal_watch_function_url":"http://127.0.0.1:1","rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"}]}`)
+		h := watch.New(watch.Config{
+			Settings: settings, Watches: w.db.Bucket("watches"), Calendar: w.calendar(), Publisher: nowhere{},
+			Key: "k", Now: time.Now,
+		})
 		if code := w.deliver(h, rooms.RoomMessage{RoomName: "blue"}); code >= http.StatusBadRequest {
 			return fmt.Errorf("answered %d", code)
 		}
@@ -104,12 +117,15 @@ var places = []stored{
 	}},
 }
 
-// TestStoredInstantsOfAWrongClock: the clock was ahead once (a machine without a battery, a wrong answer of a time server), and is
-// right now. What it left behind keeps nothing from being done.
+// TestStoredInstantsOfAWrongClock: the clock was ahead once (a machine without a battery, a wrong answer of a time
+// server), and is right now. What it left behind keeps nothing from being done.
 func TestStoredInstantsOfAWrongClock(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	for name, ahead := range map[string]time.Time{"an hour": now.Add(time.Hour), "a month": now.AddDate(0, 1, 0), "2040": time.Date(2040, 12, 31, 23, 59, 0, 0, time.UTC), "a leap day": time.Date(2040, 2, 29, 12, 0, 0, 0, time.UTC)} {
+	for name, ahead := range map[string]time.Time{
+		"an hour": now.Add(time.Hour), "a month": now.AddDate(0, 1, 0),
+		"2040": time.Date(2040, 12, 31, 23, 59, 0, 0, time.UTC), "a leap day": time.Date(2040, 2, 29, 12, 0, 0, 0, time.UTC),
+	} {
 		for _, place := range places {
 			t.Run(place.place+", "+name, func(t *testing.T) {
 				t.Parallel()
@@ -129,7 +145,9 @@ func TestStoredInstantsOfAWrongClock(t *testing.T) {
 // TestWithin is the rule of them all, over both changes of clocks and a leap day.
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"2026-03-29T01:30:00Z", "2026-10-25T00:30:00Z", "2028-02-29T23:59:30Z", "2040-12-31T23:59:59Z"} {
+	for _, text := range []string{
+		"2026-03-29T01:30:00Z", "2026-10-25T00:30:00Z", "2028-02-29T23:59:30Z", "2040-12-31T23:59:59Z",
+	} {
 		now, err := time.Parse(time.RFC3339, text)
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +175,9 @@ func (w *wrongClock) put(bucket, name string, v any) {
 	}
 }
 
-func settingsOf[T any](w *wrongClock, name string, load func(documents.Bucket) (*config.Settings[T], error), text string) *config.Settings[T] {
+func settingsOf[T any](
+	w *wrongClock, name string, load func(documents.Bucket) (*config.Settings[T], error), text string,
+) *config.Settings[T] {
 	w.t.Helper()
 	if _, err := w.db.Bucket("config").Put(w.t.Context(), name, 0, []byte(text), nil); err != nil {
 		w.t.Fatal(err)
@@ -175,7 +195,11 @@ func (w *wrongClock) deliver(h http.Handler, payload any) int {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	body, err := json.Marshal(messages.Delivery{Subscription: "s", Attempt: 1, Message: messages.Pushed{ID: "1", PublishTime: time.Now(), Message: messages.Message{Data: data}}})
+	body, err := json.Marshal(messages.Delivery{
+		Subscription: "s", Attempt: 1, Message: messages.Pushed{
+			ID: "1", PublishTime: time.Now(), Message: messages.Message{Data: data},
+		},
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

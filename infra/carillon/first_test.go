@@ -19,8 +19,8 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/peers"
 )
 
-// TestFirstStartInterrupted: an empty HOME, three starts that end at different moments, one of them while the blob store is being installed; then a
-// start to the end. All three bridges work, and the stops were quiet.
+// TestFirstStartInterrupted: an empty HOME, three starts that end at different moments, one of them while the blob
+// store is being installed; then a start to the end. All three bridges work, and the stops were quiet.
 func TestFirstStartInterrupted(t *testing.T) {
 	t.Parallel()
 	modules := filepath.Join(peers.Dir(t), "node_modules")
@@ -33,7 +33,8 @@ func TestFirstStartInterrupted(t *testing.T) {
 	// It installs slowly, as from a registry, and what it has laid before it was interrupted is half of it.
 	const slowly = `#!/bin/sh
 while [ $# -gt 0 ]; do [ "$1" = --prefix ] && prefix=$2; shift; done
-mkdir -p "$prefix/node_modules/azurite/dist/src/blob" && echo "require('tslib')" >"$prefix/node_modules/azurite/dist/src/blob/main.js"
+blob="$prefix/node_modules/azurite/dist/src/blob"
+mkdir -p "$blob" && echo "require('tslib')" >"$blob/main.js"
 sleep 2
 rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 `
@@ -58,7 +59,11 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 	for _, cut := range []struct {
 		after  time.Duration
 		signal os.Signal
-	}{{60 * time.Millisecond, os.Interrupt}, {1500 * time.Millisecond, syscall.SIGKILL}, {900 * time.Millisecond, os.Interrupt}} {
+	}{
+		{60 * time.Millisecond, os.Interrupt},
+		{1500 * time.Millisecond, syscall.SIGKILL},
+		{900 * time.Millisecond, os.Interrupt},
+	} {
 		cmd := up()
 		time.Sleep(cut.after)
 		if err := cmd.Process.Signal(cut.signal); err != nil {
@@ -80,7 +85,8 @@ rm -r "$prefix/node_modules" && ln -s "$MODULES" "$prefix/node_modules"
 		if err != nil || json.Unmarshal([]byte(out), &timetables) != nil {
 			return false
 		}
-		if out, err = machinetest.Run(t, bridges.All(), "exports", "status", "--json", "--data", data); err != nil || json.Unmarshal([]byte(out), &sources) != nil {
+		if out, err = machinetest.Run(t, bridges.All(), "exports", "status", "--json", "--data", data); err != nil ||
+			json.Unmarshal([]byte(out), &sources) != nil {
 			return false
 		}
 		for _, s := range timetables {
@@ -117,7 +123,8 @@ func delivered(t *testing.T, data string) int {
 // faultLines are the lines of the log, but for those of a run that a killed process has left to end by itself.
 func faultLines(said string) (lines []string) {
 	for line := range strings.Lines(said) {
-		if strings.Contains(line, "another run is at work") || !strings.Contains(line, " ERROR ") && !strings.Contains(line, " WARN ") {
+		if strings.Contains(line, "another run is at work") ||
+			!strings.Contains(line, " ERROR ") && !strings.Contains(line, " WARN ") {
 			continue
 		}
 		lines = append(lines, line)

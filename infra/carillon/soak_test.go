@@ -41,8 +41,8 @@ func soakTime(t *testing.T) time.Duration {
 	return d
 }
 
-// TestSoak lets strangers hold large headers open, pipeline without reading, send slow bodies and ask for a large feed, all
-// at once. Every second the program's memory and its health are looked at.
+// TestSoak lets strangers hold large headers open, pipeline without reading, send slow bodies and ask for a large feed,
+// all at once. Every second the program's memory and its health are looked at.
 func TestSoak(t *testing.T) {
 	lasts := soakTime(t)
 	s := startSoaked(t)
@@ -70,7 +70,8 @@ func TestSoak(t *testing.T) {
 	most, slowest := s.watch(ctx)
 	cancel()
 	strangers.Wait()
-	t.Logf("%s: at most %d MiB, slowest /healthz %s, %d attacks, %d feeds read", lasts, most, slowest.Round(time.Millisecond), s.attacks.Load(), s.feeds.Load())
+	t.Logf("%s: at most %d MiB, slowest /healthz %s, %d attacks, %d feeds read", lasts, most,
+		slowest.Round(time.Millisecond), s.attacks.Load(), s.feeds.Load())
 	if s.feeds.Load() == 0 || s.attacks.Load() < 1000 {
 		t.Error("there was no load")
 	}
@@ -99,7 +100,8 @@ func startSoaked(t *testing.T) *soaked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "up", "--listen", s.address, "--data", filepath.Join(dir, "data"), "--bridges", "rooms,campus")
+	cmd := exec.Command(program, "up", "--listen", s.address, "--data", filepath.Join(dir, "data"),
+		"--bridges", "rooms,campus")
 	cmd.Stdout, cmd.Stderr = logs, logs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -141,7 +143,8 @@ func (s *soaked) manyLessons(data string) {
 			end = end.AddDate(20, 0, 0)
 		}
 		lesson, err := json.Marshal(map[string]any{
-			"id": 1_000_000 + i, "start": start, "end": end, "title": fmt.Sprintf("Lesson %d %s", i, strings.Repeat("long ", 60)),
+			"id": 1_000_000 + i, "start": start, "end": end,
+			"title": fmt.Sprintf("Lesson %d %s", i, strings.Repeat("long ", 60)),
 			"rooms": "A-101(MAIN)", "teacher": "DUPONT Anne",
 		})
 		if err != nil {
@@ -235,7 +238,9 @@ func (s *soaked) pipeline(ctx context.Context, conn net.Conn) {
 
 // slowBody says that a body is coming, and sends a byte of it now and then.
 func (s *soaked) slowBody(_ context.Context, conn net.Conn) {
-	_, _ = io.WriteString(conn, "POST /meetings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{")
+	_, _ = io.WriteString(conn,
+		"POST /meetings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: "+
+			"application/json\r\nContent-Length: 60000\r\n\r\n{")
 	for range 600 {
 		if _, err := io.WriteString(conn, " "); err != nil {
 			return

@@ -28,8 +28,9 @@ type office struct{ roomstest.Office }
 
 func TestMain(m *testing.M) { machinetest.Main(m) }
 
-// Kill, upgrade the program, start: every meeting that was acknowledged is in its calendar, every door is right, every timetable is in its
-// calendar once, every exported file is in the importer's folder once, and what waits or lies dead in the queue is there, as if nothing had happened.
+// Kill, upgrade the program, start: every meeting that was acknowledged is in its calendar, every door is right, every
+// timetable is in its calendar once, every exported file is in the importer's folder once, and what waits or lies dead
+// in the queue is there, as if nothing had happened.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	machinetest.Long(t)
@@ -41,7 +42,8 @@ func TestUpgrade(t *testing.T) {
 	o := &office{roomstest.Office{Running: machinetest.At(t, listen)}}
 
 	up := func() *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen, "--bridges", "rooms,campus,exports")
+		cmd := exec.CommandContext(t.Context(), program, "up", "--data", data, "--listen", listen,
+			"--bridges", "rooms,campus,exports")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +75,8 @@ func TestUpgrade(t *testing.T) {
 	if err := os.Rename(newer, program); err != nil { // as a package manager does
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), program, "--version").Output(); err != nil || !strings.Contains(string(out), "1.1.0") {
+	if out, err := exec.CommandContext(t.Context(), program, "--version").Output(); err != nil ||
+		!strings.Contains(string(out), "1.1.0") {
 		t.Errorf("version = %s, %v", out, err)
 	}
 	after := up()
@@ -83,7 +86,8 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("the event %s of %s: %d", id, room, code)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), program, "campus", "sync", "--data", data).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), program, "campus", "sync", "--data",
+		data).CombinedOutput(); err != nil {
 		t.Errorf("a run: %v\n%s", err, out)
 	}
 	if got := o.lessons(); got != lessons {
@@ -95,7 +99,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	o.dashboard("queries/" + firstQuery)
 	o.dashboard("transfer")
-	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(o.handedOn(data))), func(name string) bool { return files[name] != "" })
+	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(o.handedOn(data))),
+		func(name string) bool { return files[name] != "" })
 	if len(fresh) != 1 {
 		t.Errorf("a query brought %v", fresh)
 	}
@@ -110,7 +115,8 @@ func TestUpgrade(t *testing.T) {
 // dashboard presses a button of the exports page.
 func (o *office) dashboard(button string) {
 	o.T.Helper()
-	if code, answer := o.Call(http.MethodPost, "/dashboard/exports/"+button, "", map[string]any{}); code >= http.StatusBadRequest {
+	if code, answer := o.Call(http.MethodPost, "/dashboard/exports/"+button, "",
+		map[string]any{}); code >= http.StatusBadRequest {
 		o.T.Fatalf("%s: %d, %v", button, code, answer)
 	}
 }
@@ -139,8 +145,10 @@ func (o *office) leave(data string) string {
 	o.T.Helper()
 	db := o.database(data)
 	for _, statement := range []string{
-		"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) VALUES ('bridge-to-come', 'm1', 'x', '{}', '', '2026-01-01T00:00:00Z', 9999999999999, 0)",
-		"INSERT INTO dead_letters VALUES (1000001, 'rooms-status-events', 'm2', 'y', '{}', '', '2026-01-01T00:00:00Z', 20, 'refused', 1)",
+		"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) VALUES " +
+			"('bridge-to-come', 'm1', 'x', '{}', '', '2026-01-01T00:00:00Z', 9999999999999, 0)",
+		"INSERT INTO dead_letters VALUES (1000001, 'rooms-status-events', 'm2', 'y', '{}', '', '2026-01-01T00:00:00Z', 20, " +
+			"'refused', 1)",
 	} {
 		if _, err := db.ExecContext(o.T.Context(), statement); err != nil {
 			o.T.Fatal(err)
@@ -202,7 +210,8 @@ func (o *office) lessons() (n int) {
 
 func build(t *testing.T, out, release string) {
 	t.Helper()
-	if said, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.release="+release, "-o", out, ".").CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.release="+release, "-o", out,
+		".").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, said)
 	}
 }

@@ -18,10 +18,11 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 )
 
-// A backup is a compressed tar of two folders: data/, with the database as it was at one moment and then the files beside it, and config/.
+// A backup is a compressed tar of two folders: data/, with the database as it was at one moment and then the files
+// beside it, and config/.
 //
-// The database goes first: what it says was done is then found among the files, or was taken by an importer since. A file that it knows nothing
-// of yet is a run's that went on meanwhile; its blob, or the file itself, is there.
+// The database goes first: what it says was done is then found among the files, or was taken by an importer since. A
+// file that it knows nothing of yet is a run's that went on meanwhile; its blob, or the file itself, is there.
 const (
 	dataFolder   = "data/"
 	configFolder = "config/"
@@ -37,8 +38,9 @@ func Backup(bridges []machine.Bridge) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backup FILE", Example: "carillon backup carillon-backup.tar.gz --data /var/lib/carillon --config /etc/carillon",
 		Short: "Write everything that is kept to one file, while the system runs or not",
-		Long:  "Write everything that is kept to one file, while the system runs or not. With --config the settings and keys are in it too. The file holds secrets: keep it as you keep them.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Write everything that is kept to one file, while the system runs or not. With --config the settings and " +
+			"keys are in it too. The file holds secrets: keep it as you keep them.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if info, err := os.Lstat(args[0]); err == nil && !info.IsDir() && !overwrite {
 				return fmt.Errorf("%s is there already: name another file, or add --overwrite", args[0])
@@ -53,7 +55,8 @@ func Backup(bridges []machine.Bridge) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace the file if it is there; the old one stays until the new one is whole")
+	cmd.Flags().BoolVar(&overwrite, "overwrite", false,
+		"replace the file if it is there; the old one stays until the new one is whole")
 	cmd.Flags().StringVar(&data, "data", "data", "data folder of the system")
 	cmd.Flags().StringVar(&config, "config", "", "folder of the settings of real systems")
 	_, _ = cmd.MarkFlagDirname("data"), cmd.MarkFlagDirname("config")
@@ -137,8 +140,9 @@ type archive struct {
 	foreign []string // folders where others may write
 }
 
-// addAll adds the regular files below a folder. Links are left out, wherever they lead: whoever may write into a destination could have any file of
-// the system's archived. So are pipes and the like, which have nothing to keep. What is left out is said.
+// addAll adds the regular files below a folder. Links are left out, wherever they lead: whoever may write into a
+// destination could have any file of the system's archived. So are pipes and the like, which have nothing to keep. What
+// is left out is said.
 func (a *archive) addAll(dir, under string, except []string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -204,7 +208,10 @@ func (a *archive) add(in *os.File, name string) error {
 		a.leave(in.Name(), "is neither a file nor a folder")
 		return nil
 	}
-	header := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime(), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+	header := &tar.Header{
+		Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime(),
+		Typeflag: tar.TypeReg, Format: tar.FormatPAX,
+	}
 	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}

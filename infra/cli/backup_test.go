@@ -41,8 +41,9 @@ func dump(t *testing.T, dir string) string {
 	defer db.Close()
 	var all strings.Builder
 	for table, columns := range map[string]string{
-		"documents": "bucket, name, generation, metadata, data", "deliveries": "id, subscription, data, attributes, attempt", "dead_letters": "id, subscription, data, reason",
-		"records": "owner, key, data", "settings": "name, value", "generations": "id, last",
+		"documents": "bucket, name, generation, metadata, data", "deliveries": "id, subscription, data, attributes, attempt",
+		"dead_letters": "id, subscription, data, reason",
+		"records":      "owner, key, data", "settings": "name, value", "generations": "id, last",
 	} {
 		rows, err := db.Query("SELECT " + columns + " FROM " + table + " ORDER BY 1, 2")
 		if err != nil {
@@ -77,7 +78,9 @@ func dump(t *testing.T, dir string) string {
 func ranUntil(t *testing.T, dir string, do func(o roomstest.Office)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := machine.Start(ctx, machinetest.Defaults(machine.Options{Data: dir, Bridges: bridges.All(), Only: []string{"rooms"}}))
+	s, err := machine.Start(ctx, machinetest.Defaults(machine.Options{
+		Data: dir, Bridges: bridges.All(), Only: []string{"rooms"},
+	}))
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -102,12 +105,14 @@ func TestBackupWipeRestore(t *testing.T) {
 	})
 	old := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	archived := filepath.Join(dir, "exports", "paie.carillon", "archive", "été.csv")
-	if err := firstError(os.MkdirAll(filepath.Dir(archived), 0o750), os.WriteFile(archived, []byte("a;b\n"), 0o640), os.Chtimes(archived, old, old),
+	if err := firstError(os.MkdirAll(filepath.Dir(archived), 0o750), os.WriteFile(archived, []byte("a;b\n"), 0o640),
+		os.Chtimes(archived, old, old),
 		os.MkdirAll(config, 0o700), os.WriteFile(filepath.Join(config, "config.json"), []byte("{}"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	want := dump(t, dir)
-	if out, err := run(t, "backup", file, "--data", dir, "--config", config); err != nil || !strings.Contains(out, "3 files") {
+	if out, err := run(t, "backup", file, "--data", dir, "--config", config); err != nil ||
+		!strings.Contains(out, "3 files") {
 		t.Fatalf("backup: %v\n%s", err, out)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -142,7 +147,9 @@ func TestBackupWhileRunning(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	dir := filepath.Join(home, "data")
-	o := roomstest.Office{Running: machinetest.Start(t, machine.Options{Data: dir, Bridges: bridges.All(), Only: []string{"rooms"}})}
+	o := roomstest.Office{
+		Running: machinetest.Start(t, machine.Options{Data: dir, Bridges: bridges.All(), Only: []string{"rooms"}}),
+	}
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
@@ -227,16 +234,19 @@ func TestRestoreRefuses(t *testing.T) {
 	if _, err := run(t, "restore", file, "--data", dir); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("over what is there: %v", err)
 	}
-	if _, err := run(t, "restore", filepath.Join(home, "nothing"), "--data", filepath.Join(home, "new")); err == nil || strings.Contains(err.Error(), "no whole backup") {
+	if _, err := run(t, "restore", filepath.Join(home, "nothing"), "--data", filepath.Join(home, "new")); err == nil ||
+		strings.Contains(err.Error(), "no whole backup") {
 		t.Errorf("a file that is not there is called a bad backup: %v", err)
 	}
 	if _, err := run(t, "backup", home, "--data", dir); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("backup to a folder: %v", err)
 	}
-	if _, err := run(t, "backup", filepath.Join(home, "b"), "--data", filepath.Join(home, "nothing")); err == nil || !strings.Contains(err.Error(), "no data folder") {
+	if _, err := run(t, "backup", filepath.Join(home, "b"), "--data", filepath.Join(home, "nothing")); err == nil ||
+		!strings.Contains(err.Error(), "no data folder") {
 		t.Errorf("backup of nothing: %v", err)
 	}
-	if _, err := run(t, "backup", filepath.Join(dir, "backup"), "--data", dir); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+	if _, err := run(t, "backup", filepath.Join(dir, "backup"), "--data", dir); err == nil ||
+		!strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("backup into itself: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(home, ".carillon-*")); len(left) > 0 {
@@ -272,8 +282,8 @@ func TestNewerDataIsRefused(t *testing.T) {
 	}
 }
 
-// TestBackupHoldsRegularFilesOnly: links that somebody planted in a destination, pipes and dangling links are left out and said; nothing hangs or
-// fails for them. Everything comes back with the rights that it had.
+// TestBackupHoldsRegularFilesOnly: links that somebody planted in a destination, pipes and dangling links are left out
+// and said; nothing hangs or fails for them. Everything comes back with the rights that it had.
 func TestBackupHoldsRegularFilesOnly(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -293,7 +303,10 @@ func TestBackupHoldsRegularFilesOnly(t *testing.T) {
 	must(os.Mkdir(at("elsewhere"), 0o700))
 	must(os.WriteFile(at("elsewhere", "root.txt"), []byte("root's"), 0o600))
 	must(os.Symlink("ssd", at("data"))) // a person has named it
-	odd := []string{at("ssd", "exports", "paie", "file"), at("ssd", "exports", "paie", "folder"), at("ssd", "dangling"), at("ssd", "pipe"), at("ssd", "to-pipe"), at("etc", "campus.json")}
+	odd := []string{
+		at("ssd", "exports", "paie", "file"), at("ssd", "exports", "paie", "folder"), at("ssd", "dangling"),
+		at("ssd", "pipe"), at("ssd", "to-pipe"), at("etc", "campus.json"),
+	}
 	must(os.Symlink(at("root.txt"), odd[0]))
 	must(os.Symlink(at("elsewhere"), odd[1]))
 	must(os.Symlink("nothing", odd[2]))
@@ -304,10 +317,12 @@ func TestBackupHoldsRegularFilesOnly(t *testing.T) {
 	if _, err := run(t, "backup", at("plain"), "--data", at("data")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run(t, "backup", at("plain"), "--data", at("data")); err == nil || !strings.Contains(err.Error(), "--overwrite") {
+	if _, err := run(t, "backup", at("plain"), "--data", at("data")); err == nil ||
+		!strings.Contains(err.Error(), "--overwrite") {
 		t.Errorf("a backup is overwritten without a word: %v", err)
 	}
-	if _, err := run(t, "restore", at("plain"), "--data", at("n1"), "--config", at("n2")); err == nil || !strings.Contains(err.Error(), "no settings") {
+	if _, err := run(t, "restore", at("plain"), "--data", at("n1"), "--config", at("n2")); err == nil ||
+		!strings.Contains(err.Error(), "no settings") {
 		t.Errorf("settings that the backup has not: %v", err)
 	}
 	out, err := run(t, "backup", at("whole"), "--data", at("data"), "--config", at("etc"))
@@ -321,7 +336,9 @@ func TestBackupHoldsRegularFilesOnly(t *testing.T) {
 	if err != nil || !strings.Contains(out, "carillon up --data "+at("to")+" --config "+at("to-config")) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	for name, want := range map[string]fs.FileMode{"to/exports/paie/f.csv": 0o640, "to-config/keys/secret": 0o600, "to/carillon.db": 0o600} {
+	for name, want := range map[string]fs.FileMode{
+		"to/exports/paie/f.csv": 0o640, "to-config/keys/secret": 0o600, "to/carillon.db": 0o600,
+	} {
 		if info, err := os.Stat(at(name)); err != nil || info.Mode() != want {
 			t.Errorf("%s: %v, %v; want a file with %v", name, info, err, want)
 		}
@@ -337,7 +354,8 @@ func TestBackupHoldsRegularFilesOnly(t *testing.T) {
 	if info, err := os.Stat(at("to-config", "keys")); err != nil || info.Mode().Perm()&0o027 != 0 {
 		t.Errorf("others may look into the folder of the keys: %v, %v", info, err)
 	}
-	if _, err := run(t, "backup", at("ssd", "b"), "--data", at("data")); err == nil || !strings.Contains(err.Error(), "lies in a folder") {
+	if _, err := run(t, "backup", at("ssd", "b"), "--data", at("data")); err == nil ||
+		!strings.Contains(err.Error(), "lies in a folder") {
 		t.Errorf("a backup into its own folder through a link: %v", err)
 	}
 }
@@ -355,7 +373,10 @@ func TestFilesArePrivateWhateverTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	ranUntil(t, dir, func(roomstest.Office) {
-		for _, name := range []string{machine.DatabaseFile, machine.DatabaseFile + "-wal", machine.DatabaseFile + "-shm", machine.RunFile, machine.LockFile} {
+		for _, name := range []string{
+			machine.DatabaseFile, machine.DatabaseFile + "-wal", machine.DatabaseFile + "-shm",
+			machine.RunFile, machine.LockFile,
+		} {
 			if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%s: %v, %v; want 0600", name, info, err)
 			}
@@ -363,14 +384,16 @@ func TestFilesArePrivateWhateverTheFolder(t *testing.T) {
 	})
 }
 
-// TestRestoreIntoThePackagesFolders: the Debian package has made the folder of the settings, with an empty one for secrets in it.
+// TestRestoreIntoThePackagesFolders: the Debian package has made the folder of the settings, with an empty one for
+// secrets in it.
 func TestRestoreIntoThePackagesFolders(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	dir, config, file := filepath.Join(home, "data"), filepath.Join(home, "config"), filepath.Join(home, "carillon.backup")
 	ranUntil(t, dir, func(roomstest.Office) {})
 	secret := filepath.Join(config, "secrets", "queries")
-	if err := firstError(os.MkdirAll(filepath.Dir(secret), 0o700), os.WriteFile(secret, []byte("s"), 0o600), os.WriteFile(filepath.Join(config, "config.json"), []byte("{}"), 0o600)); err != nil {
+	if err := firstError(os.MkdirAll(filepath.Dir(secret), 0o700), os.WriteFile(secret, []byte("s"), 0o600),
+		os.WriteFile(filepath.Join(config, "config.json"), []byte("{}"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := run(t, "backup", file, "--data", dir, "--config", config); err != nil {

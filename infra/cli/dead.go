@@ -41,7 +41,8 @@ func deadList(o *Remote) *cobra.Command {
 
 func deadShow(o *Remote) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Example: "carillon dead show 12", Short: "Show one with its attributes and data", Args: cobra.ExactArgs(1), ValidArgsFunction: deadIDs(o),
+		Use: "show ID", Example: "carillon dead show 12", Short: "Show one with its attributes and data",
+		Args: cobra.ExactArgs(1), ValidArgsFunction: deadIDs(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var d machine.DeadLetter
 			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/dead/"+args[0], &d); err != nil {
@@ -66,7 +67,8 @@ func deadShow(o *Remote) *cobra.Command {
 
 func deadDo(o *Remote, use, short, done, method, suffix string) *cobra.Command {
 	return &cobra.Command{
-		Use: use + " ID...", Example: "carillon dead " + use + " 12 13", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: deadIDs(o),
+		Use: use + " ID...", Example: "carillon dead " + use + " 12 13", Short: short, Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: deadIDs(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.Each(cmd, args, done, func(id string) error {
 				return o.Call(cmd.Context(), method, "/operator/dead/"+id+suffix, nil)

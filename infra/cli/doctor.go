@@ -29,7 +29,8 @@ func Doctor(bridges []machine.Bridge) *cobra.Command {
 				return err
 			}
 			missing := false
-			err := o.Show(cmd.OutOrStdout(), found, func(t *tabwriter.Writer) { findingsTable(t, found, widthOf(cmd.OutOrStdout())) })
+			err := o.Show(cmd.OutOrStdout(), found,
+				func(t *tabwriter.Writer) { findingsTable(t, found, widthOf(cmd.OutOrStdout())) })
 			for _, f := range found {
 				missing = missing || f.State == machine.FindingMissing
 			}

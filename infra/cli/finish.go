@@ -107,7 +107,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 		return fmt.Errorf("%s has no flag %s%s", cmd.CommandPath(), typed, config.Suggest(typed, names))
 	case errors.As(err, &invalid):
-		return fmt.Errorf("--%s %s: expected %s", invalid.GetFlag().Name, invalid.GetValue(), valueOf(invalid.GetFlag().Value.Type()))
+		return fmt.Errorf("--%s %s: expected %s", invalid.GetFlag().Name, invalid.GetValue(),
+			valueOf(invalid.GetFlag().Value.Type()))
 	default:
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
-// AddTo adds an entry to a list of a settings file, which is made if there is none. The whole is checked against its rules
-// before it is written; name is the key that tells entries apart.
+// AddTo adds an entry to a list of a settings file, which is made if there is none. The whole is checked against its
+// rules before it is written; name is the key that tells entries apart.
 func AddTo(path, list, name string, entry map[string]any, usable func(dir string) error) error {
 	file := map[string]any{list: []any{}}
 	data, err := os.ReadFile(path) //nolint:gosec // the person names the folder

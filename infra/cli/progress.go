@@ -50,7 +50,9 @@ func (p *Progress) Show(step string, done, total int) {
 	if step = machine.Plain(step); step != p.step {
 		p.Clear()
 		p.step = step
-		p.bar = progressbar.NewOptions(max(1, total), progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(step), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false))
+		p.bar = progressbar.NewOptions(max(1, total), progressbar.OptionSetWriter(p.out),
+			progressbar.OptionSetDescription(step), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(false))
 	}
 	_ = p.bar.Set(done)
 }

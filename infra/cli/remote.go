@@ -41,13 +41,16 @@ type Remote struct {
 // Flags adds the flags that say which system is meant.
 func (o *Remote) Flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&o.url, "url", "", "address of the running system; default from the data folder")
-	cmd.PersistentFlags().StringVar(&o.key, "key", "env:CARILLON_OPERATOR_KEY", "operator key, or env:NAME; default from the data folder")
-	cmd.PersistentFlags().StringVar(&o.function, "function", "", "address of the deployed function to ask; --key is then an identity token, or queries_key")
+	cmd.PersistentFlags().StringVar(&o.key, "key", "env:CARILLON_OPERATOR_KEY",
+		"operator key, or env:NAME; default from the data folder")
+	cmd.PersistentFlags().StringVar(&o.function, "function", "",
+		"address of the deployed function to ask; --key is then an identity token, or queries_key")
 	cmd.PersistentFlags().StringVar(&o.data, "data", "data", "data folder of the running system")
 	cmd.PersistentFlags().BoolVar(&o.JSON, "json", false, "print JSON")
 }
 
-var errNoKey = errors.New("--url needs that system's key, which is in run.json of its data folder: export CARILLON_OPERATOR_KEY=…")
+var errNoKey = errors.New("--url needs that system's key, which is in run.json of its data folder: export " +
+	"CARILLON_OPERATOR_KEY=…")
 
 // Call asks the running system; an answer of an error becomes an error that says what to do.
 func (o *Remote) Call(ctx context.Context, method, path string, into any) error {
@@ -68,7 +71,9 @@ func (o *Remote) Send(ctx context.Context, method, path string, body, into any) 
 }
 
 // Request returns an answer of success; limit 0 is for one that streams.
-func (o *Remote) Request(ctx context.Context, method, path string, body any, limit time.Duration) (*http.Response, error) {
+func (o *Remote) Request(
+	ctx context.Context, method, path string, body any, limit time.Duration,
+) (*http.Response, error) {
 	info := machine.RunInfo{URL: o.url, Key: o.key}
 	if name, ok := strings.CutPrefix(info.Key, "env:"); ok {
 		info.Key = os.Getenv(name)
@@ -79,23 +84,27 @@ func (o *Remote) Request(ctx context.Context, method, path string, body any, lim
 			return nil, err
 		}
 		if info.URL = o.function; info.Key == "" {
-			return nil, errors.New("--function needs a key: export CARILLON_OPERATOR_KEY=\"$(gcloud auth print-identity-token)\", or queries_key where queries are controlled")
+			return nil, errors.New("--function needs a key: export CARILLON_OPERATOR_KEY=\"$(gcloud auth " +
+				"print-identity-token)\", or queries_key where queries are controlled")
 		}
 	}
 	if info.URL == "" || info.Key == "" {
 		var kept machine.RunInfo
 		data, err := os.ReadFile(filepath.Join(o.data, machine.RunFile))
 		if errors.Is(err, fs.ErrPermission) {
-			return nil, fmt.Errorf("the data folder %s may not be read by this account: run the command as the system's, as in `sudo -u carillon carillon …`", o.data)
+			return nil, fmt.Errorf("the data folder %s may not be read by this account: run the command as the system's, as "+
+				"in `sudo -u carillon carillon …`", o.data)
 		}
 		if err != nil && info.URL != "" {
 			return nil, errNoKey
 		}
 		if err != nil {
-			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with --data, or --url and --key", o.data)
+			return nil, fmt.Errorf("no system has run with the data folder %s: start it with `carillon up`, or name it with "+
+				"--data, or --url and --key", o.data)
 		}
 		if err := json.Unmarshal(data, &kept); err != nil {
-			return nil, fmt.Errorf("%s is broken: start the system again, which writes it anew", filepath.Join(o.data, machine.RunFile))
+			return nil, fmt.Errorf("%s is broken: start the system again, which writes it anew",
+				filepath.Join(o.data, machine.RunFile))
 		}
 		if info.Key == "" && info.URL != "" && info.URL != kept.URL {
 			return nil, errNoKey // the data folder's is of another system, and for nobody else

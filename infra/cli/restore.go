@@ -23,16 +23,19 @@ import (
 func Restore() *cobra.Command {
 	var data, config string
 	cmd := &cobra.Command{
-		Use: "restore FILE", Example: "carillon restore carillon-backup.tar.gz --data /var/lib/carillon --config /etc/carillon",
+		Use: "restore FILE", Example: "carillon restore carillon-backup.tar.gz --data /var/lib/carillon --config " +
+			"/etc/carillon",
 		Short: "Bring back what a backup holds, into folders that hold nothing yet",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			left, err := restore(args[0], data, config)
 			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "Restored into %s%s. Start it: carillon up --data %s%s\n", data, andFolder(config), data, configFlag(config))
+				fmt.Fprintf(cmd.OutOrStdout(), "Restored into %s%s. Start it: carillon up --data %s%s\n", data, andFolder(config),
+					data, configFlag(config))
 			}
 			if err == nil && left {
-				fmt.Fprintln(cmd.ErrOrStderr(), "The backup holds settings too, which were left: name a folder for them with --config.")
+				fmt.Fprintln(cmd.ErrOrStderr(),
+					"The backup holds settings too, which were left: name a folder for them with --config.")
 			}
 			return err
 		},
@@ -92,7 +95,8 @@ func restore(file, data, config string) (left bool, err error) {
 	return false, errors.Join(intoConfig.moveUp(), intoData.moveUp())
 }
 
-// restored is a folder that is filled: what comes into it is unpacked below it first, the one place that the service's account may write to.
+// restored is a folder that is filled: what comes into it is unpacked below it first, the one place that the service's
+// account may write to.
 type restored struct {
 	dir, scratch string
 	made         bool // it was not there
@@ -184,7 +188,8 @@ func notWhole(err error) error {
 	return fmt.Errorf("%w: %w", errArchive, err)
 }
 
-// unpack writes an archive's files into two folders; without one for the settings they are left. has says that there are some.
+// unpack writes an archive's files into two folders; without one for the settings they are left. has says that there
+// are some.
 func unpack(file, data, config string) (has bool, err error) {
 	in, err := os.Open(file) //nolint:gosec // the caller's
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 // Root is the whole command, with what the bridges add.
 func Root(version string, bridges []machine.Bridge) *cobra.Command {
 	root := &cobra.Command{
-		Use: "carillon", Version: version, Short: "Keeps schedules in step between where they are written and where people look",
+		Use: "carillon", Version: version,
+		Short:        "Keeps schedules in step between where they are written and where people look",
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(Up(bridges), Doctor(bridges))
@@ -35,7 +36,8 @@ func Root(version string, bridges []machine.Bridge) *cobra.Command {
 func Up(bridges []machine.Bridge) *cobra.Command {
 	o := machine.Options{Bridges: bridges, Console: console.Serve}
 	cmd := &cobra.Command{
-		Use: "up", Short: "Start everything on this machine, with sample systems unless --config names real ones", Args: cobra.NoArgs,
+		Use: "up", Short: "Start everything on this machine, with sample systems unless --config names real ones",
+		Args: cobra.NoArgs,
 		Example: "carillon up                                   # a sample office\n" +
 			"carillon up --speed 60                        # where a minute passes each second\n" +
 			"carillon up --config /etc/carillon --data /var/lib/carillon",
@@ -54,7 +56,8 @@ func Up(bridges []machine.Bridge) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the public paths and, without --config, of the dashboard and the simulators")
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080",
+		"address of the public paths and, without --config, of the dashboard and the simulators")
 	flags.StringVar(&o.Operator, "operator-listen", "127.0.0.1:8081", "with --config: loopback address of the dashboard")
 	flags.StringVar(&o.Data, "data", "data", "folder of everything that is kept")
 	flags.StringVar(&o.Folder, "config", "", "folder of the settings of real systems: "+settingsFiles(bridges))
@@ -66,11 +69,14 @@ func Up(bridges []machine.Bridge) *cobra.Command {
 			b.Flags(flags)
 		}
 	}
-	flags.IntVar(&o.Speed, "speed", 1, "simulated seconds a second; the sample's clock stays ahead afterwards, until --fresh")
-	flags.BoolVar(&o.Fresh, "fresh", false, "delete what the data folder holds and start over; asks first, unless it is the sample's")
+	flags.IntVar(&o.Speed, "speed", 1,
+		"simulated seconds a second; the sample's clock stays ahead afterwards, until --fresh")
+	flags.BoolVar(&o.Fresh, "fresh", false,
+		"delete what the data folder holds and start over; asks first, unless it is the sample's")
 	flags.StringVar(&o.LogFormat, "log-format", machine.LogAuto,
 		"text: warnings and errors for a person; json: everything for programs; auto: text on a terminal, else json")
-	_ = cmd.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(machine.LogFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("log-format",
+		cobra.FixedCompletions(machine.LogFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

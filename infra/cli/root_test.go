@@ -87,8 +87,10 @@ func TestWhatToDoIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"up --data " + dir + "/data --listen " + taken.Addr().String():    "another program uses the address " + taken.Addr().String() + ": stop it, or choose another port with --listen",
-		"up --data " + dir + "/data --listen nowhere":                     "--listen nowhere cannot be used: expected HOST:PORT",
+		"up --data " + dir + "/data --listen " + taken.Addr().String(): "another program uses the address " +
+			taken.Addr().String() + ": stop it, or choose another port with --listen",
+		"up --data " + dir + "/data --listen nowhere": "--listen nowhere cannot be used: expected " +
+			"HOST:PORT",
 		"rooms status --url http://127.0.0.1:1 --data " + dir:             "--url needs that system's key",
 		"up --config " + dir + "/file":                                    "is a file: name the folder",
 		"rooms things create --config " + dir + "/none":                   "there is no such folder",
@@ -100,17 +102,21 @@ func TestWhatToDoIsSaid(t *testing.T) {
 	}
 }
 
-// TestAnOperatorKeyStaysAtHome: the data folder's key is sent to the address that it was written with, and nowhere else.
+// TestAnOperatorKeyStaysAtHome: the data folder's key is sent to the address that it was written with, and nowhere
+// else.
 func TestAnOperatorKeyStaysAtHome(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, machine.RunFile), []byte(`{"url":"http://127.0.0.1:1","key":"home"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, machine.RunFile),
+		[]byte(`{"url":"http://127.0.0.1:1","key":"home"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run(t, "rooms", "status", "--data", dir, "--url", "http://127.0.0.1:2"); err == nil || !strings.Contains(err.Error(), "--url needs that system's key") {
+	if _, err := run(t, "rooms", "status", "--data", dir, "--url", "http://127.0.0.1:2"); err == nil ||
+		!strings.Contains(err.Error(), "--url needs that system's key") {
 		t.Errorf("another address: %v", err)
 	}
-	if _, err := run(t, "rooms", "status", "--data", dir, "--url", "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "no system answers") {
+	if _, err := run(t, "rooms", "status", "--data", dir, "--url", "http://127.0.0.1:1"); err == nil ||
+		!strings.Contains(err.Error(), "no system answers") {
 		t.Errorf("its own: %v", err)
 	}
 }

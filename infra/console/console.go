@@ -1,4 +1,5 @@
-// Package console is the operators' side of a machine: the dashboard's frame with its first page, and the commands' API.
+// Package console is the operators' side of a machine: the dashboard's frame with its first page, and the commands'
+// API.
 package console
 
 import (

@@ -18,11 +18,14 @@ func TestTextsAreComplete(t *testing.T) {
 // TestAssets: the pages' scripts and styles are served; pages without their frame, and lists of files, are not.
 func TestAssets(t *testing.T) {
 	t.Parallel()
-	bridge := fstest.MapFS{"web/bell.js": {Data: []byte("ring()")}, "web/bell.html": {}, "web/style.css": {Data: []byte("other")}}
+	bridge := fstest.MapFS{
+		"web/bell.js": {Data: []byte("ring()")}, "web/bell.html": {}, "web/style.css": {Data: []byte("other")},
+	}
 	h := http.FileServerFS(together{assets, bridge})
 	for path, want := range map[string]int{
-		"/common.js": http.StatusOK, "/bell.js": http.StatusOK, "/style.css": http.StatusOK, "/overview.html": http.StatusNotFound,
-		"/bell.html": http.StatusNotFound, "/": http.StatusNotFound, "/nothing.js": http.StatusNotFound,
+		"/common.js": http.StatusOK, "/bell.js": http.StatusOK, "/style.css": http.StatusOK,
+		"/overview.html": http.StatusNotFound,
+		"/bell.html":     http.StatusNotFound, "/": http.StatusNotFound, "/nothing.js": http.StatusNotFound,
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))

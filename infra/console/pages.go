@@ -124,8 +124,8 @@ func unitsOf(b machine.Bridge, lang string) [2]string {
 	return b.Units[faults.English]
 }
 
-// together is the files of several folders web: each is the first's that has it. Pages are served in the frame only, and
-// folders are not listed.
+// together is the files of several folders web: each is the first's that has it. Pages are served in the frame only,
+// and folders are not listed.
 type together []fs.FS
 
 // Open implements [fs.FS].

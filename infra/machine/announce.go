@@ -36,7 +36,8 @@ func (m *Machine) announceClock(w io.Writer) {
 		fmt.Fprintf(w, "  the sample's clock   runs %d times as fast as this machine's\n", m.Speed)
 	}
 	if ahead > 0 {
-		fmt.Fprintf(w, "  the sample's clock   is %s ahead of this machine's, after --speed: it is %s there; up --fresh starts over\n", span(ahead), calendar.Written(now, calendar.Zone(time.Local, m.Zone(m.ctx))))
+		fmt.Fprintf(w, "  the sample's clock   is %s ahead of this machine's, after --speed: it is %s there; up --fresh "+
+			"starts over\n", span(ahead), calendar.Written(now, calendar.Zone(time.Local, m.Zone(m.ctx))))
 	}
 }
 

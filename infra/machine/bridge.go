@@ -39,8 +39,8 @@ type Bridge struct {
 	Examine func(context.Context, documents.Bucket) []Finding
 	// Command is `carillon NAME`, with its subcommands.
 	Command func() *cobra.Command
-	// Page has the folder web with NAME.html, which the console shows in its frame, NAME.js, and what they load beside the console's own
-	// common.js and style.css.
+	// Page has the folder web with NAME.html, which the console shows in its frame, NAME.js, and what they load beside the
+	// console's own common.js and style.css.
 	Page fs.FS
 
 	// Flags adds the bridge's own flags to `carillon up`; Check refuses values of theirs that cannot be.
@@ -96,10 +96,11 @@ func Warning(check, found, do string) Finding { return Finding{check, FindingWar
 // Missing is a finding that keeps the bridge from working, with what to do.
 func Missing(check, found, do string) Finding { return Finding{check, FindingMissing, found, do} }
 
-// ReadSettings reads a bridge's settings anew: a running bridge goes on with the last good ones. What is wrong with them
-// is a finding of the check, with what to do.
+// ReadSettings reads a bridge's settings anew: a running bridge goes on with the last good ones. What is wrong with
+// them is a finding of the check, with what to do.
 func ReadSettings[T any](
-	ctx context.Context, bucket documents.Bucket, load func(documents.Bucket) (*config.Settings[T], error), check, do string,
+	ctx context.Context, bucket documents.Bucket,
+	load func(documents.Bucket) (*config.Settings[T], error), check, do string,
 ) (*T, []Finding) {
 	loader, err := load(bucket)
 	if err != nil {

@@ -123,7 +123,8 @@ type Job struct {
 	Message  messages.Message
 }
 
-// Schedule runs the jobs by the clock until ctx ends. A time that passed while a job was late is skipped, as Cloud Scheduler does.
+// Schedule runs the jobs by the clock until ctx ends. A time that passed while a job was late is skipped, as Cloud
+// Scheduler does.
 func Schedule(ctx context.Context, clock *Clock, pub messages.Publisher, jobs ...Job) error {
 	var wg sync.WaitGroup
 	for _, job := range jobs {

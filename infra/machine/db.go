@@ -23,15 +23,19 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE TABLE IF NOT EXISTS generations (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);
 INSERT OR IGNORE INTO generations VALUES (1, 0);
 CREATE TABLE IF NOT EXISTS deliveries (
-	id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, message_id TEXT NOT NULL, data BLOB, attributes TEXT NOT NULL,
-	ordering_key TEXT NOT NULL, published TEXT NOT NULL, expires INTEGER NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL
+	id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, message_id TEXT NOT NULL, data BLOB,
+	attributes TEXT NOT NULL, ordering_key TEXT NOT NULL, published TEXT NOT NULL, expires INTEGER NOT NULL,
+	attempt INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (subscription, due);
 CREATE TABLE IF NOT EXISTS dead_letters (
 	id INTEGER PRIMARY KEY, subscription TEXT NOT NULL, message_id TEXT NOT NULL, data BLOB, attributes TEXT NOT NULL,
-	ordering_key TEXT NOT NULL, published TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT NOT NULL, died INTEGER NOT NULL
+	ordering_key TEXT NOT NULL, published TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT NOT NULL,
+	died INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS records (owner TEXT NOT NULL, key TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (
+	owner TEXT NOT NULL, key TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (owner, key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 
@@ -71,7 +75,8 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	return &DB{write: write, read: read}, nil
 }
 
-// private makes the database and the files that SQLite lays beside it, which get its rights, readable by nobody else: there are keys in them.
+// private makes the database and the files that SQLite lays beside it, which get its rights, readable by nobody else:
+// there are keys in them.
 func private(name string) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the data folder
 	if err != nil {
@@ -88,10 +93,12 @@ func private(name string) error {
 	return nil
 }
 
-// format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html). A change of theirs raises it, and brings older files to it here.
+// format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html).
+// A change of theirs raises it, and brings older files to it here.
 const format = 1
 
-var errNewer = errors.New("it was written by a newer Carillon: install that version again, or restore a backup of before")
+var errNewer = errors.New("it was written by a newer Carillon: install that version again, or restore a backup of " +
+	"before")
 
 func prepare(ctx context.Context, db *sql.DB) error {
 	var found int
@@ -105,7 +112,8 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not kept waiting.
+// Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not
+// kept waiting.
 func Snapshot(ctx context.Context, dir, to string) error {
 	name := filepath.Join(dir, DatabaseFile)
 	if _, err := os.Stat(name); err != nil {
@@ -135,7 +143,8 @@ func Office(ctx context.Context, dir string) string {
 		return office
 	}
 	defer db.Close()
-	_ = db.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", OfficeSetting).Scan(&office) // it stays unknown
+	// it stays unknown
+	_ = db.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?", OfficeSetting).Scan(&office)
 	return office
 }
 
@@ -172,8 +181,8 @@ type change struct {
 	err  error
 }
 
-// inTx runs f in a write transaction, with the context that it passes. Those who ask while one is being committed share the next: the
-// disk is waited for once for all of them. An error of f undoes f's own writes, and nobody else's.
+// inTx runs f in a write transaction, with the context that it passes. Those who ask while one is being committed share
+// the next: the disk is waited for once for all of them. An error of f undoes f's own writes, and nobody else's.
 func (db *DB) inTx(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
 	c := &change{ctx: ctx, f: f}
 	db.mu.Lock()
@@ -246,7 +255,8 @@ func (db *DB) Records(owner string) Records { return Records{db, owner} }
 
 // Save keeps a record.
 func (r Records) Save(key string, data []byte) error {
-	_, err := r.db.write.ExecContext(context.Background(), "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", r.owner, key, data)
+	_, err := r.db.write.ExecContext(context.Background(),
+		"INSERT OR REPLACE INTO records VALUES (?, ?, ?)", r.owner, key, data)
 	return err
 }
 

@@ -25,7 +25,8 @@ type DeadLetter struct {
 	Died         time.Time         `json:"died"`
 }
 
-const deadColumns = "SELECT id, subscription, message_id, attributes, data, published, attempt, reason, died FROM dead_letters"
+const deadColumns = "SELECT id, subscription, message_id, attributes, data, published, attempt, reason, died FROM " +
+	"dead_letters"
 
 // DeadLetters lists what lies dead, oldest first, without the messages' data.
 func (q *Queue) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
@@ -59,7 +60,8 @@ func scanDead(row interface{ Scan(dest ...any) error }) (DeadLetter, error) {
 	var d DeadLetter
 	var attributes, published string
 	var died int64
-	if err := row.Scan(&d.ID, &d.Subscription, &d.MessageID, &attributes, &d.Data, &published, &d.Attempts, &d.Reason, &died); err != nil {
+	if err := row.Scan(&d.ID, &d.Subscription, &d.MessageID, &attributes, &d.Data, &published, &d.Attempts,
+		&d.Reason, &died); err != nil {
 		return d, err
 	}
 	d.Died = time.UnixMilli(died).UTC()
@@ -86,7 +88,9 @@ func (q *Queue) SendAgain(ctx context.Context, id int64) error {
 			return fmt.Errorf("the subscription %s exists no more", name)
 		}
 		now := time.Now()
-		_, err = tx.ExecContext(ctx, "INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) SELECT subscription, message_id, data, attributes, ordering_key, published, ?, ? FROM dead_letters WHERE id = ?",
+		_, err = tx.ExecContext(ctx,
+			"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) "+
+				"SELECT subscription, message_id, data, attributes, ordering_key, published, ?, ? FROM dead_letters WHERE id = ?",
 			now.Add(s.Retention).UnixMilli(), now.UnixMilli(), id)
 		if err != nil {
 			return err
@@ -121,7 +125,9 @@ func (q *Queue) Counts(ctx context.Context) map[string]Count {
 	counts := map[string]Count{}
 	for name := range q.subs {
 		var c Count
-		_ = q.db.read.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM deliveries WHERE subscription = ?1), (SELECT count(*) FROM dead_letters WHERE subscription = ?1)", name).Scan(&c.Waiting, &c.Dead)
+		_ = q.db.read.QueryRowContext(ctx,
+			"SELECT (SELECT count(*) FROM deliveries WHERE subscription = ?1), (SELECT count(*) FROM dead_letters WHERE "+
+				"subscription = ?1)", name).Scan(&c.Waiting, &c.Dead)
 		counts[name] = c
 	}
 	return counts

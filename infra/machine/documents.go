@@ -30,7 +30,8 @@ type bucket struct {
 func (b bucket) Get(ctx context.Context, name string) (documents.Document, error) {
 	doc := documents.Document{Info: documents.Info{Name: name}}
 	var metadata []byte
-	row := b.db.read.QueryRowContext(ctx, "SELECT generation, metadata, data FROM documents WHERE bucket = ? AND name = ?", b.name, name)
+	row := b.db.read.QueryRowContext(ctx,
+		"SELECT generation, metadata, data FROM documents WHERE bucket = ? AND name = ?", b.name, name)
 	err := row.Scan(&doc.Generation, &metadata, &doc.Data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return doc, fmt.Errorf("%s: %w", name, documents.ErrNotFound)
@@ -41,7 +42,9 @@ func (b bucket) Get(ctx context.Context, name string) (documents.Document, error
 	return doc, json.Unmarshal(metadata, &doc.Metadata)
 }
 
-func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (b bucket) Put(
+	ctx context.Context, name string, gen int64, data []byte, metadata map[string]string,
+) (int64, error) {
 	meta, err := json.Marshal(metadata)
 	if err != nil {
 		return 0, err
@@ -49,7 +52,8 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 	var next int64
 	err = b.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var have int64
-		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?", b.name, name).Scan(&have)
+		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?",
+			b.name, name).Scan(&have)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -59,7 +63,8 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 		if err := tx.QueryRowContext(ctx, "UPDATE generations SET last = last + 1 RETURNING last").Scan(&next); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", b.name, name, next, string(meta), data)
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", b.name, name,
+			next, string(meta), data)
 		return err
 	})
 	if err != nil {
@@ -71,7 +76,8 @@ func (b bucket) Put(ctx context.Context, name string, gen int64, data []byte, me
 func (b bucket) Delete(ctx context.Context, name string, gen int64) error {
 	err := b.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var have int64
-		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?", b.name, name).Scan(&have)
+		err := tx.QueryRowContext(ctx, "SELECT generation FROM documents WHERE bucket = ? AND name = ?",
+			b.name, name).Scan(&have)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -115,7 +121,8 @@ func (b bucket) List(ctx context.Context, prefix string) iter.Seq2[documents.Inf
 // page reads up to 1,000 entries at once, so that no read transaction stays open while the caller works.
 func (b bucket) page(ctx context.Context, prefix, after string) ([]documents.Info, error) {
 	rows, err := b.db.read.QueryContext(ctx,
-		"SELECT name, generation, metadata FROM documents WHERE bucket = ? AND name > ? AND name >= ? AND substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
+		"SELECT name, generation, metadata FROM documents WHERE bucket = ? AND name > ? AND name >= ? AND substr(name, 1, "+
+			"?) = ? ORDER BY name LIMIT ?",
 		b.name, after, prefix, len([]rune(prefix)), prefix, page)
 	if err != nil {
 		return nil, err
@@ -136,7 +143,8 @@ func (b bucket) page(ctx context.Context, prefix, after string) ([]documents.Inf
 	return infos, rows.Err()
 }
 
-// Folder returns a folder of settings files as a bucket: files are changed there, never made or deleted. A file's generation is made of its contents.
+// Folder returns a folder of settings files as a bucket: files are changed there, never made or deleted. A file's
+// generation is made of its contents.
 func Folder(dir string) documents.Bucket { return folder(dir) }
 
 type folder string

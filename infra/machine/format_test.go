@@ -12,7 +12,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
-// TestDataOfTheFirstRelease: what the first release has written is read, goes on, and is written to, by every later one.
+// TestDataOfTheFirstRelease: what the first release has written is read, goes on, and is written to, by every later
+// one.
 func TestDataOfTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -52,22 +53,29 @@ func TestDataOfTheFirstRelease(t *testing.T) {
 	}
 
 	taken := make(chan messages.Delivery, 1)
-	q := NewQueue(db, time.Now, Subscription{Name: "s", Topic: "t", Attempts: 20, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, err := messages.Decode(r)
-		if err != nil {
-			t.Error(err)
-		}
-		taken <- d
-		w.WriteHeader(http.StatusNoContent)
-	})})
-	if dead, err := q.DeadLetters(t.Context()); err != nil || len(dead) != 1 || dead[0].ID != 5 || dead[0].Attempts != 20 || dead[0].Reason != "the function answered 503" {
+	q := NewQueue(db, time.Now,
+		Subscription{
+			Name: "s", Topic: "t", Attempts: 20,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				d, err := messages.Decode(r)
+				if err != nil {
+					t.Error(err)
+				}
+				taken <- d
+				w.WriteHeader(http.StatusNoContent)
+			}),
+		})
+	if dead, err := q.DeadLetters(t.Context()); err != nil || len(dead) != 1 || dead[0].ID != 5 ||
+		dead[0].Attempts != 20 || dead[0].Reason != "the function answered 503" {
 		t.Errorf("dead letters = %+v, %v", dead, err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	q.Start(ctx)
 	select {
 	case d := <-taken:
-		if m := d.Message; m.ID != "00112233aabbccdd" || string(m.Data) != `{"room_name":"blue"}` || m.Attributes["kind"] != "poll" || d.Attempt != 4 || !m.PublishTime.Equal(time.Date(2026, 3, 2, 9, 0, 0, 5e8, time.UTC)) {
+		if m := d.Message; m.ID != "00112233aabbccdd" || string(m.Data) != `{"room_name":"blue"}` ||
+			m.Attributes["kind"] != "poll" || d.Attempt != 4 ||
+			!m.PublishTime.Equal(time.Date(2026, 3, 2, 9, 0, 0, 5e8, time.UTC)) {
 			t.Errorf("delivered %+v", d)
 		}
 	case <-time.After(10 * time.Second):

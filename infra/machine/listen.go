@@ -21,7 +21,8 @@ const (
 	writeTime = 30 * time.Second
 )
 
-// memory is from where on the collector works harder: below the service's limit (infra/systemd/carillon.service), at which it is killed.
+// memory is from where on the collector works harder: below the service's limit (infra/systemd/carillon.service), at
+// which it is killed.
 const memory = 160 << 20
 
 // BoundMemory sets the collector's limit, unless the environment has one.
@@ -40,8 +41,8 @@ func newServer(h http.Handler) *http.Server {
 	}
 }
 
-// connections are those of a server. When there are too many, the one that has waited longest goes, so that there is always
-// room for a new one: first of those that have not sent a request or wait for the next, then of all.
+// connections are those of a server. When there are too many, the one that has waited longest goes, so that there is
+// always room for a new one: first of those that have not sent a request or wait for the next, then of all.
 type connections struct {
 	mu    sync.Mutex
 	since map[net.Conn]connection

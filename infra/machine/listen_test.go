@@ -38,7 +38,8 @@ func dial(t *testing.T, address, text string) net.Conn {
 
 func TestALargeHeaderIsRefusedBeforeItTakesMemory(t *testing.T) {
 	t.Parallel()
-	address := listenTest(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	address := listenTest(t,
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	for _, tc := range []struct {
 		size int
 		want string
@@ -52,7 +53,8 @@ func TestALargeHeaderIsRefusedBeforeItTakesMemory(t *testing.T) {
 	}
 }
 
-// TestThereIsAlwaysRoomForANewConnection: of too many, the one that has waited longest goes, and not one that is at work.
+// TestThereIsAlwaysRoomForANewConnection: of too many, the one that has waited longest goes, and not one that is at
+// work.
 func TestThereIsAlwaysRoomForANewConnection(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

@@ -40,7 +40,8 @@ func TestDocuments(t *testing.T) {
 	documentstest.Run(t, open(t, t.TempDir()).Bucket("documents"))
 }
 
-// TestDeleteOfAnotherGeneration is no part of the suite, because the stand-in for Cloud Storage ignores preconditions of deletions.
+// TestDeleteOfAnotherGeneration is no part of the suite, because the stand-in for Cloud Storage ignores preconditions
+// of deletions.
 func TestDeleteOfAnotherGeneration(t *testing.T) {
 	t.Parallel()
 	b := open(t, t.TempDir()).Bucket("documents")

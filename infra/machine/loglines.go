@@ -74,7 +74,10 @@ func (k keeper) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelInfo {
 		attrs := make([]slog.Attr, 0, r.NumAttrs())
 		r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
-		k.kept.add(LogLine{At: r.Time.UTC(), Level: r.Level.String(), Message: Plain(r.Message), Details: strings.TrimSpace(k.with + k.details(attrs))})
+		k.kept.add(LogLine{
+			At: r.Time.UTC(), Level: r.Level.String(), Message: Plain(r.Message),
+			Details: strings.TrimSpace(k.with + k.details(attrs)),
+		})
 	}
 	if !k.next.Enabled(ctx, r.Level) {
 		return nil

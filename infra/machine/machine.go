@@ -82,7 +82,8 @@ func (m *Machine) open() error {
 		return fmt.Errorf("locking the data folder: %w", err)
 	}
 	if !locked {
-		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data", m.Data)
+		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data",
+			m.Data)
 	}
 	m.cleanup = append(m.cleanup, func() { _ = lock.Unlock() })
 	listener, err := listen(m.Listen, "--listen")
@@ -198,7 +199,8 @@ func (m *Machine) serve(listener net.Listener) error {
 	return m.catchUp()
 }
 
-// catchUp starts what the bridges have beside their functions, and does what should have happened while nothing ran now, not at the next scheduled time.
+// catchUp starts what the bridges have beside their functions, and does what should have happened while nothing ran
+// now, not at the next scheduled time.
 func (m *Machine) catchUp() error {
 	for _, b := range m.Running {
 		if b.Start != nil {
@@ -245,7 +247,8 @@ func (m *Machine) operatorListener() error {
 		return err
 	}
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-		slog.WarnContext(m.ctx, "the operators' address is not a loopback one: keep it from whoever must not see the dashboard",
+		slog.WarnContext(m.ctx, "the operators' address is not a loopback one: keep it from whoever must not see the "+
+			"dashboard",
 			slog.String("address", addr.String()))
 	}
 	m.listenOn(listener, mux)

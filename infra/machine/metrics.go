@@ -24,7 +24,8 @@ func newMetrics(of *Machine) *metrics {
 		Name: "carillon_request_duration_seconds", Help: "Time that a function took for a request, outside calls included.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	}, []string{"function", "code", "method"})}
-	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), messageCounts{of})
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), messageCounts{of})
 	return m
 }
 
@@ -38,14 +39,17 @@ func (m *metrics) handler() http.Handler {
 }
 
 var (
-	descWaiting = prometheus.NewDesc("carillon_messages_waiting", "Messages that are not taken yet.", []string{"subscription"}, nil)
-	descDead    = prometheus.NewDesc("carillon_messages_dead", "Messages that could not be taken after all attempts.", []string{"subscription"}, nil)
+	descWaiting = prometheus.NewDesc("carillon_messages_waiting", "Messages that are not taken yet.",
+		[]string{"subscription"}, nil)
+	descDead = prometheus.NewDesc("carillon_messages_dead", "Messages that could not be taken after all attempts.",
+		[]string{"subscription"}, nil)
 )
 
 // CollectTime bounds the reading of what is kept, when metrics are asked for.
 const CollectTime = 10 * time.Second
 
-// Age is how long ago an instant was, in seconds: endless where a wrong clock has written it, so that an alert on old data fires.
+// Age is how long ago an instant was, in seconds: endless where a wrong clock has written it, so that an alert on old
+// data fires.
 func Age(t, now time.Time) float64 {
 	if calendar.Ahead(now, t) {
 		return math.Inf(1)

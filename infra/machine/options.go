@@ -83,12 +83,14 @@ func listen(address, flag string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address) //nolint:noctx // listening does not wait
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("another program uses the address %s: stop it, or choose another port with %s, as in %s 127.0.0.1:8090",
+		return nil, fmt.Errorf("another program uses the address %s: stop it, or choose another port with %s, as in %s "+
+			"127.0.0.1:8090",
 			address, flag, flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("this account may not use the address %s: choose a port from 1024 on with %s", address, flag)
 	case err != nil:
-		return nil, fmt.Errorf("%s %s cannot be used: expected HOST:PORT of this machine, as in 127.0.0.1:8090 (%w)", flag, address, err)
+		return nil, fmt.Errorf("%s %s cannot be used: expected HOST:PORT of this machine, as in 127.0.0.1:8090 (%w)", flag,
+			address, err)
 	}
 	return listener, nil
 }
@@ -112,10 +114,12 @@ func (m *Machine) kept() []string {
 	return names
 }
 
-// startOver deletes what is kept; the sample's without a word. It comes after all that could keep the machine from starting.
+// startOver deletes what is kept; the sample's without a word. It comes after all that could keep the machine from
+// starting.
 func (m *Machine) startOver() error {
 	if office := Office(m.ctx, m.Data); office != officeSample && m.keepsAnything() {
-		question := fmt.Sprintf("The data folder %s is not a sample's. Delete what it keeps, with the files that wait for the importer there?", m.Data)
+		question := fmt.Sprintf("The data folder %s is not a sample's. Delete what it keeps, with the files that wait for "+
+			"the importer there?", m.Data)
 		if err := m.Sure(question); err != nil {
 			return fmt.Errorf("--fresh: the data folder %s is not a sample's: %w", m.Data, err)
 		}

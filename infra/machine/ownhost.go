@@ -11,7 +11,8 @@ import (
 func ownHost(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !unnamed(r.Host) {
-			http.Error(w, "Use this machine's IP address or localhost in the address; other names are refused here.", http.StatusForbidden)
+			http.Error(w, "Use this machine's IP address or localhost in the address; other names are refused here.",
+				http.StatusForbidden)
 			return
 		}
 		h.ServeHTTP(w, r)

@@ -13,8 +13,9 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// TestOperatorsListenerRefusesOtherNames: a page elsewhere may have its own name point here. All that operators are served is guarded, where it has
-// a listener of its own and where it shares one; the public paths are asked for by their public name.
+// TestOperatorsListenerRefusesOtherNames: a page elsewhere may have its own name point here. All that operators are
+// served is guarded, where it has a listener of its own and where it shares one; the public paths are asked for by
+// their public name.
 func TestOperatorsListenerRefusesOtherNames(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -51,8 +52,10 @@ func TestOperatorsListenerRefusesOtherNames(t *testing.T) {
 		}
 		for _, path := range []string{"/metrics", "/operator/dead", "/dashboard/overview", "/", "/style.css"} {
 			for host, want := range map[string]int{
-				"evil.example:8081": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403, "xlocalhost": 403, "..": 403,
-				"localhost:8081": 200, "LOCALHOST": 200, "localhost.": 200, "Localhost.:8081": 200, "127.0.0.1:8081": 200, "[::1]:8081": 200, "192.168.1.20": 200,
+				"evil.example:8081": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
+				"xlocalhost": 403, "..": 403,
+				"localhost:8081": 200, "LOCALHOST": 200, "localhost.": 200, "Localhost.:8081": 200, "127.0.0.1:8081": 200,
+				"[::1]:8081": 200, "192.168.1.20": 200,
 			} {
 				if got := status(at.URL+path, host); got != want {
 					t.Errorf("%s: %s asked for as %s: %d, want %d", name, path, host, got, want)

@@ -79,8 +79,11 @@ func (q *Queue) Publish(ctx context.Context, topic string, m messages.Message) e
 			}
 			woken = append(woken, s)
 			now := time.Now()
-			_, err := tx.ExecContext(ctx, "INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-				s.Name, hex.EncodeToString(id), m.Data, string(attributes), m.OrderingKey, q.now().UTC().Format(time.RFC3339Nano), now.Add(s.Retention).UnixMilli(), now.UnixMilli())
+			_, err := tx.ExecContext(ctx,
+				"INSERT INTO deliveries (subscription, message_id, data, attributes, ordering_key, published, expires, due) "+
+					"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+				s.Name, hex.EncodeToString(id), m.Data, string(attributes), m.OrderingKey, q.now().UTC().Format(time.RFC3339Nano),
+				now.Add(s.Retention).UnixMilli(), now.UnixMilli())
 			if err != nil {
 				return err
 			}
@@ -177,9 +180,12 @@ type delivery struct {
 // due reads what is due and not in flight. What was in flight when the process died is still there.
 func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]delivery, error) {
 	busy := inFlight.copy() // before the read: what ends meanwhile is read as it was, due
-	// No pause is longer than MaxBackoff: what would have to wait for longer was written before the machine's clock was put back.
+	// No pause is longer than MaxBackoff: what would have to wait for longer was written before the machine's clock was
+	// put back.
 	now := time.Now()
-	rows, err := q.db.read.QueryContext(ctx, "SELECT id, message_id, data, attributes, ordering_key, published, expires, attempt FROM deliveries WHERE subscription = ? AND (due <= ? OR due > ?) ORDER BY due, id LIMIT ?",
+	rows, err := q.db.read.QueryContext(ctx,
+		"SELECT id, message_id, data, attributes, ordering_key, published, expires, attempt FROM deliveries WHERE "+
+			"subscription = ? AND (due <= ? OR due > ?) ORDER BY due, id LIMIT ?",
 		s.Name, now.UnixMilli(), now.Add(s.MaxBackoff+time.Minute).UnixMilli(), batch+len(busy))
 	if err != nil {
 		return nil, err
@@ -190,7 +196,8 @@ func (q *Queue) due(ctx context.Context, s *subscription, inFlight *ids) ([]deli
 		d := delivery{envelope: messages.Delivery{Subscription: "projects/local/subscriptions/" + s.Name}}
 		m := &d.envelope.Message
 		var attributes, published string
-		if err := rows.Scan(&d.id, &m.ID, &m.Data, &attributes, &m.OrderingKey, &published, &d.expires, &d.envelope.Attempt); err != nil {
+		if err := rows.Scan(&d.id, &m.ID, &m.Data, &attributes, &m.OrderingKey, &published, &d.expires,
+			&d.envelope.Attempt); err != nil {
 			return nil, err
 		}
 		d.envelope.Attempt++
@@ -226,14 +233,17 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 	case outcome == "" || outcome == "expired" && s.Attempts <= 0:
 		_, err = q.db.write.ExecContext(ctx, "DELETE FROM deliveries WHERE id = ?", d.id)
 	case outcome == "expired" || s.Attempts > 0 && d.envelope.Attempt >= s.Attempts:
-		slog.ErrorContext(ctx, "dead letter", slog.String("subscription", s.Name), slog.String("message_id", d.envelope.Message.ID), slog.String("reason", outcome))
+		slog.ErrorContext(ctx, "dead letter", slog.String("subscription", s.Name),
+			slog.String("message_id", d.envelope.Message.ID), slog.String("reason", outcome))
 		err = q.bury(ctx, d, outcome)
 	default:
 		pause := min(s.MaxBackoff, s.MinBackoff<<min(d.envelope.Attempt-1, 20))
-		_, err = q.db.write.ExecContext(ctx, "UPDATE deliveries SET attempt = ?, due = ? WHERE id = ?", d.envelope.Attempt, time.Now().Add(pause).UnixMilli(), d.id)
+		_, err = q.db.write.ExecContext(ctx, "UPDATE deliveries SET attempt = ?, due = ? WHERE id = ?", d.envelope.Attempt,
+			time.Now().Add(pause).UnixMilli(), d.id)
 	}
 	if err != nil {
-		slog.ErrorContext(ctx, "delivery not recorded, it will come again", slog.String("subscription", s.Name), slog.Any("error", err))
+		slog.ErrorContext(ctx, "delivery not recorded, it will come again",
+			slog.String("subscription", s.Name), slog.Any("error", err))
 		select {
 		case <-stopping:
 		case <-time.After(unrecorded):
@@ -243,7 +253,9 @@ func (q *Queue) push(ctx context.Context, s *subscription, d delivery) {
 
 func (q *Queue) bury(ctx context.Context, d delivery, reason string) error {
 	return q.db.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO dead_letters SELECT id, subscription, message_id, data, attributes, ordering_key, published, ?, ?, ? FROM deliveries WHERE id = ?",
+		_, err := tx.ExecContext(ctx,
+			"INSERT INTO dead_letters SELECT id, subscription, message_id, data, attributes, ordering_key, published, ?, ?, ? "+
+				"FROM deliveries WHERE id = ?",
 			d.envelope.Attempt, reason, time.Now().UnixMilli(), d.id)
 		if err != nil {
 			return err

@@ -96,7 +96,8 @@ func TestDeadLetters(t *testing.T) {
 	t.Cleanup(stop)
 	ctx := t.Context()
 	for _, data := range []string{"x", "y"} {
-		if err := q.Publish(ctx, messagestest.Topic, messages.Message{Data: []byte(data), Attributes: map[string]string{"a": "b"}}); err != nil {
+		if err := q.Publish(ctx, messagestest.Topic,
+			messages.Message{Data: []byte(data), Attributes: map[string]string{"a": "b"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +109,8 @@ func TestDeadLetters(t *testing.T) {
 		}
 	}
 	one, err := q.DeadLetter(ctx, dead[0].ID)
-	if err != nil || one.Data == "" || one.Attempts != messagestest.Attempts || one.Reason != "answered 503" || dead[0].Data != "" {
+	if err != nil || one.Data == "" || one.Attempts != messagestest.Attempts ||
+		one.Reason != "answered 503" || dead[0].Data != "" {
 		t.Errorf("dead letter = %+v, %v", one, err)
 	}
 	broken.Store(false)

@@ -17,8 +17,9 @@ type RunInfo struct {
 
 // Headers of the answers to the operators' commands.
 const (
-	ZoneHeader   = "Carillon-Time-Zone"      // the office's zone, which tables write times in
-	PublicHeader = "Carillon-Public-Address" // of the public paths, where that is known: a real office's is that of its proxy
+	ZoneHeader = "Carillon-Time-Zone" // the office's zone, which tables write times in
+	// of the public paths, where that is known: a real office's is that of its proxy
+	PublicHeader = "Carillon-Public-Address"
 )
 
 // OperatorKey is the bearer of the operators' commands, kept with the data.

@@ -48,11 +48,14 @@ func TestDeliveriesOfAClockThatIsPutBack(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	taken := make(chan struct{}, 1)
-	q := NewQueue(db, time.Now, Subscription{Name: "s", Topic: "t", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { taken <- struct{}{} })})
+	q := NewQueue(db, time.Now, Subscription{
+		Name: "s", Topic: "t", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { taken <- struct{}{} }),
+	})
 	if err := q.Publish(t.Context(), "t", messages.Message{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.write.ExecContext(t.Context(), "UPDATE deliveries SET due = due + ?", (48 * time.Hour).Milliseconds()); err != nil {
+	if _, err := db.write.ExecContext(t.Context(), "UPDATE deliveries SET due = due + ?",
+		(48 * time.Hour).Milliseconds()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -24,7 +24,8 @@ func TestSharedTransaction(t *testing.T) {
 	}
 	written := func(name string) bool {
 		n := 0
-		if err := db.read.QueryRowContext(t.Context(), "SELECT count(*) FROM settings WHERE name = ?", name).Scan(&n); err != nil {
+		if err := db.read.QueryRowContext(t.Context(), "SELECT count(*) FROM settings WHERE name = ?",
+			name).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n == 1
@@ -63,11 +64,18 @@ func TestSharedTransaction(t *testing.T) {
 		return got
 	}
 	refused := errors.New("refused")
-	got := together(map[string]func(context.Context, *sql.Tx) error{"a": insert("a", nil), "b": insert("b", refused), "c": insert("c", nil)})
-	if got["a"] != nil || got["c"] != nil || !errors.Is(got["b"], refused) || !written("a") || !written("c") || written("b") {
+	got := together(map[string]func(context.Context, *sql.Tx) error{
+		"a": insert("a", nil),
+		"b": insert("b", refused), "c": insert("c", nil),
+	})
+	if got["a"] != nil || got["c"] != nil || !errors.Is(got["b"], refused) || !written("a") ||
+		!written("c") || written("b") {
 		t.Errorf("results %v; a %v, b %v, c %v", got, written("a"), written("b"), written("c"))
 	}
-	got = together(map[string]func(context.Context, *sql.Tx) error{"d": insert("d", nil), "e": func(context.Context, *sql.Tx) error { panic("e") }, "f": insert("f", nil)})
+	got = together(map[string]func(context.Context, *sql.Tx) error{
+		"d": insert("d", nil),
+		"e": func(context.Context, *sql.Tx) error { panic("e") }, "f": insert("f", nil),
+	})
 	for _, name := range []string{"d", "f"} {
 		if (got[name] == nil) != written(name) {
 			t.Errorf("%s: %v, written %v", name, got[name], written(name))

@@ -1,5 +1,5 @@
-// Package reference reads from the code what can be set: the environment of every function, and the settings files by their schemas.
-// docs/configuration.md is made of it, and Terraform is checked against it.
+// Package reference reads from the code what can be set: the environment of every function, and the settings files by
+// their schemas. docs/configuration.md is made of it, and Terraform is checked against it.
 package reference
 
 import (

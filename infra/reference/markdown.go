@@ -23,8 +23,10 @@ Everything that can be set. This page is made of the schemas, the functions' str
 
 Any text in a settings file may be ` + "`env:NAME`" + `, the value of an environment variable, or ` + "`file:PATH`" + `, the contents of a file: a secret of Secret Manager in the
 cloud (` + "`terraform output secrets`" + ` prints the paths), a file that only the service reads on one machine, where a relative path is beside the settings
-([where secrets go](deploy-machine.md#where-secrets-go)). A file is UTF-8, or UTF-16 with its mark. What is wrong in it is told with line and column; a key that is not listed, or stands twice, is refused.
-What is written while the system runs holds within a minute, the contents of such a file within five; what cannot be used is told in the log, and the last good settings stay.
+([where secrets go](deploy-machine.md#where-secrets-go)). A file is UTF-8, or UTF-16 with its mark. What
+is wrong in it is reported with line and column; a key that is not listed, or stands twice, is refused.
+What is written while the system runs holds within a minute, the contents of such a file within five; what cannot be
+used is reported in the log, and the last good settings stay.
 
 `
 
@@ -58,7 +60,8 @@ func settings(out *bytes.Buffer, root string, b machine.Bridge) error {
 		return fmt.Errorf("%s: %w", b.Schema, err)
 	}
 	page := b.Name + ".md"
-	fmt.Fprintf(out, "## `%s`\n\n[%s](%s) tells what it is for; its schema is [%s](../%s).\n\n| key | | values | |\n|---|---|---|---|\n",
+	fmt.Fprintf(out, "## `%s`\n\n[%s](%s) tells what it is for; its schema is [%s](../%s).\n\n| key | | values | "+
+		"|\n|---|---|---|---|\n",
 		b.Settings, page, page, filepath.Base(b.Schema), b.Schema)
 	if err := s.rows(out, ""); err != nil {
 		return fmt.Errorf("%s: %w", b.Schema, err)
@@ -151,7 +154,9 @@ func environments(out *bytes.Buffer, root string) error {
 			used[v.Name], about[v.Name] = append(used[v.Name], "`"+strings.ReplaceAll(name, "/", "-")+"`"), v
 		}
 	}
-	out.WriteString("## Environment of the functions\n\nTerraform sets it. A value may be `file:PATH`; beside these there is `GOOGLE_CLOUD_PROJECT`, the project of the topics. On one machine there is no such thing.\n\n| variable | | of | |\n|---|---|---|---|\n")
+	out.WriteString("## Environment of the functions\n\nTerraform sets it. A value may be `file:PATH`; beside these " +
+		"there is `GOOGLE_CLOUD_PROJECT`, the project of the topics. On one machine there is no such thing.\n\n| variable " +
+		"| | of | |\n|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		v := about[name]
 		required := ""

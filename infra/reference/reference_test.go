@@ -31,7 +31,10 @@ func TestConfigurationIsCurrent(t *testing.T) {
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("docs/configuration.md is not current (%v); make it with: go test ./infra/reference -update", err)
 	}
-	for _, word := range []string{"`rooms[].gcal_calendar_id` | required", "`instances[].notify`", "`sources[].dossier_de_destination`", "`WEBHOOK_KEY_PREVIOUS`", "`CALENDAR_ACCOUNT`", "`alert_email`"} {
+	for _, word := range []string{
+		"`rooms[].gcal_calendar_id` | required", "`instances[].notify`", "`sources[].dossier_de_destination`",
+		"`WEBHOOK_KEY_PREVIOUS`", "`CALENDAR_ACCOUNT`", "`alert_email`",
+	} {
 		if !strings.Contains(string(want), word) {
 			t.Errorf("%s is missing", word)
 		}
@@ -46,7 +49,8 @@ func TestEnvironmentsThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, source := range map[string]string{
-		"no such type": "package b\n", "no tag": "package b\ntype Environment struct {\n\tName string\n}\n", "no Go": "package {",
+		"no such type": "package b\n",
+		"no tag":       "package b\ntype Environment struct {\n\tName string\n}\n", "no Go": "package {",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "function.go"), []byte(source), 0o600); err != nil {
 			t.Fatal(err)
@@ -67,7 +71,8 @@ func TestFrenchPagesHaveTheSameCommands(t *testing.T) {
 		english, french := page+".md", page+".fr.md"
 		want, got := typed(t, english), typed(t, french)
 		if len(want) < 3 || !slices.Equal(got, want) {
-			t.Errorf("%s has other commands than %s:\n%s\nwant\n%s", french, english, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("%s has other commands than %s:\n%s\nwant\n%s", french, english, strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 		}
 	}
 }

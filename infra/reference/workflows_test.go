@@ -38,7 +38,8 @@ func TestActionsAndImagesArePinned(t *testing.T) {
 				}
 			}
 			for _, before := range []string{"FROM --platform=$BUILDPLATFORM ", "FROM ", "image=", "generator=", `{SBOM: "`} {
-				if _, image, ok := strings.Cut(line, before); ok && !strings.HasPrefix(image, "-") && !strings.HasPrefix(image, "$") {
+				if _, image, ok := strings.Cut(line, before); ok && !strings.HasPrefix(image, "-") &&
+					!strings.HasPrefix(image, "$") {
 					pinned++
 					if !pinnedImage.MatchString(strings.ReplaceAll(image, `"`, " ")) {
 						t.Errorf("%s: %s is not pinned by a digest", file, image)

@@ -8,12 +8,15 @@ import (
 	"testing"
 )
 
-// script runs test.sh in a copy of the tree, on a machine whose commands are those given: name and shell text. It returns what was printed.
+// script runs test.sh in a copy of the tree, on a machine whose commands are those given: name and shell text. It
+// returns what was printed.
 func script(t *testing.T, commands map[string]string) (string, error) {
 	t.Helper()
 	root := t.TempDir()
 	bin := filepath.Join(root, "bin")
-	for _, dir := range []string{bin, filepath.Join(root, "infra", "setup"), filepath.Join(root, "infra", "sim", "peers")} {
+	for _, dir := range []string{
+		bin, filepath.Join(root, "infra", "setup"), filepath.Join(root, "infra", "sim", "peers"),
+	} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +66,8 @@ func whole() map[string]string {
 	}
 }
 
-// TestInstallsOnlyWhatIsMissing: with sudo where one is not root, after saying what; where there is no apt-get, or no right, it says what to install.
+// TestInstallsOnlyWhatIsMissing: with sudo where one is not root, after saying what; where there is no apt-get, or no
+// right, it says what to install.
 func TestInstallsOnlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -76,14 +80,35 @@ func TestInstallsOnlyWhatIsMissing(t *testing.T) {
 		{
 			"not root",
 			map[string]string{"chromium": "-", "python3": "exit 1"},
-			[]string{"Installing what the tests need, with apt-get: chromium python3 python3-icalendar\n", "sudo apt-get update", "apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar\n"},
+			[]string{
+				"Installing what the tests need, with apt-get: chromium python3 python3-icalendar\n", "sudo apt-get update",
+				"apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar\n",
+			},
 			[]string{"gcc", "nodejs"},
 			false,
 		},
 		{"root", map[string]string{"chromium": "-", "id": "echo 0"}, []string{"apt-get install"}, []string{"sudo"}, false},
-		{"no sudo", map[string]string{"chromium": "-", "sudo": "-"}, []string{"Run this as root", "apt-get install chromium"}, []string{"npm ci"}, true},
-		{"not Debian", map[string]string{"chromium": "-", "apt-get": "-", "gcc": "-"}, []string{"gcc libc6-dev chromium"}, []string{"npm ci"}, true},
-		{"an old Node.js", map[string]string{"node": `[ "$1" = --version ] && echo v18.20.4; exit 1`}, []string{"nodejs", "Node.js 20 or newer", "v18.20.4"}, []string{"npm ci"}, true},
+		{
+			"no sudo",
+			map[string]string{"chromium": "-", "sudo": "-"},
+			[]string{"Run this as root", "apt-get install chromium"},
+			[]string{"npm ci"},
+			true,
+		},
+		{
+			"not Debian",
+			map[string]string{"chromium": "-", "apt-get": "-", "gcc": "-"},
+			[]string{"gcc libc6-dev chromium"},
+			[]string{"npm ci"},
+			true,
+		},
+		{
+			"an old Node.js",
+			map[string]string{"node": `[ "$1" = --version ] && echo v18.20.4; exit 1`},
+			[]string{"nodejs", "Node.js 20 or newer", "v18.20.4"},
+			[]string{"npm ci"},
+			true,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

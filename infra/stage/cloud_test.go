@@ -72,8 +72,8 @@ func TestMain(m *testing.M) {
 
 const project = "office-123"
 
-// A cloud is what Terraform plans, on this machine: each function a process of its own, built as in the cloud; fake-gcs-server for Cloud
-// Storage, pstest for Pub/Sub, and a pusher between the two, because pstest does not push.
+// A cloud is what Terraform plans, on this machine: each function a process of its own, built as in the cloud;
+// fake-gcs-server for Cloud Storage, pstest for Pub/Sub, and a pusher between the two, because pstest does not push.
 type cloud struct {
 	t       *testing.T
 	plan    *tfplan.Plan
@@ -113,7 +113,10 @@ func newCloud(t *testing.T, bridges map[string]cty.Value) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cloud{t: t, plan: plan, secrets: t.TempDir(), extra: map[string]string{}, urls: map[string]string{}, logs: map[string]*safeBuffer{}, processes: map[string]*exec.Cmd{}}
+	c := &cloud{
+		t: t, plan: plan, secrets: t.TempDir(), extra: map[string]string{}, urls: map[string]string{},
+		logs: map[string]*safeBuffer{}, processes: map[string]*exec.Cmd{},
+	}
 	c.startStorage()
 	c.startPubSub()
 	t.Cleanup(func() {
@@ -147,7 +150,9 @@ func freePort(t *testing.T) int {
 
 func (c *cloud) startStorage() {
 	port := freePort(c.t)
-	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{Scheme: "http", Host: "127.0.0.1", Port: uint16(port), PublicHost: fmt.Sprintf("127.0.0.1:%d", port)})
+	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{
+		Scheme: "http", Host: "127.0.0.1", Port: uint16(port), PublicHost: fmt.Sprintf("127.0.0.1:%d", port),
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -175,14 +180,19 @@ func (c *cloud) startPubSub() {
 	c.pubsub = client
 	c.extra["PUBSUB_EMULATOR_HOST"] = server.Addr
 	for _, r := range c.of("google_pubsub_topic") {
-		if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/" + project + "/topics/" + r.String("name")}); err != nil {
+		if _, err := client.TopicAdminClient.CreateTopic(t.Context(),
+			&pubsubpb.Topic{Name: "projects/" + project + "/topics/" + r.String("name")}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, r := range c.of("google_pubsub_subscription") {
-		s := &pubsubpb.Subscription{Name: "projects/" + project + "/subscriptions/" + r.String("name"), Topic: r.String("topic"), AckDeadlineSeconds: 60}
+		s := &pubsubpb.Subscription{
+			Name: "projects/" + project + "/subscriptions/" + r.String("name"), Topic: r.String("topic"), AckDeadlineSeconds: 60,
+		}
 		if dead := r.In("dead_letter_policy"); dead.Args != nil {
-			s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{DeadLetterTopic: dead.String("dead_letter_topic"), MaxDeliveryAttempts: int32(dead.Int("max_delivery_attempts"))}
+			s.DeadLetterPolicy = &pubsubpb.DeadLetterPolicy{
+				DeadLetterTopic: dead.String("dead_letter_topic"), MaxDeliveryAttempts: int32(dead.Int("max_delivery_attempts")),
+			}
 		}
 		s.MessageRetentionDuration = durationpb.New(24 * time.Hour)
 		if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), s); err != nil {
@@ -198,7 +208,9 @@ func (c *cloud) put(bucket, name string, content any) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.storage.CreateObject(fakestorage.Object{ObjectAttrs: fakestorage.ObjectAttrs{BucketName: project + "-" + bucket, Name: name}, Content: data})
+	c.storage.CreateObject(fakestorage.Object{
+		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: project + "-" + bucket, Name: name}, Content: data,
+	})
 }
 
 // fill gives a secret its value, where the volume of each function shows it.
@@ -242,7 +254,10 @@ func (c *cloud) run(name string) {
 		}
 	}
 	cmd := exec.Command(made[short])
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "FUNCTION_TARGET=" + f.In("build_config").String("entry_point"), "PORT=" + c.urls[name][strings.LastIndex(c.urls[name], ":")+1:]}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "FUNCTION_TARGET=" + f.In("build_config").String("entry_point"),
+		"PORT=" + c.urls[name][strings.LastIndex(c.urls[name], ":")+1:],
+	}
 	for key, value := range f.In("service_config").Strings("environment_variables") {
 		cmd.Env = append(cmd.Env, key+"="+strings.Replace(value, "file:/secrets/", "file:"+c.secrets+"/", 1))
 	}
@@ -271,7 +286,8 @@ func (c *cloud) kill(name string) {
 	_ = c.processes[name].Wait()
 }
 
-// push stands in for Pub/Sub's push (cloud.google.com/pubsub/docs/push): it pulls, posts the envelope, and waits before it tries again.
+// push stands in for Pub/Sub's push (cloud.google.com/pubsub/docs/push): it pulls, posts the envelope, and waits before
+// it tries again.
 func (c *cloud) push(subscription, url string) {
 	sub := c.pubsub.Subscriber(subscription)
 	ctx, stop := context.WithCancel(context.Background())
@@ -284,9 +300,13 @@ func (c *cloud) push(subscription, url string) {
 			if m.DeliveryAttempt != nil {
 				attempt = *m.DeliveryAttempt
 			}
-			body, _ := json.Marshal(map[string]any{"subscription": "projects/" + project + "/subscriptions/" + subscription, "deliveryAttempt": attempt, "message": map[string]any{
-				"data": m.Data, "attributes": m.Attributes, "messageId": m.ID, "publishTime": m.PublishTime, "orderingKey": m.OrderingKey,
-			}})
+			body, _ := json.Marshal(map[string]any{
+				"subscription":    "projects/" + project + "/subscriptions/" + subscription,
+				"deliveryAttempt": attempt, "message": map[string]any{
+					"data": m.Data, "attributes": m.Attributes, "messageId": m.ID, "publishTime": m.PublishTime,
+					"orderingKey": m.OrderingKey,
+				},
+			})
 			resp, err := http.Post(url, "application/json", bytes.NewReader(body))
 			if err == nil {
 				_ = resp.Body.Close()
@@ -311,7 +331,8 @@ func (c *cloud) schedule(job string) {
 		target := r.In("pubsub_target")
 		publisher := c.pubsub.Publisher(target.String("topic_name"))
 		defer publisher.Stop()
-		if _, err := publisher.Publish(c.t.Context(), &pubsub.Message{Attributes: target.Strings("attributes")}).Get(c.t.Context()); err != nil {
+		if _, err := publisher.Publish(c.t.Context(),
+			&pubsub.Message{Attributes: target.Strings("attributes")}).Get(c.t.Context()); err != nil {
 			c.t.Fatal(err)
 		}
 		return

@@ -31,7 +31,9 @@ func texts(list ...string) cty.Value {
 func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, map[string]cty.Value{
-		"rooms":   object(map[string]cty.Value{"main": object(map[string]cty.Value{"time_zone": cty.StringVal("Europe/Paris"), "secrets": texts("arduino")})}),
+		"rooms": object(map[string]cty.Value{
+			"main": object(map[string]cty.Value{"time_zone": cty.StringVal("Europe/Paris"), "secrets": texts("arduino")}),
+		}),
 		"campus":  object(map[string]cty.Value{"main": object(map[string]cty.Value{})}),
 		"exports": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("queries")})}),
 	})
@@ -39,9 +41,13 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
 	c.fill("queries", "main-exports-queries", "the-key-of-the-queries")
 	c.extra["CALENDAR_URL"], c.extra["ARDUINO_URL"] = "http://127.0.0.1:9", "http://127.0.0.1:9"
-	c.put("main-rooms-config", "config.json", map[string]any{"iot_client_id": "id", "iot_client_secret": "file:" + c.secrets + "/arduino/main-rooms-arduino", "rooms": []any{}})
+	c.put("main-rooms-config", "config.json",
+		map[string]any{
+			"iot_client_id": "id", "iot_client_secret": "file:" + c.secrets + "/arduino/main-rooms-arduino", "rooms": []any{},
+		})
 	c.put("main-campus-config", "campus.json", map[string]any{"instances": []any{}})
-	c.put("main-exports-config", "exports.json", map[string]any{"queries_key": "file:" + c.secrets + "/queries/main-exports-queries", "sources": []any{}})
+	c.put("main-exports-config", "exports.json",
+		map[string]any{"queries_key": "file:" + c.secrets + "/queries/main-exports-queries", "sources": []any{}})
 	c.start()
 	type answer struct {
 		method, path, bearer string
@@ -49,10 +55,15 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 	}
 	envelope := answer{http.MethodPost, "/", "", http.StatusBadRequest} // a body that is no push envelope
 	want := map[string]answer{
-		"main-rooms-webhook": {http.MethodPost, "/webhook", "", http.StatusNoContent}, "main-rooms-meetings": {http.MethodGet, "/meetings?client_id=id&room_name=blue", "the-secret", http.StatusNotFound},
-		"main-rooms-watch": envelope, "main-rooms-status": envelope, "main-rooms-refresh": envelope,
-		"main-campus-sync": envelope, "main-campus-feed": {http.MethodGet, "/feeds/campus/lea.ics?key=x", "", http.StatusNotFound},
-		"main-exports-transfer": envelope, "main-exports-queries": {http.MethodGet, "/queries", "wrong", http.StatusUnauthorized},
+		"main-rooms-webhook":  {http.MethodPost, "/webhook", "", http.StatusNoContent},
+		"main-rooms-meetings": {http.MethodGet, "/meetings?client_id=id&room_name=blue", "the-secret", http.StatusNotFound},
+		"main-rooms-watch":    envelope, "main-rooms-status": envelope, "main-rooms-refresh": envelope,
+		"main-campus-sync": envelope, "main-campus-feed": {
+			http.MethodGet, "/feeds/campus/lea.ics?key=x", "", http.StatusNotFound,
+		},
+		"main-exports-transfer": envelope, "main-exports-queries": {
+			http.MethodGet, "/queries", "wrong", http.StatusUnauthorized,
+		},
 	}
 	for name := range c.urls {
 		a, ok := want[name]
@@ -66,11 +77,14 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 	}
 }
 
-// The rooms' main job across processes: a calendar's change is on the Thing, a touch books, a crash in the middle loses nothing.
+// The rooms' main job across processes: a calendar's change is on the Thing, a touch books, a crash in the middle loses
+// nothing.
 func TestRoomsAcrossProcesses(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, map[string]cty.Value{
-		"rooms": object(map[string]cty.Value{"main": object(map[string]cty.Value{"time_zone": cty.StringVal("Europe/Paris"), "secrets": texts("arduino")})}),
+		"rooms": object(map[string]cty.Value{
+			"main": object(map[string]cty.Value{"time_zone": cty.StringVal("Europe/Paris"), "secrets": texts("arduino")}),
+		}),
 	})
 	const calendar, room = "blue@resource.calendar.google.com", "blue_room"
 	google, err := simgoogle.New(time.Now, nil)
@@ -85,7 +99,8 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 	if err := google.AddCalendar(calendar, "Europe/Paris"); err != nil {
 		t.Fatal(err)
 	}
-	if err := arduino.AddThing(room, "Europe/Paris", "busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"); err != nil {
+	if err := arduino.AddThing(room, "Europe/Paris", "busynow", "curevmtg", "curevstart", "curevend", "curevtm",
+		"nextevmtg", "nextevstart", "nextevend", "nextevtm"); err != nil {
 		t.Fatal(err)
 	}
 	c.extra["CALENDAR_URL"], c.extra["ARDUINO_URL"] = serve(t, google), serve(t, arduino)
@@ -93,19 +108,22 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
 	c.start()
 	c.put("main-rooms-config", "config.json", map[string]any{
-		"iot_client_id": "id", "iot_client_secret": "file:" + c.secrets + "/arduino/main-rooms-arduino", "gcal_watch_function_url": c.urls["main-rooms-webhook"],
-		"rooms": []any{map[string]string{"room_name": room, "gcal_calendar_id": calendar}},
+		"iot_client_id": "id", "iot_client_secret": "file:" + c.secrets + "/arduino/main-rooms-arduino",
+		"gcal_watch_function_url": c.urls["main-rooms-webhook"],
+		"rooms":                   []any{map[string]string{"room_name": room, "gcal_calendar_id": calendar}},
 	})
 	shows := func(name string) string { s, _ := arduino.Values(room)[name].(string); return s }
 
 	c.schedule("main-rooms-watch")
-	eventually(t, "a channel, and so a first status on the Thing", func() bool { return shows("curevtm") != "" || shows("nextevtm") != "" || len(arduino.Calls()) > 0 })
+	eventually(t, "a channel, and so a first status on the Thing",
+		func() bool { return shows("curevtm") != "" || shows("nextevtm") != "" || len(arduino.Calls()) > 0 })
 
 	meeting := func(title string, from, to time.Duration) {
 		now := time.Now().UTC()
 		if _, err := google.Insert(calendar, map[string]any{
 			"summary": title, "organizer": map[string]any{"email": "office@example.com"},
-			"start": map[string]any{"dateTime": now.Add(from).Format(time.RFC3339)}, "end": map[string]any{"dateTime": now.Add(to).Format(time.RFC3339)},
+			"start": map[string]any{"dateTime": now.Add(from).Format(time.RFC3339)},
+			"end":   map[string]any{"dateTime": now.Add(to).Format(time.RFC3339)},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -114,23 +132,31 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 	eventually(t, "the coming meeting on the Thing", func() bool { return shows("nextevmtg") == "Later" })
 
 	var booked struct{ Title string }
-	status, text := c.call(http.MethodPost, "main-rooms-meetings", "/meetings", "the-secret", map[string]any{"client_id": "id", "room_name": room, "duration_mins": 30})
+	status, text := c.call(http.MethodPost, "main-rooms-meetings", "/meetings", "the-secret",
+		map[string]any{"client_id": "id", "room_name": room, "duration_mins": 30})
 	if err := json.Unmarshal([]byte(text), &booked); status != http.StatusCreated || err != nil {
 		t.Fatalf("booking answered %d %s", status, text)
 	}
-	eventually(t, "the booking on the Thing", func() bool { return shows("curevmtg") == booked.Title && booked.Title != "" })
+	eventually(t, "the booking on the Thing",
+		func() bool { return shows("curevmtg") == booked.Title && booked.Title != "" })
 
 	c.kill("main-rooms-status")
 	meeting("While it was dead", 90*time.Minute, 2*time.Hour)
 	time.Sleep(time.Second) // its messages come in vain
 	c.run("main-rooms-status")
-	eventually(t, "the meeting that came while the function was dead", func() bool { return shows("nextevmtg") == "While it was dead" })
+	eventually(t, "the meeting that came while the function was dead",
+		func() bool { return shows("nextevmtg") == "While it was dead" })
 
 	c.schedule("main-rooms-tick")
-	eventually(t, "a tick", func() bool { return strings.Contains(c.logs["main-rooms-status"].String(), `"message":"tick"`) })
+	eventually(t, "a tick", func() bool {
+		return strings.Contains(c.logs["main-rooms-status"].String(),
+			`"message":"tick"`)
+	})
 	c.schedule("main-rooms-refresh")
-	eventually(t, "a refresh", func() bool { return strings.Contains(c.logs["main-rooms-refresh"].String(), `"message":"room listed"`) })
-	if status, text := c.call(http.MethodGet, "main-rooms-meetings", "/meetings?client_id=id&room_name="+room, "the-secret", nil); status != http.StatusOK || !strings.Contains(text, "While it was dead") {
+	eventually(t, "a refresh",
+		func() bool { return strings.Contains(c.logs["main-rooms-refresh"].String(), `"message":"room listed"`) })
+	if status, text := c.call(http.MethodGet, "main-rooms-meetings", "/meetings?client_id=id&room_name="+room,
+		"the-secret", nil); status != http.StatusOK || !strings.Contains(text, "While it was dead") {
 		t.Errorf("a display is told %d %s", status, text)
 	}
 	for name, log := range c.logs {
@@ -143,7 +169,9 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 // A campus run across processes: the timetable is in ECAL and in the feed.
 func TestCampusAcrossProcesses(t *testing.T) {
 	t.Parallel()
-	c := newCloud(t, map[string]cty.Value{"campus": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("password")})})})
+	c := newCloud(t, map[string]cty.Value{
+		"campus": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("password")})}),
+	})
 	mux := http.NewServeMux()
 	outside := serve(t, mux)
 	school, err := simwigor.New("/sim/wigor", time.Now, nil)
@@ -160,31 +188,40 @@ func TestCampusAcrossProcesses(t *testing.T) {
 	if err := school.AddStudent("lea", "lea-password", "B3"); err != nil {
 		t.Fatal(err)
 	}
-	if err := school.Put("lea", simwigor.Lesson{ID: 1, Title: "Réseaux", Rooms: "BB-110(BALMA B)", Mode: "Présentiel", Teacher: "ENSEIGNANT 01", Start: day.Add(9 * time.Hour), End: day.Add(12 * time.Hour)}); err != nil {
+	if err := school.Put("lea", simwigor.Lesson{
+		ID: 1, Title: "Réseaux", Rooms: "BB-110(BALMA B)", Mode: "Présentiel", Teacher: "ENSEIGNANT 01",
+		Start: day.Add(9 * time.Hour), End: day.Add(12 * time.Hour),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	const calendar = "64229d018723a1000e07da01"
-	if err := calendars.AddAccount(simecal.Account{Key: "k", Secret: "s"}, map[string]string{calendar: "Lea"}); err != nil {
+	if err := calendars.AddAccount(simecal.Account{Key: "k", Secret: "s"},
+		map[string]string{calendar: "Lea"}); err != nil {
 		t.Fatal(err)
 	}
 	c.fill("password", "main-campus-password", "lea-password")
 	c.put("main-campus-config", "campus.json", map[string]any{"instances": []any{map[string]any{
-		"instance_name": "lea", "moncampus_username": "lea", "moncampus_password": "file:" + c.secrets + "/password/main-campus-password", "moncampus_start_date": "-7d", "moncampus_end_date": "+60d",
-		"moncampus_host": outside + "/sim/wigor", "moncampus_cas_url": outside + "/sim/wigor/cas/login",
+		"instance_name": "lea", "moncampus_username": "lea",
+		"moncampus_password": "file:" + c.secrets + "/password/main-campus-password", "moncampus_start_date": "-7d",
+		"moncampus_end_date": "+60d",
+		"moncampus_host":     outside + "/sim/wigor", "moncampus_cas_url": outside + "/sim/wigor/cas/login",
 		"ecal_url": outside + "/sim/ecal/apiv2", "ecal_api_key": "k", "ecal_api_secret": "s", "ecal_calendar_id": calendar,
 	}}})
 	c.start()
 	c.schedule("main-campus-sync")
 	inCalendar := func() bool {
-		return slices.ContainsFunc(calendars.Events(calendar), func(e simecal.Event) bool { return strings.Contains(e.Name, "Réseaux") })
+		return slices.ContainsFunc(calendars.Events(calendar),
+			func(e simecal.Event) bool { return strings.Contains(e.Name, "Réseaux") })
 	}
 	eventually(t, "the lesson in ECAL", inCalendar)
 	var feed struct{ Path string }
-	status, text := c.call(http.MethodPost, "main-campus-sync", "/feeds", "", map[string]string{"instance": "lea", "label": "phone"})
+	status, text := c.call(http.MethodPost, "main-campus-sync", "/feeds", "",
+		map[string]string{"instance": "lea", "label": "phone"})
 	if err := json.Unmarshal([]byte(text), &feed); status != http.StatusCreated || err != nil {
 		t.Fatalf("making a feed answered %d %s", status, text)
 	}
-	if status, text := c.call(http.MethodGet, "main-campus-feed", feed.Path, "", nil); status != http.StatusOK || !strings.Contains(text, "Réseaux") {
+	if status, text := c.call(http.MethodGet, "main-campus-feed", feed.Path, "", nil); status != http.StatusOK ||
+		!strings.Contains(text, "Réseaux") {
 		t.Errorf("the feed answered %d %s", status, text)
 	}
 	for name, log := range c.logs {

@@ -1,8 +1,10 @@
-// Command stage writes one source zip a function, for Google's buildpack: go run ./infra/stage [-out DIR] [rooms/webhook ...].
+// Command stage writes one source zip a function, for Google's buildpack: go run ./infra/stage [-out DIR]
+// [rooms/webhook ...].
 //
 // Google's Go buildpack builds the root package of the source that it is given, and nothing below it
-// (github.com/GoogleCloudPlatform/buildpacks, cmd/go/functions_framework). So a function's zip holds the packages that it imports, a
-// root package that links it, and a go.mod and go.sum with what these need. Same source, same bytes: only what changed is deployed again.
+// (github.com/GoogleCloudPlatform/buildpacks, cmd/go/functions_framework). So a function's zip holds the packages that
+// it imports, a root package that links it, and a go.mod and go.sum with what these need. Same source, same bytes: only
+// what changed is deployed again.
 package main
 
 import (

@@ -197,7 +197,8 @@ func add(files map[string][]byte, dir, file string) error {
 	return err
 }
 
-// prune leaves in go.mod and go.sum what the files need, so that a new version of a module deploys only those who use it.
+// prune leaves in go.mod and go.sum what the files need, so that a new version of a module deploys only those who use
+// it.
 func prune(ctx context.Context, files map[string][]byte) error {
 	dir, err := os.MkdirTemp("", "carillon-stage")
 	if err != nil {
@@ -248,7 +249,9 @@ func pack(files map[string][]byte) ([]byte, error) {
 		if !staysInside(name) {
 			return nil, fmt.Errorf("%s lies outside the module", name)
 		}
-		out, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)})
+		out, err := w.CreateHeader(&zip.FileHeader{
+			Name: name, Method: zip.Store, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC),
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -44,19 +44,25 @@ func TestSameSourceSameBytes(t *testing.T) {
 func TestOnlyWhatAFunctionImports(t *testing.T) {
 	t.Parallel()
 	z := staging(t, "rooms/meetings")
-	for _, name := range []string{"function.go", "go.mod", "go.sum", "functions/rooms/meetings/function.go", "shared/rooms/config.schema.json"} {
+	for _, name := range []string{
+		"function.go", "go.mod", "go.sum", "functions/rooms/meetings/function.go", "shared/rooms/config.schema.json",
+	} {
 		if z.files[name] == nil {
 			t.Errorf("%s is missing", name)
 		}
 	}
 	for name := range z.files {
-		for _, bad := range []string{"_test.go", "test/", "infra/", "testdata/", "iotcloud", "shared/campus", "shared/exports", "functions/rooms/status"} {
+		for _, bad := range []string{
+			"_test.go", "test/", "infra/", "testdata/", "iotcloud", "shared/campus", "shared/exports", "functions/rooms/status",
+		} {
 			if strings.Contains(name, bad) {
 				t.Errorf("%s is in the zip", name)
 			}
 		}
 	}
-	for _, bad := range []string{"github.com/arduino/iot-client-go", "modernc.org/sqlite", "fake-gcs-server", "azure-sdk-for-go", "chromedp"} {
+	for _, bad := range []string{
+		"github.com/arduino/iot-client-go", "modernc.org/sqlite", "fake-gcs-server", "azure-sdk-for-go", "chromedp",
+	} {
 		if bytes.Contains(z.files["go.mod"], []byte(bad)) {
 			t.Errorf("go.mod requires %s", bad)
 		}
@@ -163,7 +169,8 @@ func TestUnknownFunctionIsNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "rooms/nothing") || !strings.Contains(err.Error(), "rooms/webhook") {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := stageAll(context.Background(), t.TempDir(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "module's root") {
+	if _, err := stageAll(context.Background(), t.TempDir(), t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "module's root") {
 		t.Errorf("elsewhere: %v", err)
 	}
 }

@@ -66,12 +66,17 @@ func addURI(object map[string]cty.Value, uri string) {
 // functions are those of Terraform's functions that the files use.
 func functions(read func(string) ([]byte, error)) map[string]function.Function {
 	return map[string]function.Function{
-		"alltrue": allTrue, "can": tryfunc.CanFunc, "try": tryfunc.TryFunc, "concat": stdlib.ConcatFunc, "merge": stdlib.MergeFunc, "keys": stdlib.KeysFunc,
-		"values": stdlib.ValuesFunc, "length": length, "min": stdlib.MinFunc, "max": stdlib.MaxFunc, "regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
-		"format": stdlib.FormatFunc, "join": stdlib.JoinFunc, "flatten": stdlib.FlattenFunc, "lookup": stdlib.LookupFunc, "contains": stdlib.ContainsFunc,
-		"coalesce": stdlib.CoalesceFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc, "toset": toSet,
-		"split": stdlib.SplitFunc, "distinct": stdlib.DistinctFunc, "trimspace": stdlib.TrimSpaceFunc, "tostring": stdlib.MakeToFunc(cty.String),
-		"upper": stdlib.UpperFunc, "startswith": ofTexts(strings.HasPrefix), "endswith": ofTexts(strings.HasSuffix),
+		"alltrue": allTrue, "can": tryfunc.CanFunc, "try": tryfunc.TryFunc, "concat": stdlib.ConcatFunc,
+		"merge": stdlib.MergeFunc, "keys": stdlib.KeysFunc,
+		"values": stdlib.ValuesFunc, "length": length, "min": stdlib.MinFunc, "max": stdlib.MaxFunc,
+		"regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
+		"format": stdlib.FormatFunc, "join": stdlib.JoinFunc, "flatten": stdlib.FlattenFunc, "lookup": stdlib.LookupFunc,
+		"contains": stdlib.ContainsFunc,
+		"coalesce": stdlib.CoalesceFunc, "jsondecode": stdlib.JSONDecodeFunc,
+		"jsonencode": stdlib.JSONEncodeFunc, "toset": toSet,
+		"split": stdlib.SplitFunc, "distinct": stdlib.DistinctFunc, "trimspace": stdlib.TrimSpaceFunc,
+		"tostring": stdlib.MakeToFunc(cty.String),
+		"upper":    stdlib.UpperFunc, "startswith": ofTexts(strings.HasPrefix), "endswith": ofTexts(strings.HasSuffix),
 		"file": ofFile(cty.String, func(name string) (cty.Value, error) {
 			data, err := read(name)
 			return cty.StringVal(string(data)), err

@@ -155,7 +155,9 @@ var (
 )
 
 // each makes every instance of a block.
-func (m *module) each(b *hclsyntax.Block, instance func(suffix string, extra map[string]cty.Value) (cty.Value, error)) (cty.Value, error) {
+func (m *module) each(
+	b *hclsyntax.Block, instance func(suffix string, extra map[string]cty.Value) (cty.Value, error),
+) (cty.Value, error) {
 	if attr := b.Body.Attributes["depends_on"]; attr != nil {
 		for _, t := range attr.Expr.Variables() {
 			key, err := m.target(t)
@@ -196,7 +198,9 @@ func (m *module) each(b *hclsyntax.Block, instance func(suffix string, extra map
 	return m.forEach(attr, over, instance)
 }
 
-func (m *module) forEach(attr *hclsyntax.Attribute, over cty.Value, instance func(string, map[string]cty.Value) (cty.Value, error)) (cty.Value, error) {
+func (m *module) forEach(
+	attr *hclsyntax.Attribute, over cty.Value, instance func(string, map[string]cty.Value) (cty.Value, error),
+) (cty.Value, error) {
 	if over.IsMarked() {
 		return cty.NilVal, at(attr.SrcRange, "for_each %w", errLate)
 	}
@@ -230,7 +234,8 @@ func (m *module) instance(b *hclsyntax.Block, address string, extra map[string]c
 		if err != nil {
 			return cty.NilVal, err
 		}
-		m.plan.Resources = append(m.plan.Resources, Resource{m.prefix + address, b.Labels[0], b.DefRange(), m.dependencies(b), lifecycle, block.unmarked()})
+		m.plan.Resources = append(m.plan.Resources,
+			Resource{m.prefix + address, b.Labels[0], b.DefRange(), m.dependencies(b), lifecycle, block.unmarked()})
 	}
 	object := block.value()
 	computed(b.Labels[0], object)

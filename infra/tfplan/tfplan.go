@@ -1,6 +1,6 @@
-// Package tfplan tells what a folder of Terraform files would make, without Terraform, its providers or a cloud: variables, locals, modules,
-// for_each, count and dynamic blocks are evaluated, and every reference must lead somewhere. What only the cloud knows has a name of
-// the cloud's form. It is for tests; `terraform plan` is the judge.
+// Package tfplan tells what a folder of Terraform files would make, without Terraform, its providers or a cloud:
+// variables, locals, modules, for_each, count and dynamic blocks are evaluated, and every reference must lead
+// somewhere. What only the cloud knows has a name of the cloud's form. It is for tests; `terraform plan` is the judge.
 package tfplan
 
 import (
@@ -152,7 +152,8 @@ type module struct {
 func open(p *Plan, root, dir, prefix string, read func(string) ([]byte, error)) (*module, error) {
 	m := &module{
 		plan: p, root: root, dir: dir, prefix: prefix, read: read,
-		variables: map[string]*hclsyntax.Block{}, resources: map[string]*hclsyntax.Block{}, calls: map[string]*hclsyntax.Block{}, outputs: map[string]*hclsyntax.Block{},
+		variables: map[string]*hclsyntax.Block{}, resources: map[string]*hclsyntax.Block{},
+		calls: map[string]*hclsyntax.Block{}, outputs: map[string]*hclsyntax.Block{},
 		locals: map[string]*hclsyntax.Attribute{}, known: map[string]cty.Value{}, busy: map[string]bool{},
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.tf"))

@@ -89,8 +89,9 @@ func (e Event) Interval(local *time.Location) (i Interval, ok bool) {
 	return Interval{start, end}, true
 }
 
-// Dated returns an event that fills whole days of the calendar's zone, from one midnight to another, as one of dates: so
-// resource calendars get what was written as dates, and a day is a day in the room's own zone. A nil zone changes nothing.
+// Dated returns an event that fills whole days of the calendar's zone, from one midnight to another, as one of dates:
+// so resource calendars get what was written as dates, and a day is a day in the room's own zone. A nil zone changes
+// nothing.
 func (e Event) Dated(zone *time.Location) Event {
 	if zone == nil || e.Start.Date != "" || e.End.Date != "" || !e.AllDay(zone) {
 		return e
@@ -100,7 +101,8 @@ func (e Event) Dated(zone *time.Location) Event {
 	return e
 }
 
-// AllDay reports whether the event fills whole local days: written as dates, or, as resource calendars write them, from one midnight to another.
+// AllDay reports whether the event fills whole local days: written as dates, or, as resource calendars write them, from
+// one midnight to another.
 func (e Event) AllDay(local *time.Location) bool {
 	if e.Start.Date != "" {
 		return true

@@ -40,7 +40,8 @@ type Step struct {
 	ByHand bool
 	// ClockSet says that the settings choose the clock, or a person accepts the times, so that they need not be guarded.
 	ClockSet bool
-	// Recent is how many classes were deleted without consent in the last [RecentFor]: the limits hold over that time, not for each run.
+	// Recent is how many classes were deleted without consent in the last [RecentFor]: the limits hold over that time, not
+	// for each run.
 	Recent int
 }
 
@@ -174,7 +175,8 @@ func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Readin
 		case !r.Whole() && s.AllowDeletes == nil:
 			a.hold(c, HeldIncomplete, "a lesson of this reading could not be read, so what is missing proves nothing")
 		case len(candidates) > allowed:
-			a.hold(c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be now", len(candidates), coming, max(0, allowed)))
+			a.hold(c, HeldTooMany, fmt.Sprintf("%d of %d coming classes would be deleted; without your consent %d may be now",
+				len(candidates), coming, max(0, allowed)))
 		case !s.confirmed(next):
 			a.hold(next, HeldUnconfirmed, "it waits for a second complete reading without the class")
 		default:

@@ -60,7 +60,8 @@ func checkWindow(window calendar.Interval, inst Instance) error {
 	case !window.Start.Before(window.End):
 		return fmt.Errorf("moncampus_end_date %s lies before moncampus_start_date %s", inst.EndDate, inst.StartDate)
 	case window.End.After(window.Start.AddDate(longestWindow, 0, 1)):
-		return fmt.Errorf("moncampus_start_date %q and moncampus_end_date %q lie more than %d years apart; correct the wrong one",
+		return fmt.Errorf("moncampus_start_date %q and moncampus_end_date %q lie more than %d years apart; correct the "+
+			"wrong one",
 			inst.StartDate, inst.EndDate, longestWindow)
 	default:
 		return nil

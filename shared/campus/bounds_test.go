@@ -19,7 +19,9 @@ func october() campus.Step {
 		}
 		return t
 	}
-	return campus.Step{Zone: paris, Now: at("2026-10-01"), Window: calendar.Interval{Start: at("2026-08-01"), End: at("2027-08-01")}}
+	return campus.Step{
+		Zone: paris, Now: at("2026-10-01"), Window: calendar.Interval{Start: at("2026-08-01"), End: at("2027-08-01")},
+	}
 }
 
 // TestMistypedYearIsPutAside: a lesson whose dates cannot be right is put aside with the reason; long ones that can
@@ -28,13 +30,21 @@ func TestMistypedYearIsPutAside(t *testing.T) {
 	t.Parallel()
 	step := october()
 	for name, tt := range map[string]struct{ start, end, why string }{
-		"plain":                {"2026-10-13T12:00:00+02:00", "2026-10-13T14:00:00+02:00", ""},
-		"internship":           {"2027-01-04T09:00:00+01:00", "2027-07-02T19:00:00+02:00", ""},
-		"ends_next_year":       {"2026-10-13T12:00:00+02:00", "2027-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2027-10-13"},
-		"ends_in_2042":         {"2026-10-13T12:00:00+02:00", "2042-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2042-10-13"},
-		"begins_in_1926":       {"1926-10-13T12:00:00+01:00", "2026-10-13T14:00:00+02:00", "lasts from 1926-10-13"},
-		"is_in_2062":           {"2062-10-13T12:00:00+02:00", "2062-10-13T14:00:00+02:00", "2062-10-13, more than a year outside"},
-		"is_in_2012":           {"2012-10-13T12:00:00+02:00", "2012-10-13T14:00:00+02:00", "2012-10-13, more than a year outside"},
+		"plain":      {"2026-10-13T12:00:00+02:00", "2026-10-13T14:00:00+02:00", ""},
+		"internship": {"2027-01-04T09:00:00+01:00", "2027-07-02T19:00:00+02:00", ""},
+		"ends_next_year": {
+			"2026-10-13T12:00:00+02:00", "2027-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2027-10-13",
+		},
+		"ends_in_2042": {
+			"2026-10-13T12:00:00+02:00", "2042-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2042-10-13",
+		},
+		"begins_in_1926": {"1926-10-13T12:00:00+01:00", "2026-10-13T14:00:00+02:00", "lasts from 1926-10-13"},
+		"is_in_2062": {
+			"2062-10-13T12:00:00+02:00", "2062-10-13T14:00:00+02:00", "2062-10-13, more than a year outside",
+		},
+		"is_in_2012": {
+			"2012-10-13T12:00:00+02:00", "2012-10-13T14:00:00+02:00", "2012-10-13, more than a year outside",
+		},
 		"year_of_five_digits":  {"/Date(999999999999999)/", "/Date(999999999999999)/", "more than a year outside"},
 		"began_before_window":  {"2026-07-20T09:00:00+02:00", "2026-08-03T19:00:00+02:00", ""},
 		"leap_day_of_a_window": {"2028-02-29T12:00:00+01:00", "2028-02-29T14:00:00+01:00", ""},
@@ -42,12 +52,14 @@ func TestMistypedYearIsPutAside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			raw := item(t, map[string]any{"Start": tt.start, "End": tt.end, "IsAllDay": strings.HasPrefix(tt.start, "/Date")})
-			r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2, "Commentaire": "Maths"})}, inst).Within(step.Window, paris)
+			r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2, "Commentaire": "Maths"})},
+				inst).Within(step.Window, paris)
 			aside := ""
 			if len(r.Unreadable) > 0 {
 				aside = r.Unreadable[0].Why
 			}
-			if !strings.Contains(aside, tt.why) || len(r.Classes)+len(r.Unreadable) != 2 || (tt.why == "") != (aside == "") || !r.Whole() {
+			if !strings.Contains(aside, tt.why) || len(r.Classes)+len(r.Unreadable) != 2 ||
+				(tt.why == "") != (aside == "") || !r.Whole() {
 				t.Errorf("put aside: %q, want %q; %d classes, whole %v", aside, tt.why, len(r.Classes), r.Whole())
 			}
 		})
@@ -61,7 +73,10 @@ func TestMisdatedClassesLeave(t *testing.T) {
 	step := october()
 	class := func(course int64, end time.Time) campus.Class {
 		start := time.Date(2026, 10, 13, 8, 0, 0, 0, time.UTC)
-		return campus.Class{ID: "wigor-" + string(rune('0'+course)), Course: course, Title: "Anglais", Room: string(rune('A' + course)), Start: start, End: end}
+		return campus.Class{
+			ID: "wigor-" + string(rune('0'+course)), Course: course, Title: "Anglais",
+			Room: string(rune('A' + course)), Start: start, End: end,
+		}
 	}
 	good := time.Date(2026, 10, 13, 10, 0, 0, 0, time.UTC)
 	known := []campus.Class{class(1, good.AddDate(16, 0, 0)), class(2, good)}
@@ -70,7 +85,8 @@ func TestMisdatedClassesLeave(t *testing.T) {
 	}
 	r := campus.Read([]json.RawMessage{mistyped(1), mistyped(2)}, inst).Within(step.Window, paris)
 	a, err := step.Accept(known, r)
-	if err != nil || len(a.Timetable) != 1 || a.Timetable[0].ID != "wigor-2" || len(a.Removed) != 1 || len(a.Held) != 1 || a.Held[0].Code != campus.HeldUnreadable {
+	if err != nil || len(a.Timetable) != 1 || a.Timetable[0].ID != "wigor-2" || len(a.Removed) != 1 || len(a.Held) != 1 ||
+		a.Held[0].Code != campus.HeldUnreadable {
 		t.Errorf("timetable %v, removed %v, held %v, %v", a.Timetable, a.Removed, a.Held, err)
 	}
 }

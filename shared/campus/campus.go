@@ -93,7 +93,8 @@ type Settings struct {
 // Unresolved notes a secret that cannot be had with the instance that it belongs to: the others go on.
 func (s *Settings) Unresolved(path string, err error) {
 	parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
-	if i, nerr := strconv.Atoi(parts[min(1, len(parts)-1)]); parts[0] == "instances" && nerr == nil && i < len(s.Instances) {
+	if i, nerr := strconv.Atoi(parts[min(1, len(parts)-1)]); parts[0] == "instances" &&
+		nerr == nil && i < len(s.Instances) {
 		s.Instances[i].Fault = errors.Join(s.Instances[i].Fault, fmt.Errorf("%s: %w", parts[len(parts)-1], err))
 		return
 	}
@@ -123,7 +124,8 @@ type Instance struct {
 	Fault error `json:"-"`
 }
 
-// Validate finds what the schema cannot: names that cannot be used (the others are brought to their normal form), dates, zones and addresses that cannot be read, and two instances of one name or calendar.
+// Validate finds what the schema cannot: names that cannot be used (the others are brought to their normal form),
+// dates, zones and addresses that cannot be read, and two instances of one name or calendar.
 func (s *Settings) Validate() error {
 	var faults []error
 	if s.SMTP != nil {
@@ -134,7 +136,9 @@ func (s *Settings) Validate() error {
 		fault := func(key, format string, args ...any) {
 			faults = append(faults, fmt.Errorf("at \"/instances/%d/%s\": %w", i, key, fmt.Errorf(format, args...)))
 		}
-		for key, value := range map[string]string{"moncampus_start_date": inst.StartDate, "moncampus_end_date": inst.EndDate} {
+		for key, value := range map[string]string{
+			"moncampus_start_date": inst.StartDate, "moncampus_end_date": inst.EndDate,
+		} {
 			if _, err := date(value, time.Unix(0, 0), time.UTC, false); err != nil {
 				fault(key, "%w", err)
 			}
@@ -142,7 +146,9 @@ func (s *Settings) Validate() error {
 		if inst.TimeZone != "" && calendar.Zone(nil, inst.TimeZone) == nil {
 			fault("time_zone", "found %q, expected an IANA time zone such as Europe/Paris", inst.TimeZone)
 		}
-		for key, value := range map[string]string{"moncampus_host": inst.Host, "moncampus_cas_url": inst.CAS, "ecal_url": inst.ECALURL} {
+		for key, value := range map[string]string{
+			"moncampus_host": inst.Host, "moncampus_cas_url": inst.CAS, "ecal_url": inst.ECALURL,
+		} {
 			if value != "" && !outbound.Secure(value) {
 				fault(key, "expected an https address such as %s", DefaultHost)
 			}
@@ -223,5 +229,6 @@ func date(text string, now time.Time, zone *time.Location, end bool) (time.Time,
 	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
 		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("found %q, expected a date such as 2026-09-01, days from today such as -7d, or school-year", text)
+	return time.Time{}, fmt.Errorf("found %q, expected a date such as 2026-09-01, days from today such as -7d, or "+
+		"school-year", text)
 }

@@ -76,16 +76,20 @@ func TestRecordedTimetable(t *testing.T) {
 		t.Fatalf("%d classes, unreadable %v", len(r.Classes), r.Unreadable)
 	}
 	first := r.Classes[0]
-	if first.Title != "Rentrée" || first.Start.In(paris).Format(time.DateTime) != "2025-09-04 09:00:00" || first.End.In(paris).Format(time.DateTime) != "2025-09-04 12:00:00" ||
-		first.Room != "Cafétéria (BALMA B)" || first.Teacher != "" || first.Details() != "Groupe : CC all B3 25/26 EPSI TLS\nModalité : En présentiel" {
+	if first.Title != "Rentrée" || first.Start.In(paris).Format(time.DateTime) != "2025-09-04 09:00:00" ||
+		first.End.In(paris).Format(time.DateTime) != "2025-09-04 12:00:00" ||
+		first.Room != "Cafétéria (BALMA B)" || first.Teacher != "" ||
+		first.Details() != "Groupe : CC all B3 25/26 EPSI TLS\nModalité : En présentiel" {
 		t.Errorf("the first class is %+v", first)
 	}
-	if len(first.Links) != 4 || !strings.HasPrefix(first.Links[0].URL, "https://ws-edt-cd.wigorservices.net/WebPsDyn.aspx?") {
+	if len(first.Links) != 4 ||
+		!strings.HasPrefix(first.Links[0].URL, "https://ws-edt-cd.wigorservices.net/WebPsDyn.aspx?") {
 		t.Errorf("links = %+v", first.Links)
 	}
 	most := 0
 	for _, c := range r.Classes {
-		if hour := c.Start.In(paris).Hour(); hour < 7 || hour > 20 || strings.Contains(c.Room, "Aucune") || !c.Start.Before(c.End) {
+		if hour := c.Start.In(paris).Hour(); hour < 7 || hour > 20 || strings.Contains(c.Room, "Aucune") ||
+			!c.Start.Before(c.End) {
 			t.Errorf("%+v", c)
 		}
 		most = max(most, len(c.Links))
@@ -112,8 +116,10 @@ func TestRecordedTimetable(t *testing.T) {
 func item(t *testing.T, fields map[string]any) json.RawMessage {
 	t.Helper()
 	all := map[string]any{
-		"NoCours": 1, "Commentaire": "Anglais", "Matiere": "COMMENTAIRE", "Title": "G1", "Salles": "BB-205(BALMA B)", "NomProf": "ENSEIGNANT 01", "LibelleGroupe": "B3 DS",
-		"CoursMixteInfoBulle": "Présentiel", "Start": "2026-10-13T12:00:00+02:00", "End": "2026-10-13T14:00:00+02:00", "IsAllDay": false, "TeamsURL": nil, "TeamsUrl": nil,
+		"NoCours": 1, "Commentaire": "Anglais", "Matiere": "COMMENTAIRE", "Title": "G1", "Salles": "BB-205(BALMA B)",
+		"NomProf": "ENSEIGNANT 01", "LibelleGroupe": "B3 DS",
+		"CoursMixteInfoBulle": "Présentiel", "Start": "2026-10-13T12:00:00+02:00", "End": "2026-10-13T14:00:00+02:00",
+		"IsAllDay": false, "TeamsURL": nil, "TeamsUrl": nil,
 	}
 	maps.Copy(all, fields)
 	data, err := json.Marshal(all)
@@ -131,21 +137,43 @@ func TestTexts(t *testing.T) {
 		room   string
 		mode   string
 	}{
-		"plain":            {nil, "Anglais", "BB-205 (BALMA B)", "En présentiel"},
-		"subject_as_title": {map[string]any{"Commentaire": "COMMENTAIRE", "Matiere": "Réseaux"}, "Réseaux", "BB-205 (BALMA B)", "En présentiel"},
+		"plain": {nil, "Anglais", "BB-205 (BALMA B)", "En présentiel"},
+		"subject_as_title": {
+			map[string]any{"Commentaire": "COMMENTAIRE", "Matiere": "Réseaux"}, "Réseaux", "BB-205 (BALMA B)", "En présentiel",
+		},
 		"group_as_title":   {map[string]any{"Commentaire": nil}, "G1", "BB-205 (BALMA B)", "En présentiel"},
 		"nothing_as_title": {map[string]any{"Commentaire": " ", "Title": nil}, "Cours", "BB-205 (BALMA B)", "En présentiel"},
-		"lines_and_spaces": {map[string]any{"Commentaire": "  Projet\r\n\t fil \x00 rouge "}, "Projet fil rouge", "BB-205 (BALMA B)", "En présentiel"},
-		"no_room":          {map[string]any{"Salles": "Aucune"}, "Anglais", "", "En présentiel"},
-		"null_room":        {map[string]any{"Salles": nil}, "Anglais", "", "En présentiel"},
-		"remote":           {map[string]any{"Salles": "SALLE_19(DISTANCIEL)", "CoursMixteInfoBulle": "Distanciel"}, "Anglais", "À distance", "À distance"},
-		"remote_by_room":   {map[string]any{"Salles": "SALLE_19(DISTANCIEL)"}, "Anglais", "À distance", "En présentiel"},
-		"remote_without":   {map[string]any{"Salles": "Aucune", "CoursMixteInfoBulle": "Distanciel"}, "Anglais", "À distance", "À distance"},
-		"mixed":            {map[string]any{"Salles": "M: BB-303, BB-307", "CoursMixteInfoBulle": "Mixte"}, "Anglais", "BB-303, BB-307 et à distance", "Mixte : sur place et à distance"},
-		"two_buildings":    {map[string]any{"Salles": "BB-1(BALMA B), C-2(BALMA C, 1er)"}, "Anglais", "BB-1 (BALMA B), C-2 (BALMA C, 1er)", "En présentiel"},
-		"unbalanced":       {map[string]any{"Salles": "BB-1(BALMA"}, "Anglais", "BB-1(BALMA", "En présentiel"},
-		"without_accent":   {map[string]any{"CoursMixteInfoBulle": "Presentiel"}, "Anglais", "BB-205 (BALMA B)", "En présentiel"},
-		"another_mode":     {map[string]any{"CoursMixteInfoBulle": "Hybride"}, "Anglais", "BB-205 (BALMA B)", "Hybride"},
+		"lines_and_spaces": {
+			map[string]any{"Commentaire": "  Projet\r\n\t fil \x00 rouge "},
+			"Projet fil rouge",
+			"BB-205 (BALMA B)", "En présentiel",
+		},
+		"no_room":   {map[string]any{"Salles": "Aucune"}, "Anglais", "", "En présentiel"},
+		"null_room": {map[string]any{"Salles": nil}, "Anglais", "", "En présentiel"},
+		"remote": {
+			map[string]any{"Salles": "SALLE_19(DISTANCIEL)", "CoursMixteInfoBulle": "Distanciel"},
+			"Anglais",
+			"À distance", "À distance",
+		},
+		"remote_by_room": {map[string]any{"Salles": "SALLE_19(DISTANCIEL)"}, "Anglais", "À distance", "En présentiel"},
+		"remote_without": {
+			map[string]any{"Salles": "Aucune", "CoursMixteInfoBulle": "Distanciel"}, "Anglais", "À distance", "À distance",
+		},
+		"mixed": {
+			map[string]any{"Salles": "M: BB-303, BB-307", "CoursMixteInfoBulle": "Mixte"},
+			"Anglais",
+			"BB-303, BB-307 et à distance", "Mixte : sur place et à distance",
+		},
+		"two_buildings": {
+			map[string]any{"Salles": "BB-1(BALMA B), C-2(BALMA C, 1er)"},
+			"Anglais",
+			"BB-1 (BALMA B), C-2 (BALMA C, 1er)", "En présentiel",
+		},
+		"unbalanced": {map[string]any{"Salles": "BB-1(BALMA"}, "Anglais", "BB-1(BALMA", "En présentiel"},
+		"without_accent": {
+			map[string]any{"CoursMixteInfoBulle": "Presentiel"}, "Anglais", "BB-205 (BALMA B)", "En présentiel",
+		},
+		"another_mode": {map[string]any{"CoursMixteInfoBulle": "Hybride"}, "Anglais", "BB-205 (BALMA B)", "Hybride"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,15 +192,18 @@ func TestTexts(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for fragment, want := range map[string][]string{
-		`<a href="https://b.example/2">x</a><a href='https://a.example/1?x=1&amp;y=2'><img src="MTeams_G.png"></a>`: {"https://a.example/1?x=1&y=2", "https://b.example/2"},
-		`<a href=https://a.example/1 target=_blank>`:                                                                {"https://a.example/1"},
-		`<a href="/WebPsDyn.aspx?Action=x">`:                                                                        {campus.DefaultHost + "/WebPsDyn.aspx?Action=x"},
-		`<a href="javascript:alert(1)"><a href=""><a>`:                                                              nil,
-		`<a href="https://a.example/1"><a href="https://a.example/1">`:                                              {"https://a.example/1"},
-		`not html < at > all`: nil,
-		strings.Repeat(`<a href="https://a.example/1">`, 500): {"https://a.example/1"},
+		`<a href="https://b.example/2">x</a><a href='https://a.example/1?x=1&amp;y=2'><img src="MTeams_G.png"></a>`: {
+			"https://a.example/1?x=1&y=2", "https://b.example/2",
+		},
+		`<a href=https://a.example/1 target=_blank>`:                   {"https://a.example/1"},
+		`<a href="/WebPsDyn.aspx?Action=x">`:                           {campus.DefaultHost + "/WebPsDyn.aspx?Action=x"},
+		`<a href="javascript:alert(1)"><a href=""><a>`:                 nil,
+		`<a href="https://a.example/1"><a href="https://a.example/1">`: {"https://a.example/1"},
+		`not html < at > all`:                                          nil,
+		strings.Repeat(`<a href="https://a.example/1">`, 500):          {"https://a.example/1"},
 	} {
-		c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": fragment, "TeamsURL": fragment})}, inst).Classes[0]
+		c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": fragment, "TeamsURL": fragment})},
+			inst).Classes[0]
 		got := make([]string, 0, len(c.Links))
 		for _, l := range c.Links {
 			got = append(got, l.URL)
@@ -187,7 +218,8 @@ func TestLinks(t *testing.T) {
 		manySb185.WriteString(`<a href="https://a.example/` + string(rune('a'+i)) + `">`)
 	}
 	many += manySb185.String()
-	if c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": many})}, inst).Classes[0]; len(c.Links) != campus.MaxLinks {
+	if c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": many})},
+		inst).Classes[0]; len(c.Links) != campus.MaxLinks {
 		t.Errorf("%d links, want ECAL's %d", len(c.Links), campus.MaxLinks)
 	}
 }
@@ -262,11 +294,14 @@ func TestOddHours(t *testing.T) {
 	}
 }
 
-// TestOneNumberForSeveral: lessons that share a NoCours are told apart by their start, and keep their ids when one moves or goes.
+// TestOneNumberForSeveral: lessons that share a NoCours are told apart by their start, and keep their ids when one
+// moves or goes.
 func TestOneNumberForSeveral(t *testing.T) {
 	t.Parallel()
 	at := func(day string) json.RawMessage {
-		return item(t, map[string]any{"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00"})
+		return item(t, map[string]any{
+			"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00",
+		})
 	}
 	step := campus.Step{Zone: paris, Now: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), ByHand: true}
 	step.Window.Start, step.Window.End = step.Now, step.Now.AddDate(0, 2, 0)
@@ -301,11 +336,14 @@ func TestOneNumberForSeveral(t *testing.T) {
 	}
 }
 
-// TestPastLessonsKeepTheirEvents: the lessons of one number come week by week; a new one is no move of one that is over.
+// TestPastLessonsKeepTheirEvents: the lessons of one number come week by week; a new one is no move of one that is
+// over.
 func TestPastLessonsKeepTheirEvents(t *testing.T) {
 	t.Parallel()
 	at := func(day string) json.RawMessage {
-		return item(t, map[string]any{"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00"})
+		return item(t, map[string]any{
+			"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00",
+		})
 	}
 	var known []campus.Class
 	ids := func(now string, days ...string) string {
@@ -381,11 +419,18 @@ func TestSettings(t *testing.T) {
 		"plain_http":      {`{"instances":[{` + ok + `,"moncampus_host":"http://school.example"}]}`, "https"},
 		"user_in_address": {`{"instances":[{` + ok + `,"ecal_url":"https://a:b@ecal.example"}]}`, "ecal_url"},
 		"two_of_a_name":   {`{"instances":[{` + ok + `},{` + ok + `}]}`, "the name of /instances/0"},
-		"shared_calendar": {`{"instances":[{` + ok + `,"ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"},{"instance_name":"hugo","moncampus_username":"u","moncampus_password":"p","ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"}]}`, "each instance needs its own"},
-		"bad_zone":        {`{"instances":[{` + ok + `,"time_zone":"Paris"}]}`, "IANA"},
-		"path_as_name":    {`{"instances":[{"instance_name":"../x","moncampus_username":"u","moncampus_password":"p"}]}`, "instance_name"},
-		"mail_in_clear":   {`{"instances":[],"smtp":{"host":"mail.example","security":"none","password":"p","from":"a@example.com","to":["b@example.com"]}}`, "in the clear"},
-		"mail":            {`{"instances":[],"smtp":{"host":"h","from":"a@example.com","to":[]}}`, "/smtp/to"},
+		"shared_calendar": {
+			`{"instances":[{` + ok +
+				`,"ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"},{"instance_name":"hugo","moncampus_username":"u","moncampus_password":"p","ecal_api_key":"k","ecal_api_secret":"s","ecal_calendar_id":"c"}]}`, "each instance needs its own",
+		},
+		"bad_zone": {`{"instances":[{` + ok + `,"time_zone":"Paris"}]}`, "IANA"},
+		"path_as_name": {
+			`{"instances":[{"instance_name":"../x","moncampus_username":"u","moncampus_password":"p"}]}`, "instance_name",
+		},
+		"mail_in_clear": {
+			`{"instances":[],"smtp":{"host":"mail.example","security":"none","password":"p","from":"a@example.com","to":["b@example.com"]}}`, "in the clear",
+		},
+		"mail": {`{"instances":[],"smtp":{"host":"h","from":"a@example.com","to":[]}}`, "/smtp/to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -408,7 +453,8 @@ func TestSettings(t *testing.T) {
 func TestSchemaIsInTheDocs(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/campus.md")
-	if err != nil || !bytes.Contains(page, append(append([]byte("```json\n"), bytes.TrimSpace(campus.Schema)...), "\n```\n"...)) {
+	if err != nil || !bytes.Contains(page,
+		append(append([]byte("```json\n"), bytes.TrimSpace(campus.Schema)...), "\n```\n"...)) {
 		t.Errorf("docs/campus.md (%v) does not show campus.schema.json as it is", err)
 	}
 }
@@ -419,7 +465,8 @@ func TestFeedKeys(t *testing.T) {
 	first, kept := campus.NewFeedKey("phone", now)
 	second, other := campus.NewFeedKey("", now)
 	feeds := campus.Feeds{Keys: []campus.FeedKey{kept}}
-	if !feeds.Opens(first) || feeds.Opens(second) || feeds.Opens("") || feeds.Opens(kept.Hash) || len(first) < 40 || strings.Contains(kept.Hash, first) || kept.ID == other.ID {
+	if !feeds.Opens(first) || feeds.Opens(second) || feeds.Opens("") || feeds.Opens(kept.Hash) || len(first) < 40 ||
+		strings.Contains(kept.Hash, first) || kept.ID == other.ID {
 		t.Errorf("keys %q %+v, %q %+v", first, kept, second, other)
 	}
 }

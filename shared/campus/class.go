@@ -47,7 +47,9 @@ type Link struct {
 // Details is the text below a class's title: a line each for what is known.
 func (c Class) Details() string {
 	var lines []string
-	for _, line := range [][2]string{{"Intervenant", c.Teacher}, {"Matière", c.Subject}, {"Groupe", c.Group}, {"Modalité", c.Mode}} {
+	for _, line := range [][2]string{
+		{"Intervenant", c.Teacher}, {"Matière", c.Subject}, {"Groupe", c.Group}, {"Modalité", c.Mode},
+	} {
 		if line[1] != "" {
 			lines = append(lines, line[0]+" : "+line[1])
 		}
@@ -64,7 +66,8 @@ func (c Class) same(o Class) bool {
 // byStart sorts classes as a timetable shows them.
 func byStart(a, b Class) int {
 	return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.ID, b.ID), cmp.Compare(a.Course, b.Course),
-		a.End.Compare(b.End), strings.Compare(a.Title, b.Title), strings.Compare(a.Group, b.Group), strings.Compare(a.Room, b.Room))
+		a.End.Compare(b.End), strings.Compare(a.Title, b.Title), strings.Compare(a.Group, b.Group),
+		strings.Compare(a.Room, b.Room))
 }
 
 // digest is a short name of a text's contents.

@@ -66,7 +66,8 @@ func oddHours(classes []Class, zone *time.Location) bool {
 	return all >= oddLeast && odd*oddShare > all
 }
 
-// shifted reports whether most classes that were known have moved by exactly the zone's offset: then the clock changed, not the school.
+// shifted reports whether most classes that were known have moved by exactly the zone's offset: then the clock changed,
+// not the school.
 func shifted(known, read []Class, zone *time.Location, now time.Time) bool {
 	was := map[string]Class{}
 	for _, c := range known {

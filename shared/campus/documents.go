@@ -155,7 +155,8 @@ func (i Instance) credentials(salt string) (string, error) {
 	return hex.EncodeToString(key), nil
 }
 
-// Feeds are an instance's feed keys: document feeds/<instance_name>.json in the state bucket. Only campus/sync writes it.
+// Feeds are an instance's feed keys: document feeds/<instance_name>.json in the state bucket. Only campus/sync writes
+// it.
 type Feeds struct {
 	Version int       `json:"version"`
 	Keys    []FeedKey `json:"keys"`

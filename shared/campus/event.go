@@ -189,5 +189,7 @@ func (e Event) differences(got Event, zone *time.Location) []string {
 
 // fingerprint is a digest of the fields of ours, without the links.
 func (e Event) fingerprint() string {
-	return digest(strings.Join([]string{e.Name, e.Location, e.StartDate, e.StartTime, e.EndDate, e.EndTime, e.AllDay, e.Details}, "\x00"))
+	return digest(strings.Join([]string{
+		e.Name, e.Location, e.StartDate, e.StartTime, e.EndDate, e.EndTime, e.AllDay, e.Details,
+	}, "\x00"))
 }

@@ -32,8 +32,10 @@ func row(t testing.TB, text string) json.RawMessage {
 		return field[i]
 	}
 	data, err := json.Marshal(map[string]any{
-		"NoCours": json.Number(field[0]), "Commentaire": value(3), "Salles": value(4), "NomProf": value(5), "LibelleGroupe": value(6),
-		"Start": fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+2), "End": fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+4),
+		"NoCours": json.Number(field[0]), "Commentaire": value(3), "Salles": value(4), "NomProf": value(5),
+		"LibelleGroupe": value(6),
+		"Start":         fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+2),
+		"End":           fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+4),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,21 +60,63 @@ func TestSameLessonUnderAnotherNumber(t *testing.T) {
 		before, after []string
 		want          string
 	}{
-		"another_label":         {[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Anglais A1 X TC"}, "1@13/10 Anglais"},
-		"another_room":          {[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Anglais B2 Y TC"}, "1@13/10 Anglais"},
-		"another_title":         {[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Contrôle A1 X TC"}, "1@13/10 Contrôle"},
-		"another_lesson":        {[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Maths A1 Y DS"}, "501@13/10 Maths removed 1"},
-		"nothing_known_of_both": {[]string{"1 13 10 Anglais - - DS"}, []string{"501 13 10 Maths - - DS"}, "501@13/10 Maths removed 1"},
-		"another_time":          {[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 14 10 Anglais A1 X DS"}, "1@13/10 Anglais, 501@14/10 Anglais held 1"},
-		"best_of_two":           {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"}, []string{"501 13 10 TD B2 Y G9", "502 13 10 TD A1 X G8"}, "1@13/10 TD, 2@13/10 TD"},
-		"two_become_one":        {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"}, []string{"501 13 10 TD B2 Y G9"}, "2@13/10 TD removed 1"},
-		"parallel_one_missing":  {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"}, []string{"2 13 10 TD B2 Y G2"}, "1@13/10 TD, 2@13/10 TD held 1"},
-		"unplaced_one_missing":  {[]string{"1 13 10 Anglais - - DS", "2 13 10 Maths - - DS"}, []string{"2 13 10 Maths - - DS"}, "1@13/10 Anglais, 2@13/10 Maths held 1"},
-		"shared_one_missing":    {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G2"}, []string{"2 13 10 TD A1 X G2"}, "2@13/10 TD removed 1"},
-		"moved_where_one_was":   {[]string{"1 12 10 TD B2 Y G2", "2 13 10 TD A1 X G1"}, []string{"1 13 10 TD B2 Y G2"}, "1@13/10 TD removed 1"},
-		"numbers_change_places": {[]string{"1 12 10 TD B2 Y G2", "2 13 10 Maths A1 X G1"}, []string{"2 12 10 TD B2 Y G9", "3 13 10 Maths A1 X G9"}, "1@12/10 TD, 2@13/10 Maths"},
-		"one_of_two_rows":       {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G1"}, []string{"2 13 10 TD A1 X G1"}, "1@13/10 TD"},
-		"rows_part":             {[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G1"}, []string{"1 13 10 TD B2 X G1", "2 13 10 TD A1 X G1"}, "1-20261013T0800@13/10 TD, 1@13/10 TD"},
+		"another_label": {
+			[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Anglais A1 X TC"}, "1@13/10 Anglais",
+		},
+		"another_room": {
+			[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Anglais B2 Y TC"}, "1@13/10 Anglais",
+		},
+		"another_title": {
+			[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Contrôle A1 X TC"}, "1@13/10 Contrôle",
+		},
+		"another_lesson": {
+			[]string{"1 13 10 Anglais A1 X DS"}, []string{"501 13 10 Maths A1 Y DS"}, "501@13/10 Maths removed 1",
+		},
+		"nothing_known_of_both": {
+			[]string{"1 13 10 Anglais - - DS"}, []string{"501 13 10 Maths - - DS"}, "501@13/10 Maths removed 1",
+		},
+		"another_time": {
+			[]string{"1 13 10 Anglais A1 X DS"},
+			[]string{"501 14 10 Anglais A1 X DS"},
+			"1@13/10 Anglais, 501@14/10 Anglais held 1",
+		},
+		"best_of_two": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"},
+			[]string{"501 13 10 TD B2 Y G9", "502 13 10 TD A1 X G8"},
+			"1@13/10 TD, 2@13/10 TD",
+		},
+		"two_become_one": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"}, []string{"501 13 10 TD B2 Y G9"}, "2@13/10 TD removed 1",
+		},
+		"parallel_one_missing": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"},
+			[]string{"2 13 10 TD B2 Y G2"},
+			"1@13/10 TD, 2@13/10 TD held 1",
+		},
+		"unplaced_one_missing": {
+			[]string{"1 13 10 Anglais - - DS", "2 13 10 Maths - - DS"},
+			[]string{"2 13 10 Maths - - DS"},
+			"1@13/10 Anglais, 2@13/10 Maths held 1",
+		},
+		"shared_one_missing": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G2"}, []string{"2 13 10 TD A1 X G2"}, "2@13/10 TD removed 1",
+		},
+		"moved_where_one_was": {
+			[]string{"1 12 10 TD B2 Y G2", "2 13 10 TD A1 X G1"}, []string{"1 13 10 TD B2 Y G2"}, "1@13/10 TD removed 1",
+		},
+		"numbers_change_places": {
+			[]string{"1 12 10 TD B2 Y G2", "2 13 10 Maths A1 X G1"},
+			[]string{"2 12 10 TD B2 Y G9", "3 13 10 Maths A1 X G9"},
+			"1@12/10 TD, 2@13/10 Maths",
+		},
+		"one_of_two_rows": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G1"}, []string{"2 13 10 TD A1 X G1"}, "1@13/10 TD",
+		},
+		"rows_part": {
+			[]string{"1 13 10 TD A1 X G1", "2 13 10 TD A1 X G1"},
+			[]string{"1 13 10 TD B2 X G1", "2 13 10 TD A1 X G1"},
+			"1-20261013T0800@13/10 TD, 1@13/10 TD",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +165,8 @@ func TestLikestLessonIsTaken(t *testing.T) {
 		step := october()
 		first, _ := step.Accept(nil, reading(t, "1 13 10 TD A1 X G1", "2 13 10 TD B2 Y G2"))
 		second, err := step.Accept(first.Timetable, reading(t, rows...))
-		if err != nil || len(second.Timetable) != 2 || second.Timetable[1].ID != "wigor-2" || second.Timetable[1].Course != 501 {
+		if err != nil || len(second.Timetable) != 2 || second.Timetable[1].ID != "wigor-2" ||
+			second.Timetable[1].Course != 501 {
 			t.Errorf("%s: %+v, %v", name, second.Timetable, err)
 		}
 	}

@@ -62,16 +62,20 @@ var legacyReference = regexp.MustCompile(`^\d{1,8}$`)
 // legacyDetails begins the details of the program before Carillon.
 const legacyDetails = "Intervenant : "
 
-// legacy reports whether the program before Carillon made the event; one of its that was taken over may have kept its reference.
+// legacy reports whether the program before Carillon made the event; one of its that was taken over may have kept its
+// reference.
 func (e Event) legacy() bool {
-	return legacyReference.MatchString(e.Reference) && (strings.HasPrefix(e.Details, legacyDetails) || e.ReferenceType == referenceType)
+	return legacyReference.MatchString(e.Reference) &&
+		(strings.HasPrefix(e.Details, legacyDetails) || e.ReferenceType == referenceType)
 }
 
 // Strays are the events in ECAL that are ours though nothing is known of them:
 // their state was lost, or the program before Carillon left them. They join the
 // known classes, so that the rules of [Step.Accept] decide on them. An event of that program's that
 // stands where a class was read is left to [Target.Plan], which takes it over.
-func (t Target) Strays(s Step, listed []Event, known, read []Class, sent map[string]Sent) (strays []Class, found map[string]Sent) {
+func (t Target) Strays(
+	s Step, listed []Event, known, read []Class, sent map[string]Sent,
+) (strays []Class, found map[string]Sent) {
 	found = maps.Clone(sent)
 	if found == nil {
 		found = map[string]Sent{}
@@ -150,7 +154,9 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 			p.StayRemoved++
 			continue
 		case !ok:
-			p.Actions = append(p.Actions, Action{Kind: Create, ClassID: c.ID, Class: c, Event: t.first(c), Why: []string{created(known)}})
+			p.Actions = append(p.Actions, Action{
+				Kind: Create, ClassID: c.ID, Class: c, Event: t.first(c), Why: []string{created(known)},
+			})
 			p.Sent[c.ID] = Sent{}
 			continue
 		}
@@ -161,7 +167,8 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 			updates = append(updates, Action{Kind: Update, ClassID: c.ID, Class: c, EventID: got.ID, Event: body, Why: why})
 		} else {
 			p.Unchanged++
-			known.Core, known.Echo, known.Links, known.LinksEcho = body.fingerprint(), got.fingerprint(), c.Links, got.QuickLink.fingerprint()
+			known.Core, known.Echo, known.Links, known.LinksEcho = body.fingerprint(), got.fingerprint(), c.Links,
+				got.QuickLink.fingerprint()
 		}
 		p.Sent[c.ID] = known
 	}
@@ -171,7 +178,9 @@ func (t Target) Plan(s Step, timetable []Class, sent map[string]Sent, listed []E
 		}
 		if got, ok := l.find(t, *known.Removed, known); ok && !l.claimed[got.ID] && t.mayDelete(s, got) {
 			l.claimed[got.ID] = true
-			deletions = append(deletions, Action{Kind: Delete, ClassID: id, Class: *known.Removed, EventID: got.ID, Why: []string{WhyGone}})
+			deletions = append(deletions, Action{
+				Kind: Delete, ClassID: id, Class: *known.Removed, EventID: got.ID, Why: []string{WhyGone},
+			})
 			p.Sent[id] = known
 		}
 	}
@@ -214,7 +223,8 @@ func (t Target) update(c Class, known Sent, got Event) (Event, []string) {
 	return body, why
 }
 
-// linksDiffer reports whether a class's links are to be sent: they are others than we sent, or somebody changed them in ECAL.
+// linksDiffer reports whether a class's links are to be sent: they are others than we sent, or somebody changed them in
+// ECAL.
 func linksDiffer(c Class, known Sent, got QuickLinks) bool {
 	same := got.sameLinks(c.Links)
 	if known.Core == "" { // nothing is known of what was sent
@@ -230,7 +240,8 @@ func (t Target) mayDelete(s Step, e Event) bool {
 	return ok && s.mayDelete(Class{Start: start})
 }
 
-// duplicates are the events that show a class a second time: with our reference, or made by the program before Carillon.
+// duplicates are the events that show a class a second time: with our reference, or made by the program before
+// Carillon.
 func (t Target) duplicates(s Step, l *listing, timetable []Class) []Action {
 	var found []Action
 	for _, e := range l.events {
@@ -259,7 +270,9 @@ type listing struct {
 }
 
 func (t Target) index(events []Event, sent map[string]Sent) *listing {
-	l := &listing{byID: map[string]Event{}, byReference: map[string]Event{}, known: map[string]bool{}, claimed: map[string]bool{}}
+	l := &listing{
+		byID: map[string]Event{}, byReference: map[string]Event{}, known: map[string]bool{}, claimed: map[string]bool{},
+	}
 	for _, one := range sent {
 		l.known[one.EventID] = true
 	}
@@ -275,7 +288,8 @@ func (t Target) index(events []Event, sent map[string]Sent) *listing {
 	return l
 }
 
-// find returns a class's event: by the id that we know, by our reference, or what the program before Carillon made of it.
+// find returns a class's event: by the id that we know, by our reference, or what the program before Carillon made of
+// it.
 func (l *listing) find(t Target, c Class, known Sent) (Event, bool) {
 	if e, ok := l.byID[known.EventID]; ok && !l.claimed[e.ID] {
 		return e, true
@@ -299,7 +313,10 @@ func (t Target) Again(a Action) Action {
 
 // Written returns what is known of a class's event after ECAL answered a write of a with got.
 func (a Action) Written(got Event) Sent {
-	return Sent{EventID: got.ID, Reference: a.Event.Reference, Core: a.Event.fingerprint(), Echo: got.fingerprint(), Links: a.Class.Links}
+	return Sent{
+		EventID: got.ID, Reference: a.Event.Reference, Core: a.Event.fingerprint(),
+		Echo: got.fingerprint(), Links: a.Class.Links,
+	}
 }
 
 // When is an action's time, for people.

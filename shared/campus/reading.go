@@ -202,7 +202,8 @@ func splitRooms(text string) func(func(string) bool) {
 // MaxLinks is how many quick links an ECAL event has room for.
 const MaxLinks = 10
 
-// links reads the addresses in fragments of HTML: each a elements' href, once. Sorted, so that their order makes no change.
+// links reads the addresses in fragments of HTML: each a elements' href, once. Sorted, so that their order makes no
+// change.
 func links(host string, fragments ...string) []Link {
 	base, err := url.Parse(host + "/")
 	if err != nil {

@@ -147,13 +147,15 @@ type Opener func() (io.ReadCloser, error)
 
 // Check looks at a file: its header, encoding and delimiter, that rows are complete, values readable, keys
 // unique, debit equal to credit, and that it has not shrunk by more than half. Memory does not
-// grow with the file, but for sixteen bytes for each key that must be unique. An error means that the file could not be read.
+// grow with the file, but for sixteen bytes for each key that must be unique. An error means that the file could not be
+// read.
 func Check(open Opener, o Options) (Report, error) {
 	return walk(open, o, nil)
 }
 
 // Rewrite writes the rows of a file that passes [Check] in the one form that the importer reads without
-// guessing: UTF-8, semicolons, ISO dates, points before decimals. Where the report has findings, what was written is to be thrown away.
+// guessing: UTF-8, semicolons, ISO dates, points before decimals. Where the report has findings, what was written is to
+// be thrown away.
 func Rewrite(open Opener, o Options, w io.Writer) (Report, error) {
 	out := csv.NewWriter(w)
 	out.Comma = ';'

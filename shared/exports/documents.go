@@ -147,7 +147,8 @@ func MarkOf(name string, metadata map[string]string) Mark {
 	}
 }
 
-// A State is what is known of a source: document sources/NAME.json in the state bucket. Only exports/transfer writes it.
+// A State is what is known of a source: document sources/NAME.json in the state bucket. Only exports/transfer writes
+// it.
 type State struct {
 	Version int         `json:"version"`
 	Lease   lease.Lease `json:"lease,omitzero"`
@@ -157,8 +158,8 @@ type State struct {
 	Alert  alerts.Record     `json:"alert,omitzero"`
 	// Rebuild says that a run died, so that Handed is to be read from the journal first.
 	Rebuild bool `json:"rebuild,omitempty"`
-	// ClockWrongAt is when a run last saw that our clock was wrong, by the blob store's clock. How old anything is that was
-	// written before, nobody knows.
+	// ClockWrongAt is when a run last saw that our clock was wrong, by the blob store's clock. How old anything is that
+	// was written before, nobody knows.
 	ClockWrongAt time.Time `json:"clock_wrong_at,omitzero"`
 }
 
@@ -173,8 +174,9 @@ type Handed struct {
 	Unended bool `json:"unended,omitempty"`
 }
 
-// Before reports whether a run of a query is older than another one of it, by the hours in their names. Within an hour, which comes twice when summer time ends, it is by when
-// the blobs were written, and where that is unknown by the whole time in the name.
+// Before reports whether a run of a query is older than another one of it, by the hours in their names. Within an hour,
+// which comes twice when summer time ends, it is by when the blobs were written, and where that is unknown by the whole
+// time in the name.
 func (h Handed) Before(o Handed) bool {
 	hour, other := h.At.Truncate(time.Hour), o.At.Truncate(time.Hour)
 	switch {
@@ -224,9 +226,10 @@ type Transfer struct {
 	Quarantined int       `json:"quarantined"`
 	Archived    int       `json:"archived"` // older runs of a query
 	Kept        int       `json:"kept"`     // blobs that stay at the source, on purpose or because they cannot be deleted
-	Left        int       `json:"left"`     // blobs that were not brought, though nothing went wrong: the next run looks at them
-	Failed      int       `json:"failed"`   // blobs that stay because something went wrong
-	Bytes       int64     `json:"bytes"`    // read from the source
+	// blobs that were not brought, though nothing went wrong: the next run looks at them
+	Left   int   `json:"left"`
+	Failed int   `json:"failed"` // blobs that stay because something went wrong
+	Bytes  int64 `json:"bytes"`  // read from the source
 	// Late says that there is more than the time allowed: the run hands itself on.
 	Late bool `json:"late,omitempty"`
 	// Files say what happened to which, the faults first; More is how many were left out.

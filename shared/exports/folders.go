@@ -77,7 +77,8 @@ func (s Source) validateFolders(fault faultAt) {
 	if s.WorkFolder == "" {
 		return
 	}
-	if below, err := filepath.Rel(folder, s.WorkFolder); !filepath.IsAbs(s.WorkFolder) || err != nil || filepath.IsLocal(below) {
+	if below, err := filepath.Rel(folder, s.WorkFolder); !filepath.IsAbs(s.WorkFolder) || err != nil ||
+		filepath.IsLocal(below) {
 		fault("work_folder", "expected an absolute path outside of the destination, where the importer does not look")
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// What the importer makes of a file, where that differs from what is there. It reads UTF-8, and a file with other bytes as Latin-1; semicolons between values if there is
-// one among the first 1024 characters, else commas, and in Latin-1 always semicolons; 12.34 and 12,34, and makes 0 of any other amount;
-// 12.00 but not 12,00 as a whole number; dates by importerForms, the first that fits, and makes nothing of any other. It strips blanks, and quotation marks around a text.
+// What the importer makes of a file, where that differs from what is there. It reads UTF-8, and a file with other bytes
+// as Latin-1; semicolons between values if there is one among the first 1024 characters, else commas, and in Latin-1
+// always semicolons; 12.34 and 12,34, and makes 0 of any other amount; 12.00 but not 12,00 as a whole number; dates by
+// importerForms, the first that fits, and makes nothing of any other. It strips blanks, and quotation marks around a
+// text.
 
 // importerSample is how much of a file the importer looks at for semicolons.
 const importerSample = 1024
@@ -40,7 +42,9 @@ func importerDelimiter(start []byte, encoding string) string {
 var importerNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)$`)
 
 // importerForms are the importer's forms of dates, in its order.
-var importerForms = []string{"2006-1-2 15:4:5", "2006-1-2", "1/2/2006 15:4:5", "1/2/2006", "2/1/2006 15:4:5", "2/1/2006"}
+var importerForms = []string{
+	"2006-1-2 15:4:5", "2006-1-2", "1/2/2006 15:4:5", "1/2/2006", "2/1/2006 15:4:5", "2/1/2006",
+}
 
 // importerMisreads reports whether the importer makes something else of a value than what it says, in our form of it.
 func importerMisreads(kind Kind, text, ours string) bool {

@@ -27,7 +27,9 @@ func imported(t *testing.T, files ...string) [][]map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[exports.Kind]string{exports.Text: "text", exports.Integer: "integer", exports.Amount: "amount", exports.Moment: "moment"}
+	names := map[exports.Kind]string{
+		exports.Text: "text", exports.Integer: "integer", exports.Amount: "amount", exports.Moment: "moment",
+	}
 	kinds := map[string]string{}
 	for _, table := range exports.Tables {
 		for _, c := range table.Columns {
@@ -81,22 +83,24 @@ var written = map[string]struct {
 	file   string
 	needed bool
 }{
-	"comma_decimals":         {cumul + "1;01;1234,56\n", false},
-	"point_decimals":         {cumul + "1;01;-1234.5\n2;01;+1\n3;01;,5\n", false},
-	"blanks_around":          {cumul + " 1 ;01; 1234,56 \n", false},
-	"crlf":                   {strings.ReplaceAll(cumul+"1;01;1,5\n", "\n", "\r\n"), false},
-	"byte_order_mark":        {"\xef\xbb\xbf" + cumul + "1;01;1,5\n", false},
-	"empty_lines":            {cumul + "\n1;01;1,5\n\n", false},
-	"trailing_semicolons":    {"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;\n1;01;1,5;\n2;01;2;\n", false},
-	"bare_quote":             {ecriture + "2025-05-31;1;Ecran 24\";6;1,5;1,5;;\n", false},
-	"quoted":                 {ecriture + "2025-05-31;1;\"a; \"\"b\";6;1,5;1,5;;\n", false},
-	"line_end_in_a_label":    {ecriture + "2025-05-31;1;\"a\r\nb\";6;1;1;;\n", false},
-	"iso":                    {ecriture + "2025-05-31 10:20:30;1;a;6;1;1;;\n", false},
-	"day_after_the_12th":     {ecriture + "31/05/2025;1;a;6;1;1;;\n31/5/2025 08:00:00;1;a;6;1;1;;\n", false},
-	"same_day_and_month":     {ecriture + "06/06/2025;1;a;6;1;1;;\n", false},
-	"latin_1":                {ecriture + "2025-05-31;1;\xe9t\xe9;6;1;1;;\n", false},
-	"commas":                 {comma + "2025-05-31,1,\"a, b\",6,1.5,1.5,,\n", false},
-	"late_semicolon":         {comma + strings.Repeat("2025-05-31,1,a,6,1,1,,\n", 60) + "2025-05-31,1,a;b,6,1,1,,\n", false},
+	"comma_decimals":      {cumul + "1;01;1234,56\n", false},
+	"point_decimals":      {cumul + "1;01;-1234.5\n2;01;+1\n3;01;,5\n", false},
+	"blanks_around":       {cumul + " 1 ;01; 1234,56 \n", false},
+	"crlf":                {strings.ReplaceAll(cumul+"1;01;1,5\n", "\n", "\r\n"), false},
+	"byte_order_mark":     {"\xef\xbb\xbf" + cumul + "1;01;1,5\n", false},
+	"empty_lines":         {cumul + "\n1;01;1,5\n\n", false},
+	"trailing_semicolons": {"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;\n1;01;1,5;\n2;01;2;\n", false},
+	"bare_quote":          {ecriture + "2025-05-31;1;Ecran 24\";6;1,5;1,5;;\n", false},
+	"quoted":              {ecriture + "2025-05-31;1;\"a; \"\"b\";6;1,5;1,5;;\n", false},
+	"line_end_in_a_label": {ecriture + "2025-05-31;1;\"a\r\nb\";6;1;1;;\n", false},
+	"iso":                 {ecriture + "2025-05-31 10:20:30;1;a;6;1;1;;\n", false},
+	"day_after_the_12th":  {ecriture + "31/05/2025;1;a;6;1;1;;\n31/5/2025 08:00:00;1;a;6;1;1;;\n", false},
+	"same_day_and_month":  {ecriture + "06/06/2025;1;a;6;1;1;;\n", false},
+	"latin_1":             {ecriture + "2025-05-31;1;\xe9t\xe9;6;1;1;;\n", false},
+	"commas":              {comma + "2025-05-31,1,\"a, b\",6,1.5,1.5,,\n", false},
+	"late_semicolon": {
+		comma + strings.Repeat("2025-05-31,1,a,6,1,1,,\n", 60) + "2025-05-31,1,a;b,6,1,1,,\n", false,
+	},
 	"narrow_blank":           {cumul + "1;01;1\u202f234,56\n", true},
 	"no_break_space":         {cumul + "1;01;1\u00a0234,56\n", true},
 	"space":                  {cumul + "1;01;1 234,56\n", true},
@@ -116,11 +120,14 @@ var written = map[string]struct {
 	"iso_with_a_fraction":    {ecriture + "2025-12-31 04:00:12.345;1;a;6;1;1;;\n", true},
 	"iso_without_second":     {ecriture + "2025-12-31 04:00;1;a;6;1;1;;\n", true},
 	"cegid_empty_date":       {ecriture + "1900-01-01;1;a;6;1;1;;\n", true},
-	"whole_with_comma":       {"PCN_TYPEMVT;PCN_SALARIE;PCN_ORDRE;PCN_PERIODECP;PCN_TYPECONGE;PCN_SENSABS;PCN_LIBELLE;PCN_DATEDEBUTABS;PCN_DEBUTDJ;PCN_DATEFINABS;PCN_FINDJ;PCN_JOURS;PCN_HEURES;PCN_GUID\nABS;1;2,00;0;RTT;-;a;2025-08-04;MAT;2025-08-05;PAM;0,5;3,5;b\n", true},
-	"carriage_return":        {ecriture + "2025-05-31;1;a\rb;6;1;1;;\n", true},
+	"whole_with_comma": {
+		"PCN_TYPEMVT;PCN_SALARIE;PCN_ORDRE;PCN_PERIODECP;PCN_TYPECONGE;PCN_SENSABS;PCN_LIBELLE;PCN_DATEDEBUTABS;PCN_DEBUTDJ;PCN_DATEFINABS;PCN_FINDJ;PCN_JOURS;PCN_HEURES;PCN_GUID\nABS;1;2,00;0;RTT;-;a;2025-08-04;MAT;2025-08-05;PAM;0,5;3,5;b\n", true,
+	},
+	"carriage_return": {ecriture + "2025-05-31;1;a\rb;6;1;1;;\n", true},
 }
 
-// TestImporterReadsWhatIsHandedOn: the importer makes of each value that is handed on what it says; a file that it would misread is rewritten, and any other is not.
+// TestImporterReadsWhatIsHandedOn: the importer makes of each value that is handed on what it says; a file that it
+// would misread is rewritten, and any other is not.
 func TestImporterReadsWhatIsHandedOn(t *testing.T) {
 	t.Parallel()
 	var names, asItIs, handedOn []string

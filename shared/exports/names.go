@@ -45,7 +45,8 @@ func (r Run) Key() string { return r.Database + "-" + r.Collection + "-" + r.Que
 // Written is the run with when its blob was written, to compare it with others of its query.
 func (r Run) Written(at time.Time) Handed { return Handed{At: r.At, Written: at} }
 
-// SameQuery reports whether a query and the name in a blob's name are one: names of blobs are lower-case, and may keep a semicolon of the query's.
+// SameQuery reports whether a query and the name in a blob's name are one: names of blobs are lower-case, and may keep
+// a semicolon of the query's.
 func SameQuery(query, inName string) bool {
 	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; ") }
 	return strings.EqualFold(trim(query), trim(inName))
@@ -73,8 +74,8 @@ var reserved = []string{"quarantine", "archive"}
 // Own begins the names of files and folders that are ours, wherever they lie: no blob gets one.
 const Own = ".carillon"
 
-// Path returns the file's path below the destination folder for a blob: its own, or with flat its last name only. A name
-// that would lead elsewhere, or be another one on another system, is refused with the reason.
+// Path returns the file's path below the destination folder for a blob: its own, or with flat its last name only. A
+// name that would lead elsewhere, or be another one on another system, is refused with the reason.
 func Path(blob string, flat bool) (string, error) {
 	name := blob
 	if flat {
@@ -101,8 +102,10 @@ func checkPart(part string, first bool) error {
 		return errLength
 	case part == "." || part == "..":
 		return errOutside
-	case strings.HasSuffix(part, ".") || strings.TrimSpace(part) != part || devices.MatchString(part), strings.ContainsAny(part, `<>"|?*`),
-		strings.HasPrefix(strings.ToLower(part), Own), first && slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, part) }):
+	case strings.HasSuffix(part, ".") || strings.TrimSpace(part) != part || devices.MatchString(part),
+		strings.ContainsAny(part, `<>"|?*`),
+		strings.HasPrefix(strings.ToLower(part), Own),
+		first && slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, part) }):
 		return errReserved
 	default:
 		return nil

@@ -37,10 +37,13 @@ func TestNewestOfTheRecordedNames(t *testing.T) {
 		}
 	}
 	want := []string{
-		"DB000001/DB000001-cpa-analytiq-20250831094209.csv", "DB000001/DB000001-paie-absencesalarie;-20250830040013.csv", "DB000001/DB000001-paie-histocumsal-20250830040012.csv",
-		"DB000001/sub/same-name.csv", "DB000001/vide-20250830.csv", "DB000002/DB000002-cpa-analytiq-20250830094213.csv", "DB000002/sub/same-name.csv",
+		"DB000001/DB000001-cpa-analytiq-20250831094209.csv", "DB000001/DB000001-paie-absencesalarie;-20250830040013.csv",
+		"DB000001/DB000001-paie-histocumsal-20250830040012.csv",
+		"DB000001/sub/same-name.csv", "DB000001/vide-20250830.csv", "DB000002/DB000002-cpa-analytiq-20250830094213.csv",
+		"DB000002/sub/same-name.csv",
 	}
-	if diff := cmp.Diff(want, newest); diff != "" || len(older) != 1 || older[0] != "DB000001/DB000001-cpa-analytiq-20250830094213.csv" {
+	if diff := cmp.Diff(want, newest); diff != "" || len(older) != 1 ||
+		older[0] != "DB000001/DB000001-cpa-analytiq-20250830094213.csv" {
 		t.Errorf("older %v, newest (-want +got):\n%s", older, diff)
 	}
 	for _, name := range names {
@@ -94,9 +97,12 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// FuzzPath: what is not refused lies below the destination, is the same name on every system, and is taken as it is a second time.
+// FuzzPath: what is not refused lies below the destination, is the same name on every system, and is taken as it is a
+// second time.
 func FuzzPath(f *testing.F) {
-	for _, seed := range []string{"DB1/x.csv", "../x", "/x", `a\..\b`, "a/b/../../../c", "C:x", "NUL.csv", "a\x00b", "é/;.csv"} {
+	for _, seed := range []string{
+		"DB1/x.csv", "../x", "/x", `a\..\b`, "a/b/../../../c", "C:x", "NUL.csv", "a\x00b", "é/;.csv",
+	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}

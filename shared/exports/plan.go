@@ -70,7 +70,8 @@ func Plan(blobs []Blob, known map[string]Mark, handed map[string]Handed, s Sourc
 
 // wants reports whether a blob concerns the source.
 func (s Source) wants(b Blob) bool {
-	return !Marker(b.Name, b.Size) && (len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(b.Name, p) }))
+	return !Marker(b.Name, b.Size) &&
+		(len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(b.Name, p) }))
 }
 
 func (s Source) minAge(b Blob) time.Duration {
@@ -101,15 +102,16 @@ func (s Source) deletion(m Mark, now time.Time) (do, why string) {
 	switch {
 	case never:
 		return Keep, KeptBySettings
-	case keep > 0 && (calendar.Within(now, m.StoredAt, keep) || calendar.Ahead(now, m.StoredAt)): // what this run has taken up was stored after it began
+	// what this run has taken up was stored after it began
+	case keep > 0 && (calendar.Within(now, m.StoredAt, keep) || calendar.Ahead(now, m.StoredAt)):
 		return Keep, KeptBySettings + " until " + m.StoredAt.Add(keep).UTC().Format(time.DateOnly)
 	default:
 		return Delete, "it is stored already"
 	}
 }
 
-// refuseCollisions: two blobs may not become one file, nor one a file and the other a folder of that name. All stay, for nobody can tell which one is meant. Names that differ
-// in case only are one on some systems.
+// refuseCollisions: two blobs may not become one file, nor one a file and the other a folder of that name. All stay,
+// for nobody can tell which one is meant. Names that differ in case only are one on some systems.
 func refuseCollisions(tasks []Task) {
 	first := map[string]int{}
 	refuse := func(i, j int, why string) {
@@ -137,7 +139,8 @@ func refuseCollisions(tasks []Task) {
 	}
 }
 
-// InArchive is where the file of an entry goes that was handed on and is taken back. Where it was rewritten, the original has the plain name there.
+// InArchive is where the file of an entry goes that was handed on and is taken back. Where it was rewritten, the
+// original has the plain name there.
 func (e Entry) InArchive() File {
 	name := Archived(e.File.Path, e.ID)
 	if e.FileSHA256 != e.SHA256 {

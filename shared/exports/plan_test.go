@@ -29,29 +29,72 @@ func TestPlan(t *testing.T) {
 		"take":              {blobs: []exports.Blob{blob("a.csv")}, want: "a.csv take"},
 		"marker":            {blobs: []exports.Blob{{Name: "DB1/", Modified: old}}, want: ""},
 		"a_slash_with_data": {blobs: []exports.Blob{blob("DB1/")}, want: "DB1/ fail"},
-		"other_prefix":      {blobs: []exports.Blob{blob("DB1/a"), blob("DB2/a")}, src: exports.Source{Prefixes: []string{"DB2/"}}, want: "DB2/a take"},
-		"bad_name":          {blobs: []exports.Blob{blob("../a"), blob("b")}, want: "../a fail, b take"},
-		"collision":         {blobs: []exports.Blob{blob("x/a"), blob("y/a"), blob("z/A"), blob("b")}, src: exports.Source{Flatten: true}, want: "b take, x/a fail, y/a fail, z/A fail"},
-		"file_and_folder":   {blobs: []exports.Blob{blob("x"), blob("X/a/y.csv"), blob("x.csv")}, want: "X/a/y.csv fail, x fail, x.csv take"},
+		"other_prefix": {
+			blobs: []exports.Blob{blob("DB1/a"), blob("DB2/a")},
+			src:   exports.Source{Prefixes: []string{"DB2/"}}, want: "DB2/a take",
+		},
+		"bad_name": {blobs: []exports.Blob{blob("../a"), blob("b")}, want: "../a fail, b take"},
+		"collision": {
+			blobs: []exports.Blob{blob("x/a"), blob("y/a"), blob("z/A"), blob("b")}, src: exports.Source{Flatten: true},
+			want: "b take, x/a fail, y/a fail, z/A fail",
+		},
+		"file_and_folder": {
+			blobs: []exports.Blob{blob("x"), blob("X/a/y.csv"), blob("x.csv")}, want: "X/a/y.csv fail, x fail, x.csv take",
+		},
 		"summer_time_ends": {blobs: []exports.Blob{
-			{Name: "DB1/DB1-paie-cumul-20251026025000.csv", Modified: old}, {Name: "DB1/DB1-paie-cumul-20251026021000.csv", Modified: old.Add(20 * time.Minute)},
+			{Name: "DB1/DB1-paie-cumul-20251026025000.csv", Modified: old},
+			{Name: "DB1/DB1-paie-cumul-20251026021000.csv", Modified: old.Add(20 * time.Minute)},
 		}, want: "DB1/DB1-paie-cumul-20251026021000.csv take, DB1/DB1-paie-cumul-20251026025000.csv archive"},
-		"written_in_no_order": {blobs: []exports.Blob{{Name: run("02"), Modified: fresh}, {Name: run("03"), Modified: old}}, want: run("02") + " archive, " + run("03") + " take"},
-		"our_names":           {blobs: []exports.Blob{blob(".carillon-probe"), blob("a/.Carillon-x.csv"), blob(".carillon/x")}, want: ".carillon-probe fail, .carillon/x fail, a/.Carillon-x.csv fail"},
-		"stored":              {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), want: "a delete"},
-		"stored_in_this_run":  {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Second)), want: "a delete"},
-		"deleted_and_there":   {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateDeleted, old), want: "a delete"},
-		"another_version":     {blobs: []exports.Blob{{Name: "a", ETag: "2", Modified: old}}, known: known("a", exports.StateStored, old), want: "a take"},
-		"begun":               {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStaged, old), want: "a resume"},
-		"never":               {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), src: exports.Source{Delete: "never"}, want: "a keep"},
-		"after_days":          {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -2)), src: exports.Source{Delete: "after 3 days"}, want: "a keep"},
-		"after_days_are_over": {blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -3)), src: exports.Source{Delete: "after 3 days"}, want: "a delete"},
-		"young":               {blobs: []exports.Blob{{Name: "a", Modified: fresh}}, src: exports.Source{MinAgeMinutes: 5}, want: "a keep"},
-		"from_the_future":     {blobs: []exports.Blob{{Name: "a", Modified: now.Add(time.Minute)}}, want: "a take"},
-		"growing":             {blobs: []exports.Blob{{Name: "a", Modified: fresh, Growing: true}, {Name: "b", Modified: old, Growing: true}}, want: "a keep, b take"},
-		"newest":              {blobs: []exports.Blob{blob(run("02")), blob(run("01")), blob(run("03"))}, want: run("01") + " archive, " + run("02") + " archive, " + run("03") + " take"},
-		"late":                {blobs: []exports.Blob{blob(run("02"))}, handed: "03", want: run("02") + " archive"},
-		"again":               {blobs: []exports.Blob{blob(run("03"))}, handed: "03", want: run("03") + " take"},
+		"written_in_no_order": {
+			blobs: []exports.Blob{{Name: run("02"), Modified: fresh}, {Name: run("03"), Modified: old}},
+			want:  run("02") + " archive, " + run("03") + " take",
+		},
+		"our_names": {
+			blobs: []exports.Blob{blob(".carillon-probe"), blob("a/.Carillon-x.csv"), blob(".carillon/x")},
+			want:  ".carillon-probe fail, .carillon/x fail, a/.Carillon-x.csv fail",
+		},
+		"stored": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old), want: "a delete",
+		},
+		"stored_in_this_run": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.Add(time.Second)), want: "a delete",
+		},
+		"deleted_and_there": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateDeleted, old), want: "a delete",
+		},
+		"another_version": {
+			blobs: []exports.Blob{{Name: "a", ETag: "2", Modified: old}},
+			known: known("a", exports.StateStored, old), want: "a take",
+		},
+		"begun": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStaged, old), want: "a resume",
+		},
+		"never": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, old),
+			src: exports.Source{Delete: "never"}, want: "a keep",
+		},
+		"after_days": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -2)),
+			src: exports.Source{Delete: "after 3 days"}, want: "a keep",
+		},
+		"after_days_are_over": {
+			blobs: []exports.Blob{blob("a")}, known: known("a", exports.StateStored, now.AddDate(0, 0, -3)),
+			src: exports.Source{Delete: "after 3 days"}, want: "a delete",
+		},
+		"young": {
+			blobs: []exports.Blob{{Name: "a", Modified: fresh}}, src: exports.Source{MinAgeMinutes: 5}, want: "a keep",
+		},
+		"from_the_future": {blobs: []exports.Blob{{Name: "a", Modified: now.Add(time.Minute)}}, want: "a take"},
+		"growing": {
+			blobs: []exports.Blob{{Name: "a", Modified: fresh, Growing: true}, {Name: "b", Modified: old, Growing: true}},
+			want:  "a keep, b take",
+		},
+		"newest": {
+			blobs: []exports.Blob{blob(run("02")), blob(run("01")), blob(run("03"))},
+			want:  run("01") + " archive, " + run("02") + " archive, " + run("03") + " take",
+		},
+		"late":  {blobs: []exports.Blob{blob(run("02"))}, handed: "03", want: run("02") + " archive"},
+		"again": {blobs: []exports.Blob{blob(run("03"))}, handed: "03", want: run("03") + " take"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,8 @@ type Providers struct {
 // A SavedProvider is a source's provider.
 type SavedProvider struct {
 	ID string `json:"id"`
-	// Over stands for what exports.json said when this one was saved, which may be a secret by mistake. When it says something else, that is newer.
+	// Over stands for what exports.json said when this one was saved, which may be a secret by mistake. When it says
+	// something else, that is newer.
 	Over string `json:"over,omitempty"`
 }
 
@@ -42,7 +43,8 @@ var (
 	// ErrNoProvider says that nobody has named a source's provider.
 	ErrNoProvider = errors.New("cegid_provider_id is not set")
 	// ErrProviderForm says that an id cannot be a provider's.
-	ErrProviderForm = errors.New("a provider's id has letters, digits, spaces, points, hyphens and underscores, begins with a letter or digit, and has 100 characters at most")
+	ErrProviderForm = errors.New("a provider's id has letters, digits, spaces, points, hyphens and underscores, begins " +
+		"with a letter or digit, and has 100 characters at most")
 )
 
 // Of returns a source's provider: the saved one or that of exports.json, whichever was written last.
@@ -60,10 +62,12 @@ func (p Providers) Of(src Source) (string, error) {
 	return id, nil
 }
 
-// providerForm is that of a GUID, and of the names that Cegid takes in its place. It becomes a part of an address's path.
+// providerForm is that of a GUID, and of the names that Cegid takes in its place. It becomes a part of an address's
+// path.
 var providerForm = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,99}$`)
 
-// CheckProvider reports with [ErrProviderForm] what cannot be a provider's id. It never quotes it: it may be a secret's value.
+// CheckProvider reports with [ErrProviderForm] what cannot be a provider's id. It never quotes it: it may be a secret's
+// value.
 func CheckProvider(id string) error {
 	if !providerForm.MatchString(id) {
 		return ErrProviderForm

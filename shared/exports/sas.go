@@ -19,12 +19,14 @@ type SAS struct {
 }
 
 // errNoSAS says that an address is no container's with a token.
-var errNoSAS = errors.New("this is no SAS address of a container, such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&se=…&sp=…&sig=…")
+var errNoSAS = errors.New("this is no SAS address of a container, such as " +
+	"https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&se=…&sp=…&sig=…")
 
 // ParseSAS reads a container's address with its token. Its errors never hold the address.
 func ParseSAS(address string) (SAS, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") == "" ||
+		u.Scheme != "https" && u.Scheme != "http" {
 		return SAS{}, errNoSAS
 	}
 	query, err := url.ParseQuery(u.RawQuery)
@@ -47,9 +49,11 @@ func ParseSAS(address string) (SAS, error) {
 	return s, nil
 }
 
-// JoinSAS puts together what Cegid's API answers in parts; a slash or question mark may stand on either side, or on none.
+// JoinSAS puts together what Cegid's API answers in parts; a slash or question mark may stand on either side, or on
+// none.
 func JoinSAS(service, container, token string) (SAS, error) {
-	return ParseSAS(strings.TrimRight(service, "/") + "/" + strings.Trim(container, "/") + "?" + strings.TrimLeft(token, "?"))
+	return ParseSAS(strings.TrimRight(service, "/") + "/" + strings.Trim(container, "/") + "?" +
+		strings.TrimLeft(token, "?"))
 }
 
 // parseSASTime reads the forms of time that a SAS may have.
@@ -65,7 +69,8 @@ func parseSASTime(text string) (time.Time, error) {
 // URL is the container's address with the token: for the client of the store, and nowhere else.
 func (s SAS) URL() string { return s.Container + "?" + s.token }
 
-// Allows reports whether the token gives a right, such as d for deletion. A token of a stored policy does not say; the store will.
+// Allows reports whether the token gives a right, such as d for deletion. A token of a stored policy does not say; the
+// store will.
 func (s SAS) Allows(right rune) bool { return s.Rights == "" || strings.ContainsRune(s.Rights, right) }
 
 // RenewAt is when a token made at an instant is to be renewed: after four fifths of its life; zero where it has no end.

@@ -27,10 +27,12 @@ func TestRecordedSAS(t *testing.T) {
 	for _, service := range []string{answer.BlobServiceURI, strings.TrimRight(answer.BlobServiceURI, "/")} {
 		for _, token := range []string{answer.SASToken, strings.TrimLeft(answer.SASToken, "?")} {
 			s, err := exports.JoinSAS(service, answer.ContainerName, token)
-			if err != nil || s.Container != want || s.Rights != "rdl" || !s.Allows('d') || s.Allows('w') || s.Expires.Format(time.RFC3339) != "2030-01-01T00:00:00Z" {
+			if err != nil || s.Container != want || s.Rights != "rdl" || !s.Allows('d') || s.Allows('w') ||
+				s.Expires.Format(time.RFC3339) != "2030-01-01T00:00:00Z" {
 				t.Errorf("%q %q: %v, %v", service, token, s, err)
 			}
-			if !strings.HasSuffix(s.URL(), "&sig=EXAMPLE&se=2030-01-01T00:00:00Z&sp=rdl") || strings.Contains(fmt.Sprintf("%v %+v %#v %s", s, s, s, s), "EXAMPLE") {
+			if !strings.HasSuffix(s.URL(), "&sig=EXAMPLE&se=2030-01-01T00:00:00Z&sp=rdl") ||
+				strings.Contains(fmt.Sprintf("%v %+v %#v %s", s, s, s, s), "EXAMPLE") {
 				t.Errorf("the address is %s, and it prints as %+v", s.URL(), s)
 			}
 		}
@@ -64,7 +66,8 @@ func TestParseSAS(t *testing.T) {
 	}
 }
 
-// FuzzParseSAS: whatever an address is, neither an error nor what is shown of it holds its token, and one that is taken means the same when it is read again.
+// FuzzParseSAS: whatever an address is, neither an error nor what is shown of it holds its token, and one that is taken
+// means the same when it is read again.
 func FuzzParseSAS(f *testing.F) {
 	f.Add("https://example.blob.core.windows.net/c?sv=2019-07-07&sr=c&sig=hunter2&se=2030-01-01T00:00:00Z&sp=rdl")
 	f.Add("https://a/b?sig=hunter2&se=2030-01-01&st=2029-01-01")

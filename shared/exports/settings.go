@@ -96,7 +96,8 @@ type Source struct {
 	ArchiveDays     int         `json:"archive_days"`
 	Notify          []string    `json:"notify"`
 
-	// Fault says that a secret of the source cannot be read. ProviderFault says it of cegid_provider_id, which only the queries need.
+	// Fault says that a secret of the source cannot be read. ProviderFault says it of cegid_provider_id, which only the
+	// queries need.
 	Fault         error `json:"-"`
 	ProviderFault error `json:"-"`
 }
@@ -144,8 +145,8 @@ func (s *Settings) Source(name string) (Source, bool) {
 	return src, true
 }
 
-// ForeignStore reports whether the container's address comes from Cegid rather than from the settings. It must be a public one
-// then, unless Cegid itself is on this machine.
+// ForeignStore reports whether the container's address comes from Cegid rather than from the settings. It must be a
+// public one then, unless Cegid itself is on this machine.
 func (s Source) ForeignStore() bool {
 	api, err := url.Parse(s.BaseURL)
 	return s.Mode != ModeSASURL && err == nil && !outbound.Local(api)
@@ -179,14 +180,16 @@ const lastLineAny = "any"
 // Options are how the source writes its values; before is the query's last file that was handed on.
 func (s Source) Options(before Handed) Options {
 	return Options{
-		DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: before.Rows, Unended: before.Unended || s.LastLine == lastLineAny, AsItIs: s.Rewrite == RewriteNever,
+		DateOrder: s.DateOrder, Decimal: s.Decimal, PreviousRows: before.Rows,
+		Unended: before.Unended || s.LastLine == lastLineAny, AsItIs: s.Rewrite == RewriteNever,
 	}
 }
 
 // reservedNames would be folders of ours in a bucket.
 var reservedNames = []string{"quarantine", "archive"}
 
-// Validate finds what the schema cannot: addresses, zones and folders that cannot be used, and two sources of one name or folder.
+// Validate finds what the schema cannot: addresses, zones and folders that cannot be used, and two sources of one name
+// or folder.
 func (s *Settings) Validate() error {
 	var faults []error
 	if s.SMTP != nil {
@@ -214,7 +217,8 @@ func (s *Settings) Validate() error {
 		src.validateFolders(fault)
 		for j, other := range s.Sources[:i] {
 			if overlap(src.folders(), other.folders()) {
-				fault("dossier_de_destination", "its folders and those of /sources/%d lie in one another; each source needs its own", j)
+				fault("dossier_de_destination",
+					"its folders and those of /sources/%d lie in one another; each source needs its own", j)
 			}
 		}
 	}

@@ -70,20 +70,26 @@ var Tables = []Table{
 	},
 	{
 		Name: "ECRITURE",
-		Columns: slices.Concat(columns(Moment, "E_DATECOMPTABLE"), optional(texts("E_JOURNAL")), texts("E_REFINTERNE", "E_LIBELLE", "E_GENERAL"),
+		Columns: slices.Concat(columns(Moment, "E_DATECOMPTABLE"), optional(texts("E_JOURNAL")),
+			texts("E_REFINTERNE", "E_LIBELLE", "E_GENERAL"),
 			columns(Amount, "E_DEBIT", "E_CREDIT"), texts("E_AUXILIAIRE", "E_REFLIBRE")),
 		Debit: "E_DEBIT", Credit: "E_CREDIT",
 	},
 	{
 		Name: "ABSENCESALARIE",
-		Columns: slices.Concat(texts("PCN_TYPEMVT", "PCN_SALARIE"), columns(Integer, "PCN_ORDRE", "PCN_PERIODECP"), texts("PCN_TYPECONGE"),
-			optional(texts("PCN_TYPEIMPUTE", "PCN_MVTDUPLIQUE")), texts("PCN_SENSABS", "PCN_LIBELLE"), columns(Moment, "PCN_DATEDEBUTABS"), texts("PCN_DEBUTDJ"),
-			columns(Moment, "PCN_DATEFINABS"), texts("PCN_FINDJ"), columns(Amount, "PCN_JOURS", "PCN_HEURES"), texts("PCN_GUID")),
+		Columns: slices.Concat(texts("PCN_TYPEMVT", "PCN_SALARIE"),
+			columns(Integer, "PCN_ORDRE", "PCN_PERIODECP"), texts("PCN_TYPECONGE"),
+			optional(texts("PCN_TYPEIMPUTE", "PCN_MVTDUPLIQUE")), texts("PCN_SENSABS", "PCN_LIBELLE"),
+			columns(Moment, "PCN_DATEDEBUTABS"), texts("PCN_DEBUTDJ"),
+			columns(Moment, "PCN_DATEFINABS"), texts("PCN_FINDJ"),
+			columns(Amount, "PCN_JOURS", "PCN_HEURES"), texts("PCN_GUID")),
 	},
 	{
 		Name: "ANALYTIQ",
-		Columns: slices.Concat(columns(Moment, "Y_DATECOMPTABLE"), texts("Y_GENERAL", "Y_AXE", "Y_SECTION"), columns(Integer, "Y_REFINTERNE"),
-			texts("Y_LIBELLE", "Y_NATUREPIECE", "Y_REFEXTERNE", "Y_JOURNAL", "Y_CONTREPARTIEAUX"), columns(Amount, "Y_DEBIT", "Y_CREDIT")),
+		Columns: slices.Concat(columns(Moment, "Y_DATECOMPTABLE"), texts("Y_GENERAL", "Y_AXE", "Y_SECTION"),
+			columns(Integer, "Y_REFINTERNE"),
+			texts("Y_LIBELLE", "Y_NATUREPIECE", "Y_REFEXTERNE", "Y_JOURNAL", "Y_CONTREPARTIEAUX"),
+			columns(Amount, "Y_DEBIT", "Y_CREDIT")),
 	},
 }
 

@@ -41,7 +41,8 @@ func TestSummary(t *testing.T) {
 		t.Errorf("without findings: %q", got)
 	}
 	r.find(50, "PHC_SALARIE", codeDuplicate, faults.Params{"first": "2"})
-	const one = "ligne 50 : PHC_SALARIE : la ligne 2 a la même : il manque un filtre à la requête, ou une ligne y est deux fois"
+	const one = "ligne 50 : PHC_SALARIE : la ligne 2 a la même : il manque un filtre à la requête, ou une ligne y est " +
+		"deux fois"
 	if got := r.Summary("fr"); got != one {
 		t.Errorf("one finding: %q", got)
 	}
@@ -50,11 +51,13 @@ func TestSummary(t *testing.T) {
 	if got := r.Summary("fr"); got != one+" (et 4 de plus)" {
 		t.Errorf("five findings: %q", got)
 	}
-	const english = "line 50: PHC_SALARIE: line 2 has the same: the query lacks a filter, or a row is there twice (and 4 more)"
+	const english = "line 50: PHC_SALARIE: line 2 has the same: the query lacks a filter, or a row is there twice (and " +
+		"4 more)"
 	if got := r.Summary(""); got != english {
 		t.Errorf("as it is stored: %q", got)
 	}
-	if in := r.In("fr"); in.Findings[1].Reason != "la ligne est illisible : un guillemet n’est pas fermé, ou se trouve au milieu d’une valeur" {
+	if in := r.In("fr"); in.Findings[1].Reason != "la ligne est illisible : un guillemet n’est pas fermé, ou se trouve "+
+		"au milieu d’une valeur" {
 		t.Errorf("in French: %+v", in.Findings[1])
 	}
 	if r.Findings[1].Reason == r.In("fr").Findings[1].Reason {

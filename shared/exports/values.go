@@ -89,7 +89,8 @@ func splitNumber(text, decimal string) (whole, fraction string, err error) {
 	return strings.Join(groups, ""), fraction, nil
 }
 
-// decimalMark finds a number's decimal mark: the one that is set, the last of two different ones, or the only one where it cannot be of thousands.
+// decimalMark finds a number's decimal mark: the one that is set, the last of two different ones, or the only one where
+// it cannot be of thousands.
 func decimalMark(text, decimal string) (mark string, ok bool, err error) {
 	commas, points := strings.Count(text, ","), strings.Count(text, ".")
 	switch {
@@ -141,16 +142,19 @@ func ParseInteger(text, decimal string) (int64, error) {
 
 // isoForms are the forms of dates that say themselves which part is which.
 var isoForms = []string{
-	time.DateTime, time.DateOnly, "2006-01-02T15:04:05", time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04",
+	time.DateTime, time.DateOnly, "2006-01-02T15:04:05", time.RFC3339Nano, "2006-01-02T15:04:05.999999999",
+	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04",
 }
 
 // emptyDate is how Cegid stores no date.
 var emptyDate = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// firstYear is the first that a date may be of: 30/12/1899 and 0001-01-01 are other systems' empty dates, or years of two digits.
+// firstYear is the first that a date may be of: 30/12/1899 and 0001-01-01 are other systems' empty dates, or years of
+// two digits.
 const firstYear = 1990
 
-// ParseMoment reads a date with or without a time, as written: no zone is applied. ok is false for Cegid's empty date, 1900-01-01.
+// ParseMoment reads a date with or without a time, as written: no zone is applied. ok is false for Cegid's empty date,
+// 1900-01-01.
 func ParseMoment(text, order string) (t time.Time, ok bool, err error) {
 	text = strings.TrimSpace(text)
 	day := "2/1/2006"

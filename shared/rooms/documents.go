@@ -21,7 +21,8 @@ type Snapshot struct {
 	PushedAt time.Time `json:"pushed_at,omitzero"`
 	// Unwatched says that the calendar has no living channel, so that it is polled.
 	Unwatched bool `json:"unwatched,omitempty"`
-	// PushMissed is when a listing found a change that no push message had told of, on Google's clock; zero once one has come.
+	// PushMissed is when a listing found a change that no push message had told of, on Google's clock; zero once one has
+	// come.
 	PushMissed time.Time `json:"push_missed,omitzero"`
 	// Partial says that the calendar has more events in the window than these.
 	Partial bool `json:"partial,omitempty"`
@@ -60,8 +61,8 @@ func SnapshotRoom(name string) string {
 	return names.FromObject(strings.TrimSuffix(strings.TrimPrefix(name, SnapshotPrefix), ".json"))
 }
 
-// MetaTransition is the metadata key of a snapshot's next transition (RFC 3339); MetaPoll is "true" where the calendar must be
-// polled, because Google's messages do not come.
+// MetaTransition is the metadata key of a snapshot's next transition (RFC 3339); MetaPoll is "true" where the calendar
+// must be polled, because Google's messages do not come.
 const (
 	MetaTransition = "next_transition"
 	MetaPoll       = "poll"
@@ -117,7 +118,8 @@ func (w *Watch) Has(id string) bool {
 }
 
 // A Claim keeps a room for one booking in the making: document
-// bookings/<room_name>.json in the state bucket. Only rooms/meetings and, for one left by a crash, rooms/refresh write it.
+// bookings/<room_name>.json in the state bucket. Only rooms/meetings and, for one left by a crash, rooms/refresh write
+// it.
 type Claim struct {
 	Version int       `json:"version"`
 	EventID string    `json:"event_id,omitempty"` // "" when the room is not claimed

@@ -23,9 +23,18 @@ func TestFaultSaysWhatToDo(t *testing.T) {
 		lang  string
 		want  string
 	}{
-		{NewFault("notFound", nil, now), "", "Share the room's calendar with the service account, with the right to make changes to events."},
-		{NewFault("push.webhookUrlNotHttps", nil, now), "fr", "Mettez dans gcal_watch_function_url une adresse https publique avec un certificat valable."},
-		{NewFault("thing_missing", faults.Params{"room": "Agora"}, now), "fr", "Créez un Thing nommé « Agora » dans l’Arduino IoT Cloud."},
+		{
+			NewFault("notFound", nil, now), "",
+			"Share the room's calendar with the service account, with the right to make changes to events.",
+		},
+		{
+			NewFault("push.webhookUrlNotHttps", nil, now), "fr",
+			"Mettez dans gcal_watch_function_url une adresse https publique avec un certificat valable.",
+		},
+		{
+			NewFault("thing_missing", faults.Params{"room": "Agora"}, now), "fr",
+			"Créez un Thing nommé « Agora » dans l’Arduino IoT Cloud.",
+		},
 		{NewFault("somethingNew", nil, now), "fr", "Google a refusé, avec la raison somethingNew."},
 		{NewFault("somethingNew", nil, now), "de", "Google refused with the reason somethingNew."},
 		{&Fault{Code: "thing_missing", Detail: "As an older version said it."}, "fr", "As an older version said it."},
@@ -35,7 +44,8 @@ func TestFaultSaysWhatToDo(t *testing.T) {
 			t.Errorf("%s in %q: %s", tt.fault.Code, tt.lang, got)
 		}
 	}
-	if f := NewFault("somethingNew", nil, now); f.Detail != "Google refused with the reason somethingNew." || !f.Since.Equal(now) {
+	if f := NewFault("somethingNew", nil, now); f.Detail != "Google refused with the reason somethingNew." ||
+		!f.Since.Equal(now) {
 		t.Errorf("as it is kept: %+v", f)
 	}
 }
@@ -56,7 +66,9 @@ func TestTheSameFault(t *testing.T) {
 	if !stored.Same(NewFault("thing_missing", faults.Params{"room": "Agora"}, now.Add(time.Hour))) {
 		t.Error("an hour later it is another one")
 	}
-	for _, other := range []*Fault{nil, NewFault("thing_missing", faults.Params{"room": "Blue"}, now), NewFault("notFound", nil, now)} {
+	for _, other := range []*Fault{
+		nil, NewFault("thing_missing", faults.Params{"room": "Blue"}, now), NewFault("notFound", nil, now),
+	} {
 		if stored.Same(other) || other.Same(stored) {
 			t.Errorf("%+v is the same", other)
 		}

@@ -43,7 +43,8 @@ func (v Variable) Type() string {
 	return "CHARSTRING"
 }
 
-// Variables lists a display's variables in the order of their importance: the colour of the door, then the current texts, then the next.
+// Variables lists a display's variables in the order of their importance: the colour of the door, then the current
+// texts, then the next.
 var Variables = []Variable{
 	{"busynow", "", false, 0, func(f Fields) any { return f.BusyNow }},
 	{"curevmtg", "curevmsg", false, 1, func(f Fields) any { return short(f.CurEvMtg) }},
@@ -101,8 +102,8 @@ func (r Room) noData(s Status) string {
 	}
 }
 
-// times writes a meeting's start, end and span: clock times within today and over a night, the day before them on another
-// day, dates over several days, and on the last of those when it ends. midnight ends today.
+// times writes a meeting's start, end and span: clock times within today and over a night, the day before them on
+// another day, dates over several days, and on the last of those when it ends. midnight ends today.
 func (r Room) times(m Meeting, midnight time.Time) (start, end, span string) {
 	w := wordsOf(r.Locale)
 	from, last := m.Start.In(r.Zone), m.End.Add(-time.Nanosecond).In(r.Zone)

@@ -47,8 +47,8 @@ func (r Room) StatusOf(s *Snapshot, at time.Time) Status {
 // FieldsOf returns the display's texts at an instant.
 func (r Room) FieldsOf(s *Snapshot, at time.Time) Fields { return r.Fields(r.StatusOf(s, at)) }
 
-// NextChangeOf is the first instant after `after` at which a field of the display differs: what [Room.NextChange] says, or
-// that the calendar was not read for too long. It is zero when nothing will change by itself.
+// NextChangeOf is the first instant after `after` at which a field of the display differs: what [Room.NextChange] says,
+// or that the calendar was not read for too long. It is zero when nothing will change by itself.
 func (r Room) NextChangeOf(s *Snapshot, after time.Time) time.Time {
 	k := s.Knowledge(after)
 	if k.ReadAt.IsZero() {
@@ -56,7 +56,8 @@ func (r Room) NextChangeOf(s *Snapshot, after time.Time) time.Time {
 	}
 	if !k.Known {
 		shown := r.FieldsOf(s, after)
-		for _, t := range []time.Time{ // by a clock that is behind the reading is to come; "since 14:05" has a date on other days
+		// by a clock that is behind the reading is to come; "since 14:05" has a date on other days
+		for _, t := range []time.Time{
 			calendar.DayStart(k.ReadAt, r.Zone), k.ReadAt.Add(1 - clockSkew), calendar.NextMidnight(k.ReadAt, r.Zone),
 		} {
 			if t.After(after) && r.FieldsOf(s, t) != shown {

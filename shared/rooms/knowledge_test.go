@@ -26,16 +26,27 @@ func TestKnowledge(t *testing.T) {
 		{"just read", rooms.Snapshot{FetchedAt: read}, read, true, false, "Free all day"},
 		{"an hour ago", rooms.Snapshot{FetchedAt: read}, read.Add(time.Hour), true, false, "Free all day"},
 		{"a listing was missed", rooms.Snapshot{FetchedAt: read}, read.Add(80 * time.Minute), true, true, "Free all day"},
-		{"unreadable since", rooms.Snapshot{FetchedAt: read, CalendarFault: fault}, read.Add(time.Minute), true, true, "Free all day"},
+		{
+			"unreadable since",
+			rooms.Snapshot{FetchedAt: read, CalendarFault: fault},
+			read.Add(time.Minute),
+			true, true, "Free all day",
+		},
 		{"too long ago", rooms.Snapshot{FetchedAt: read}, read.Add(rooms.TrustTime), false, true, "No data since 14:05"},
-		{"on Friday", rooms.Snapshot{FetchedAt: read, CalendarFault: fault}, read.AddDate(0, 0, 4), false, true, "No data since Mar 02"},
+		{
+			"on Friday",
+			rooms.Snapshot{FetchedAt: read, CalendarFault: fault},
+			read.AddDate(0, 0, 4), false,
+			true, "No data since Mar 02",
+		},
 		{"our clock is slow", rooms.Snapshot{FetchedAt: read}, read.Add(-time.Minute), true, false, "Free all day"},
 		{"our clock is wrong", rooms.Snapshot{FetchedAt: read}, read.Add(-time.Hour), false, false, "No data since 14:05"},
 	} {
 		k := tc.s.Knowledge(tc.now)
 		f := paris(t).FieldsOf(&tc.s, tc.now)
 		if k.Known != tc.known || k.Stale != tc.stale || f.CurEvMtg != tc.free || (f.BusyNow == 0) != tc.known {
-			t.Errorf("%s: %+v, busynow %d, %q; want known %v, stale %v, %q", tc.name, k, f.BusyNow, f.CurEvMtg, tc.known, tc.stale, tc.free)
+			t.Errorf("%s: %+v, busynow %d, %q; want known %v, stale %v, %q", tc.name, k, f.BusyNow, f.CurEvMtg,
+				tc.known, tc.stale, tc.free)
 		}
 	}
 }
@@ -71,14 +82,16 @@ func TestMeetingsOverMidnight(t *testing.T) {
 	} {
 		f := paris(t).FieldsAt([]calendar.Event{tc.event}, at(t, tc.now))
 		if f.CurEvStart != tc.start || f.CurEvEnd != tc.end || f.CurEvTm != tc.span {
-			t.Errorf("%s at %s: %q, %q, %q; want %q, %q, %q", tc.event.ID, tc.now, f.CurEvStart, f.CurEvEnd, f.CurEvTm, tc.start, tc.end, tc.span)
+			t.Errorf("%s at %s: %q, %q, %q; want %q, %q, %q", tc.event.ID, tc.now, f.CurEvStart, f.CurEvEnd, f.CurEvTm,
+				tc.start, tc.end, tc.span)
 		}
 	}
 	next := paris(t).FieldsAt([]calendar.Event{night}, at(t, "2026-11-24T09:00:00+01:00"))
 	if next.NextEvTm != "Wed 25 Nov 23:00-00:30" {
 		t.Errorf("on another day: %q", next.NextEvTm)
 	}
-	if at1 := paris(t).NextChange([]calendar.Event{fair}, at(t, "2026-11-26T15:00:00+01:00")); !at1.Equal(at(t, "2026-11-27T00:00:00+01:00")) {
+	if at1 := paris(t).NextChange([]calendar.Event{fair},
+		at(t, "2026-11-26T15:00:00+01:00")); !at1.Equal(at(t, "2026-11-27T00:00:00+01:00")) {
 		t.Errorf("the last day's text begins at %s", at1)
 	}
 }
@@ -105,7 +118,8 @@ func TestTitlesThatNobodySees(t *testing.T) {
 		}
 	}
 	e := timed("e", strings.Repeat("é", 100_000), "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00")
-	if got := paris(t).FieldsAt([]calendar.Event{e}, at(t, "2026-03-02T10:30:00+01:00")).CurEvMtg; utf8.RuneCountInString(got) != 250 {
+	if got := paris(t).FieldsAt([]calendar.Event{e},
+		at(t, "2026-03-02T10:30:00+01:00")).CurEvMtg; utf8.RuneCountInString(got) != 250 {
 		t.Errorf("a title of 100,000 characters is shown with %d", utf8.RuneCountInString(got))
 	}
 }
@@ -113,7 +127,10 @@ func TestTitlesThatNobodySees(t *testing.T) {
 func TestLongIDsFitADevice(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, id := range []string{"short", strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300) + "1", strings.Repeat("a", 300) + "2", strings.Repeat("é", 500)} {
+	for _, id := range []string{
+		"short", strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300) + "1",
+		strings.Repeat("a", 300) + "2", strings.Repeat("é", 500),
+	} {
 		e := timed(id, "T", "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00")
 		got := paris(t).FieldsAt([]calendar.Event{e}, at(t, "2026-03-02T10:30:00+01:00")).CurEvID
 		if len(got) > 64 || seen[got] || len(id) <= 64 && got != id || !utf8.ValidString(got) {
@@ -131,8 +148,13 @@ func TestAllDayInAnotherZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	room := rooms.Room{Name: "blue", Zone: honolulu}.In("Europe/Paris")
-	for _, e := range []calendar.Event{dated("e", "2026-11-25", "2026-11-26"), timed("e", "e", "2026-11-25T00:00:00+01:00", "2026-11-26T00:00:00+01:00")} {
-		for now, busy := range map[string]int{"2026-11-24T23:59:00-10:00": 0, "2026-11-25T00:00:00-10:00": 1, "2026-11-25T23:59:00-10:00": 1, "2026-11-26T00:00:00-10:00": 0} {
+	for _, e := range []calendar.Event{
+		dated("e", "2026-11-25", "2026-11-26"), timed("e", "e", "2026-11-25T00:00:00+01:00", "2026-11-26T00:00:00+01:00"),
+	} {
+		for now, busy := range map[string]int{
+			"2026-11-24T23:59:00-10:00": 0, "2026-11-25T00:00:00-10:00": 1, "2026-11-25T23:59:00-10:00": 1,
+			"2026-11-26T00:00:00-10:00": 0,
+		} {
 			f := room.FieldsAt([]calendar.Event{e}, at(t, now))
 			if f.BusyNow != busy || busy == 1 && f.CurEvTm != "All day" {
 				t.Errorf("%+v at %s: busynow %d, %q", e.Start, now, f.BusyNow, f.CurEvTm)
@@ -165,13 +187,15 @@ func TestPendingInvitations(t *testing.T) {
 			f := room.FieldsAt([]calendar.Event{e}, now)
 			before := room.FieldsAt([]calendar.Event{e}, now.Add(-time.Hour))
 			plan := room.PlanBooking([]calendar.Event{e}, now, 15*time.Minute, false)
-			if f.BusyNow != want.busy || f.CurEvMtg != want.cur || before.NextEvMtg != want.next || f.CurOrganizer+before.NextOrganizer != "" || plan.Fits != want.bookable {
+			if f.BusyNow != want.busy || f.CurEvMtg != want.cur || before.NextEvMtg != want.next ||
+				f.CurOrganizer+before.NextOrganizer != "" || plan.Fits != want.bookable {
 				t.Errorf("%s, %q: %+v; before %+v; bookable %v", answer, pending, f, before, plan.Fits)
 			}
 		}
 		room, now := paris(t), at(t, "2026-03-02T10:30:00+01:00")
 		room.Pending = rooms.PendingTentative
-		if coming := room.StatusAt([]calendar.Event{e}, now).Coming; len(coming) > 0 { // who sees it there takes the room for busy
+		// who sees it there takes the room for busy
+		if coming := room.StatusAt([]calendar.Event{e}, now).Coming; len(coming) > 0 {
 			t.Errorf("%s: while it goes on and takes nothing, there is %+v", answer, coming)
 		}
 		e.Organizer.Self = true // the room's own
@@ -181,7 +205,8 @@ func TestPendingInvitations(t *testing.T) {
 	}
 }
 
-// FuzzStatus: whatever a calendar holds, a display's texts are short, the colour agrees with them, and the next change is a change.
+// FuzzStatus: whatever a calendar holds, a display's texts are short, the colour agrees with them, and the next change
+// is a change.
 func FuzzStatus(f *testing.F) {
 	f.Add("Board", "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00", "accepted", int64(0))
 	f.Add("\u200b", "2026-03-29T02:30:00", "2026-10-25", "needsAction", int64(3600))
@@ -195,7 +220,10 @@ func FuzzStatus(f *testing.F) {
 			}
 			return calendar.Date{DateTime: s}
 		}
-		e := calendar.Event{ID: title, Summary: title, Start: dates(start), End: dates(end), Attendees: []calendar.Attendee{{Self: true, ResponseStatus: answer}}}
+		e := calendar.Event{
+			ID: title, Summary: title, Start: dates(start), End: dates(end),
+			Attendees: []calendar.Attendee{{Self: true, ResponseStatus: answer}},
+		}
 		for _, pending := range []string{rooms.PendingBusy, rooms.PendingFree, rooms.PendingTentative} {
 			room := paris(t)
 			room.Pending = pending
@@ -206,7 +234,8 @@ func FuzzStatus(f *testing.F) {
 					t.Errorf("%s has %d bytes", v.Name, len(text))
 				}
 			}
-			if status := room.StatusOf(s, now); (got.BusyNow == 0) != (status.Current == nil && !status.Unknown) || got.CurEvMtg == "" {
+			if status := room.StatusOf(s, now); (got.BusyNow == 0) != (status.Current == nil && !status.Unknown) ||
+				got.CurEvMtg == "" {
 				t.Errorf("busynow %d, %q of %+v", got.BusyNow, got.CurEvMtg, status)
 			}
 			if next := room.NextChangeOf(s, now); !next.IsZero() && (!next.After(now) || room.FieldsOf(s, next) == got) {
@@ -226,7 +255,8 @@ func FuzzChannelToken(f *testing.F) {
 		if !ok {
 			return
 		}
-		if again, same := rooms.CheckChannelToken(rooms.ChannelToken("key", channel, room), channel, "key"); !same || again != room {
+		if again, same := rooms.CheckChannelToken(rooms.ChannelToken("key", channel, room), channel, "key"); !same ||
+			again != room {
 			t.Errorf("token %q of channel %q is taken for room %q", token, channel, room)
 		}
 		if _, other := rooms.CheckChannelToken(token, channel+"x", "key"); other {

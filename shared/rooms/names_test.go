@@ -10,7 +10,8 @@ import (
 // TestNamesReachDocumentsAndTokens: whichever letters they have, and those of before as they were.
 func TestNamesReachDocumentsAndTokens(t *testing.T) {
 	t.Parallel()
-	if rooms.SnapshotName("blue room_1.a") != "rooms/blue room_1.a.json" || rooms.WatchName("blue") != "blue.json" || rooms.ClaimName("blue") != "bookings/blue.json" {
+	if rooms.SnapshotName("blue room_1.a") != "rooms/blue room_1.a.json" || rooms.WatchName("blue") != "blue.json" ||
+		rooms.ClaimName("blue") != "bookings/blue.json" {
 		t.Error("documents of before are not found")
 	}
 	for _, room := range []string{"blue", "Room 1", "Salle de réunion", strings.Repeat("é", 64), strings.Repeat("会", 42)} {
@@ -34,12 +35,16 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		{Name: "a/b", CalendarID: "c@x"}, {Name: "e\u0301tage", CalendarID: "C@x"}, {Name: "étage", CalendarID: "d"},
 	}}
 	err := s.Validate()
-	for _, want := range []string{`at "/rooms/0/room_name": the name cannot be used: it has a /`, `/rooms/2/room_name": "étage" is the name of /rooms/1 too`} {
+	for _, want := range []string{
+		`at "/rooms/0/room_name": the name cannot be used: it has a /`,
+		`/rooms/2/room_name": "étage" is the name of /rooms/1 too`,
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if err := s.Warnings(); err == nil || !strings.Contains(err.Error(), `at "/rooms/1/gcal_calendar_id": a/b and étage have the same calendar`) {
+	if err := s.Warnings(); err == nil ||
+		!strings.Contains(err.Error(), `at "/rooms/1/gcal_calendar_id": a/b and étage have the same calendar`) {
 		t.Errorf("warnings: %v", err)
 	}
 	if _, ok := s.Room("e\u0301tage"); !ok {

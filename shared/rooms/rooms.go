@@ -43,7 +43,8 @@ const (
 // Values of the kind attribute. Messages of a room's events have none.
 const (
 	KindTick = "tick" // of [TopicTick]
-	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it should show.
+	// KindDue is of the [TopicDue] message of one room; KindReconcile of the one that compares every Thing with what it
+	// should show.
 	KindDue       = "due"
 	KindReconcile = "reconcile"
 	// KindPoll is of the [TopicRefresh] message that lists the rooms of whose changes Google does not tell.
@@ -90,7 +91,8 @@ type RoomSettings struct {
 	Pending           string `json:"pending"`
 }
 
-// Validate finds what the schema cannot: unknown zones, names that cannot be used, and two rooms of one name. Names are brought to their normal form.
+// Validate finds what the schema cannot: unknown zones, names that cannot be used, and two rooms of one name. Names are
+// brought to their normal form.
 func (s *Settings) Validate() error {
 	var faults []error
 	zone := func(at, name string) {
@@ -122,7 +124,8 @@ func (s *Settings) Warnings() error {
 	for i, r := range s.Rooms {
 		id := strings.ToLower(r.CalendarID) // an e-mail address
 		if other, twice := seen[id]; twice {
-			found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room needs its own", i, other, r.Name))
+			found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room "+
+				"needs its own", i, other, r.Name))
 		}
 		seen[id] = r.Name
 	}
@@ -134,9 +137,11 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 	return config.NewSettings[Settings](bucket, SettingsFile, Schema)
 }
 
-// LoadWithoutAccount returns the settings for a function that does not speak to Arduino and knows no caller by its secret: the account's keys are empty.
+// LoadWithoutAccount returns the settings for a function that does not speak to Arduino and knows no caller by its
+// secret: the account's keys are empty.
 func LoadWithoutAccount(bucket documents.Bucket) (*config.Settings[Settings], error) {
-	return config.NewSettings[Settings](bucket, SettingsFile, Schema, "iot_client_id", "iot_client_secret", "iot_organization_id")
+	return config.NewSettings[Settings](bucket, SettingsFile, Schema, "iot_client_id",
+		"iot_client_secret", "iot_organization_id")
 }
 
 // Limit is how many requests a second the Arduino account takes: 10 with an organisation on a paid plan, else 1.
@@ -159,7 +164,8 @@ func (s *Settings) WebhookURL() string {
 // Polls reports whether Google has no address to tell of changes at, as behind a firewall: calendars are asked instead.
 func (s *Settings) Polls() bool { return s.WatchURL == "" }
 
-// pollsPerMinute is how many calendars are asked in a minute: a third of Google's 600 requests/min/user, which bookings and the hourly refresh need too.
+// pollsPerMinute is how many calendars are asked in a minute: a third of Google's 600 requests/min/user, which bookings
+// and the hourly refresh need too.
 const pollsPerMinute = 200
 
 // PollInterval is how often each calendar is asked: whole minutes, and no more often than all rooms may be.
@@ -239,7 +245,8 @@ type RoomMessage struct {
 }
 
 // ChannelToken is the token of a room's channel: it proves that a message comes
-// from a channel that we opened, before anything is read. A token has at most 256 characters: a name of other letters than ASCII stands as base64.
+// from a channel that we opened, before anything is read. A token has at most 256 characters: a name of other letters
+// than ASCII stands as base64.
 func ChannelToken(key, channelID, room string) string {
 	values := url.Values{"room": {room}, "sig": {sign(key, channelID, room)}}
 	if names.Object(room) != room {

@@ -11,7 +11,8 @@ import (
 func TestSchemaIsInTheDocs(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/rooms.md")
-	if err != nil || !bytes.Contains(page, append(append([]byte("```json\n"), bytes.TrimSpace(rooms.Schema)...), "\n```\n"...)) {
+	if err != nil || !bytes.Contains(page,
+		append(append([]byte("```json\n"), bytes.TrimSpace(rooms.Schema)...), "\n```\n"...)) {
 		t.Errorf("docs/rooms.md (%v) does not show config.schema.json as it is", err)
 	}
 }

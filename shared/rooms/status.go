@@ -129,8 +129,8 @@ func (r Room) pending(e calendar.Event) bool {
 	return (answer == "needsAction" || answer == "tentative") && !e.Organizer.Self
 }
 
-// answer is the room's own answer to the invitation: that of the attendee who is this calendar. Another room's answer says
-// nothing of this one.
+// answer is the room's own answer to the invitation: that of the attendee who is this calendar. Another room's answer
+// says nothing of this one.
 func (r Room) answer(e calendar.Event) string {
 	for _, a := range e.Attendees {
 		if a.Self || strings.EqualFold(a.Email, r.CalendarID) && a.Email != "" {
@@ -174,7 +174,8 @@ func statusAt(meetings []Meeting, at time.Time) Status {
 		case s.Current == nil:
 			s.Current = m
 		}
-		if !m.Tentative && s.Current != nil && (s.BusyUntil.IsZero() || !m.Start.After(s.BusyUntil)) && m.End.After(s.BusyUntil) {
+		if !m.Tentative && s.Current != nil && (s.BusyUntil.IsZero() || !m.Start.After(s.BusyUntil)) &&
+			m.End.After(s.BusyUntil) {
 			s.BusyUntil = m.End
 		}
 	}
@@ -196,8 +197,10 @@ func (r Room) NextChange(events []calendar.Event, after time.Time) time.Time {
 	times := make([]time.Time, 0, 6*len(meetings)+1)
 	for _, m := range meetings {
 		times = append(times, m.Start, m.End,
-			// a date is shortened on the day itself, a free room is "free until" from the day's first instant, and a last day tells its end
-			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone), calendar.DayStart(m.End.Add(-time.Nanosecond), r.Zone))
+			// a date is shortened on the day itself, a free room is "free until" from the day's first instant, and a last day
+			// tells its end
+			calendar.DayStart(m.Start, r.Zone), calendar.NextMidnight(m.Start, r.Zone),
+			calendar.DayStart(m.End.Add(-time.Nanosecond), r.Zone))
 	}
 	times = append(times, calendar.NextMidnight(after, r.Zone))
 	slices.SortFunc(times, time.Time.Compare)

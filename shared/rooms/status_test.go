@@ -32,7 +32,9 @@ func at(t *testing.T, text string) time.Time {
 }
 
 func timed(id, summary, start, end string) calendar.Event {
-	return calendar.Event{ID: id, Summary: summary, Start: calendar.Date{DateTime: start}, End: calendar.Date{DateTime: end}}
+	return calendar.Event{
+		ID: id, Summary: summary, Start: calendar.Date{DateTime: start}, End: calendar.Date{DateTime: end},
+	}
 }
 
 func dated(id, start, end string) calendar.Event {
@@ -78,10 +80,16 @@ func TestWhichEventsBlock(t *testing.T) {
 		}), 0},
 		{"another_resource_declined", with(base, func(e *calendar.Event) { // a projector, say
 			e.Organizer = calendar.Person{Email: roomMail, Self: true}
-			e.Attendees = []calendar.Attendee{{Email: "c_beamer@resource.calendar.google.com", Resource: true, ResponseStatus: "declined"}, {Email: "ada@example.com", ResponseStatus: "accepted"}}
+			e.Attendees = []calendar.Attendee{
+				{
+					Email: "c_beamer@resource.calendar.google.com", Resource: true, ResponseStatus: "declined",
+				}, {Email: "ada@example.com", ResponseStatus: "accepted"},
+			}
 		}), 1},
 		{"one_of_two_resources_declined", with(base, func(e *calendar.Event) {
-			e.Attendees = []calendar.Attendee{{Email: "r@x", Resource: true, ResponseStatus: "declined"}, {Email: "s@x", Resource: true}}
+			e.Attendees = []calendar.Attendee{
+				{Email: "r@x", Resource: true, ResponseStatus: "declined"}, {Email: "s@x", Resource: true},
+			}
 		}), 1},
 		{"no_end", with(base, func(e *calendar.Event) { e.End = calendar.Date{} }), 0},
 		{"no_start", with(base, func(e *calendar.Event) { e.Start = calendar.Date{} }), 0},
@@ -109,24 +117,36 @@ func TestFields(t *testing.T) {
 	}{
 		{"empty", "en", "2026-03-02T08:00:00+01:00", nil, rooms.Fields{CurEvMtg: "Free all day"}},
 		{"free_until", "en", "2026-03-02T08:00:00+01:00", []calendar.Event{morning, noon}, rooms.Fields{
-			CurEvMtg: "Free until 09:00", NextEvMtg: "Stand-up", NextEvStart: "09:00", NextEvEnd: "09:30", NextEvTm: "09:00-09:30", NextEvID: "a",
+			CurEvMtg: "Free until 09:00", NextEvMtg: "Stand-up", NextEvStart: "09:00", NextEvEnd: "09:30",
+			NextEvTm: "09:00-09:30", NextEvID: "a",
 		}},
 		{"busy", "en", "2026-03-02T09:00:00+01:00", []calendar.Event{morning, noon}, rooms.Fields{
 			BusyNow: 1, CurEvMtg: "Stand-up", CurEvStart: "09:00", CurEvEnd: "09:30", CurEvTm: "09:00-09:30", CurEvID: "a",
 			NextEvMtg: "Private Meeting", NextEvStart: "12:00", NextEvEnd: "13:00", NextEvTm: "12:00-13:00", NextEvID: "b",
 		}},
 		{"ended_exactly_now", "fr", "2026-03-02T09:30:00+01:00", []calendar.Event{morning, noon}, rooms.Fields{
-			CurEvMtg: "Libre jusqu’à 12:00", NextEvMtg: "Réunion privée", NextEvStart: "12:00", NextEvEnd: "13:00", NextEvTm: "12:00-13:00", NextEvID: "b",
+			CurEvMtg: "Libre jusqu’à 12:00", NextEvMtg: "Réunion privée", NextEvStart: "12:00", NextEvEnd: "13:00",
+			NextEvTm: "12:00-13:00", NextEvID: "b",
 		}},
 		{"next_is_tomorrow", "en", "2026-03-02T14:00:00+01:00", []calendar.Event{tomorrow}, rooms.Fields{
-			CurEvMtg: "Free all day", NextEvMtg: "Review", NextEvStart: "2026-03-03 15:00", NextEvEnd: "16:00", NextEvTm: "Tue 03 Mar 15:00-16:00", NextEvID: "c",
+			CurEvMtg: "Free all day", NextEvMtg: "Review", NextEvStart: "2026-03-03 15:00", NextEvEnd: "16:00",
+			NextEvTm: "Tue 03 Mar 15:00-16:00", NextEvID: "c",
 		}},
-		{"several_days", "en", "2026-03-02T14:00:00+01:00", []calendar.Event{dated("d", "2026-03-01", "2026-03-04")}, rooms.Fields{
-			BusyNow: 1, CurEvMtg: "d", CurEvStart: "Mar 01", CurEvEnd: "Mar 03", CurEvTm: "Mar 01-Mar 03", CurEvID: "d",
-		}},
-		{"all_day_as_times", "fr", "2026-03-02T14:00:00+01:00", []calendar.Event{timed("d", "Séminaire", "2026-03-02T00:00:00+01:00", "2026-03-03T00:00:00+01:00")}, rooms.Fields{
-			BusyNow: 1, CurEvMtg: "Séminaire", CurEvStart: "00:00", CurEvEnd: "00:00", CurEvTm: "Toute la journée", CurEvID: "d",
-		}},
+		{
+			"several_days", "en", "2026-03-02T14:00:00+01:00",
+			[]calendar.Event{dated("d", "2026-03-01", "2026-03-04")},
+			rooms.Fields{
+				BusyNow: 1, CurEvMtg: "d", CurEvStart: "Mar 01", CurEvEnd: "Mar 03", CurEvTm: "Mar 01-Mar 03", CurEvID: "d",
+			},
+		},
+		{
+			"all_day_as_times", "fr", "2026-03-02T14:00:00+01:00",
+			[]calendar.Event{timed("d", "Séminaire", "2026-03-02T00:00:00+01:00", "2026-03-03T00:00:00+01:00")},
+			rooms.Fields{
+				BusyNow: 1, CurEvMtg: "Séminaire", CurEvStart: "00:00", CurEvEnd: "00:00",
+				CurEvTm: "Toute la journée", CurEvID: "d",
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +209,8 @@ func TestPrivateEventTellsNothing(t *testing.T) {
 	e.Organizer.Self, e.Attendees = true, []calendar.Attendee{{Self: true, ResponseStatus: "needsAction"}}
 	room := paris(t)
 	room.Pending = rooms.PendingFree
-	if f := room.FieldsAt([]calendar.Event{e.Masked()}, at(t, "2026-03-02T09:00:00Z")); f.BusyNow != 1 || f.CurOrganizer != "" {
+	if f := room.FieldsAt([]calendar.Event{e.Masked()}, at(t, "2026-03-02T09:00:00Z")); f.BusyNow != 1 ||
+		f.CurOrganizer != "" {
 		t.Errorf("fields = %+v: what the room itself has organized is no invitation to it", f)
 	}
 }
@@ -251,7 +272,8 @@ func TestPlanBooking(t *testing.T) {
 			if got := int(p.Available.Minutes()); got != tt.available {
 				t.Errorf("available = %d, want %d", got, tt.available)
 			}
-			if p.Fits && (!p.Start.Equal(at(t, "2026-03-02T"+tt.start+":00Z")) || !p.End.Equal(at(t, "2026-03-02T"+tt.end+":00Z"))) {
+			if p.Fits && (!p.Start.Equal(at(t, "2026-03-02T"+tt.start+":00Z")) ||
+				!p.End.Equal(at(t, "2026-03-02T"+tt.end+":00Z"))) {
 				t.Errorf("plan = %s to %s, want %s to %s", p.Start, p.End, tt.start, tt.end)
 			}
 		})
@@ -282,7 +304,8 @@ func TestChannelToken(t *testing.T) {
 }
 
 // TestNextChangeIsTheFirst compares NextChange with a walk minute by minute, over both changes of the clocks.
-// TestNextChangeOnTheLastDay: a meeting of days that ends at midnight tells so from the midnight before, however far off that is.
+// TestNextChangeOnTheLastDay: a meeting of days that ends at midnight tells so from the midnight before, however far
+// off that is.
 func TestNextChangeOnTheLastDay(t *testing.T) {
 	t.Parallel()
 	events := []calendar.Event{timed("c", "Fair", "2026-03-02T12:00:00+01:00", "2026-03-06T00:00:00+01:00")}
@@ -325,12 +348,16 @@ func TestNextChangeIsTheFirst(t *testing.T) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7))
-			room := rooms.Room{Name: "r", Locale: "en", Zone: zone(t, []string{"Europe/Paris", "Pacific/Honolulu", "Pacific/Tongatapu", "America/Asuncion"}[seed%4])}
+			room := rooms.Room{
+				Name: "r", Locale: "en",
+				Zone: zone(t, []string{"Europe/Paris", "Pacific/Honolulu", "Pacific/Tongatapu", "America/Asuncion"}[seed%4]),
+			}
 			from := time.Date(2026, []time.Month{3, 10}[seed%2], []int{27, 23}[seed%2], 12, 0, 0, 0, time.UTC)
 			events := make([]calendar.Event, 0, 4)
 			for i := range 1 + r.IntN(4) {
 				start := from.Add(time.Duration(r.IntN(72*4)) * 15 * time.Minute)
-				e := timed(strconv.Itoa(i), "m", start.Format(time.RFC3339), start.Add(time.Duration(1+r.IntN(200))*15*time.Minute).Format(time.RFC3339))
+				e := timed(strconv.Itoa(i), "m", start.Format(time.RFC3339),
+					start.Add(time.Duration(1+r.IntN(200))*15*time.Minute).Format(time.RFC3339))
 				if r.IntN(4) == 0 {
 					day := start.In(room.Zone)
 					e = dated(strconv.Itoa(i), day.Format(time.DateOnly), day.AddDate(0, 0, 1+r.IntN(2)).Format(time.DateOnly))
@@ -343,7 +370,8 @@ func TestNextChangeIsTheFirst(t *testing.T) {
 					continue
 				}
 				if got := room.NextChange(events, next); !got.Equal(now) {
-					t.Fatalf("after %s the next change is told for %s; it is at %s (%+v)", next.In(room.Zone), got.In(room.Zone), now.In(room.Zone), events)
+					t.Fatalf("after %s the next change is told for %s; it is at %s (%+v)", next.In(room.Zone), got.In(room.Zone),
+						now.In(room.Zone), events)
 				}
 				next = now
 			}
@@ -353,9 +381,13 @@ func TestNextChangeIsTheFirst(t *testing.T) {
 
 func TestSettingsThatTheSchemaCannotCheck(t *testing.T) {
 	t.Parallel()
-	s := rooms.Settings{TimeZone: "Mars/Olympus", Rooms: []rooms.RoomSettings{{Name: "blue"}, {Name: "blue", TimeZone: "Paris"}}}
+	s := rooms.Settings{
+		TimeZone: "Mars/Olympus", Rooms: []rooms.RoomSettings{{Name: "blue"}, {Name: "blue", TimeZone: "Paris"}},
+	}
 	err := s.Validate()
-	for _, part := range []string{"/time_zone", "Mars/Olympus", "/rooms/1/room_name", "/rooms/0", "/rooms/1/time_zone", "Paris"} {
+	for _, part := range []string{
+		"/time_zone", "Mars/Olympus", "/rooms/1/room_name", "/rooms/0", "/rooms/1/time_zone", "Paris",
+	} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v does not name %q", err, part)
 		}
@@ -370,7 +402,13 @@ func TestZoneOfTheCalendar(t *testing.T) {
 	for _, tt := range []struct {
 		room rooms.Room
 		want string
-	}{{guessed, "Asia/Tokyo"}, {guessed.In("Pacific/Honolulu"), "Pacific/Honolulu"}, {guessed.In("nowhere"), "Asia/Tokyo"}, {set, "Europe/Paris"}, {set.In("Pacific/Honolulu"), "Europe/Paris"}} {
+	}{
+		{guessed, "Asia/Tokyo"},
+		{guessed.In("Pacific/Honolulu"), "Pacific/Honolulu"},
+		{guessed.In("nowhere"), "Asia/Tokyo"},
+		{set, "Europe/Paris"},
+		{set.In("Pacific/Honolulu"), "Europe/Paris"},
+	} {
 		if got := tt.room.Zone.String(); got != tt.want {
 			t.Errorf("zone = %s, want %s", got, tt.want)
 		}

@@ -16,8 +16,8 @@ const (
 	maxText = 64
 )
 
-// clean puts a text from a calendar on one line, without what nobody sees or what changes how the text beside it is read. A
-// text of which nothing is seen is "".
+// clean puts a text from a calendar on one line, without what nobody sees or what changes how the text beside it is
+// read. A text of which nothing is seen is "".
 func clean(s string) string {
 	s = strings.Map(func(c rune) rune {
 		switch {
@@ -64,7 +64,8 @@ func short(s string) string {
 	return s[:cut] + "…"
 }
 
-// shortID is an event's id as a device takes it. A long one, of which many differ in their ends only, has its hash in it.
+// shortID is an event's id as a device takes it. A long one, of which many differ in their ends only, has its hash in
+// it.
 func shortID(id string) string {
 	if len(id) <= maxText {
 		return id

@@ -16,13 +16,16 @@ type words struct {
 var languages = map[string]words{
 	"en": {
 		freeUntil: "Free until ", freeAllDay: "Free all day", private: "Private Meeting", pending: "Not confirmed yet",
-		allDay: "All day", until: "until ", booked: "Booked at the door", noData: "No data yet", noDataSince: "No data since ",
-		day:  func(t time.Time) string { return t.Format("Mon 02 Jan") },
-		date: func(t time.Time) string { return t.Format("Jan 02") },
+		allDay: "All day", until: "until ", booked: "Booked at the door", noData: "No data yet",
+		noDataSince: "No data since ",
+		day:         func(t time.Time) string { return t.Format("Mon 02 Jan") },
+		date:        func(t time.Time) string { return t.Format("Jan 02") },
 	},
 	"fr": {
-		freeUntil: "Libre jusqu’à ", freeAllDay: "Libre toute la journée", private: "Réunion privée", pending: "Pas encore confirmée",
-		allDay: "Toute la journée", until: "jusqu’à ", booked: "Réservé à la porte", noData: "Pas encore de données", noDataSince: "Sans données depuis ",
+		freeUntil: "Libre jusqu’à ", freeAllDay: "Libre toute la journée", private: "Réunion privée",
+		pending: "Pas encore confirmée",
+		allDay:  "Toute la journée", until: "jusqu’à ", booked: "Réservé à la porte", noData: "Pas encore de données",
+		noDataSince: "Sans données depuis ",
 		day: func(t time.Time) string {
 			return fmt.Sprintf("%s %02d %s", frDays[t.Weekday()], t.Day(), frMonths[t.Month()-1])
 		},
@@ -32,7 +35,9 @@ var languages = map[string]words{
 
 var (
 	frDays   = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
-	frMonths = [...]string{"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."}
+	frMonths = [...]string{
+		"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
+	}
 )
 
 func wordsOf(locale string) words {

@@ -1,8 +1,8 @@
 // Package feed serves an instance's timetable as an iCalendar feed (RFC 5545), so that a phone needs no ECAL account.
 //
 // Trigger: GET /feeds/campus/{instance}.ics?key=, by calendars that subscribe.
-// Reads: instances/<instance_name>.json and feeds/<instance_name>.json in the state bucket. Writes: nothing. Publishes: nothing.
-// Caller: everybody who has a key.
+// Reads: instances/<instance_name>.json and feeds/<instance_name>.json in the state bucket. Writes: nothing. Publishes:
+// nothing. Caller: everybody who has a key.
 package feed
 
 import (
@@ -77,7 +77,8 @@ type written struct {
 
 // errNoFeed is the answer to a wrong key and to an unknown instance alike: it tells nobody which instances there are.
 func errNoFeed() error {
-	return web.NewProblem(http.StatusNotFound, "There is no feed at this address. It may have been revoked: ask for a new one.", nil)
+	return web.NewProblem(http.StatusNotFound,
+		"There is no feed at this address. It may have been revoked: ask for a new one.", nil)
 }
 
 func (f *function) get(w http.ResponseWriter, r *http.Request) error {

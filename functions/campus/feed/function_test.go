@@ -46,12 +46,21 @@ func timetable() []campus.Class {
 		return c
 	}
 	return []campus.Class{
-		class("wigor-1", "2026-10-23 09:00", "2026-10-23 12:00", campus.Class{Title: "Avant l’heure d’hiver", Room: "BB-205 (BALMA B)", Teacher: "ENSEIGNANT 01", Sequence: 3}),
+		class("wigor-1", "2026-10-23 09:00", "2026-10-23 12:00",
+			campus.Class{Title: "Avant l’heure d’hiver", Room: "BB-205 (BALMA B)", Teacher: "ENSEIGNANT 01", Sequence: 3}),
 		class("wigor-2", "2026-10-25 01:30", "2026-10-25 04:00", campus.Class{Title: "Pendant; la, nuit \\ du changement"}),
-		class("wigor-3", "2026-10-26 09:00", "2026-10-26 12:00", campus.Class{Title: "Après", Room: "À distance", Links: []campus.Link{{Name: "Rejoindre Teams", URL: "https://teams.example/l?a=1&b=2;c,d"}}}),
-		class("wigor-4", "2026-11-11 00:00", "2026-11-12 00:00", campus.Class{Title: "Journée portes ouvertes", AllDay: true}),
-		class("wigor-5", "2027-03-26 09:00", "2027-03-26 12:00", campus.Class{Title: strings.Repeat("Très long intitulé ", 12)}),
-		class("wigor-6", "2027-03-29 09:00", "2027-03-29 12:00", campus.Class{Title: "Après l’heure d’été", Mode: "En présentiel", Group: "B3 DS"}),
+		class("wigor-3", "2026-10-26 09:00", "2026-10-26 12:00",
+			campus.Class{
+				Title: "Après", Room: "À distance", Links: []campus.Link{
+					{Name: "Rejoindre Teams", URL: "https://teams.example/l?a=1&b=2;c,d"},
+				},
+			}),
+		class("wigor-4", "2026-11-11 00:00", "2026-11-12 00:00",
+			campus.Class{Title: "Journée portes ouvertes", AllDay: true}),
+		class("wigor-5", "2027-03-26 09:00", "2027-03-26 12:00",
+			campus.Class{Title: strings.Repeat("Très long intitulé ", 12)}),
+		class("wigor-6", "2027-03-29 09:00", "2027-03-29 12:00",
+			campus.Class{Title: "Après l’heure d’été", Mode: "En présentiel", Group: "B3 DS"}),
 	}
 }
 
@@ -69,11 +78,17 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	f := &fixture{t: t, db: db, h: feed.New(feed.Config{State: db.Bucket("state"), Now: func() time.Time { return read.Add(time.Hour) }})}
+	f := &fixture{
+		t: t, db: db, h: feed.New(feed.Config{
+			State: db.Bucket("state"), Now: func() time.Time { return read.Add(time.Hour) },
+		}),
+	}
 	key, kept := campus.NewFeedKey("phone", time.Now())
 	f.key = key
 	f.store(campus.FeedsName("lea"), campus.Feeds{Version: 1, Keys: []campus.FeedKey{kept}})
-	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable()})
+	f.store(campus.StateName("lea"), campus.State{
+		Version: 1, TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable(),
+	})
 	return f
 }
 
@@ -105,7 +120,10 @@ func TestFeed(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/calendar; charset=utf-8" {
 		t.Fatalf("answered %d %v", w.Code, w.Header())
 	}
-	for _, want := range []string{"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\n", "X-PUBLISHED-TTL:PT1H\r\n", "UID:wigor-1.lea@campus.carillon\r\n", "SEQUENCE:3\r\n", "TZID:Europe/Paris\r\n", "DTSTART;TZID=Europe/Paris:20261023T090000\r\n"} {
+	for _, want := range []string{
+		"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\n", "X-PUBLISHED-TTL:PT1H\r\n", "UID:wigor-1.lea@campus.carillon\r\n",
+		"SEQUENCE:3\r\n", "TZID:Europe/Paris\r\n", "DTSTART;TZID=Europe/Paris:20261023T090000\r\n",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the feed has no %q", want)
 		}
@@ -121,8 +139,11 @@ func TestFeed(t *testing.T) {
 	}
 	classes := timetable()
 	classes[0].Start = classes[0].Start.Add(time.Hour)
-	f.store(campus.StateName("lea"), campus.State{Version: 1, TimeZone: "Europe/Paris", Timetable: classes, ReadAt: time.Now()})
-	if changed := f.get(path, "If-None-Match", etag); changed.Code != http.StatusOK || changed.Header().Get("ETag") == etag {
+	f.store(campus.StateName("lea"), campus.State{
+		Version: 1, TimeZone: "Europe/Paris", Timetable: classes, ReadAt: time.Now(),
+	})
+	if changed := f.get(path, "If-None-Match", etag); changed.Code != http.StatusOK ||
+		changed.Header().Get("ETag") == etag {
 		t.Errorf("after a change it was answered %d", changed.Code)
 	}
 	f.store(campus.StateName("lea"), campus.State{Version: 1})
@@ -136,8 +157,10 @@ func TestNoFeed(t *testing.T) {
 	f := newFixture(t)
 	answers := map[string]bool{}
 	for _, path := range []string{
-		"/feeds/campus/lea.ics", "/feeds/campus/lea.ics?key=", "/feeds/campus/lea.ics?key=x" + f.key, "/feeds/campus/nobody.ics?key=" + f.key, "/feeds/campus/lea?key=" + f.key,
-		"/feeds/campus/..%2Ffeeds%2Flea.ics?key=" + f.key, "/feeds/campus/.ics?key=" + f.key, "/feeds/campus/" + strings.Repeat("a", 5000) + ".ics?key=" + f.key, "/feeds/campus/lea.ics%00?key=" + f.key,
+		"/feeds/campus/lea.ics", "/feeds/campus/lea.ics?key=", "/feeds/campus/lea.ics?key=x" + f.key,
+		"/feeds/campus/nobody.ics?key=" + f.key, "/feeds/campus/lea?key=" + f.key,
+		"/feeds/campus/..%2Ffeeds%2Flea.ics?key=" + f.key, "/feeds/campus/.ics?key=" + f.key,
+		"/feeds/campus/" + strings.Repeat("a", 5000) + ".ics?key=" + f.key, "/feeds/campus/lea.ics%00?key=" + f.key,
 	} {
 		w := f.get(path)
 		answers[w.Body.String()] = true
@@ -159,7 +182,8 @@ type event struct {
 	Sequence                                        int
 }
 
-// TestOthersReaders: npm's ical.js, which takes the offsets from our VTIMEZONE, and Debian's python3-icalendar find the same classes.
+// TestOthersReaders: npm's ical.js, which takes the offsets from our VTIMEZONE, and Debian's python3-icalendar find the
+// same classes.
 func TestOthersReaders(t *testing.T) {
 	t.Parallel()
 	dir := peers.Dir(t)
@@ -171,7 +195,10 @@ func TestOthersReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := wanted(name, state)
-		for reader, command := range map[string][]string{"ical.js": {"node", filepath.Join(dir, "ical.mjs")}, "python3-icalendar": {"/usr/bin/python3", filepath.Join(dir, "ical.py")}} {
+		for reader, command := range map[string][]string{
+			"ical.js":           {"node", filepath.Join(dir, "ical.mjs")},
+			"python3-icalendar": {"/usr/bin/python3", filepath.Join(dir, "ical.py")},
+		} {
 			out, err := exec.CommandContext(t.Context(), command[0], append(command[1:], file)...).Output()
 			if err != nil {
 				t.Fatalf("%s, %s: %v", name, reader, err)
@@ -190,12 +217,14 @@ func TestOthersReaders(t *testing.T) {
 // states are an instance's, from before its first run to long after its last.
 func states() map[string]campus.State {
 	return map[string]campus.State{
-		"of a timetable":     {TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable()},
-		"of no classes":      {TimeZone: "Europe/Paris", ReadAt: read},
-		"that was not read":  {},
-		"of an old reading":  {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
-		"of a wrong clock":   {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 1, 0), Timetable: timetable()},
-		"read but in part":   {TimeZone: "Europe/Paris", SeenAt: read, ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
+		"of a timetable":    {TimeZone: "Europe/Paris", ReadAt: read, Timetable: timetable()},
+		"of no classes":     {TimeZone: "Europe/Paris", ReadAt: read},
+		"that was not read": {},
+		"of an old reading": {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3), Timetable: timetable()},
+		"of a wrong clock":  {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 1, 0), Timetable: timetable()},
+		"read but in part": {
+			TimeZone: "Europe/Paris", SeenAt: read, ReadAt: read.AddDate(0, 0, -3), Timetable: timetable(),
+		},
 		"never read whole":   {TimeZone: "Europe/Paris", SeenAt: read, Timetable: timetable()},
 		"partly, long ago":   {TimeZone: "Europe/Paris", SeenAt: read.AddDate(0, 0, -3), Timetable: timetable()},
 		"of an empty one":    {TimeZone: "Europe/Paris", ReadAt: read.AddDate(0, 0, -3)},
@@ -210,7 +239,8 @@ func wanted(name string, state campus.State) []event {
 	switch name {
 	case "that was not read":
 		notice.Summary = "Emploi du temps pas encore lu"
-		notice.Description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a pas cours."
+		notice.Description = "Carillon n’a encore rien lu sur MonCampus : ce calendrier vide ne veut pas dire qu’il n’y a " +
+			"pas cours."
 		want = append(want, notice)
 	case "of a wrong clock":
 		notice.Summary = "Emploi du temps : date de la dernière lecture inconnue"
@@ -226,7 +256,10 @@ func wanted(name string, state campus.State) []event {
 		want = append(want, notice)
 	}
 	for _, c := range state.Timetable {
-		e := event{c.ID + ".lea@campus.carillon", c.Title, c.Start.Format(time.RFC3339), c.End.Format(time.RFC3339), c.Room, c.Details(), c.Sequence}
+		e := event{
+			c.ID + ".lea@campus.carillon", c.Title, c.Start.Format(time.RFC3339), c.End.Format(time.RFC3339), c.Room,
+			c.Details(), c.Sequence,
+		}
 		if c.AllDay {
 			e.Start, e.End = c.Start.In(zone).Format(time.DateOnly), c.End.In(zone).Format(time.DateOnly)
 		}
@@ -247,7 +280,8 @@ func TestFeedIsAPublishedCalendar(t *testing.T) {
 		f.store(campus.StateName("lea"), state)
 		w := f.get("/feeds/campus/lea.ics?key="+f.key, "Accept-Encoding", "identity")
 		body := w.Body.String()
-		if w.Code != http.StatusOK || strings.Contains(body, "METHOD") || strings.Count(body, "BEGIN:VTIMEZONE") != 1 || strings.Contains(body, "LMT") {
+		if w.Code != http.StatusOK || strings.Contains(body, "METHOD") || strings.Count(body, "BEGIN:VTIMEZONE") != 1 ||
+			strings.Contains(body, "LMT") {
 			t.Errorf("the feed %s was answered %d: %.600s", name, w.Code, body)
 		}
 		if notices := strings.Count(body, "UID:notice."); notices != len(wanted(name, state))-len(state.Timetable) {
@@ -262,10 +296,12 @@ func TestFeedIsCompressed(t *testing.T) {
 	f := newFixture(t)
 	path := "/feeds/campus/lea.ics?key=" + f.key
 	plain, zipped := f.get(path), f.get(path, "Accept-Encoding", "gzip, deflate")
-	if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Body.Len()*2 > plain.Body.Len() || zipped.Header().Get("Vary") != "Accept-Encoding" {
+	if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Body.Len()*2 > plain.Body.Len() ||
+		zipped.Header().Get("Vary") != "Accept-Encoding" {
 		t.Errorf("%d bytes in place of %d: %v", zipped.Body.Len(), plain.Body.Len(), zipped.Header())
 	}
-	if again := f.get(path, "Accept-Encoding", "gzip", "If-None-Match", zipped.Header().Get("ETag")); again.Code != http.StatusNotModified {
+	if again := f.get(path, "Accept-Encoding", "gzip", "If-None-Match",
+		zipped.Header().Get("ETag")); again.Code != http.StatusNotModified {
 		t.Errorf("with its ETag it was answered %d", again.Code)
 	}
 }

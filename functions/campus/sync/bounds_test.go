@@ -20,7 +20,8 @@ func TestMistypedYear(t *testing.T) {
 	f.now = f.now.Add(time.Hour)
 	run := f.sync()
 	f.did(run, "+0 ~0 -1 =9 held 1 verified true")
-	if len(run.Unreadable) != 2 || !strings.Contains(strings.Join(run.Unreadable, "\n"), "NoCours 9000003: it lasts from 2026-10-15 to 2042-10-15") {
+	if len(run.Unreadable) != 2 ||
+		!strings.Contains(strings.Join(run.Unreadable, "\n"), "NoCours 9000003: it lasts from 2026-10-15 to 2042-10-15") {
 		t.Errorf("put aside: %q", run.Unreadable)
 	}
 	if got := f.state("lea").ReadAt; !got.Equal(f.now) {

@@ -62,7 +62,8 @@ func (f function) runByHand(
 	ctx context.Context, settings *campus.Settings, inst campus.Instance, req Request, send func(line any),
 ) (run campus.Run) {
 	o := options{
-		byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword, acceptTimes: req.AcceptTimes,
+		byHand: true, dryRun: req.DryRun, allowDeletes: req.AllowDeletes, tryPassword: req.TryPassword,
+		acceptTimes: req.AcceptTimes,
 		progress: func(step string, done, total int) {
 			send(Line{Progress: &runs.Progress{Part: inst.Name, Step: step, Done: done, Total: total}})
 		},

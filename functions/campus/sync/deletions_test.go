@@ -11,7 +11,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// TestRemovedThenPast: a deletion that ECAL refused until the class was over leaves the event, and the class stays gone.
+// TestRemovedThenPast: a deletion that ECAL refused until the class was over leaves the event, and the class stays
+// gone.
 func TestRemovedThenPast(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -25,12 +26,14 @@ func TestRemovedThenPast(t *testing.T) {
 	for range 2 {
 		f.did(f.sync(), "+0 ~0 -0 =4 held 0 verified true")
 	}
-	if slices.ContainsFunc(f.state("lea").Timetable, func(c campus.Class) bool { return c.Title == "Cours 1" }) || f.details()["Cours 1"] != full {
+	if slices.ContainsFunc(f.state("lea").Timetable, func(c campus.Class) bool { return c.Title == "Cours 1" }) ||
+		f.details()["Cours 1"] != full {
 		t.Errorf("the class is back, or its event is %q", f.details()["Cours 1"])
 	}
 }
 
-// TestHeldReadingProvesNothing: 16, 9, 9, 12 classes: that the 9 were too few to be true says nothing about the 4 that are missing then.
+// TestHeldReadingProvesNothing: 16, 9, 9, 12 classes: that the 9 were too few to be true says nothing about the 4 that
+// are missing then.
 func TestHeldReadingProvesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -39,7 +42,12 @@ func TestHeldReadingProvesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		missing int
 		want    string
-	}{{7, "held 7 verified true deletions_held"}, {7, "held 7 verified true deletions_held"}, {4, "held 4 verified true"}, {0, "held 0 verified true"}} {
+	}{
+		{7, "held 7 verified true deletions_held"},
+		{7, "held 7 verified true deletions_held"},
+		{4, "held 4 verified true"},
+		{0, "held 0 verified true"},
+	} {
 		f.school.Faults.Clear("")
 		f.fault(&f.school.Faults, faults.Fault{Kind: "partial", Items: tt.missing, Path: "Home/Get"})
 		f.now = f.now.Add(time.Hour)
@@ -53,7 +61,9 @@ func TestFiveByFive(t *testing.T) {
 	f := newFixture(t)
 	f.put(lessons(2, 22)...)
 	f.sync()
-	for i, want := range []string{"+0 ~0 -5 =15 held 0 verified true", "+0 ~0 -0 =15 held 5 verified true deletions_held"} {
+	for i, want := range []string{
+		"+0 ~0 -5 =15 held 0 verified true", "+0 ~0 -0 =15 held 5 verified true deletions_held",
+	} {
 		f.school.Faults.Clear("")
 		f.fault(&f.school.Faults, faults.Fault{Kind: "partial", Items: 5 * (i + 1), Path: "Home/Get"})
 		f.did(f.sync(), want)

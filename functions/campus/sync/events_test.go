@@ -22,7 +22,8 @@ func (f *fixture) details() map[string]string {
 
 const full = "Intervenant : ENSEIGNANT 01\nGroupe : B3 DS\nModalité : En présentiel @BB-205 (BALMA B)"
 
-// TestHeldEventsAreNotWritten: an event that only ECAL knows of (the state was lost, the reading half-made) is left as it is.
+// TestHeldEventsAreNotWritten: an event that only ECAL knows of (the state was lost, the reading half-made) is left as
+// it is.
 func TestHeldEventsAreNotWritten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -51,7 +52,11 @@ func TestAdoptionInTheAccountsZone(t *testing.T) {
 	for n := 1; n < 6; n++ {
 		l := lesson(n)
 		day := l.Start.Format(time.DateOnly)
-		if _, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: l.Title, Location: "Aucune", StartDate: day, StartTime: "10:00", EndDate: day, EndTime: "12:00", TimeZone: "Australia/Melbourne", Details: "Intervenant : None\n", Reference: strconv.Itoa(4000 + n)}); err != nil {
+		if _, err := f.ecal.Put(ecal.Event{
+			CalendarID: leaCalendar, Name: l.Title, Location: "Aucune", StartDate: day, StartTime: "10:00", EndDate: day,
+			EndTime: "12:00", TimeZone: "Australia/Melbourne", Details: "Intervenant : None\n",
+			Reference: strconv.Itoa(4000 + n),
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,19 +70,24 @@ func TestAdoptionInTheAccountsZone(t *testing.T) {
 func TestPersonsTwin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	if _, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: "Cours 2", Location: "Ma note", StartDate: "2026-10-14", StartTime: "10:00", EndDate: "2026-10-14", EndTime: "12:00", TimeZone: "Europe/Paris", Details: "Apporter le rapport !", Reference: "77"}); err != nil {
+	if _, err := f.ecal.Put(ecal.Event{
+		CalendarID: leaCalendar, Name: "Cours 2", Location: "Ma note", StartDate: "2026-10-14", StartTime: "10:00",
+		EndDate: "2026-10-14", EndTime: "12:00", TimeZone: "Europe/Paris", Details: "Apporter le rapport !", Reference: "77",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	f.put(lessons(1, 4)...)
 	for range 2 {
 		f.sync()
 	}
-	if len(f.ecal.Events(leaCalendar)) != 4 || !slices.ContainsFunc(f.ecal.Events(leaCalendar), func(e ecal.Event) bool { return e.Location == "Ma note" }) {
+	if len(f.ecal.Events(leaCalendar)) != 4 ||
+		!slices.ContainsFunc(f.ecal.Events(leaCalendar), func(e ecal.Event) bool { return e.Location == "Ma note" }) {
 		t.Errorf("ECAL shows %v", f.shows())
 	}
 }
 
-// TestRemovedWhileWriting: an event that vanishes between the listing and its update is made again whole, with reminder and links.
+// TestRemovedWhileWriting: an event that vanishes between the listing and its update is made again whole, with reminder
+// and links.
 func TestRemovedWhileWriting(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -126,8 +136,10 @@ func TestAllDay(t *testing.T) {
 	f := newFixture(t)
 	paris, _ := time.LoadLocation("Europe/Paris")
 	one, three := lesson(12), lesson(14) // over the change of the clocks
-	one.AllDay, one.Start, one.End = true, time.Date(2026, 10, 24, 0, 0, 0, 0, paris), time.Date(2026, 10, 25, 0, 0, 0, 0, paris)
-	three.AllDay, three.Start, three.End = true, time.Date(2026, 10, 25, 0, 0, 0, 0, paris), time.Date(2026, 10, 28, 0, 0, 0, 0, paris)
+	one.AllDay, one.Start, one.End = true, time.Date(2026, 10, 24, 0, 0, 0, 0, paris),
+		time.Date(2026, 10, 25, 0, 0, 0, 0, paris)
+	three.AllDay, three.Start, three.End = true, time.Date(2026, 10, 25, 0, 0, 0, 0, paris),
+		time.Date(2026, 10, 28, 0, 0, 0, 0, paris)
 	f.put(one, three)
 	f.did(f.sync(), "+2 ~0 -0 =0 held 0 verified true")
 	got := make([]string, 0, 2)
@@ -140,7 +152,8 @@ func TestAllDay(t *testing.T) {
 	f.did(f.sync(), "+0 ~0 -0 =2 held 0 verified true")
 }
 
-// TestAnotherCalendar: the settings name another one: it fills, the one before stays, and coming back makes nothing twice.
+// TestAnotherCalendar: the settings name another one: it fills, the one before stays, and coming back makes nothing
+// twice.
 func TestAnotherCalendar(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

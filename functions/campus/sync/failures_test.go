@@ -21,7 +21,8 @@ func TestFailingSchoolIsAFailure(t *testing.T) {
 	f.fault(&f.school.Faults, faults.Fault{Drop: true})
 	f.now = f.now.Add(time.Hour)
 	run := f.scheduled()
-	if run.Fault == nil || run.Fault.Code != "moncampus_no_answer" || len(f.published) != 0 || f.state("lea").Alert.Failures != 1 {
+	if run.Fault == nil || run.Fault.Code != "moncampus_no_answer" || len(f.published) != 0 ||
+		f.state("lea").Alert.Failures != 1 {
 		t.Errorf("fault %+v, published %v, %d failures", run.Fault, f.published, f.state("lea").Alert.Failures)
 	}
 }
@@ -39,7 +40,8 @@ func TestNoTimeToWrite(t *testing.T) {
 	f.did(*f.state("lea").Run, "+0 ~0 -0 =0 held 0 verified false failed")
 }
 
-// TestUnreadableTimetable: MonCampus writes its dates otherwise; a lesson without a number; both reach a person, and delete nothing.
+// TestUnreadableTimetable: MonCampus writes its dates otherwise; a lesson without a number; both reach a person, and
+// delete nothing.
 func TestUnreadableTimetable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -66,13 +66,14 @@ func (f function) createFeed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key, kept := campus.NewFeedKey(body.Label, f.Now())
-	_, err = documents.Update(r.Context(), f.State, campus.FeedsName(body.Instance), func(feeds *campus.Feeds) (map[string]string, error) {
-		if len(feeds.Keys) >= maxFeeds {
-			return nil, web.NewProblem(http.StatusConflict, "The instance has too many feed keys: revoke some.", nil)
-		}
-		feeds.Version, feeds.Keys = 1, append(feeds.Keys, kept)
-		return nil, nil
-	})
+	_, err = documents.Update(r.Context(), f.State, campus.FeedsName(body.Instance),
+		func(feeds *campus.Feeds) (map[string]string, error) {
+			if len(feeds.Keys) >= maxFeeds {
+				return nil, web.NewProblem(http.StatusConflict, "The instance has too many feed keys: revoke some.", nil)
+			}
+			feeds.Version, feeds.Keys = 1, append(feeds.Keys, kept)
+			return nil, nil
+		})
 	if err != nil {
 		return web.Unavailable(err)
 	}

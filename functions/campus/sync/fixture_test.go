@@ -90,7 +90,8 @@ func newFixture(t testing.TB) *fixture {
 			t.Fatal(err)
 		}
 	}
-	if err := f.ecal.AddAccount(ecal.Account{Key: ecalKey, Secret: ecalSecret}, map[string]string{leaCalendar: "Lea", hugoCalendar: "Hugo"}); err != nil {
+	if err := f.ecal.AddAccount(ecal.Account{Key: ecalKey, Secret: ecalSecret},
+		map[string]string{leaCalendar: "Lea", hugoCalendar: "Hugo"}); err != nil {
 		t.Fatal(err)
 	}
 	f.file = map[string]any{"instances": []any{f.instance("lea", leaCalendar)}}
@@ -103,7 +104,8 @@ func (f *fixture) instance(name, calendar string) map[string]any {
 		"instance_name": name, "moncampus_username": name, "moncampus_password": name + "-password",
 		"moncampus_start_date": "-7d", "moncampus_end_date": "+180d",
 		"moncampus_host": f.server.URL + "/sim/wigor", "moncampus_cas_url": f.server.URL + "/sim/wigor/cas/login",
-		"ecal_url": f.server.URL + "/sim/ecal/apiv2", "ecal_api_key": ecalKey, "ecal_api_secret": ecalSecret, "ecal_calendar_id": calendar,
+		"ecal_url": f.server.URL + "/sim/ecal/apiv2", "ecal_api_key": ecalKey, "ecal_api_secret": ecalSecret,
+		"ecal_calendar_id": calendar,
 	}
 }
 
@@ -150,7 +152,9 @@ func (f *fixture) open(dir string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.h = sync.New(sync.Config{Settings: settings, State: f.db.Bucket("state"), Publisher: f, Now: func() time.Time { return f.now }})
+	f.h = sync.New(sync.Config{
+		Settings: settings, State: f.db.Bucket("state"), Publisher: f, Now: func() time.Time { return f.now },
+	})
 }
 
 // configure writes campus.json.
@@ -186,7 +190,9 @@ func (f *fixture) pushAt(instance string, published time.Time) int {
 // pushIn delivers a message within a context.
 func (f *fixture) pushIn(ctx context.Context, instance string, published time.Time) int {
 	data, _ := json.Marshal(campus.SyncMessage{Instance: instance})
-	body, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: published, Message: messages.Message{Data: data}}})
+	body, _ := json.Marshal(messages.Delivery{
+		Message: messages.Pushed{ID: "1", PublishTime: published, Message: messages.Message{Data: data}},
+	})
 	w := httptest.NewRecorder()
 	f.h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(body)))
 	f.settle()
@@ -270,7 +276,10 @@ func lesson(n int) wigor.Lesson {
 		panic(err)
 	}
 	start := time.Date(monday.Year(), monday.Month(), monday.Day()+n, 10, 0, 0, 0, paris)
-	return wigor.Lesson{ID: int64(9_000_000 + n), Title: fmt.Sprintf("Cours %d", n), Rooms: "BB-205(BALMA B)", Teacher: "ENSEIGNANT 01", Mode: "Présentiel", Start: start, End: start.Add(2 * time.Hour)}
+	return wigor.Lesson{
+		ID: int64(9_000_000 + n), Title: fmt.Sprintf("Cours %d", n), Rooms: "BB-205(BALMA B)", Teacher: "ENSEIGNANT 01",
+		Mode: "Présentiel", Start: start, End: start.Add(2 * time.Hour),
+	}
 }
 
 func lessons(from, until int) []wigor.Lesson {
@@ -298,7 +307,8 @@ func wants(all ...wigor.Lesson) []string {
 	paris, _ := time.LoadLocation("Europe/Paris")
 	list := make([]string, 0, len(all))
 	for _, l := range all {
-		list = append(list, l.Start.In(paris).Format("2006-01-02 15:04")+"-"+l.End.In(paris).Format("15:04")+" "+l.Title+" @BB-205 (BALMA B)")
+		list = append(list, l.Start.In(paris).Format("2006-01-02 15:04")+"-"+l.End.In(paris).Format("15:04")+" "+
+			l.Title+" @BB-205 (BALMA B)")
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
@@ -318,7 +328,8 @@ func (f *fixture) counts() string {
 
 // does reports a run's counts.
 func does(r campus.Run) string {
-	text := fmt.Sprintf("+%d ~%d -%d =%d held %d verified %v", r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, r.Verified)
+	text := fmt.Sprintf("+%d ~%d -%d =%d held %d verified %v", r.Created, r.Updated, r.Deleted,
+		r.Unchanged, r.HeldBack, r.Verified)
 	if r.Fault != nil {
 		text += " " + r.Fault.Code
 	}

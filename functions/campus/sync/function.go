@@ -2,9 +2,10 @@
 //
 // Trigger: push of campus_sync: without an instance (hourly), it hands all
 // instances on to itself; with one, it runs that one. By hand: POST /sync, GET /status, and /feeds for the feeds' keys.
-// Reads: campus.json, MonCampus. Writes: instances/<instance_name>.json, feeds/<instance_name>.json and refusals.json in the state bucket; ECAL; e-mails.
-// Publishes: campus_sync.
-// Caller: its invoker account only. A repeat finds nothing to change; of two runs at once the second waits for the first.
+// Reads: campus.json, MonCampus. Writes: instances/<instance_name>.json, feeds/<instance_name>.json and refusals.json
+// in the state bucket; ECAL; e-mails. Publishes: campus_sync.
+// Caller: its invoker account only. A repeat finds nothing to change; of two runs at once the second waits for the
+// first.
 package sync
 
 import (
@@ -44,7 +45,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0], Publisher: pub,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.
@@ -113,12 +117,16 @@ func (f function) runScheduled(ctx context.Context, instance string, asked time.
 // log writes the one line of a run. Titles and names stay out of it.
 func log(ctx context.Context, run campus.Run) {
 	attrs := []slog.Attr{
-		slog.String("instance", run.Instance), slog.Bool("dry_run", run.DryRun), slog.Int("classes", run.Classes), slog.Int("created", run.Created), slog.Int("updated", run.Updated),
-		slog.Int("deleted", run.Deleted), slog.Int("unchanged", run.Unchanged), slog.Int("held_back", run.HeldBack), slog.Int("kept", run.Kept), slog.Int("unreadable", len(run.Unreadable)),
-		slog.Bool("verified", run.Verified), slog.Bool("agree", run.Agree), slog.Int64("duration_ms", run.Ended.Sub(run.Began).Milliseconds()),
+		slog.String("instance", run.Instance), slog.Bool("dry_run", run.DryRun), slog.Int("classes", run.Classes),
+		slog.Int("created", run.Created), slog.Int("updated", run.Updated),
+		slog.Int("deleted", run.Deleted), slog.Int("unchanged", run.Unchanged), slog.Int("held_back", run.HeldBack),
+		slog.Int("kept", run.Kept), slog.Int("unreadable", len(run.Unreadable)),
+		slog.Bool("verified", run.Verified), slog.Bool("agree", run.Agree),
+		slog.Int64("duration_ms", run.Ended.Sub(run.Began).Milliseconds()),
 	}
 	if run.Fault != nil {
-		slog.LogAttrs(ctx, slog.LevelError, "campus run failed", append(attrs, slog.String("fault", run.Fault.Code), slog.String("detail", run.Fault.Detail))...)
+		slog.LogAttrs(ctx, slog.LevelError, "campus run failed",
+			append(attrs, slog.String("fault", run.Fault.Code), slog.String("detail", run.Fault.Detail))...)
 		return
 	}
 	slog.LogAttrs(ctx, slog.LevelInfo, "campus run done", attrs...)

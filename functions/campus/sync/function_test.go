@@ -46,7 +46,8 @@ func TestFewestWrites(t *testing.T) {
 	}
 }
 
-// TestCallsOutside: over a school year, 400 classes in a calendar of 1,000 events, 5 % changes are a login, a reading, the pages, and a call each.
+// TestCallsOutside: over a school year, 400 classes in a calendar of 1,000 events, 5 % changes are a login, a reading,
+// the pages, and a call each.
 func TestCallsOutside(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -56,7 +57,10 @@ func TestCallsOutside(t *testing.T) {
 	f.sync()
 	for n := range 600 {
 		day := monday.AddDate(0, 0, n/2).Format(time.DateOnly)
-		if _, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: fmt.Sprint("Other ", n), Location: "x", StartDate: day, StartTime: "19:00", EndDate: day, EndTime: "20:00", TimeZone: "Europe/Paris"}); err != nil {
+		if _, err := f.ecal.Put(ecal.Event{
+			CalendarID: leaCalendar, Name: fmt.Sprint("Other ", n), Location: "x", StartDate: day, StartTime: "19:00",
+			EndDate: day, EndTime: "20:00", TimeZone: "Europe/Paris",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +89,8 @@ func TestCallsOutside(t *testing.T) {
 			writes++
 		}
 	}
-	if logins != 1 || readings != 2 || f.school.Counts().Readings != 3 || pages != 11 || writes != 20 { // a reading's address is asked with the ticket, then without
+	// a reading's address is asked with the ticket, then without
+	if logins != 1 || readings != 2 || f.school.Counts().Readings != 3 || pages != 11 || writes != 20 {
 		t.Errorf("%d logins, %d readings, %d pages, %d writes: %v", logins, readings, pages, writes, f.calls)
 	}
 }
@@ -95,10 +100,22 @@ func TestOthersEventsStay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	foreign := []ecal.Event{
-		{CalendarID: leaCalendar, Name: "Anniversaire", Location: "Maison", StartDate: "2026-10-20", EndDate: "2026-10-20", AllDay: true, TimeZone: "Europe/Paris"},
-		{CalendarID: leaCalendar, Name: "Cours 3", Location: "x", StartDate: "2026-10-15", StartTime: "10:00", EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "mine"},
-		{CalendarID: leaCalendar, Name: "Sport", Location: "x", StartDate: "2026-10-15", StartTime: "18:00", EndDate: "2026-10-15", EndTime: "19:00", TimeZone: "Europe/Paris", Reference: "4711"},
-		{CalendarID: hugoCalendar, Name: "Cours 3", Location: "x", StartDate: "2026-10-15", StartTime: "10:00", EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "wigor-9000003"},
+		{
+			CalendarID: leaCalendar, Name: "Anniversaire", Location: "Maison", StartDate: "2026-10-20", EndDate: "2026-10-20",
+			AllDay: true, TimeZone: "Europe/Paris",
+		},
+		{
+			CalendarID: leaCalendar, Name: "Cours 3", Location: "x", StartDate: "2026-10-15", StartTime: "10:00",
+			EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "mine",
+		},
+		{
+			CalendarID: leaCalendar, Name: "Sport", Location: "x", StartDate: "2026-10-15", StartTime: "18:00",
+			EndDate: "2026-10-15", EndTime: "19:00", TimeZone: "Europe/Paris", Reference: "4711",
+		},
+		{
+			CalendarID: hugoCalendar, Name: "Cours 3", Location: "x", StartDate: "2026-10-15", StartTime: "10:00",
+			EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "wigor-9000003",
+		},
 	}
 	for i := range foreign {
 		var err error
@@ -133,7 +150,8 @@ func TestManyInstances(t *testing.T) {
 	if err := f.school.Put("hugo", lessons(1, 4)...); err != nil {
 		t.Fatal(err)
 	}
-	if code := f.push(""); code != http.StatusNoContent || len(f.published) != 2 || f.published[0].Instance != "lea" || f.published[1].Instance != "hugo" {
+	if code := f.push(""); code != http.StatusNoContent || len(f.published) != 2 || f.published[0].Instance != "lea" ||
+		f.published[1].Instance != "hugo" {
 		t.Fatalf("answered %d, published %v", code, f.published)
 	}
 	f.did(f.scheduled(), "+0 ~0 -0 =0 held 0 verified false moncampus_refused")
@@ -194,7 +212,8 @@ func TestStatus(t *testing.T) {
 	f.put(lessons(1, 4)...)
 	f.sync()
 	code, body := f.call(http.MethodGet, "/status", "")
-	if code != http.StatusOK || !strings.Contains(body, `"instance":"lea"`) || !strings.Contains(body, `"created":3`) || !strings.Contains(body, `"next_run":"2026-10-12T06:46:00Z"`) {
+	if code != http.StatusOK || !strings.Contains(body, `"instance":"lea"`) || !strings.Contains(body, `"created":3`) ||
+		!strings.Contains(body, `"next_run":"2026-10-12T06:46:00Z"`) {
 		t.Errorf("answered %d: %s", code, body)
 	}
 }
@@ -216,7 +235,8 @@ func TestBadRequests(t *testing.T) {
 		{"DELETE", "/feeds/x", "", 404},
 		{"GET", "/nothing", "", 404},
 	} {
-		if code, body := f.call(tt.method, tt.path, tt.body); code != tt.want || !strings.Contains(body, "urn:carillon:problem:") {
+		if code, body := f.call(tt.method, tt.path, tt.body); code != tt.want ||
+			!strings.Contains(body, "urn:carillon:problem:") {
 			t.Errorf("%s %s %s was answered %d: %s", tt.method, tt.path, tt.body, code, body)
 		}
 	}

@@ -51,7 +51,10 @@ func TestOldFault03TwoClassesAlike(t *testing.T) {
 	twin := lesson(2)
 	twin.ID = 9_000_999
 	f.put(append(lessons(1, 4), twin)...)
-	if _, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-20", EndDate: "2026-10-20", AllDay: true, TimeZone: "Europe/Paris"}); err != nil {
+	if _, err := f.ecal.Put(ecal.Event{
+		CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-20", EndDate: "2026-10-20", AllDay: true,
+		TimeZone: "Europe/Paris",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	f.did(f.sync(), "+3 ~0 -0 =0 held 0 verified true") // to a person they are one
@@ -184,7 +187,8 @@ func TestOldFault10Clock(t *testing.T) {
 	all := append(lessons(12, 15), lessons(167, 169)...) // around 2026-10-25 and 2027-03-28
 	f.put(all...)
 	raw := lesson(30)
-	raw.Raw = map[string]any{"Start": "2026-11-11T05:00:00-05:00", "End": "/Date(1794398400000)/"} // 10:00 and 12:00 on UTC's clock
+	// 10:00 and 12:00 on UTC's clock
+	raw.Raw = map[string]any{"Start": "2026-11-11T05:00:00-05:00", "End": "/Date(1794398400000)/"}
 	f.put(raw)
 	f.did(f.sync(), "+6 ~0 -0 =0 held 0 verified true")
 	f.agrees(append(all, raw)...)
@@ -202,7 +206,10 @@ func TestOldFault11OneBadItem(t *testing.T) {
 	f.put(lessons(1, 6)...)
 	f.put(lessons(30, 45)...)
 	f.sync()
-	for n, raw := range map[int]map[string]any{1: {"Start": nil}, 2: {"Salles": []any{1}}, 3: {"TeamsUrl": "<a href=https://teams.example/x>"}, 4: {"NomProf": nil, "End": "soon"}} {
+	for n, raw := range map[int]map[string]any{
+		1: {"Start": nil}, 2: {"Salles": []any{1}}, 3: {"TeamsUrl": "<a href=https://teams.example/x>"},
+		4: {"NomProf": nil, "End": "soon"},
+	} {
 		l := lesson(n)
 		l.Raw = raw
 		f.put(l)
@@ -229,16 +236,19 @@ func TestOldFault12Texts(t *testing.T) {
 	f.put(l)
 	f.sync()
 	e := f.ecal.Events(leaCalendar)[0]
-	if e.Location != "Salle non précisée" || strings.Contains(e.Details, "Intervenant") || e.Details != "Groupe : B3 DS\nModalité : Mixte : sur place et à distance" {
+	if e.Location != "Salle non précisée" || strings.Contains(e.Details, "Intervenant") ||
+		e.Details != "Groupe : B3 DS\nModalité : Mixte : sur place et à distance" {
 		t.Errorf("location %q, details %q", e.Location, e.Details)
 	}
-	if len(e.QuickLink) != 3 || e.QuickLink["1"].OriginalURL != "https://teams.example/a" || e.QuickLink["1"].Name != "Rejoindre Teams 1" {
+	if len(e.QuickLink) != 3 || e.QuickLink["1"].OriginalURL != "https://teams.example/a" ||
+		e.QuickLink["1"].Name != "Rejoindre Teams 1" {
 		t.Errorf("links = %+v", e.QuickLink)
 	}
 	l.Links = l.Links[:1]
 	f.put(l)
 	f.did(f.sync(), "+0 ~1 -0 =0 held 0 verified true")
-	if e := f.ecal.Events(leaCalendar)[0]; len(e.QuickLink) != 1 || e.QuickLink["1"].OriginalURL != "https://teams.example/b" {
+	if e := f.ecal.Events(leaCalendar)[0]; len(e.QuickLink) != 1 ||
+		e.QuickLink["1"].OriginalURL != "https://teams.example/b" {
 		t.Errorf("links = %+v", e.QuickLink)
 	}
 }
@@ -251,7 +261,8 @@ func TestOldFault13WriteAnswers(t *testing.T) {
 	f.fault(&f.ecal.Faults, faults.Fault{Method: http.MethodPost, Status: 400, Times: 1})
 	run := f.sync()
 	f.did(run, "+4 ~0 -0 =0 held 0 verified false writes_failed")
-	if i := slices.IndexFunc(run.Changes, func(c campus.Change) bool { return c.Error != "" }); i < 0 || !strings.HasPrefix(run.Changes[i].Title, "Cours") {
+	if i := slices.IndexFunc(run.Changes, func(c campus.Change) bool { return c.Error != "" }); i < 0 ||
+		!strings.HasPrefix(run.Changes[i].Title, "Cours") {
 		t.Errorf("changes = %+v", run.Changes)
 	}
 	f.did(f.sync(), "+1 ~0 -0 =4 held 0 verified true")
@@ -260,7 +271,8 @@ func TestOldFault13WriteAnswers(t *testing.T) {
 	moved := lesson(3)
 	moved.Start = moved.Start.Add(time.Hour)
 	f.put(moved)
-	f.fault(&f.ecal.Faults, faults.Fault{Method: http.MethodPut, Kind: "forget", Times: 1}) // answered, and not done: the next run sees it
+	// answered, and not done: the next run sees it
+	f.fault(&f.ecal.Faults, faults.Fault{Method: http.MethodPut, Kind: "forget", Times: 1})
 	f.sync()
 	f.did(f.sync(), "+0 ~1 -0 =4 held 0 verified true")
 }
@@ -273,7 +285,8 @@ func TestOldFault14LogsHoldNoPersonalData(t *testing.T) { //nolint:paralleltest 
 	defer slog.SetDefault(before)
 	f := newFixture(t)
 	l := lesson(0)
-	l.Start, l.End, l.Links = monday.Add(2*time.Hour), monday.Add(4*time.Hour), []string{"https://teams.example/secret-link"}
+	l.Start, l.End, l.Links = monday.Add(2*time.Hour), monday.Add(4*time.Hour),
+		[]string{"https://teams.example/secret-link"}
 	f.put(append(lessons(1, 4), l)...)
 	f.sync()
 	for _, fault := range []faults.Fault{{Status: 400, Times: 9}, {Status: 403, Times: 9}, {Drop: true, Times: 2}} {
@@ -285,12 +298,16 @@ func TestOldFault14LogsHoldNoPersonalData(t *testing.T) { //nolint:paralleltest 
 	f.lea()["moncampus_password"] = "another-password"
 	f.configure()
 	f.sync()
-	for _, secret := range []string{"lea-password", "another-password", ecalKey, ecalSecret, "apiSign", "ticket=", "Cours", "ENSEIGNANT", "secret-link", "BB-205"} {
+	for _, secret := range []string{
+		"lea-password", "another-password", ecalKey, ecalSecret, "apiSign", "ticket=", "Cours", "ENSEIGNANT",
+		"secret-link", "BB-205",
+	} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q:\n%s", secret, log.String())
 		}
 	}
-	if !strings.Contains(log.String(), `"fault":"ecal_refused"`) || !strings.Contains(log.String(), `"fault":"moncampus_refused"`) {
+	if !strings.Contains(log.String(), `"fault":"ecal_refused"`) ||
+		!strings.Contains(log.String(), `"fault":"moncampus_refused"`) {
 		t.Errorf("the log does not tell the faults:\n%s", log.String())
 	}
 	if state, _ := json.Marshal(f.state("lea")); strings.Contains(string(state), "another-password") {

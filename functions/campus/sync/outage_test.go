@@ -15,21 +15,28 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 )
 
-// TestChaos lets a timetable change while both neighbours fail, people edit ECAL, the state is lost and days pass. At every
-// point what is foreign is as it was, and no class stands twice; in the end both sides agree on all that is to come.
+// TestChaos lets a timetable change while both neighbours fail, people edit ECAL, the state is lost and days pass. At
+// every point what is foreign is as it was, and no class stands twice; in the end both sides agree on all that is to
+// come.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		f := newFixture(t)
 		defer f.close()
-		foreign, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-20", StartTime: "10:00", EndDate: "2026-10-20", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "123"})
+		foreign, err := f.ecal.Put(ecal.Event{
+			CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-20", StartTime: "10:00",
+			EndDate: "2026-10-20", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "123",
+		})
 		if err != nil {
 			r.Fatal(err)
 		}
 		f.put(lessons(1, 15)...)
 		f.sync()
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
-			step := rapid.SampledFrom([]string{"move", "move", "cancel", "add", "retitle", "hour", "day", "partial", "ecal_fails", "lost_answer", "lost_state", "edited", "removed", "scheduled", "scheduled", "by_hand"}).Draw(r, "step")
+			step := rapid.SampledFrom([]string{
+				"move", "move", "cancel", "add", "retitle", "hour", "day", "partial", "ecal_fails", "lost_answer", "lost_state",
+				"edited", "removed", "scheduled", "scheduled", "by_hand",
+			}).Draw(r, "step")
 			f.chaos(r, step)
 			f.check(r, foreign)
 		}
@@ -77,9 +84,14 @@ func (f *fixture) chaos(r *rapid.T, step string) {
 	case "day":
 		f.now = f.now.Add(24 * time.Hour)
 	case "partial":
-		f.fault(&f.school.Faults, faults.Fault{Kind: "partial", Items: rapid.IntRange(1, 14).Draw(r, "items"), Path: "Home/Get", Times: 1})
+		f.fault(&f.school.Faults, faults.Fault{
+			Kind: "partial", Items: rapid.IntRange(1, 14).Draw(r, "items"), Path: "Home/Get", Times: 1,
+		})
 	case "ecal_fails":
-		f.fault(&f.ecal.Faults, faults.Fault{Method: rapid.SampledFrom([]string{http.MethodPost, http.MethodPut, http.MethodDelete}).Draw(r, "method"), Status: 400, Times: 1})
+		f.fault(&f.ecal.Faults, faults.Fault{
+			Method: rapid.SampledFrom([]string{http.MethodPost, http.MethodPut, http.MethodDelete}).Draw(r, "method"),
+			Status: 400, Times: 1,
+		})
 	case "lost_answer":
 		f.fault(&f.ecal.Faults, faults.Fault{Method: http.MethodPost, LoseAnswer: true, Times: 1})
 	case "lost_state":
@@ -111,7 +123,8 @@ func (f *fixture) check(r *rapid.T, foreign ecal.Event) {
 	found := false
 	for _, e := range f.ecal.Events(leaCalendar) {
 		if e.ID == foreign.ID {
-			found = e.Name == foreign.Name && e.StartTime == foreign.StartTime && e.Reference == foreign.Reference && e.Location == foreign.Location
+			found = e.Name == foreign.Name && e.StartTime == foreign.StartTime && e.Reference == foreign.Reference &&
+				e.Location == foreign.Location
 			continue
 		}
 		if seen[e.Reference] || !strings.HasPrefix(e.Reference, "wigor-") {

@@ -134,7 +134,9 @@ func TestOneLessonUnderTwoNumbers(t *testing.T) {
 	lower.ID, higher.ID = 8_000_001, 9_900_001
 	f.put(lessons(1, 6)...)
 	f.sync()
-	for _, rows := range [][]wigor.Lesson{{lesson(3), higher}, {higher}, {higher, lower}, {lower}, {lower, lesson(3), higher}, {lesson(3)}} {
+	for _, rows := range [][]wigor.Lesson{
+		{lesson(3), higher}, {higher}, {higher, lower}, {lower}, {lower, lesson(3), higher}, {lesson(3)},
+	} {
 		f.cancel(lesson(3).ID, lower.ID, higher.ID)
 		f.put(rows...)
 		f.now = f.now.Add(time.Hour)
@@ -194,7 +196,8 @@ func (s *rows) step(r *rapid.T) {
 			delete(s.all, id)
 		}
 	}
-	switch rapid.SampledFrom([]string{"recreate", "swap", "double", "join", "move", "recreate_moved", "cancel"}).Draw(r, "step") {
+	switch rapid.SampledFrom([]string{"recreate", "swap", "double", "join", "move", "recreate_moved", "cancel"}).Draw(r,
+		"step") {
 	case "recreate":
 		drop(ids...)
 		s.put(renumbered(one, 0, rapid.SampledFrom([]string{"B3 DS", "Tronc commun B3"}).Draw(r, "group")))
@@ -238,7 +241,10 @@ func TestPropertyNoCopies(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		f := newFixture(t)
 		defer f.close()
-		hand := ecal.Event{CalendarID: leaCalendar, Name: "Cours 3", Location: "By hand", StartDate: "2026-10-15", StartTime: "10:00", EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "123"}
+		hand := ecal.Event{
+			CalendarID: leaCalendar, Name: "Cours 3", Location: "By hand", StartDate: "2026-10-15", StartTime: "10:00",
+			EndDate: "2026-10-15", EndTime: "12:00", TimeZone: "Europe/Paris", Reference: "123",
+		}
 		hand, err := f.ecal.Put(hand)
 		if err != nil {
 			r.Fatal(err)

@@ -35,7 +35,9 @@ type options struct {
 
 // run is one run of an instance. What went wrong outside is the run's Fault, recorded with the state and
 // mailed; an error means that nothing could be recorded. A dry run works on a copy of the state, and changes nothing.
-func (f function) run(ctx context.Context, settings *campus.Settings, inst campus.Instance, o options) (campus.Run, error) {
+func (f function) run(
+	ctx context.Context, settings *campus.Settings, inst campus.Instance, o options,
+) (campus.Run, error) {
 	s, ctx, err := f.open(ctx, inst.Name, o.asked)
 	if err != nil {
 		return campus.Run{}, err
@@ -88,7 +90,9 @@ type work struct {
 }
 
 func (f function) newWork(s *session, inst campus.Instance, o options) *work {
-	return &work{f: f, s: s, inst: inst, o: o, run: campus.Run{Instance: inst.Name, DryRun: o.dryRun, Began: f.Now().UTC()}}
+	return &work{
+		f: f, s: s, inst: inst, o: o, run: campus.Run{Instance: inst.Name, DryRun: o.dryRun, Began: f.Now().UTC()},
+	}
 }
 
 // do fetches, formats, synchronises, removes duplicates and verifies.
@@ -158,7 +162,8 @@ func (w *work) timetable(ctx context.Context) error {
 	return listErr
 }
 
-// read asks MonCampus, unless it has refused the password: that is remembered at once, for all instances of the account.
+// read asks MonCampus, unless it has refused the password: that is remembered at once, for all instances of the
+// account.
 func (w *work) read(ctx context.Context) (campus.Reading, error) {
 	defer w.f.accounts.lock(w.inst.Account())()
 	refusals, err := documents.LoadIfAny[campus.Refusals](ctx, w.f.State, campus.RefusalsName)
@@ -172,7 +177,8 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 	items, err := w.school.Timetable(ctx, w.step.Window)
 	switch refused := errors.Is(err, wigor.ErrRefused); {
 	case refused && !known:
-		return campus.Reading{}, errors.Join(err, w.refusals(ctx, func(r *campus.Refusals) error { return r.Add(w.inst, w.run.Began) }))
+		return campus.Reading{},
+			errors.Join(err, w.refusals(ctx, func(r *campus.Refusals) error { return r.Add(w.inst, w.run.Began) }))
 	case err != nil:
 		return campus.Reading{}, err
 	case known:
@@ -186,7 +192,8 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 25*time.Second) // the run may have no time left
 	defer cancel()
-	_, err := documents.Update(ctx, w.f.State, campus.RefusalsName, func(r *campus.Refusals) (map[string]string, error) { return nil, change(r) })
+	_, err := documents.Update(ctx, w.f.State, campus.RefusalsName,
+		func(r *campus.Refusals) (map[string]string, error) { return nil, change(r) })
 	return err
 }
 
@@ -217,7 +224,8 @@ func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Clas
 	return append(known, strays...), nil
 }
 
-// again reads a second time, for a person who waits: what is still missing is gone. A second reading that fails decides nothing.
+// again reads a second time, for a person who waits: what is still missing is gone. A second reading that fails decides
+// nothing.
 func (w *work) again(ctx context.Context, first campus.Accepted) campus.Accepted {
 	reading, err := w.read(ctx)
 	if err != nil {
@@ -238,7 +246,8 @@ func (w *work) takeOver(reading campus.Reading, a campus.Accepted) {
 		if reading.Whole() {
 			state.ReadAt = w.run.Began
 		}
-		state.Deleted = slices.DeleteFunc(state.Deleted, func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
+		state.Deleted = slices.DeleteFunc(state.Deleted,
+			func(at time.Time) bool { return !calendar.Within(w.run.Began, at, campus.RecentFor) })
 		if w.o.allowDeletes == nil {
 			state.Deleted = append(state.Deleted, slices.Repeat([]time.Time{w.run.Began}, len(a.Removed)-a.Replaced)...)
 		}
@@ -289,9 +298,13 @@ func (w *work) calendar(ctx context.Context) error {
 	w.run.Verified = len(after.Actions) == 0
 	switch {
 	case w.failed > 0:
-		return faults.Error{Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions))}
+		return faults.Error{
+			Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions)),
+		}
 	case !w.run.Verified:
-		return faults.Error{Code: codeNotVerified, Detail: fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions))}
+		return faults.Error{
+			Code: codeNotVerified, Detail: fmt.Sprintf("%d events in ECAL are not as they were written", len(after.Actions)),
+		}
 	}
 	return nil
 }
@@ -324,7 +337,8 @@ const (
 	checkpoint = 2 * time.Second
 )
 
-// apply does the plan's actions, creations first and deletions last. One that fails does not stop the others, unless the key is refused.
+// apply does the plan's actions, creations first and deletions last. One that fails does not stop the others, unless
+// the key is refused.
 func (w *work) apply(ctx context.Context) error {
 	done, saved := 0, realNow()
 	for _, kind := range []string{campus.Create, campus.Update, campus.Delete} {
@@ -343,7 +357,8 @@ func (w *work) apply(ctx context.Context) error {
 				defer w.mu.Unlock()
 				done++
 				w.o.progress("write", done, len(w.plan.Actions))
-				if errors.Is(err, ecal.ErrRefused) || errors.Is(err, ecal.ErrNotFound) { // the key, or the calendar: no other will fare better
+				// the key, or the calendar: no other will fare better
+				if errors.Is(err, ecal.ErrRefused) || errors.Is(err, ecal.ErrNotFound) {
 					return err
 				}
 				return nil

@@ -26,7 +26,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
 )
 
-// TestTwoCompleteReadings: the schedule deletes after a second reading, an hour later; a reading that has the class again forgets the first.
+// TestTwoCompleteReadings: the schedule deletes after a second reading, an hour later; a reading that has the class
+// again forgets the first.
 func TestTwoCompleteReadings(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -108,7 +109,8 @@ func TestEmptyForGood(t *testing.T) {
 	f.agrees()
 }
 
-// TestRepairedClock: a school that repairs its clock moves every class by an hour or two; that is no change of the timetable.
+// TestRepairedClock: a school that repairs its clock moves every class by an hour or two; that is no change of the
+// timetable.
 func TestRepairedClock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -136,7 +138,8 @@ func TestLinksAlone(t *testing.T) {
 	f.did(f.sync(), "+0 ~0 -0 =2 held 0 verified true")
 }
 
-// TestEditedInECAL: our fields come back, a person's own (the reminder) stay; what was removed comes back unless the settings say otherwise.
+// TestEditedInECAL: our fields come back, a person's own (the reminder) stay; what was removed comes back unless the
+// settings say otherwise.
 func TestEditedInECAL(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -168,7 +171,8 @@ func TestEditedInECAL(t *testing.T) {
 	f.did(f.sync(), "+1 ~0 -0 =4 held 0 verified true")
 }
 
-// TestAdoption takes over what the old program left: its events in place, its duplicates and its forgotten classes by the rules of deletion.
+// TestAdoption takes over what the old program left: its events in place, its duplicates and its forgotten classes by
+// the rules of deletion.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]bool{"reference_changes": false, "reference_stays": true} {
@@ -179,7 +183,8 @@ func TestAdoption(t *testing.T) {
 				l := lesson(n)
 				day := l.Start.Format(time.DateOnly)
 				e, err := f.ecal.Put(ecal.Event{
-					CalendarID: leaCalendar, Name: l.Title, Location: "Aucune", StartDate: day, StartTime: "10:00", EndDate: day, EndTime: "12:00", TimeZone: "Europe/Paris",
+					CalendarID: leaCalendar, Name: l.Title, Location: "Aucune", StartDate: day, StartTime: "10:00", EndDate: day,
+					EndTime: "12:00", TimeZone: "Europe/Paris",
 					Alert: "15M", Details: "Intervenant : ENSEIGNANT 01\nNom complet du cours : B3 DS", Reference: reference,
 				})
 				if err != nil {
@@ -199,7 +204,8 @@ func TestAdoption(t *testing.T) {
 			}
 			f.put(lessons(1, 6)...)
 			f.did(f.sync(), "+0 ~5 -2 =0 held 0 verified true")
-			if got, want := f.shows(), append([]string{"2026-10-09 10:00-12:00 Cours -3 @Aucune"}, wants(lessons(1, 6)...)...); !slices.Equal(got, want) {
+			if got, want := f.shows(),
+				append([]string{"2026-10-09 10:00-12:00 Cours -3 @Aucune"}, wants(lessons(1, 6)...)...); !slices.Equal(got, want) {
 				t.Errorf("ECAL shows %v, want %v", got, want)
 			}
 			for _, e := range f.ecal.Events(leaCalendar) {
@@ -243,13 +249,17 @@ func TestRenumbered(t *testing.T) {
 	}
 }
 
-// TestProperty: for any two timetables the calendar becomes the second, with a write for each difference, and nothing else is touched.
+// TestProperty: for any two timetables the calendar becomes the second, with a write for each difference, and nothing
+// else is touched.
 func TestProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		f := newFixture(t)
 		defer f.close()
-		foreign, err := f.ecal.Put(ecal.Event{CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-14", EndDate: "2026-10-14", AllDay: true, TimeZone: "Europe/Paris", Reference: "123"})
+		foreign, err := f.ecal.Put(ecal.Event{
+			CalendarID: leaCalendar, Name: "By hand", Location: "x", StartDate: "2026-10-14", EndDate: "2026-10-14",
+			AllDay: true, TimeZone: "Europe/Paris", Reference: "123",
+		})
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -259,7 +269,8 @@ func TestProperty(t *testing.T) {
 				l := lesson(rapid.IntRange(1, 20).Draw(r, "day"))
 				l.Start = l.Start.Add(time.Duration(rapid.IntRange(0, 3).Draw(r, "hour")) * time.Hour)
 				l.End = l.Start.Add(time.Duration(rapid.IntRange(1, 2).Draw(r, "hours")) * time.Hour)
-				l.ID, l.Title = id, rapid.SampledFrom([]string{"Anglais", "Réseaux & systèmes", "Ça, c’est <b>noté</b>"}).Draw(r, "title")
+				l.ID, l.Title = id, rapid.SampledFrom([]string{"Anglais", "Réseaux & systèmes", "Ça, c’est <b>noté</b>"}).Draw(r,
+					"title")
 				all[id] = l
 			}
 			return all
@@ -316,8 +327,11 @@ func child(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	h := sync.New(sync.Config{Settings: settings, State: db.Bucket("state"), Now: func() time.Time { return monday.Add(time.Hour) }})
-	r, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, "/sync", strings.NewReader(`{"instance":"lea"}`))
+	h := sync.New(sync.Config{
+		Settings: settings, State: db.Bucket("state"), Now: func() time.Time { return monday.Add(time.Hour) },
+	})
+	r, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, "/sync",
+		strings.NewReader(`{"instance":"lea"}`))
 	h.ServeHTTP(discard{http.Header{}}, r)
 	os.Exit(0)
 }
@@ -328,7 +342,8 @@ func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// TestKillAtEveryCall kills a run before and after each of its calls to the outside, and runs again: the same end, nothing twice, nothing lost.
+// TestKillAtEveryCall kills a run before and after each of its calls to the outside, and runs again: the same end,
+// nothing twice, nothing lost.
 func TestKillAtEveryCall(t *testing.T) {
 	t.Parallel()
 	template := newFixture(t)
@@ -429,7 +444,8 @@ func TestLeaseOfADeadRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.put(lessons(1, 4)...)
-	data := fmt.Sprintf(`{"version":1,"lease":{"id":"dead","expires":%q},"timetable":[]}`, time.Now().Add(3*time.Second).Format(time.RFC3339Nano))
+	data := fmt.Sprintf(`{"version":1,"lease":{"id":"dead","expires":%q},"timetable":[]}`,
+		time.Now().Add(3*time.Second).Format(time.RFC3339Nano))
 	if _, err := f.db.Bucket("state").Put(t.Context(), campus.StateName("lea"), 0, []byte(data), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -443,7 +459,8 @@ func TestLeaseOfADeadRun(t *testing.T) {
 	}
 }
 
-// TestEmails: one after two failed runs, none for the third, one when it works again; in French; what could not be sent is sent later.
+// TestEmails: one after two failed runs, none for the third, one when it works again; in French; what could not be sent
+// is sent later.
 func TestEmails(t *testing.T) {
 	t.Parallel()
 	server := mailtest.Start(t)
@@ -471,7 +488,9 @@ func TestEmails(t *testing.T) {
 	hour()
 	mails := server.Want(t, 2)
 	failed, recovered := mails[0], mails[1]
-	for _, text := range []string{"To: <famille@example.com>", "L’emploi du temps de MonCampus n’est pas arrivé en entier.", "lea", "Que faire"} {
+	for _, text := range []string{
+		"To: <famille@example.com>", "L’emploi du temps de MonCampus n’est pas arrivé en entier.", "lea", "Que faire",
+	} {
 		if !strings.Contains(failed, text) {
 			t.Errorf("the e-mail has no %q:\n%s", text, failed)
 		}

@@ -2,8 +2,8 @@
 //
 // Trigger: HTTP. GET /queries lists the schedules; POST /queries/force lets queries run soon; POST
 // /queries/{id}/enable and /disable switch one on and off; GET and POST /queries/providers find whose queries they are.
-// Reads: exports.json, Cegid's API. Writes: one field of a schedule at Cegid; exports/providers.json in the state bucket.
-// Publishes: nothing.
+// Reads: exports.json, Cegid's API. Writes: one field of a schedule at Cegid; exports/providers.json in the state
+// bucket. Publishes: nothing.
 // Caller: whoever has queries_key, as Authorization: Bearer. A repeat sets the same again.
 package queries
 
@@ -42,7 +42,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0],
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.
@@ -104,9 +107,12 @@ func source(settings *exports.Settings, name string) (exports.Source, error) {
 	case !ok:
 		return src, web.NewProblem(http.StatusNotFound, fmt.Sprintf("No source is named %q in exports.json.", name), nil)
 	case src.Fault != nil:
-		return src, web.NewProblem(http.StatusServiceUnavailable, "The settings of the source cannot be used: "+src.Fault.Error(), nil)
+		return src, web.NewProblem(http.StatusServiceUnavailable,
+			"The settings of the source cannot be used: "+src.Fault.Error(), nil)
 	case src.KeyID == "" || src.KeySecret == "" || src.SubscriptionKey == "" || src.TenantID == "":
-		return src, web.NewProblem(http.StatusConflict, "Queries are controlled through Cegid's API: the source lacks cegid_tenant_id, cegid_api_key_id, cegid_api_key_secret or cegid_subscription_key.", nil)
+		return src, web.NewProblem(http.StatusConflict,
+			"Queries are controlled through Cegid's API: the source lacks cegid_tenant_id, cegid_api_key_id, "+
+				"cegid_api_key_secret or cegid_subscription_key.", nil)
 	}
 	return src, nil
 }
@@ -241,7 +247,8 @@ func (f function) when(src exports.Source, req Force) (time.Time, error) {
 	}
 	if req.Zone != "" {
 		if zone = calendar.Zone(nil, req.Zone); zone == nil {
-			return time.Time{}, web.NewProblem(http.StatusBadRequest, fmt.Sprintf("zone: found %q, expected an IANA time zone such as Europe/Paris.", req.Zone), nil)
+			return time.Time{}, web.NewProblem(http.StatusBadRequest,
+				fmt.Sprintf("zone: found %q, expected an IANA time zone such as Europe/Paris.", req.Zone), nil)
 		}
 	}
 	at, err := exports.ForceAt(hhmm, zone, f.Now())
@@ -254,7 +261,8 @@ func (f function) when(src exports.Source, req Force) (time.Time, error) {
 // choose are the queries that a request means.
 func choose(list []cegid.Scheduler, req Force) ([]cegid.Scheduler, error) {
 	if len(req.IDs) > 0 {
-		chosen := slices.DeleteFunc(slices.Clone(list), func(s cegid.Scheduler) bool { return !slices.Contains(req.IDs, s.ID) })
+		chosen := slices.DeleteFunc(slices.Clone(list),
+			func(s cegid.Scheduler) bool { return !slices.Contains(req.IDs, s.ID) })
 		if len(chosen) != len(req.IDs) {
 			return nil, web.NewProblem(http.StatusNotFound, "Cegid has no query of one of these ids.", nil)
 		}
@@ -266,7 +274,9 @@ func choose(list []cegid.Scheduler, req Force) ([]cegid.Scheduler, error) {
 		for _, s := range chosen {
 			names = append(names, s.Name)
 		}
-		return nil, web.NewProblem(http.StatusConflict, fmt.Sprintf("%q is a part of: %s. Name one, or ask for all of them with part.", req.Name, strings.Join(names, ", ")), nil)
+		return nil, web.NewProblem(http.StatusConflict,
+			fmt.Sprintf("%q is a part of: %s. Name one, or ask for all of them with part.", req.Name, strings.Join(names, ", ")),
+			nil)
 	}
 	return chosen, problem(err)
 }
@@ -336,10 +346,11 @@ func (f function) save(w http.ResponseWriter, r *http.Request, settings *exports
 	if err := exports.CheckProvider(req.ID); err != nil {
 		return web.NewProblem(http.StatusBadRequest, "provider_id: "+err.Error()+".", nil)
 	}
-	if _, err := documents.Update(r.Context(), f.State, exports.ProvidersName, func(p *exports.Providers) (map[string]string, error) {
-		p.Save(src, req.ID)
-		return nil, nil
-	}); err != nil {
+	if _, err := documents.Update(r.Context(), f.State, exports.ProvidersName,
+		func(p *exports.Providers) (map[string]string, error) {
+			p.Save(src, req.ID)
+			return nil, nil
+		}); err != nil {
 		return web.Unavailable(err)
 	}
 	w.WriteHeader(http.StatusNoContent)

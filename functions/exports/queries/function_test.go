@@ -48,12 +48,15 @@ func newFixture(t *testing.T, more string) *fixture {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	if f.cegid, err = simcegid.New("/sim/cegid", func() time.Time { return noon }, db.Records("sim"), simcegid.Account{
-		Tenant: "1", KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}, Provider: provider, ProviderName: "cegid-xrp", Database: "DB1",
+		Tenant: "1", KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}, Provider: provider,
+		ProviderName: "cegid-xrp", Database: "DB1",
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for id, name := range map[string]string{"1": "ECRITURE", "2": "ECRITURE_ANALYTIQUE", "3": "ABSENCES"} {
-		if err := f.cegid.AddQuery(simcegid.Query{ID: id, Name: name, Cron: "0 4 * * *", Enabled: id != "3", SQL: "select secret from salaries"}); err != nil {
+		if err := f.cegid.AddQuery(simcegid.Query{
+			ID: id, Name: name, Cron: "0 4 * * *", Enabled: id != "3", SQL: "select secret from salaries",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,10 +131,12 @@ func TestKey(t *testing.T) {
 
 func TestList(t *testing.T) {
 	f := newFixture(t, provided)
-	if code, text := f.ask(http.MethodGet, "/queries?source=paie", "", nil); code != http.StatusOK || strings.Contains(text, "salaries") {
+	if code, text := f.ask(http.MethodGet, "/queries?source=paie", "", nil); code != http.StatusOK ||
+		strings.Contains(text, "salaries") {
 		t.Errorf("%d %s", code, text)
 	}
-	if code, text := f.ask(http.MethodGet, "/queries?sql=true", "", nil); code != http.StatusOK || !strings.Contains(text, "salaries") {
+	if code, text := f.ask(http.MethodGet, "/queries?sql=true", "", nil); code != http.StatusOK ||
+		!strings.Contains(text, "salaries") {
 		t.Errorf("%d %s", code, text)
 	}
 	if code, _ := f.ask(http.MethodGet, "/queries?source=compta", "", nil); code != http.StatusNotFound {
@@ -185,10 +190,12 @@ func TestForce(t *testing.T) {
 func TestSwitch(t *testing.T) {
 	f := newFixture(t, provided)
 	var s cegid.Scheduler
-	if code, _ := f.ask(http.MethodPost, "/queries/3/enable", "{}", &s); code != http.StatusOK || !s.Enabled || s.SQL != "" {
+	if code, _ := f.ask(http.MethodPost, "/queries/3/enable", "{}", &s); code != http.StatusOK ||
+		!s.Enabled || s.SQL != "" {
 		t.Errorf("%d %+v", code, s)
 	}
-	if code, _ := f.ask(http.MethodPost, "/queries/3/disable", `{"source":"paie"}`, &s); code != http.StatusOK || s.Enabled {
+	if code, _ := f.ask(http.MethodPost, "/queries/3/disable", `{"source":"paie"}`, &s); code != http.StatusOK ||
+		s.Enabled {
 		t.Errorf("%d %+v", code, s)
 	}
 	if code, _ := f.ask(http.MethodPost, "/queries/9/disable", "{}", nil); code != http.StatusNotFound {
@@ -196,10 +203,12 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// TestDiscover finds the provider without its id, never shows connection strings, and keeps the id beside the settings, which it does not touch.
+// TestDiscover finds the provider without its id, never shows connection strings, and keeps the id beside the settings,
+// which it does not touch.
 func TestDiscover(t *testing.T) {
 	f := newFixture(t, "")
-	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict || !strings.Contains(text, "discover") {
+	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict ||
+		!strings.Contains(text, "discover") {
 		t.Errorf("without a provider: %d %s", code, text)
 	}
 	var found []cegid.Provider
@@ -216,7 +225,8 @@ func TestDiscover(t *testing.T) {
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the settings are now %s, %v", after, err)
 	}
-	if doc, err := f.state.Get(t.Context(), "exports/providers.json"); err != nil || !strings.Contains(string(doc.Data), provider) {
+	if doc, err := f.state.Get(t.Context(), "exports/providers.json"); err != nil ||
+		!strings.Contains(string(doc.Data), provider) {
 		t.Errorf("kept %s, %v", doc.Data, err)
 	}
 	if len(f.next()) != 3 {
@@ -227,38 +237,48 @@ func TestDiscover(t *testing.T) {
 // save keeps a provider.
 func (f *fixture) save(id string) {
 	f.Helper()
-	if code, text := f.ask(http.MethodPost, "/queries/providers", `{"provider_id":"`+id+`"}`, nil); code != http.StatusNoContent {
+	if code, text := f.ask(http.MethodPost, "/queries/providers", `{"provider_id":"`+id+`"}`,
+		nil); code != http.StatusNoContent {
 		f.Fatalf("%d %s", code, text)
 	}
 }
 
-// TestForeignValuesAreNoReferences: a value from outside is never read as a reference to a secret, and one that cannot be an id goes nowhere.
+// TestForeignValuesAreNoReferences: a value from outside is never read as a reference to a secret, and one that cannot
+// be an id goes nowhere.
 func TestForeignValuesAreNoReferences(t *testing.T) {
 	f := newFixture(t, "")
-	for _, id := range []string{"file:/etc/passwd", "env:HOME", "../..", ".", "a/b", "a?b", "a\nb", "https://example.com", strings.Repeat("a", 101), " "} {
+	for _, id := range []string{
+		"file:/etc/passwd", "env:HOME", "../..", ".", "a/b", "a?b", "a\nb", "https://example.com",
+		strings.Repeat("a", 101), " ",
+	} {
 		body, err := json.Marshal(map[string]string{"provider_id": id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code, text := f.ask(http.MethodPost, "/queries/providers", string(body), nil); code != http.StatusBadRequest || strings.Contains(text, "passwd") {
+		if code, text := f.ask(http.MethodPost, "/queries/providers", string(body), nil); code != http.StatusBadRequest ||
+			strings.Contains(text, "passwd") {
 			t.Errorf("%q: %d %s", id, code, text)
 		}
-		if code, text := f.ask(http.MethodGet, "/queries/providers?name="+url.QueryEscape(id), "", nil); code != http.StatusBadRequest {
+		if code, text := f.ask(http.MethodGet, "/queries/providers?name="+url.QueryEscape(id), "",
+			nil); code != http.StatusBadRequest {
 			t.Errorf("a name to try, %q: %d %s", id, code, text)
 		}
 	}
 	// Also where such a value stands in the document already.
-	if _, err := documents.Store(t.Context(), f.state, exports.ProvidersName, 0, exports.Providers{Sources: map[string]exports.SavedProvider{"paie": {ID: "file:/etc/passwd"}}}, nil); err != nil {
+	if _, err := documents.Store(t.Context(), f.state, exports.ProvidersName, 0,
+		exports.Providers{Sources: map[string]exports.SavedProvider{"paie": {ID: "file:/etc/passwd"}}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict || !strings.Contains(text, "discover --save") {
+	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusConflict ||
+		!strings.Contains(text, "discover --save") {
 		t.Errorf("%d %s", code, text)
 	}
 	f.save(provider)
 	f.next()
 }
 
-// TestWrongProviderIsMended: one in exports.json that cannot be used, or is wrong, stops neither the source nor its being mended through the API.
+// TestWrongProviderIsMended: one in exports.json that cannot be used, or is wrong, stops neither the source nor its
+// being mended through the API.
 //
 //nolint:tparallel // newFixture does
 func TestWrongProviderIsMended(t *testing.T) {
@@ -283,7 +303,8 @@ func TestWrongProviderIsMended(t *testing.T) {
 			}
 			f.save(provider)
 			f.next()
-			if doc, err := f.state.Get(t.Context(), exports.ProvidersName); err != nil || strings.Contains(string(doc.Data), "hunter2") {
+			if doc, err := f.state.Get(t.Context(), exports.ProvidersName); err != nil ||
+				strings.Contains(string(doc.Data), "hunter2") {
 				t.Errorf("kept %s, %v", doc.Data, err)
 			}
 		})
@@ -313,7 +334,8 @@ func TestFaults(t *testing.T) {
 	if _, err := f.cegid.Faults.Add(faults.Fault{Path: "Token", Status: 401, Reason: "subscription"}); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusBadGateway || !strings.Contains(text, "subscription key") || strings.Contains(text, "primary") {
+	if code, text := f.ask(http.MethodGet, "/queries", "", nil); code != http.StatusBadGateway ||
+		!strings.Contains(text, "subscription key") || strings.Contains(text, "primary") {
 		t.Errorf("%d %s", code, text)
 	}
 }

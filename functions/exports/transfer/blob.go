@@ -39,12 +39,13 @@ var (
 	// errOlder says that a newer version of the blob was handed on.
 	errOlder = errors.New("a newer version of it was handed on")
 	// errTaken says that the importer's folder has another file of that name.
-	errTaken = errors.New("its name is taken in the importer's folder, by another file or by a folder, and nothing is overwritten")
+	errTaken = errors.New("its name is taken in the importer's folder, by another file or by a folder, and nothing is " +
+		"overwritten")
 )
 
-// bring is the life of a blob: read to a temporary name, compared, looked at, entered in the journal, given its name, and deleted at
-// the source. Killed at any point, the next run goes on: what is not in the journal is read again, what is there is finished (takeUp).
-// [azure.ErrChanged] means that there is a newer version.
+// bring is the life of a blob: read to a temporary name, compared, looked at, entered in the journal, given its name,
+// and deleted at the source. Killed at any point, the next run goes on: what is not in the journal is read again, what
+// is there is finished (takeUp). [azure.ErrChanged] means that there is a newer version.
 func (w *work) bring(ctx context.Context, t exports.Task) error {
 	e := w.newEntry(t.Blob)
 	temp := tempFile(e.ID)
@@ -53,7 +54,9 @@ func (w *work) bring(ctx context.Context, t exports.Task) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.t.Left++
-		w.t.Line(exports.FileLine{Blob: t.Blob.Name, What: exports.Keep, Why: "it went before it was read: does another program empty this container?"})
+		w.t.Line(exports.FileLine{
+			Blob: t.Blob.Name, What: exports.Keep, Why: "it went before it was read: does another program empty this container?",
+		})
 		return nil
 	}
 	if err != nil {
@@ -80,7 +83,8 @@ func tempFile(id string) exports.File {
 
 func (w *work) newEntry(b exports.Blob) *entry {
 	return &entry{Entry: exports.Entry{
-		Version: 1, ID: exports.EntryID(b.Name, b.ETag), Source: w.src.Name, Blob: b.Name, ETag: b.ETag, Size: b.Size, Modified: b.Modified, StagedAt: w.f.Now().UTC(),
+		Version: 1, ID: exports.EntryID(b.Name, b.ETag), Source: w.src.Name, Blob: b.Name, ETag: b.ETag, Size: b.Size,
+		Modified: b.Modified, StagedAt: w.f.Now().UTC(),
 	}}
 }
 
@@ -185,7 +189,9 @@ func (e *entry) send(place string, t exports.Task, from exports.File, why string
 }
 
 // rewrite puts a file into the importer's form; the original goes to the archive.
-func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.File, options exports.Options, e *entry) error {
+func (w *work) rewrite(
+	ctx context.Context, t exports.Task, original exports.File, options exports.Options, e *entry,
+) error {
 	temp := tempFile(e.ID)
 	out, err := w.store.Create(ctx, temp)
 	if err != nil {
@@ -204,7 +210,9 @@ func (w *work) rewrite(ctx context.Context, t exports.Task, original exports.Fil
 		return err
 	}
 	e.FileSHA256 = hex.EncodeToString(sum.Sum(nil))
-	e.Moves = append(e.Moves, exports.Move{From: original, To: exports.File{Place: exports.PlaceArchive, Path: exports.Archived(t.Path, e.ID)}})
+	e.Moves = append(e.Moves, exports.Move{
+		From: original, To: exports.File{Place: exports.PlaceArchive, Path: exports.Archived(t.Path, e.ID)},
+	})
 	e.send(exports.PlaceFiles, t, temp, "")
 	return nil
 }
@@ -215,8 +223,8 @@ func (w *work) before(blob string) exports.Handed {
 	return w.handed()[run.Key()]
 }
 
-// settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal says that the moves may
-// be made.
+// settle makes an entry's moves. That it is stored is entered with what becomes of the blob: until then the journal
+// says that the moves may be made.
 func (w *work) settle(ctx context.Context, e *entry) error {
 	if err := w.withdrawOlder(ctx, e); err != nil {
 		return err
@@ -246,7 +254,8 @@ func (w *work) settled(ctx context.Context, e *entry) error {
 func (w *work) withdrawOlder(ctx context.Context, e *entry) error {
 	run, ok := exports.ParseRun(e.Blob)
 	last := w.handed()[run.Key()]
-	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || last.At.Equal(run.At) || !last.Before(run.Written(e.Modified)) {
+	if !ok || e.File.Place != exports.PlaceFiles || last.ID == "" || last.ID == e.ID || last.At.Equal(run.At) ||
+		!last.Before(run.Written(e.Modified)) {
 		return nil
 	}
 	old, err := w.entry(ctx, last.ID)
@@ -259,7 +268,8 @@ func (w *work) withdrawOlder(ctx context.Context, e *entry) error {
 	return ignore(err, errTaken)
 }
 
-// retire puts a file that was handed on, and still stands there as it was, into the archive. [errTaken]: another file stands there.
+// retire puts a file that was handed on, and still stands there as it was, into the archive. [errTaken]: another file
+// stands there.
 func (w *work) retire(ctx context.Context, old *entry, why string) error {
 	switch same, err := w.stands(ctx, old.File, old.FileSHA256); {
 	case errors.Is(err, files.ErrNotFound):
@@ -337,7 +347,8 @@ func reportOf(f exports.File) exports.File {
 	return exports.File{Place: f.Place, Path: f.Path + ".report.json"}
 }
 
-// move makes an entry's move i. That it was made before is taken from the file that stands there, and from nothing else; [errLost] where neither is.
+// move makes an entry's move i. That it was made before is taken from the file that stands there, and from nothing
+// else; [errLost] where neither is.
 func (w *work) move(ctx context.Context, e *entry, i int) error {
 	if err := w.s.Alive(); err != nil {
 		return err
@@ -388,7 +399,8 @@ func ignore(err, target error) error {
 	return err
 }
 
-// supersede puts an earlier version of the blob, which the importer has not taken yet, into the archive. Any other file is left alone.
+// supersede puts an earlier version of the blob, which the importer has not taken yet, into the archive. Any other file
+// is left alone.
 func (w *work) supersede(ctx context.Context, e *entry, taken exports.File) error {
 	for _, m := range w.versionsOf(e.Entry) {
 		old, err := w.entry(ctx, m.ID)
@@ -414,8 +426,8 @@ func (w *work) supersede(ctx context.Context, e *entry, taken exports.File) erro
 	return errTaken
 }
 
-// undo takes back what was prepared for a file that cannot have its name. The blob, or the file in the quarantine, stays. The entry goes first:
-// it must not say of a file that it is there when it no longer is.
+// undo takes back what was prepared for a file that cannot have its name. The blob, or the file in the quarantine,
+// stays. The entry goes first: it must not say of a file that it is there when it no longer is.
 func (w *work) undo(ctx context.Context, e *entry, why error) error {
 	if !errors.Is(why, errTaken) && !errors.Is(why, errLost) && !errors.Is(why, errOlder) {
 		return nil
@@ -493,7 +505,8 @@ func (w *work) remove(ctx context.Context, b exports.Blob, e *entry) error {
 		w.mu.Unlock()
 		return w.held(ctx, b, e, err.Error())
 	default:
-		return errors.Join(fmt.Errorf("it is stored, but could not be deleted: %w", err), w.enter(context.WithoutCancel(ctx), e))
+		return errors.Join(fmt.Errorf("it is stored, but could not be deleted: %w", err),
+			w.enter(context.WithoutCancel(ctx), e))
 	}
 }
 

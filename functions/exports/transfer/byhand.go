@@ -91,11 +91,12 @@ type Status struct {
 	TimeZone    string             `json:"time_zone"`
 	Runs        []exports.Transfer `json:"runs"` // newest first
 	NextRun     time.Time          `json:"next_run"`
-	Overdue     bool               `json:"overdue"`    // the last run is so long ago that what is at the source now is unknown
-	Quarantine  int                `json:"quarantine"` // files in it
-	Held        int                `json:"held"`       // blobs that are stored and still at the source
-	Failures    int                `json:"failures"`   // in a row
-	Busy        bool               `json:"busy"`
+	// the last run is so long ago that what is at the source now is unknown
+	Overdue    bool `json:"overdue"`
+	Quarantine int  `json:"quarantine"` // files in it
+	Held       int  `json:"held"`       // blobs that are stored and still at the source
+	Failures   int  `json:"failures"`   // in a row
+	Busy       bool `json:"busy"`
 }
 
 // status tells how each source does.

@@ -121,12 +121,15 @@ func (f *fixture) front(target string) http.Handler {
 	if err != nil {
 		f.Fatal(err)
 	}
-	next := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
-	}, Transport: &http.Transport{DisableCompression: true}, FlushInterval: -1, ModifyResponse: func(resp *http.Response) error {
-		resp.Header.Set("Date", f.now().Add(-f.ahead).UTC().Format(http.TimeFormat))
-		return nil
-	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+	next := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
+		}, Transport: &http.Transport{DisableCompression: true}, FlushInterval: -1,
+		ModifyResponse: func(resp *http.Response) error {
+			resp.Header.Set("Date", f.now().Add(-f.ahead).UTC().Format(http.TimeFormat))
+			return nil
+		}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if on := f.on.Load(); on != nil && (*on)(w, r) {
 			return
@@ -198,7 +201,8 @@ func handler(
 func (f *fixture) put(name string, data []byte) {
 	f.Helper()
 	if _, err := f.container.NewBlockBlobClient(name).
-		UploadBuffer(context.WithoutCancel(f.Context()), data, &blockblob.UploadBufferOptions{BlockSize: 8 << 20}); err != nil {
+		UploadBuffer(context.WithoutCancel(f.Context()), data,
+			&blockblob.UploadBufferOptions{BlockSize: 8 << 20}); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -5,8 +5,8 @@
 // Reads: exports.json, Cegid's API, the container. Writes: sources/NAME.json and journal/NAME/ in the state bucket; the
 // destination with its quarantine and archive; deletes blobs at the source; e-mails.
 // Publishes: exports_transfer.
-// Caller: its invoker account only. A repeat finds nothing to do; of two runs at once the second waits for the first; one
-// that was killed is taken up where it was.
+// Caller: its invoker account only. A repeat finds nothing to do; of two runs at once the second waits for the first;
+// one that was killed is taken up where it was.
 package transfer
 
 import (
@@ -68,7 +68,8 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	}), nil
 }
 
-var errLocalInCloud = fmt.Errorf("%w: dossier_de_destination is a folder, and a function has no disk; name gs://BUCKET/FOLDER", files.ErrUnusable)
+var errLocalInCloud = fmt.Errorf("%w: dossier_de_destination is a folder, and a function has no disk; name "+
+	"gs://BUCKET/FOLDER", files.ErrUnusable)
 
 // Config is what the function works with.
 type Config struct {
@@ -134,11 +135,14 @@ func (f function) runScheduled(ctx context.Context, source string, asked time.Ti
 // log writes the one line of a run. Names of files stay out of it: they tell whose payroll it is.
 func log(ctx context.Context, t exports.Transfer) {
 	attrs := []slog.Attr{
-		slog.String("source", t.Source), slog.Bool("dry_run", t.DryRun), slog.Int("transferred", t.Transferred), slog.Int("deleted", t.Deleted), slog.Int("quarantined", t.Quarantined),
-		slog.Int("archived", t.Archived), slog.Int("kept", t.Kept), slog.Int("failed", t.Failed), slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Ended.Sub(t.Began).Milliseconds()),
+		slog.String("source", t.Source), slog.Bool("dry_run", t.DryRun), slog.Int("transferred", t.Transferred),
+		slog.Int("deleted", t.Deleted), slog.Int("quarantined", t.Quarantined),
+		slog.Int("archived", t.Archived), slog.Int("kept", t.Kept), slog.Int("failed", t.Failed),
+		slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Ended.Sub(t.Began).Milliseconds()),
 	}
 	if t.Fault != nil {
-		slog.LogAttrs(ctx, slog.LevelError, "exports run failed", append(attrs, slog.String("fault", t.Fault.Code), slog.String("detail", t.Fault.Detail))...)
+		slog.LogAttrs(ctx, slog.LevelError, "exports run failed",
+			append(attrs, slog.String("fault", t.Fault.Code), slog.String("detail", t.Fault.Detail))...)
 		return
 	}
 	slog.LogAttrs(ctx, slog.LevelInfo, "exports run done", attrs...)

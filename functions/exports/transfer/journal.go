@@ -136,8 +136,9 @@ func (w *work) takeUp(ctx context.Context, blobs []exports.Blob) error {
 	return nil
 }
 
-// takeUpOne finishes an entry. A file that has neither its temporary name nor its final one was given its own, and the importer has taken it; or
-// it was removed. Nobody can tell. A copy goes to the archive before the blob may go: the importer sees nothing twice, and nothing is lost.
+// takeUpOne finishes an entry. A file that has neither its temporary name nor its final one was given its own, and the
+// importer has taken it; or it was removed. Nobody can tell. A copy goes to the archive before the blob may go: the
+// importer sees nothing twice, and nothing is lost.
 func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 	if err := w.withdrawOlder(ctx, e); err != nil {
 		return err
@@ -165,8 +166,9 @@ func (w *work) takeUpOne(ctx context.Context, e *entry, b exports.Blob) error {
 	return w.enter(ctx, e)
 }
 
-// replace reads the blob again for a file that is no longer there: one that was handed on gets a copy in the archive. Where the blob has gone too, as after a deletion that was not
-// entered, there is nothing left to do: blobs are deleted after their file stood under its name.
+// replace reads the blob again for a file that is no longer there: one that was handed on gets a copy in the archive.
+// Where the blob has gone too, as after a deletion that was not entered, there is nothing left to do: blobs are deleted
+// after their file stood under its name.
 func (w *work) replace(ctx context.Context, e *entry, b exports.Blob) error {
 	if b.Name != "" {
 		copied, temp := w.newEntry(b), tempFile(e.ID)
@@ -197,7 +199,8 @@ func (w *work) replace(ctx context.Context, e *entry, b exports.Blob) error {
 // keepEntries is how long the journal remembers what was deleted at the source.
 const keepEntries = 400 * 24 * time.Hour
 
-// tidy enters that blobs have gone, and removes what is left over: temporary files, and the archive and journal beyond their time.
+// tidy enters that blobs have gone, and removes what is left over: temporary files, and the archive and journal beyond
+// their time.
 func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 	there := map[string]bool{}
 	for _, b := range blobs {
@@ -205,7 +208,8 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 	}
 	for id, m := range w.known() {
 		switch {
-		case m.State == exports.StateStored && !there[id] && (m.StoredAt.Before(w.t.Began.Truncate(time.Second)) || calendar.Ahead(w.t.Began, m.StoredAt)):
+		case m.State == exports.StateStored && !there[id] &&
+			(m.StoredAt.Before(w.t.Began.Truncate(time.Second)) || calendar.Ahead(w.t.Began, m.StoredAt)):
 			e, err := w.entry(ctx, id)
 			if err != nil {
 				return err
@@ -214,7 +218,8 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 			if err := w.put(ctx, e); err != nil {
 				return err
 			}
-		case m.State == exports.StateDeleted && m.Place != exports.PlaceQuarantine && !w.young(w.t.Began, m.StoredAt, keepEntries):
+		case m.State == exports.StateDeleted && m.Place != exports.PlaceQuarantine &&
+			!w.young(w.t.Began, m.StoredAt, keepEntries):
 			if err := w.f.State.Delete(ctx, exports.EntryName(w.src.Name, id), w.marks[id].gen); err != nil {
 				return err
 			}
@@ -226,7 +231,8 @@ func (w *work) tidy(ctx context.Context, blobs []exports.Blob) error {
 	return w.clear(ctx, exports.PlaceArchive, time.Duration(w.src.ArchiveDays)*24*time.Hour)
 }
 
-// clear removes files of a place that are older than age, but for temporary ones that an entry of the journal is still to give their name. Files have the machine's time.
+// clear removes files of a place that are older than age, but for temporary ones that an entry of the journal is still
+// to give their name. Files have the machine's time.
 func (w *work) clear(ctx context.Context, place string, age time.Duration) error {
 	known := w.known()
 	for info, err := range w.store.List(ctx, place) {
@@ -234,7 +240,8 @@ func (w *work) clear(ctx context.Context, place string, age time.Duration) error
 			return err
 		}
 		id, _, _ := strings.Cut(info.Path, "-") // see tempFile
-		if age > 0 && w.young(realNow(), info.Modified, age) || place == exports.PlaceTemp && known[id].State == exports.StateStaged {
+		if age > 0 && w.young(realNow(), info.Modified, age) ||
+			place == exports.PlaceTemp && known[id].State == exports.StateStaged {
 			continue
 		}
 		if err := w.store.Remove(ctx, info.File); err != nil {

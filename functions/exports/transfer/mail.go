@@ -23,7 +23,8 @@ func (w *work) tell(ctx context.Context, settings *exports.Settings) {
 		Locale: cmp.Or(settings.Locale, "fr"), Zone: w.src.Zone(), To: w.src.Notify, Texts: texts,
 	}
 	if err := w.tellQuarantine(ctx, m); err != nil {
-		slog.ErrorContext(ctx, "files in the quarantine not reported by e-mail", slog.String("source", w.src.Name), slog.Any("error", err))
+		slog.ErrorContext(ctx, "files in the quarantine not reported by e-mail",
+			slog.String("source", w.src.Name), slog.Any("error", err))
 	}
 	if m.Notify(ctx, w.s.State.Alert, w.t.Fault, faults.Params{"source": w.src.Name}) {
 		w.s.Change(func(state *exports.State) { state.Alert.Tell() })
@@ -47,7 +48,8 @@ func (w *work) tellQuarantine(ctx context.Context, m mailer.Mailer) error {
 		}
 		untold = append(untold, e)
 		if len(lines) < mostInMail {
-			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob, e.Report.Summary(m.Locale), e.ID))
+			lines = append(lines, fmt.Sprintf("- %s\n  %s\n  carillon exports quarantine show %s\n", e.Blob,
+				e.Report.Summary(m.Locale), e.ID))
 		}
 	}
 	if len(untold) == 0 {

@@ -38,7 +38,9 @@ func TestOddNames(t *testing.T) {
 func TestFolderMark(t *testing.T) {
 	f := newFixture(t, nil)
 	if _, err := f.container.NewBlockBlobClient("DB1").
-		UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{Metadata: map[string]*string{"hdi_isfolder": new("true")}}); err != nil {
+		UploadBuffer(t.Context(), nil, &blockblob.UploadBufferOptions{
+			Metadata: map[string]*string{"hdi_isfolder": new("true")},
+		}); err != nil {
 		t.Fatal(err)
 	}
 	f.put("DB1/x.csv", []byte(cumul))

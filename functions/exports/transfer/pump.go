@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Buffers for copying, two a copy: what a run holds in memory does not grow with the files. Large files are written in larger pieces, which
-// costs the kernel less.
+// Buffers for copying, two a copy: what a run holds in memory does not grow with the files. Large files are written in
+// larger pieces, which costs the kernel less.
 var (
 	small = sync.Pool{New: func() any { return new([2][128 << 10]byte) }} //nolint:gochecknoglobals // a pool
 	large = sync.Pool{New: func() any { return new([2][1 << 20]byte) }}   //nolint:gochecknoglobals // a pool
@@ -16,7 +16,8 @@ var (
 
 const largeFile = 16 << 20
 
-// pump copies all of in, which should have size bytes, to out and to the sums. A piece is hashed while the next one comes.
+// pump copies all of in, which should have size bytes, to out and to the sums. A piece is hashed while the next one
+// comes.
 func pump(out io.Writer, in io.Reader, size int64, sums []hash.Hash) (int64, error) {
 	if size >= largeFile {
 		pieces := large.Get().(*[2][1 << 20]byte) //nolint:errcheck // only these are in it

@@ -71,7 +71,8 @@ func (f function) inQuarantine(ctx context.Context, source string) ([]exports.En
 		if err != nil {
 			return nil, err
 		}
-		if m := exports.MarkOf(info.Name, info.Metadata); m.Place != exports.PlaceQuarantine || m.State == exports.StateStaged {
+		if m := exports.MarkOf(info.Name, info.Metadata); m.Place != exports.PlaceQuarantine ||
+			m.State == exports.StateStaged {
 			continue
 		}
 		e, err := documents.LoadIfAny[exports.Entry](ctx, f.State, info.Name)
@@ -89,7 +90,8 @@ func errNotQuarantined() error {
 
 // showQuarantined shows one file's report, with texts in ?locale=.
 func (f function) showQuarantined(w http.ResponseWriter, r *http.Request) error {
-	e, err := documents.LoadIfAny[exports.Entry](r.Context(), f.State, exports.EntryName(r.PathValue("source"), r.PathValue("id")))
+	e, err := documents.LoadIfAny[exports.Entry](r.Context(), f.State,
+		exports.EntryName(r.PathValue("source"), r.PathValue("id")))
 	if err != nil {
 		return web.Unavailable(err)
 	}
@@ -129,9 +131,12 @@ func (f function) releaseQuarantined(w http.ResponseWriter, r *http.Request) err
 	})
 	switch {
 	case errors.Is(err, errOlder):
-		return web.NewProblem(http.StatusConflict, "A newer version of it lies in the importer's folder. Let that be imported first.", nil)
+		return web.NewProblem(http.StatusConflict,
+			"A newer version of it lies in the importer's folder. Let that be imported first.", nil)
 	case errors.Is(err, errTaken):
-		return web.NewProblem(http.StatusConflict, "Its name is taken in the importer's folder, by another file or by a folder; nothing is overwritten. Let the file be imported, or move the folder.", nil)
+		return web.NewProblem(http.StatusConflict,
+			"Its name is taken in the importer's folder, by another file or by a folder; nothing is overwritten. Let the file "+
+				"be imported, or move the folder.", nil)
 	case errors.Is(err, files.ErrUnusable):
 		return web.NewProblem(http.StatusServiceUnavailable, err.Error(), err)
 	case err != nil:
@@ -148,7 +153,8 @@ func (w *work) noNewerVersion(ctx context.Context, e *entry) error {
 			return err
 		}
 		if other.StagedAt.After(e.StagedAt) {
-			return web.NewProblem(http.StatusConflict, "A newer version of it was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
+			return web.NewProblem(http.StatusConflict,
+				"A newer version of it was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
 		}
 	}
 	return nil
@@ -172,14 +178,16 @@ func (f function) release(ctx context.Context, src exports.Source, id string, ol
 		return q, err
 	}
 	e, err := w.entry(ctx, id)
-	if errors.Is(err, documents.ErrNotFound) || err == nil && (e.File.Place != exports.PlaceQuarantine || e.State == exports.StateStaged) {
+	if errors.Is(err, documents.ErrNotFound) ||
+		err == nil && (e.File.Place != exports.PlaceQuarantine || e.State == exports.StateStaged) {
 		return q, errNotQuarantined()
 	}
 	if err != nil {
 		return q, err
 	}
 	if run, ok := exports.ParseRun(e.Blob); ok && !older && run.Written(e.Modified).Before(w.handed()[run.Key()]) {
-		return q, web.NewProblem(http.StatusConflict, "A newer run of its query was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
+		return q, web.NewProblem(http.StatusConflict,
+			"A newer run of its query was handed on meanwhile. Say that you want the older one (--older) if you are sure.", nil)
 	}
 	if !older {
 		if err := w.noNewerVersion(ctx, e); err != nil {

@@ -47,7 +47,9 @@ func (f function) open(ctx context.Context, source string, asked time.Time) (*se
 
 // run is one run of a source. What went wrong outside is the run's Fault, recorded with the state and
 // mailed; an error means that nothing could be recorded. A dry run takes no lease, and changes nothing.
-func (f function) run(ctx context.Context, settings *exports.Settings, src exports.Source, o options) (exports.Transfer, error) {
+func (f function) run(
+	ctx context.Context, settings *exports.Settings, src exports.Source, o options,
+) (exports.Transfer, error) {
 	if o.dryRun {
 		return f.dryRun(ctx, src, o), nil
 	}
@@ -130,7 +132,9 @@ type mark struct {
 }
 
 func (f function) newWork(s *session, src exports.Source, o options) *work {
-	return &work{f: f, s: s, src: src, o: o, marks: map[string]mark{}, t: exports.Transfer{Source: src.Name, Began: f.Now().UTC()}}
+	return &work{
+		f: f, s: s, src: src, o: o, marks: map[string]mark{}, t: exports.Transfer{Source: src.Name, Began: f.Now().UTC()},
+	}
 }
 
 // end records how the run ended.
@@ -142,10 +146,15 @@ func (w *work) end(err error) {
 		if w.ahead < 0 {
 			way = "behind"
 		}
-		err = faults.Error{Code: codeClock, Detail: fmt.Sprintf("this machine's clock is %s %s the blob store's", w.ahead.Abs().Round(time.Minute), way)}
+		err = faults.Error{
+			Code: codeClock, Detail: fmt.Sprintf("this machine's clock is %s %s the blob store's",
+				w.ahead.Abs().Round(time.Minute), way),
+		}
 	}
 	if err == nil && w.t.Failed > 0 {
-		err = faults.Error{Code: codeFiles, Detail: fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed)}
+		err = faults.Error{
+			Code: codeFiles, Detail: fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed),
+		}
 	}
 	if err == nil && w.late && !progress {
 		err = faults.Error{Code: faults.Failed, Detail: "not one file could be brought in the time of a whole run"}
@@ -217,14 +226,15 @@ func (w *work) lookAtClock(ctx context.Context) {
 	if w.clockWrong() {
 		wrong := w.f.Now().Add(-w.ahead).UTC()
 		w.s.Change(func(state *exports.State) { state.ClockWrongAt = wrong })
-		slog.ErrorContext(ctx, "clock is wrong", slog.String("source", w.src.Name), slog.Duration("ahead", w.ahead.Round(time.Minute)))
+		slog.ErrorContext(ctx, "clock is wrong", slog.String("source", w.src.Name),
+			slog.Duration("ahead", w.ahead.Round(time.Minute)))
 	}
 }
 
 func (w *work) clockWrong() bool { return w.ahead.Abs() > clocksApart }
 
-// young reports whether a stored instant is less than d ago, or may be. By a wrong clock nothing is old, and an instant that
-// may have been written by one counts from the moment when the clock was last seen to be wrong.
+// young reports whether a stored instant is less than d ago, or may be. By a wrong clock nothing is old, and an instant
+// that may have been written by one counts from the moment when the clock was last seen to be wrong.
 func (w *work) young(now, stored time.Time, d time.Duration) bool {
 	var wrongAt time.Time
 	w.s.Change(func(state *exports.State) { wrongAt = state.ClockWrongAt })
@@ -235,7 +245,8 @@ func (w *work) young(now, stored time.Time, d time.Duration) bool {
 	return w.clockWrong() || ahead && wrongAt.IsZero() || calendar.Within(now, stored, d)
 }
 
-// hurry keeps a fifth of the time that is left for what was begun, and a twentieth for the state. begin says until when a blob may be begun.
+// hurry keeps a fifth of the time that is left for what was begun, and a twentieth for the state. begin says until when
+// a blob may be begun.
 func hurry(ctx context.Context) (in context.Context, begin time.Time, cancel context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -318,12 +329,18 @@ func (w *work) account(b exports.Blob, err error) {
 		return
 	}
 	w.t.Failed++
-	w.t.Line(exports.FileLine{Blob: b.Name, What: exports.Refuse, Why: strings.ReplaceAll(err.Error(), "\n", "; "), Bytes: b.Size})
+	w.t.Line(exports.FileLine{
+		Blob: b.Name, What: exports.Refuse, Why: strings.ReplaceAll(err.Error(), "\n", "; "), Bytes: b.Size,
+	})
 	if errors.Is(err, azure.ErrNoAnswer) {
 		w.silent++
 	}
-	common := []error{files.ErrUnusable, azure.ErrRefused, azure.ErrNotYet, azure.ErrNoContainer, cegid.ErrRefused, cegid.ErrSubscription, cegid.ErrNoAnswer, cegid.ErrExpired}
-	if w.fatal == nil && (w.silent >= mostSilent || slices.ContainsFunc(common, func(c error) bool { return errors.Is(err, c) })) {
+	common := []error{
+		files.ErrUnusable, azure.ErrRefused, azure.ErrNotYet, azure.ErrNoContainer, cegid.ErrRefused, cegid.ErrSubscription,
+		cegid.ErrNoAnswer, cegid.ErrExpired,
+	}
+	if w.fatal == nil && (w.silent >= mostSilent ||
+		slices.ContainsFunc(common, func(c error) bool { return errors.Is(err, c) })) {
 		w.fatal = err
 	}
 }

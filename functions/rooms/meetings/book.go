@@ -59,7 +59,8 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 		mins, err = strconv.ParseFloat(text, 64)
 	}
 	if err != nil || mins < 1 || mins > maxMins || mins != math.Trunc(mins) {
-		return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("duration_mins must be a whole number of minutes from 1 to %d.", maxMins), nil)
+		return web.NewProblem(http.StatusBadRequest,
+			fmt.Sprintf("duration_mins must be a whole number of minutes from 1 to %d.", maxMins), nil)
 	}
 	*d = duration(mins)
 	return nil
@@ -92,7 +93,8 @@ func (f *function) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return failed(err)
 	}
-	w.Header().Set("Location", "/meetings/"+m.ID+"?"+url.Values{"client_id": {body.ClientID}, "room_name": {room.Name}}.Encode())
+	w.Header().Set("Location",
+		"/meetings/"+m.ID+"?"+url.Values{"client_id": {body.ClientID}, "room_name": {room.Name}}.Encode())
 	return web.WriteJSON(w, http.StatusCreated, bookedMeeting{room.Name, m, int(m.End.Sub(m.Start).Minutes())})
 }
 
@@ -122,15 +124,18 @@ func (f *function) book(ctx context.Context, room rooms.Room, key string, body r
 		}
 		return meeting{}, busy(0, "Somebody is booking this room at this moment.")
 	case errors.Is(err, bookings.ErrRepeated):
-		return meeting{}, web.NewProblem(http.StatusServiceUnavailable, "The first request with this Idempotency-Key has not ended; try again in a minute.", nil)
+		return meeting{}, web.NewProblem(http.StatusServiceUnavailable,
+			"The first request with this Idempotency-Key has not ended; try again in a minute.", nil)
 	case errors.Is(err, bookings.ErrUnsettled):
-		return meeting{}, web.NewProblem(http.StatusServiceUnavailable, "Google Calendar did not answer to the last booking, and it may yet be made; try again in half a minute.", err)
+		return meeting{}, web.NewProblem(http.StatusServiceUnavailable,
+			"Google Calendar did not answer to the last booking, and it may yet be made; try again in half a minute.", err)
 	case err != nil:
 		return meeting{}, err
 	}
 	m, outcome, err := f.underClaim(ctx, room, key, id, body)
 	if cerr := f.desk.Close(context.WithoutCancel(ctx), room, id, outcome); cerr != nil {
-		slog.WarnContext(ctx, "claim not released, its lease will end it", slog.String("room", room.Name), slog.Any("error", cerr))
+		slog.WarnContext(ctx, "claim not released, its lease will end it", slog.String("room", room.Name),
+			slog.Any("error", cerr))
 	}
 	f.forget(room.Name)
 	return m, err
@@ -139,13 +144,16 @@ func (f *function) book(ctx context.Context, room rooms.Room, key string, body r
 const (
 	repeatWait = 15 * time.Second // a display waits no longer
 	repeatPoll = 200 * time.Millisecond
-	// repeatLook is after how long the calendar is asked for what the twin has made, in case that died. A booking takes less.
+	// repeatLook is after how long the calendar is asked for what the twin has made, in case that died. A booking takes
+	// less.
 	repeatLook = 3 * time.Second
 )
 
-// claim takes the room; a request whose twin with the same key is at work waits for it, to answer as it did. found says that
-// the twin's meeting stands, whether or not the twin is still there, and whether or not Google had answered it.
-func (f *function) claim(ctx context.Context, room rooms.Room, key, id string, body request) (m meeting, found bool, err error) {
+// claim takes the room; a request whose twin with the same key is at work waits for it, to answer as it did. found says
+// that the twin's meeting stands, whether or not the twin is still there, and whether or not Google had answered it.
+func (f *function) claim(
+	ctx context.Context, room rooms.Room, key, id string, body request,
+) (m meeting, found bool, err error) {
 	for waited := time.Duration(0); waited < repeatWait; waited += repeatPoll {
 		err = f.desk.Take(ctx, room, id, f.Now())
 		repeated := errors.Is(err, bookings.ErrRepeated)
@@ -192,9 +200,11 @@ func (f *function) earlier(ctx context.Context, room rooms.Room, key, id string,
 	span, ok := e.Interval(room.Zone)
 	switch {
 	case e.Status == "cancelled" || !ok:
-		return meeting{}, true, web.NewProblem(http.StatusConflict, "The meeting that was booked with this Idempotency-Key has been deleted; use a new key.", nil)
+		return meeting{}, true, web.NewProblem(http.StatusConflict,
+			"The meeting that was booked with this Idempotency-Key has been deleted; use a new key.", nil)
 	case e.Request != "" && e.Request != body.fingerprint():
-		return meeting{}, true, web.NewProblem(http.StatusUnprocessableEntity, "This Idempotency-Key was used for another booking; use a new key for each.", nil)
+		return meeting{}, true, web.NewProblem(http.StatusUnprocessableEntity,
+			"This Idempotency-Key was used for another booking; use a new key for each.", nil)
 	}
 	return meeting{ID: id, Title: e.Summary, Start: span.Start, End: span.End, Booked: true}, true, nil
 }
@@ -202,8 +212,8 @@ func (f *function) earlier(ctx context.Context, room rooms.Room, key, id string,
 // fingerprint is what of a request must be the same when it is repeated with its key.
 func (r request) fingerprint() string { return fmt.Sprintf("%d %t", r.Duration, r.Fit) }
 
-// insert looks, books, and looks again: against a person's event that came between, ours yields. Whatever a listing found
-// is published: a display that is refused shows why.
+// insert looks, books, and looks again: against a person's event that came between, ours yields. Whatever a listing
+// found is published: a display that is refused shows why.
 func (f *function) insert(
 	ctx context.Context, room rooms.Room, id string, body request,
 ) (m meeting, outcome bookings.Outcome, err error) {
@@ -241,7 +251,8 @@ func (f *function) insert(
 		return meeting{}, bookings.Absent, busy(left, "Somebody else took the room at this moment.")
 	}
 	f.publish(ctx, after)
-	slog.InfoContext(ctx, "room booked", slog.String("room", room.Name), slog.Time("start", plan.Start), slog.Time("end", plan.End),
+	slog.InfoContext(ctx, "room booked", slog.String("room", room.Name), slog.Time("start", plan.Start),
+		slog.Time("end", plan.End),
 		slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 	return meeting{ID: id, Title: title, Start: plan.Start, End: plan.End, Booked: true}, bookings.Standing, nil
 }
@@ -268,7 +279,8 @@ func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cau
 func (f *function) publish(ctx context.Context, msg rooms.EventsMessage) {
 	msg.Why = rooms.WhyBooking
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil {
-		slog.WarnContext(ctx, "what the booking read is not published", slog.String("room", msg.RoomName), slog.Any("error", err))
+		slog.WarnContext(ctx, "what the booking read is not published",
+			slog.String("room", msg.RoomName), slog.Any("error", err))
 	}
 }
 
@@ -315,7 +327,8 @@ func (f *function) delete(w http.ResponseWriter, r *http.Request) error {
 // booked returns a meeting that was booked at this room's display.
 func (f *function) booked(ctx context.Context, room rooms.Room, id string) (calendar.Event, error) {
 	e, err := f.Calendar.Get(ctx, room.CalendarID, id)
-	if reason, permanent := googlecal.Permanent(err); googlecal.NotFound(err) || permanent && reason == "invalid" || err == nil && e.Booking != room.Name {
+	if reason, permanent := googlecal.Permanent(err); googlecal.NotFound(err) || permanent && reason == "invalid" ||
+		err == nil && e.Booking != room.Name {
 		return e, web.NewProblem(http.StatusNotFound, "No meeting booked at this room's display has this id.", err)
 	}
 	return e, err

@@ -28,8 +28,8 @@ func (f *fixture) keep(s rooms.Snapshot) {
 	}
 }
 
-// TestUnknownIsNeverFree: GET says when the calendar was last read, and past the time for which that is worth something it
-// says nothing else.
+// TestUnknownIsNeverFree: GET says when the calendar was last read, and past the time for which that is worth something
+// it says nothing else.
 func TestUnknownIsNeverFree(t *testing.T) {
 	t.Parallel()
 	read := newFixture(t).now
@@ -42,8 +42,18 @@ func TestUnknownIsNeverFree(t *testing.T) {
 		want  string // in the answer
 	}{
 		{"fresh", rooms.Snapshot{FetchedAt: read}, time.Minute, 200, `"busynow":0`},
-		{"unreadable since", rooms.Snapshot{FetchedAt: read, CalendarFault: fault}, time.Minute, 200, `"stale_since":"2026-03-02T09:03:00Z"`},
-		{"too long ago", rooms.Snapshot{FetchedAt: read, CalendarFault: fault}, rooms.TrustTime, 503, "last read at 10:03 CET"},
+		{
+			"unreadable since",
+			rooms.Snapshot{FetchedAt: read, CalendarFault: fault},
+			time.Minute, 200,
+			`"stale_since":"2026-03-02T09:03:00Z"`,
+		},
+		{
+			"too long ago",
+			rooms.Snapshot{FetchedAt: read, CalendarFault: fault},
+			rooms.TrustTime, 503,
+			"last read at 10:03 CET",
+		},
 		{"on Friday", rooms.Snapshot{FetchedAt: read, CalendarFault: fault}, 98 * time.Hour, 503, "Share the calendar."},
 		{"never readable", rooms.Snapshot{CalendarFault: fault}, time.Minute, 503, "has not been read yet"},
 		{"read in the future", rooms.Snapshot{FetchedAt: read.AddDate(0, 1, 0)}, time.Minute, 503, "not known"},
@@ -58,7 +68,8 @@ func TestUnknownIsNeverFree(t *testing.T) {
 		if w.Code != tc.code || !strings.Contains(w.Body.String(), tc.want) {
 			t.Errorf("%s: answered %d %s; want %d with %s", tc.name, w.Code, w.Body, tc.code, tc.want)
 		}
-		if w.Code == http.StatusServiceUnavailable && (strings.Contains(w.Body.String(), "busynow") || w.Header().Get("Retry-After") == "") {
+		if w.Code == http.StatusServiceUnavailable &&
+			(strings.Contains(w.Body.String(), "busynow") || w.Header().Get("Retry-After") == "") {
 			t.Errorf("%s: %s", tc.name, w.Body)
 		}
 	}
@@ -72,7 +83,8 @@ func TestARefusedBookingIsPublished(t *testing.T) {
 	if code, _ := f.call(http.MethodPost, "/meetings", book); code != http.StatusConflict {
 		t.Fatalf("answered %d, want 409", code)
 	}
-	if len(f.sent.messages) != 1 || f.sent.topics[0] != rooms.TopicEvents || !strings.Contains(string(f.sent.messages[0].Data), "Board") {
+	if len(f.sent.messages) != 1 || f.sent.topics[0] != rooms.TopicEvents ||
+		!strings.Contains(string(f.sent.messages[0].Data), "Board") {
 		t.Errorf("published %s to %v, want what was read", f.sent.messages, f.sent.topics)
 	}
 }
@@ -82,10 +94,12 @@ func TestDurationsOfPanels(t *testing.T) {
 	t.Parallel()
 	for duration, want := range map[string]int{
 		`30`: 201, `30.0`: 201, `3e1`: 201, `null`: 201, `"30"`: 201, `" 30 "`: 201, `"030"`: 201, `480`: 201,
-		`0`: 400, `-30`: 400, `30.5`: 400, `481`: 400, `1e99`: 400, `"0"`: 400, `"99999"`: 400, `"+30"`: 400, `"30.0"`: 400, `""`: 400, `true`: 400, `[30]`: 400,
+		`0`: 400, `-30`: 400, `30.5`: 400, `481`: 400, `1e99`: 400, `"0"`: 400, `"99999"`: 400, `"+30"`: 400, `"30.0"`: 400,
+		`""`: 400, `true`: 400, `[30]`: 400,
 	} {
 		f := newFixture(t)
-		code, answer := f.call(http.MethodPost, "/meetings", `{"client_id":"id","room_name":"blue","duration_mins":`+duration+`}`)
+		code, answer := f.call(http.MethodPost, "/meetings",
+			`{"client_id":"id","room_name":"blue","duration_mins":`+duration+`}`)
 		if code != want {
 			t.Errorf("%s: answered %d %v, want %d", duration, code, answer, want)
 		}
@@ -99,12 +113,14 @@ func TestDurationsOfPanels(t *testing.T) {
 func TestBodiesOfOldPanels(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	code, answer := f.call(http.MethodPost, "/meetings", "\ufeff"+`{"client_id":"id","room_name":"blue","duration_mins":30,"panel_version":"1.2"}`)
+	code, answer := f.call(http.MethodPost, "/meetings",
+		"\ufeff"+`{"client_id":"id","room_name":"blue","duration_mins":30,"panel_version":"1.2"}`)
 	if code != http.StatusCreated {
 		t.Fatalf("answered %d %v", code, answer)
 	}
 	id, _ := answer["id"].(string)
-	r := httptest.NewRequest(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue", struct{ *strings.Reader }{strings.NewReader("")})
+	r := httptest.NewRequest(http.MethodDelete, "/meetings/"+id+"?client_id=id&room_name=blue",
+		struct{ *strings.Reader }{strings.NewReader("")})
 	r.ContentLength = -1
 	r.Header.Set("Authorization", "Bearer secret")
 	w := httptest.NewRecorder()
@@ -112,10 +128,12 @@ func TestBodiesOfOldPanels(t *testing.T) {
 	if w.Code != http.StatusNoContent {
 		t.Errorf("an empty chunked body: answered %d %s", w.Code, w.Body)
 	}
-	if code, answer := f.call(http.MethodDelete, "/meetings/"+id, `{"client_id":"id","room_name":"blue","panel_version":"1.2"}`); code != http.StatusNoContent {
+	if code, answer := f.call(http.MethodDelete, "/meetings/"+id,
+		`{"client_id":"id","room_name":"blue","panel_version":"1.2"}`); code != http.StatusNoContent {
 		t.Errorf("a deletion with more than is known: answered %d %v", code, answer)
 	}
-	if code, _ := f.call(http.MethodPost, "/meetings", `{"client_id":"id","room_name":"blue","duration_mins":"thirty","x":1}`); code != http.StatusBadRequest {
+	if code, _ := f.call(http.MethodPost, "/meetings",
+		`{"client_id":"id","room_name":"blue","duration_mins":"thirty","x":1}`); code != http.StatusBadRequest {
 		t.Errorf("a wrong value beside an unknown field: answered %d", code)
 	}
 }
@@ -129,11 +147,15 @@ func TestLocationLeadsToTheMeeting(t *testing.T) {
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	location := w.Header().Get("Location")
-	if code, answer := f.call(http.MethodGet, location, ""); code != http.StatusOK || answer["booked"] != true || answer["duration_mins"] != 30.0 {
+	if code, answer := f.call(http.MethodGet, location, ""); code != http.StatusOK || answer["booked"] != true ||
+		answer["duration_mins"] != 30.0 {
 		t.Errorf("%s: answered %d %v", location, code, answer)
 	}
 	f.person("Board", f.now.Add(5*time.Hour), f.now.Add(6*time.Hour))
-	for path, want := range map[string]int{strings.Replace(location, "client_id=id", "client_id=other", 1): 401, strings.Replace(location, "/meetings/", "/meetings/x", 1): 404} {
+	for path, want := range map[string]int{
+		strings.Replace(location, "client_id=id", "client_id=other", 1): 401,
+		strings.Replace(location, "/meetings/", "/meetings/x", 1):       404,
+	} {
 		if code, _ := f.call(http.MethodGet, path, ""); code != want {
 			t.Errorf("%s: answered %d, want %d", path, code, want)
 		}
@@ -178,7 +200,8 @@ func TestCrossOrigin(t *testing.T) {
 				w := httptest.NewRecorder()
 				f.handler.ServeHTTP(w, r)
 				if got := w.Header().Get("Access-Control-Allow-Origin") == origin; got != may {
-					t.Errorf("%s from %s with %s: allowed %v, want %v (%d %v)", r.Method, origin, origins, got, may, w.Code, w.Header())
+					t.Errorf("%s from %s with %s: allowed %v, want %v (%d %v)", r.Method, origin, origins, got,
+						may, w.Code, w.Header())
 				}
 			}
 		}
@@ -191,7 +214,8 @@ func TestAKeyIsForOneBooking(t *testing.T) {
 	f := newFixture(t)
 	first, _ := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
 	same, _ := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1")
-	other, answer := f.call(http.MethodPost, "/meetings", strings.Replace(book, "30", "60", 1), "Idempotency-Key", "touch-1")
+	other, answer := f.call(http.MethodPost, "/meetings", strings.Replace(book, "30", "60", 1),
+		"Idempotency-Key", "touch-1")
 	if first != http.StatusCreated || same != http.StatusCreated || other != http.StatusUnprocessableEntity {
 		t.Errorf("answered %d, %d, %d %v; want 201, 201, 422", first, same, other, answer)
 	}
@@ -222,7 +246,8 @@ func TestGetAfterABooking(t *testing.T) {
 	}
 }
 
-// TestAnInsertThatFailedKeepsNobodyOut: Google refused or failed, and the next booking is not told that somebody is at it.
+// TestAnInsertThatFailedKeepsNobodyOut: Google refused or failed, and the next booking is not told that somebody is at
+// it.
 func TestAnInsertThatFailedKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusInternalServerError, http.StatusForbidden, http.StatusServiceUnavailable} {
@@ -246,8 +271,8 @@ func TestAnInsertThatFailedKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// TestAnInsertOfWhichNothingIsKnownKeepsTheRoom: Google answers with an error, and then not what it has made of the booking. The
-// room is not given to the next, because the meeting may be there and be somebody's.
+// TestAnInsertOfWhichNothingIsKnownKeepsTheRoom: Google answers with an error, and then not what it has made of the
+// booking. The room is not given to the next, because the meeting may be there and be somebody's.
 func TestAnInsertOfWhichNothingIsKnownKeepsTheRoom(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -266,8 +291,8 @@ func TestAnInsertOfWhichNothingIsKnownKeepsTheRoom(t *testing.T) {
 	}
 }
 
-// TestRetryAfterALostAnswer: the meeting was made, and Google answered to nothing for a while. The display that asks again gets
-// it as soon as Google answers, and does not wait for the claim to end.
+// TestRetryAfterALostAnswer: the meeting was made, and Google answered to nothing for a while. The display that asks
+// again gets it as soon as Google answers, and does not wait for the claim to end.
 func TestRetryAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -282,14 +307,17 @@ func TestRetryAfterALostAnswer(t *testing.T) {
 		}
 		return down
 	}
-	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1"); code != http.StatusServiceUnavailable {
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key",
+		"touch-1"); code != http.StatusServiceUnavailable {
 		t.Fatalf("answered %d %v", code, answer)
 	}
 	down = false
-	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-1"); code != http.StatusCreated {
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key",
+		"touch-1"); code != http.StatusCreated {
 		t.Errorf("answered %d %v, want 201: the meeting stands", code, answer)
 	}
-	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key", "touch-2"); code == http.StatusCreated {
+	if code, answer := f.call(http.MethodPost, "/meetings", book, "Idempotency-Key",
+		"touch-2"); code == http.StatusCreated {
 		t.Errorf("another booking: answered %d %v", code, answer)
 	}
 	if got := f.titles(); len(got) != 1 {
@@ -297,8 +325,8 @@ func TestRetryAfterALostAnswer(t *testing.T) {
 	}
 }
 
-// TestRetryAfterACrash: the claim of a process that died keeps neither its own retry waiting nor anybody else, where no other
-// process books; where one may, the calendar tells what the dead one made.
+// TestRetryAfterACrash: the claim of a process that died keeps neither its own retry waiting nor anybody else, where no
+// other process books; where one may, the calendar tells what the dead one made.
 func TestRetryAfterACrash(t *testing.T) {
 	t.Parallel()
 	for _, alone := range []bool{true, false} {
@@ -307,7 +335,9 @@ func TestRetryAfterACrash(t *testing.T) {
 			f.alone = alone
 			f.configure(settingsJSON)
 			id := f.madeBy("touch-1", inserted)
-			claim := rooms.Claim{Version: 1, EventID: id, Holder: "a process that died", Expires: time.Now().Add(20 * time.Second)}
+			claim := rooms.Claim{
+				Version: 1, EventID: id, Holder: "a process that died", Expires: time.Now().Add(20 * time.Second),
+			}
 			if _, err := documents.Store(t.Context(), f.state, rooms.ClaimName("blue"), 0, claim, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -336,7 +366,9 @@ func (f *fixture) madeBy(key string, inserted bool) string {
 		date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
 		_, err := f.google.Insert(calendarID, map[string]any{
 			"id": id, "summary": "Booked", "start": date(f.now), "end": date(f.now.Add(27 * time.Minute)),
-			"extendedProperties": map[string]any{"private": map[string]any{"carillon_room": "blue", "carillon_request": "30 false"}},
+			"extendedProperties": map[string]any{
+				"private": map[string]any{"carillon_room": "blue", "carillon_request": "30 false"},
+			},
 		})
 		if err != nil {
 			f.t.Fatal(err)
@@ -345,13 +377,15 @@ func (f *fixture) madeBy(key string, inserted bool) string {
 	return id
 }
 
-// TestAnotherResourcesRefusalFreesNothing: a plain calendar used as a room; a projector that was invited too has declined.
+// TestAnotherResourcesRefusalFreesNothing: a plain calendar used as a room; a projector that was invited too has
+// declined.
 func TestAnotherResourcesRefusalFreesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
 	_, err := f.google.Insert(calendarID, map[string]any{
-		"summary": "Board", "start": date(f.now.Add(-time.Hour)), "end": date(f.now.Add(time.Hour)), "organizer": map[string]any{"email": calendarID, "self": true},
+		"summary": "Board", "start": date(f.now.Add(-time.Hour)), "end": date(f.now.Add(time.Hour)),
+		"organizer": map[string]any{"email": calendarID, "self": true},
 		"attendees": []any{
 			map[string]any{"email": "c_beamer@resource.calendar.google.com", "resource": true, "responseStatus": "declined"},
 			map[string]any{"email": "ada@example.com", "responseStatus": "accepted"},
@@ -367,7 +401,10 @@ func TestAnotherResourcesRefusalFreesNothing(t *testing.T) {
 
 // FuzzClaim: whatever stands where a room's claim does, a booking is made, refused, or put off, and nothing crashes.
 func FuzzClaim(f *testing.F) {
-	for _, claim := range []string{`{}`, `{"version":1,"event_id":"left0","expires":"2040-01-01T00:00:00Z"}`, `{"event_id":"a b/c","holder":"x"}`, `{"expires":7}`, `null`, ``, `[`} {
+	for _, claim := range []string{
+		`{}`, `{"version":1,"event_id":"left0","expires":"2040-01-01T00:00:00Z"}`, `{"event_id":"a b/c","holder":"x"}`,
+		`{"expires":7}`, `null`, ``, `[`,
+	} {
 		f.Add([]byte(claim))
 	}
 	fix := newFixture(f)

@@ -52,7 +52,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0], Calendar: cal, Publisher: pub,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.
@@ -71,7 +74,10 @@ const budget = 20 * time.Second
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := &function{Config: cfg, desk: bookings.NewDesk(cfg.State, cfg.Calendar, cfg.Alone), pages: map[string]page{}, changed: map[string]time.Time{}}
+	f := &function{
+		Config: cfg, desk: bookings.NewDesk(cfg.State, cfg.Calendar, cfg.Alone), pages: map[string]page{},
+		changed: map[string]time.Time{},
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /meetings", web.HandlerFunc(f.get))
 	mux.Handle("POST /meetings", web.HandlerFunc(f.post))
@@ -103,7 +109,8 @@ func (f *function) room(ctx context.Context, clientID, secret, name string) (*ro
 		return nil, rooms.Room{}, web.Unavailable(err)
 	}
 	if !settings.Authorized(clientID, secret) {
-		return nil, rooms.Room{}, web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
+		return nil, rooms.Room{},
+			web.NewProblem(http.StatusUnauthorized, "Give the Arduino client_id, and its secret as the bearer token.", nil)
 	}
 	if name == "" {
 		return nil, rooms.Room{}, web.NewProblem(http.StatusBadRequest, "room_name is missing.", nil)

@@ -104,7 +104,8 @@ func (f *fixture) configure(text string) {
 		f.t.Fatal(err)
 	}
 	f.handler = meetings.New(meetings.Config{
-		Settings: settings, State: f.state, Calendar: f.cal, Publisher: &f.sent, Alone: f.alone, Now: func() time.Time { return f.now },
+		Settings: settings, State: f.state, Calendar: f.cal, Publisher: &f.sent, Alone: f.alone,
+		Now: func() time.Time { return f.now },
 	})
 }
 
@@ -125,7 +126,8 @@ const book = `{"client_id":"id","room_name":"blue","duration_mins":30}`
 func (f *fixture) person(summary string, start, end time.Time) {
 	f.t.Helper()
 	date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
-	if _, err := f.google.Insert(calendarID, map[string]any{"summary": summary, "start": date(start), "end": date(end)}); err != nil {
+	if _, err := f.google.Insert(calendarID,
+		map[string]any{"summary": summary, "start": date(start), "end": date(end)}); err != nil {
 		f.t.Error(err)
 	}
 }
@@ -290,7 +292,8 @@ func TestUnsharedCalendarIsTold(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code, answer := f.call(http.MethodPost, "/meetings", strings.ReplaceAll(book, "blue", "lost"))
-	if detail, _ := answer["detail"].(string); code != http.StatusServiceUnavailable || !strings.Contains(detail, "Share the room's calendar") {
+	if detail, _ := answer["detail"].(string); code != http.StatusServiceUnavailable ||
+		!strings.Contains(detail, "Share the room's calendar") {
 		t.Errorf("POST answered %d %v", code, answer)
 	}
 	s := rooms.Snapshot{Version: 1, RoomName: "lost", CalendarFault: &rooms.Fault{Code: "notFound", Detail: "Share it."}}
@@ -298,7 +301,8 @@ func TestUnsharedCalendarIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, answer = f.call(http.MethodGet, "/meetings?client_id=id&room_name=lost", "")
-	if detail, _ := answer["detail"].(string); code != http.StatusServiceUnavailable || !strings.HasSuffix(detail, "Share it.") {
+	if detail, _ := answer["detail"].(string); code != http.StatusServiceUnavailable ||
+		!strings.HasSuffix(detail, "Share it.") {
 		t.Errorf("GET answered %d %v", code, answer)
 	}
 }
@@ -330,8 +334,10 @@ func TestBookingTellsTheDisplayAtOnce(t *testing.T) {
 func FuzzBookingBody(f *testing.F) {
 	fix := newFixture(f)
 	for _, seed := range []string{
-		book, `{}`, `[]`, `{"client_id":"id","room_name":"blue","duration_mins":"1e3"}`, `{"client_id":1}`, `{"duration_mins":-1}`, "{\"room_name\":\"\\ud800\"}",
-		`{"client_id":"id","room_name":"blue"}{}`, `{"client_id":"id","room_name":"blue","duration_mins":null,"fit":"yes"}`, strings.Repeat("[", 10_000),
+		book, `{}`, `[]`, `{"client_id":"id","room_name":"blue","duration_mins":"1e3"}`, `{"client_id":1}`,
+		`{"duration_mins":-1}`, "{\"room_name\":\"\\ud800\"}",
+		`{"client_id":"id","room_name":"blue"}{}`, `{"client_id":"id","room_name":"blue","duration_mins":null,"fit":"yes"}`,
+		strings.Repeat("[", 10_000),
 	} {
 		f.Add(seed)
 	}
@@ -346,7 +352,8 @@ func FuzzBookingBody(f *testing.F) {
 			if json.Unmarshal([]byte(body), &parsed) != nil || parsed.ClientID != "id" || parsed.RoomName != "blue" {
 				t.Errorf("%q was answered %d", body, code)
 			}
-		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable:
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge,
+			http.StatusServiceUnavailable:
 			if title, _ := answer["title"].(string); title == "" {
 				t.Errorf("%q was answered %d without a problem body: %v", body, code, answer)
 			}
@@ -359,10 +366,12 @@ func FuzzBookingBody(f *testing.F) {
 func TestStartWatchingAsksForTheRoomsChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	if code, answer := f.call(http.MethodPost, "/start_watching", `{"client_id":"id","room_name":"blue"}`); code != http.StatusAccepted || answer["room_name"] != "blue" {
+	if code, answer := f.call(http.MethodPost, "/start_watching",
+		`{"client_id":"id","room_name":"blue"}`); code != http.StatusAccepted || answer["room_name"] != "blue" {
 		t.Errorf("answered %d %v", code, answer)
 	}
-	if len(f.sent.messages) != 1 || f.sent.topics[0] != rooms.TopicWatch || !strings.Contains(string(f.sent.messages[0].Data), `"blue"`) {
+	if len(f.sent.messages) != 1 || f.sent.topics[0] != rooms.TopicWatch ||
+		!strings.Contains(string(f.sent.messages[0].Data), `"blue"`) {
 		t.Errorf("published %d messages to %q", len(f.sent.messages), f.sent.topics)
 	}
 	for body, want := range map[string]int{

@@ -42,7 +42,10 @@ type meeting struct {
 }
 
 func meetingOf(m rooms.Meeting, room rooms.Room) meeting {
-	return meeting{ID: m.ID, Title: m.Title, Organizer: m.Organizer, Start: m.Start, End: m.End, AllDay: m.AllDay, Booked: m.Booking == room.Name}
+	return meeting{
+		ID: m.ID, Title: m.Title, Organizer: m.Organizer, Start: m.Start, End: m.End, AllDay: m.AllDay,
+		Booked: m.Booking == room.Name,
+	}
 }
 
 func (f *function) get(w http.ResponseWriter, r *http.Request) error {
@@ -148,7 +151,8 @@ func write(what facts, fetchedAt time.Time) (p page, err error) {
 func unknown(room rooms.Room, s rooms.Snapshot, k rooms.Knowledge) error {
 	detail := "The room's calendar has not been read yet."
 	if !k.ReadAt.IsZero() {
-		detail = "The room's calendar was last read at " + k.ReadAt.In(room.Zone).Format("15:04 MST on 2 January 2006") + ": whether the room is free is not known."
+		detail = "The room's calendar was last read at " + k.ReadAt.In(room.Zone).Format("15:04 MST on 2 January 2006") +
+			": whether the room is free is not known."
 	}
 	if s.CalendarFault != nil {
 		detail += " " + s.CalendarFault.Detail

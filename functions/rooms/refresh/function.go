@@ -1,10 +1,10 @@
 // Package refresh lists rooms on schedule, because a small share of push messages never arrives.
 //
-// Trigger: push of roomcalendar_refresh: without a room, it hands rooms on to itself, paced below Google's quota: all of them
-// hourly, and with kind=poll those of whose changes Google does not tell; with a room, it lists that one.
-// Reads: config.json, calendars, channels, booking claims, which snapshots are to be polled. Writes: a claim that a crash left.
-// Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room of the hour one roomcalendar_due that asks
-// rooms/status to compare all Things.
+// Trigger: push of roomcalendar_refresh: without a room, it hands rooms on to itself, paced below Google's quota: all
+// of them hourly, and with kind=poll those of whose changes Google does not tell; with a room, it lists that one.
+// Reads: config.json, calendars, channels, booking claims, which snapshots are to be polled. Writes: a claim that a
+// crash left. Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room of the hour one
+// roomcalendar_due that asks rooms/status to compare all Things.
 // Caller: its invoker account only. A repeat lists again and changes nothing.
 package refresh
 
@@ -56,7 +56,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], Watches: cloud.Buckets[1], Calendar: cal, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0], Watches: cloud.Buckets[1], Calendar: cal, Publisher: pub,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.
@@ -116,15 +119,17 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	return f.one(ctx, settings, room, slog.LevelInfo)
 }
 
-// poll lists a room once. What fails is asked again by the next poll: who tried again besides would ask more often the longer Google does not answer,
-// and a refusal for the quota would make the calls more, not fewer.
+// poll lists a room once. What fails is asked again by the next poll: who tried again besides would ask more often the
+// longer Google does not answer, and a refusal for the quota would make the calls more, not fewer.
 func (f function) poll(ctx context.Context, settings *rooms.Settings, room rooms.Room) {
 	if err := f.one(googlecal.Once(ctx), settings, room, slog.LevelDebug); err != nil {
-		slog.WarnContext(ctx, "room not listed, the next poll asks again", slog.String("room", room.Name), slog.Any("error", err))
+		slog.WarnContext(ctx, "room not listed, the next poll asks again",
+			slog.String("room", room.Name), slog.Any("error", err))
 	}
 }
 
-// all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a listing of the Arduino account.
+// all hands on the rooms after `after`, in the order of their names. A poll does not compare the Things: that is a
+// listing of the Arduino account.
 func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind string) error {
 	names, err := f.names(ctx, settings, kind)
 	if err != nil {
@@ -176,7 +181,8 @@ func (f function) names(ctx context.Context, settings *rooms.Settings, kind stri
 func (f function) one(ctx context.Context, settings *rooms.Settings, room rooms.Room, level slog.Level) error {
 	began := f.Now()
 	if err := bookings.Resolve(ctx, f.State, f.Calendar, room, began); err != nil {
-		slog.WarnContext(ctx, "claim not resolved, the next booking tries again", slog.String("room", room.Name), slog.Any("error", err))
+		slog.WarnContext(ctx, "claim not resolved, the next booking tries again",
+			slog.String("room", room.Name), slog.Any("error", err))
 	}
 	watch, err := documents.LoadIfAny[rooms.Watch](ctx, f.Watches, rooms.WatchName(room.Name))
 	if err != nil {

@@ -169,7 +169,8 @@ func (f *fixture) configure(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	f.handler = refresh.New(refresh.Config{
-		Settings: settings, State: f.state, Watches: f.watches, Calendar: f.cal, Publisher: &f.sent, Now: func() time.Time { return now },
+		Settings: settings, State: f.state, Watches: f.watches, Calendar: f.cal, Publisher: &f.sent,
+		Now: func() time.Time { return now },
 	})
 }
 
@@ -188,7 +189,8 @@ func (f *fixture) last(t *testing.T) rooms.EventsMessage {
 func insert(t *testing.T, g *simgoogle.Server, id string, start time.Time) {
 	t.Helper()
 	date := func(t time.Time) map[string]any { return map[string]any{"dateTime": t.Format(time.RFC3339)} }
-	if _, err := g.Insert("blue@example.com", map[string]any{"id": id, "summary": id, "start": date(start), "end": date(start.Add(time.Hour))}); err != nil {
+	if _, err := g.Insert("blue@example.com",
+		map[string]any{"id": id, "summary": id, "start": date(start), "end": date(start.Add(time.Hour))}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -200,7 +202,8 @@ func TestOneRoomIsListed(t *testing.T) {
 	if code := post(f.handler, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent {
 		t.Errorf("answered %d", code)
 	}
-	if msg := f.last(t); len(msg.Events) != 1 || msg.Events[0].ID != "abcde" || msg.TimeZone != "Europe/Paris" || msg.Partial {
+	if msg := f.last(t); len(msg.Events) != 1 || msg.Events[0].ID != "abcde" ||
+		msg.TimeZone != "Europe/Paris" || msg.Partial {
 		t.Errorf("published %+v", msg)
 	}
 }
@@ -252,19 +255,22 @@ func TestClaimOfACrash(t *testing.T) {
 			if msg := f.last(t); len(msg.Events) != 1 || msg.Events[0].ID != kept {
 				t.Errorf("the room has %+v, want %s alone", msg.Events, kept)
 			}
-			if c, _, err := documents.Load[rooms.Claim](t.Context(), f.state, rooms.ClaimName("blue")); err != nil || c.EventID != "" {
+			if c, _, err := documents.Load[rooms.Claim](t.Context(), f.state, rooms.ClaimName("blue")); err != nil ||
+				c.EventID != "" {
 				t.Errorf("claim = %+v, %v; want none", c, err)
 			}
 		})
 	}
 }
 
-// TestPollThatFailsIsOver: each poll asks a room once, so that a Google that fails or limits is not asked more and more often.
+// TestPollThatFailsIsOver: each poll asks a room once, so that a Google that fails or limits is not asked more and more
+// often.
 func TestPollThatFailsIsOver(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.failing = true
-	if code := pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent || f.asked != 1 || f.last(t).Fault == nil {
+	if code := pollAt(f.handler, now, rooms.RoomMessage{RoomName: "blue"}); code != http.StatusNoContent || f.asked != 1 ||
+		f.last(t).Fault == nil {
 		t.Errorf("answered %d after %d requests, with %+v; want 204, 1 and the fault", code, f.asked, f.sent.all)
 	}
 }
@@ -284,7 +290,8 @@ func deliver(h http.Handler, at time.Time, msg rooms.RoomMessage, kind string) i
 	return w.Code
 }
 
-// TestPolledWithoutAnAddress: where Google cannot tell of changes, every room is listed in the minutes that the settings name, and Things are not compared.
+// TestPolledWithoutAnAddress: where Google cannot tell of changes, every room is listed in the minutes that the
+// settings name, and Things are not compared.
 func TestPolledWithoutAnAddress(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -299,7 +306,8 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			data := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",` + test.settings + `"rooms":[{"room_name":"a","gcal_calendar_id":"a"},{"room_name":"b","gcal_calendar_id":"b"}]}`
+			data := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino",` + test.settings +
+				`"rooms":[{"room_name":"a","gcal_calendar_id":"a"},{"room_name":"b","gcal_calendar_id":"b"}]}`
 			if err := os.WriteFile(filepath.Join(dir, rooms.SettingsFile), []byte(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -310,10 +318,13 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 			for minute, want := range test.minutes {
 				var s sent
 				h := refresh.New(refresh.Config{Settings: settings, State: machine.Folder(dir), Publisher: &s, Now: time.Now})
-				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second), rooms.RoomMessage{}); code != http.StatusNoContent {
+				if code := pollAt(h, now.Truncate(time.Hour).Add(time.Duration(minute)*time.Minute+30*time.Second),
+					rooms.RoomMessage{}); code != http.StatusNoContent {
 					t.Errorf("answered %d", code)
 				}
-				if len(s.all) != want || slices.ContainsFunc(s.all, func(p published) bool { return p.topic != rooms.TopicRefresh || p.kind != rooms.KindPoll }) {
+				if len(s.all) != want ||
+					slices.ContainsFunc(s.all,
+						func(p published) bool { return p.topic != rooms.TopicRefresh || p.kind != rooms.KindPoll }) {
 					t.Errorf("minute %d: published %+v, want %d rooms", minute, s.all, want)
 				}
 			}
@@ -321,28 +332,34 @@ func TestPolledWithoutAnAddress(t *testing.T) {
 	}
 }
 
-// TestPolledWithoutAChannel: of an office with an address, the rooms of whose changes Google does not tell are polled, and a
-// listing says whether there is a channel.
+// TestPolledWithoutAChannel: of an office with an address, the rooms of whose changes Google does not tell are polled,
+// and a listing says whether there is a channel.
 func TestPolledWithoutAChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	settings := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"https://rooms.example.com","rooms":[
-		{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"green","gcal_calendar_id":"blue@example.com"}]}`
+	settings := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"https://rooms.example.com",
+		"rooms":[{"room_name":"blue","gcal_calendar_id":"blue@example.com"},
+		{"room_name":"green","gcal_calendar_id":"blue@example.com"}]}`
 	f.configure(t, settings)
 	for name, metadata := range map[string]map[string]string{"blue": {rooms.MetaPoll: "true"}, "green": nil} {
-		if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName(name), 0, rooms.Snapshot{Version: 1, RoomName: name}, metadata); err != nil {
+		if _, err := documents.Store(t.Context(), f.state, rooms.SnapshotName(name), 0,
+			rooms.Snapshot{Version: 1, RoomName: name}, metadata); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if code := pollAt(f.handler, now, rooms.RoomMessage{}); code != http.StatusNoContent || len(f.sent.all) != 1 || !strings.Contains(string(f.sent.all[0].data), "blue") {
+	if code := pollAt(f.handler, now, rooms.RoomMessage{}); code != http.StatusNoContent || len(f.sent.all) != 1 ||
+		!strings.Contains(string(f.sent.all[0].data), "blue") {
 		t.Fatalf("answered %d, published %+v; want blue alone", code, f.sent.all)
 	}
-	for _, channel := range []*rooms.Channel{nil, {ID: "c", Expiration: now.Add(-time.Minute)}, {ID: "c", Expiration: now.Add(time.Hour)}} {
+	for _, channel := range []*rooms.Channel{
+		nil, {ID: "c", Expiration: now.Add(-time.Minute)}, {ID: "c", Expiration: now.Add(time.Hour)},
+	} {
 		gen := int64(0)
 		if old, have, err := documents.Load[rooms.Watch](t.Context(), f.watches, rooms.WatchName("blue")); err == nil {
 			gen, _ = have, old
 		}
-		if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), gen, rooms.Watch{Version: 1, Channel: channel}, nil); err != nil {
+		if _, err := documents.Store(t.Context(), f.watches, rooms.WatchName("blue"), gen,
+			rooms.Watch{Version: 1, Channel: channel}, nil); err != nil {
 			t.Fatal(err)
 		}
 		f.sent.all = nil
@@ -394,19 +411,21 @@ func TestPollOfManyRooms(t *testing.T) {
 	})
 }
 
-// TestTheWindowHoldsTheWholeDay: Google leaves out what ended before the window, by the calendar's clock. A day that is over there
-// and goes on at the room, and one that ends on the day that it begins, are listed all the same.
+// TestTheWindowHoldsTheWholeDay: Google leaves out what ended before the window, by the calendar's clock. A day that is
+// over there and goes on at the room, and one that ends on the day that it begins, are listed all the same.
 func TestTheWindowHoldsTheWholeDay(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, zone, start, end string }{
-		{"in Honolulu, of a calendar in Paris", "Pacific/Honolulu", "2026-03-01", "2026-03-02"}, // 23:00 there, and 10:00 of the next day in Paris
+		// 23:00 there, and 10:00 of the next day in Paris
+		{"in Honolulu, of a calendar in Paris", "Pacific/Honolulu", "2026-03-01", "2026-03-02"},
 		{"of no length", "Europe/Paris", "2026-03-02", "2026-03-02"},
 		{"in Paris", "Europe/Paris", "2026-03-02", "2026-03-03"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			_, err := f.google.Insert("blue@example.com", map[string]any{"summary": "Fair", "start": map[string]any{"date": tc.start}, "end": map[string]any{"date": tc.end}})
+			_, err := f.google.Insert("blue@example.com",
+				map[string]any{"summary": "Fair", "start": map[string]any{"date": tc.start}, "end": map[string]any{"date": tc.end}})
 			if err != nil {
 				t.Fatal(err)
 			}

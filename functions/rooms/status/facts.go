@@ -60,8 +60,8 @@ func sameFault(old, now *rooms.Fault) *rooms.Fault {
 // pushTime is how late a push message may be; most take seconds.
 const pushTime = 2 * time.Minute
 
-// missed reports whether a listing that nobody pushed for found a change that Google should have told of: an event changed
-// since the listing before and long enough ago, or one that is no longer there.
+// missed reports whether a listing that nobody pushed for found a change that Google should have told of: an event
+// changed since the listing before and long enough ago, or one that is no longer there.
 func missed(s *rooms.Snapshot, msg *rooms.EventsMessage) bool {
 	if msg.Why != rooms.WhyRefresh || s.Unwatched || s.Removed || s.FetchedAt.IsZero() || !s.PushMissed.IsZero() {
 		return false
@@ -99,7 +99,8 @@ func (f *function) replaceChannel(ctx context.Context, old, s *rooms.Snapshot) e
 	if s.PushMissed.IsZero() || !old.PushMissed.IsZero() {
 		return nil
 	}
-	slog.WarnContext(ctx, "no push came for a change: the channel is replaced, and the calendar polled until one comes", slog.String("room", s.RoomName))
+	slog.WarnContext(ctx, "no push came for a change: the channel is replaced, and the calendar polled until one comes",
+		slog.String("room", s.RoomName))
 	msg := rooms.RoomMessage{RoomName: s.RoomName}
 	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, msg, messages.OfKind(rooms.KindOpen))
 }

@@ -5,8 +5,8 @@
 // kind=reconcile, compare all Things). It runs as one instance: one limiter, one
 // token, one lock per room; preconditions cover the moment when there are two.
 // Reads: config.json. Writes: rooms/<room_name>.json in the state bucket, alone; Things.
-// Publishes: roomcalendar_due; roomcalendar_refresh where a partial listing has run out, and with kind=poll for rooms that
-// are polled; roomcalendar_watch with kind=open where notifications are missed. Caller: its invoker account only.
+// Publishes: roomcalendar_due; roomcalendar_refresh where a partial listing has run out, and with kind=poll for rooms
+// that are polled; roomcalendar_watch with kind=open where notifications are missed. Caller: its invoker account only.
 // A repeat finds the Thing as it should be and publishes nothing.
 package status
 
@@ -32,10 +32,11 @@ func init() { functions.HTTP("RoomsStatus", gcloud.Handler(setup)) }
 
 // Environment is what setup reads.
 type Environment struct {
-	ConfigBucket string `env:"CONFIG_BUCKET,required"`                      // bucket of the settings file
-	StateBucket  string `env:"STATE_BUCKET,required"`                       // bucket of what the bridge keeps
-	TopicPrefix  string `env:"TOPIC_PREFIX"`                                // what every topic's name begins with
-	ArduinoURL   string `env:"ARDUINO_URL,default=https://api2.arduino.cc"` // another Arduino IoT Cloud API's address, for tests
+	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	StateBucket  string `env:"STATE_BUCKET,required"`  // bucket of what the bridge keeps
+	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
+	// another Arduino IoT Cloud API's address, for tests
+	ArduinoURL string `env:"ARDUINO_URL,default=https://api2.arduino.cc"`
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
@@ -47,7 +48,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, State: cloud.Buckets[0], ArduinoURL: env.ArduinoURL, Publisher: pub, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, State: cloud.Buckets[0], ArduinoURL: env.ArduinoURL, Publisher: pub,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.

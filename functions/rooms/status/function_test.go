@@ -28,7 +28,9 @@ import (
 
 const settingsJSON = `{"iot_client_id":"id","iot_client_secret":"secret","iot_requests_per_second":1000,"gcal_watch_function_url":"https://rooms.example.com","rooms":[{"room_name":"blue","gcal_calendar_id":"room-1@resource.calendar.google.com"}]}`
 
-var seedVariables = []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}
+var seedVariables = []string{
+	"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm",
+}
 
 type sent struct {
 	messages []messages.Message
@@ -89,12 +91,17 @@ func newFixture(t *testing.T, variables ...string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{t: t, arduino: arduino, url: server.URL, state: db.Bucket("state"), settings: settings, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	return &fixture{
+		t: t, arduino: arduino, url: server.URL, state: db.Bucket("state"), settings: settings,
+		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+	}
 }
 
 // instance is one instance of the function, whose calls to Arduino go to url.
 func (f *fixture) instance(url string) http.Handler {
-	return status.New(status.Config{Settings: f.settings, State: f.state, ArduinoURL: url, Publisher: &f.sent, Now: func() time.Time { return f.now }})
+	return status.New(status.Config{
+		Settings: f.settings, State: f.state, ArduinoURL: url, Publisher: &f.sent, Now: func() time.Time { return f.now },
+	})
 }
 
 func post(ctx context.Context, h http.Handler, kind string, payload any) int {
@@ -113,7 +120,8 @@ func (f *fixture) facts(fetched time.Time, titles ...string) rooms.EventsMessage
 		start := f.now.Add(time.Duration(i) * time.Hour)
 		msg.Events = append(msg.Events, calendar.Event{
 			ID: title, Summary: title,
-			Start: calendar.Date{DateTime: start.Format(time.RFC3339)}, End: calendar.Date{DateTime: start.Add(time.Hour).Format(time.RFC3339)},
+			Start: calendar.Date{DateTime: start.Format(time.RFC3339)},
+			End:   calendar.Date{DateTime: start.Add(time.Hour).Format(time.RFC3339)},
 		})
 	}
 	return msg
@@ -234,7 +242,8 @@ func TestTickTurnsTheDisplay(t *testing.T) {
 	post(t.Context(), h, "", f.facts(f.now, "First", "Second"))
 	f.shows("First")
 	f.now = f.now.Add(time.Hour - 3*time.Second)
-	body := `{"message":{"messageId":"1","publishTime":"` + f.now.Format(time.RFC3339) + `","attributes":{"kind":"tick"}},"subscription":"s"}`
+	body := `{"message":{"messageId":"1","publishTime":"` + f.now.Format(time.RFC3339) +
+		`","attributes":{"kind":"tick"}},"subscription":"s"}`
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
 	due := f.sent.take(rooms.TopicDue)
 	due = slices.DeleteFunc(due, func(m messages.Message) bool { return m.Attributes["kind"] == rooms.KindReconcile })
@@ -296,7 +305,8 @@ func TestUnreadableCalendarIsToldAndKeepsTheDisplay(t *testing.T) {
 
 func TestOtherNamesAreServed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, "busynow", "curevmsg", "curevstart", "curevend", "curevtm", "nextevmsg", "nextevstart", "nextevend", "nextevtm", "curevid")
+	f := newFixture(t, "busynow", "curevmsg", "curevstart", "curevend", "curevtm", "nextevmsg", "nextevstart",
+		"nextevend", "nextevtm", "curevid")
 	post(t.Context(), f.instance(f.url), "", f.facts(f.now, "A", "B"))
 	got := f.arduino.Values("blue")
 	if got["curevmsg"] != "A" || got["nextevmsg"] != "B" || got["curevid"] != "A" {

@@ -10,8 +10,8 @@ import (
 )
 
 // markers are the in-flight markers of a room's snapshot, by publisher, with the time at which its request has ended or
-// its process has died. A publisher leaves one before it writes to the Thing, because an instance that is being replaced
-// may still write to it too: the values of the Thing are then unknown.
+// its process has died. A publisher leaves one before it writes to the Thing, because an instance that is being
+// replaced may still write to it too: the values of the Thing are then unknown.
 //
 //	the marker                                    | the Thing's values            | the marker itself
 //	----------------------------------------------+-------------------------------+---------------------------------
@@ -29,8 +29,8 @@ type markers map[string]time.Time
 // publisherLife is how long a publisher can be at work: its request ends before.
 const publisherLife = budget + 5*time.Second
 
-// retell is for how long values are trusted that were published beside others' markers: a crash leaves several messages,
-// and each of them publishing all values would use up the account's limit.
+// retell is for how long values are trusted that were published beside others' markers: a crash leaves several
+// messages, and each of them publishing all values would use up the account's limit.
 const retell = 5 * time.Second
 
 // addMarker adds the marker of a publisher that begins now.

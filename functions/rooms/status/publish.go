@@ -18,8 +18,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
 )
 
-// stored is an error after the facts of a message were stored: the message is done, and what is left to do needs no more
-// than the room's name.
+// stored is an error after the facts of a message were stored: the message is done, and what is left to do needs no
+// more than the room's name.
 type stored struct{ error }
 
 func (s stored) Unwrap() error { return s.error }
@@ -32,7 +32,8 @@ func (f *function) events(ctx context.Context, settings *rooms.Settings, msg roo
 	}
 	err := f.update(ctx, settings, msg.RoomName, cmp.Or(msg.Why, "events"), time.Time{}, &msg)
 	if _, ok := errors.AsType[stored](err); ok {
-		slog.WarnContext(ctx, "stored, and the Thing to be told later", slog.String("room", msg.RoomName), slog.Any("error", err))
+		slog.WarnContext(ctx, "stored, and the Thing to be told later",
+			slog.String("room", msg.RoomName), slog.Any("error", err))
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 		defer cancel()
 		return f.handOn(ctx, msg.RoomName, f.Now())
@@ -48,11 +49,13 @@ func (f *function) due(ctx context.Context, settings *rooms.Settings, msg rooms.
 	return f.update(ctx, settings, msg.RoomName, "due", msg.Transition, nil)
 }
 
-// update applies facts, if any, to a room's snapshot and publishes the new state to its Thing. The order makes a crash at
-// any point harmless: first the facts are stored, with this publisher's marker and the next transition now, so that a
-// tick tries again; then values are published; then the marker is removed. An instance that finds another's marker, or
-// loses a write, cannot know what the Thing shows, and publishes every value; see [markers].
-func (f *function) update(ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage) error {
+// update applies facts, if any, to a room's snapshot and publishes the new state to its Thing. The order makes a crash
+// at any point harmless: first the facts are stored, with this publisher's marker and the next transition now, so that
+// a tick tries again; then values are published; then the marker is removed. An instance that finds another's marker,
+// or loses a write, cannot know what the Thing shows, and publishes every value; see [markers].
+func (f *function) update(
+	ctx context.Context, settings *rooms.Settings, name, why string, transition time.Time, facts *rooms.EventsMessage,
+) error {
 	unlock, err := f.locks.lock(ctx, name, facts)
 	if err != nil {
 		return err
@@ -63,7 +66,8 @@ func (f *function) update(ctx context.Context, settings *rooms.Settings, name, w
 	for range 4 {
 		told, err := f.attempt(ctx, settings, name, transition, facts, everything)
 		if err == nil {
-			slog.InfoContext(ctx, "room updated", slog.String("room", name), slog.String("why", why), slog.String("changed", strings.Join(told, " ")),
+			slog.InfoContext(ctx, "room updated", slog.String("room", name), slog.String("why", why),
+				slog.String("changed", strings.Join(told, " ")),
 				slog.Int64("duration_ms", f.Now().Sub(began).Milliseconds()))
 			return nil
 		}
@@ -76,7 +80,10 @@ func (f *function) update(ctx context.Context, settings *rooms.Settings, name, w
 }
 
 // attempt is one pass over the newest snapshot; it returns the variables that it published.
-func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name string, transition time.Time, facts *rooms.EventsMessage, everything bool) ([]string, error) {
+func (f *function) attempt(
+	ctx context.Context, settings *rooms.Settings, name string, transition time.Time,
+	facts *rooms.EventsMessage, everything bool,
+) ([]string, error) {
 	s, info, err := f.load(ctx, name)
 	if err != nil {
 		return nil, err
@@ -101,7 +108,8 @@ func (f *function) attempt(ctx context.Context, settings *rooms.Settings, name s
 	s.AsOf = at
 	status := room.StatusOf(&s, at)
 	if s.Partial && !status.Unknown && !room.Enough(s.Events, at) {
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicRefresh,
+			rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -138,7 +146,8 @@ func (f *function) unlocated(ctx context.Context, gen int64, s rooms.Snapshot, c
 // refusedTime is for how long a refused account may be a passing fault of Arduino's: the queue tries again.
 const refusedTime = time.Minute
 
-// noteAccount keeps for a person that Arduino refuses the account. After a while the message is done: each tick tries again.
+// noteAccount keeps for a person that Arduino refuses the account. After a while the message is done: each tick tries
+// again.
 func (f *function) noteAccount(s *rooms.Snapshot, cause error) bool {
 	if !errors.Is(cause, iotcloud.ErrRefused) {
 		return false
@@ -160,7 +169,9 @@ func (f *function) load(ctx context.Context, name string) (s rooms.Snapshot, inf
 }
 
 // publish stores the facts with a marker, publishes to the Thing, and removes the marker.
-func (f *function) publish(ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields) ([]string, error) {
+func (f *function) publish(
+	ctx context.Context, room rooms.Room, settings *rooms.Settings, gen int64, s rooms.Snapshot, want rooms.Fields,
+) ([]string, error) {
 	me := addMarker(&s)
 	gen, err := f.store(ctx, gen, s, f.Now())
 	if err != nil {
@@ -226,7 +237,8 @@ func (f *function) unpublished(ctx context.Context, gen int64, s rooms.Snapshot,
 	return cause
 }
 
-// instant is the moment to compute for: now, or a transition that was found due a few seconds early, and never before what is shown already.
+// instant is the moment to compute for: now, or a transition that was found due a few seconds early, and never before
+// what is shown already.
 func instant(now time.Time, others ...time.Time) time.Time {
 	at := now
 	for _, t := range others {
@@ -266,7 +278,9 @@ func property(t rooms.Thing, v rooms.Variable) (string, bool) {
 
 // unchanged reports whether only the moment differs.
 func unchanged(a, b *rooms.Snapshot) bool {
-	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault && a.CalendarFault == b.CalendarFault && a.Polled() == b.Polled() && a.Thing.ID == b.Thing.ID && len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
+	return a.FetchedAt.Equal(b.FetchedAt) && a.PushedAt.Equal(b.PushedAt) && a.Fault == b.Fault &&
+		a.CalendarFault == b.CalendarFault && a.Polled() == b.Polled() && a.Thing.ID == b.Thing.ID &&
+		len(a.Pending) == len(b.Pending) && len(a.Published) == len(b.Published)
 }
 
 func transitionText(t time.Time) string {
@@ -287,5 +301,6 @@ func (f *function) store(ctx context.Context, gen int64, s rooms.Snapshot, next 
 	return documents.Store(ctx, f.State, rooms.SnapshotName(s.RoomName), gen, s, metadata)
 }
 
-// realNow is the machine's clock: publishers are bounded by HTTP deadlines, which are real also where the rooms' time is simulated.
+// realNow is the machine's clock: publishers are bounded by HTTP deadlines, which are real also where the rooms' time
+// is simulated.
 func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above

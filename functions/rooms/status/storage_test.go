@@ -73,7 +73,10 @@ func TestOneWriteASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	h := status.New(status.Config{Settings: f.settings, State: gcs.New(client, "state"), ArduinoURL: f.url, Publisher: &f.sent, Now: func() time.Time { return f.now }})
+	h := status.New(status.Config{
+		Settings: f.settings, State: gcs.New(client, "state"), ArduinoURL: f.url, Publisher: &f.sent,
+		Now: func() time.Time { return f.now },
+	})
 	var wg sync.WaitGroup
 	for i, title := range []string{"One", "Two", "Three", "Four"} {
 		msg := f.facts(f.now.Add(time.Duration(i-10)*time.Second), title)

@@ -30,7 +30,8 @@ func (t *telling) all(ctx context.Context, want rooms.Fields) error {
 	}
 	if t.client.Idle() && t.rests(todo) { // else values go first, and the next comparison of all Things finds the rest
 		t.verify(ctx)
-		todo = slices.DeleteFunc(differences(t.s, want), func(a assignment) bool { return slices.Contains(t.refused, a.variable) })
+		todo = slices.DeleteFunc(differences(t.s, want),
+			func(a assignment) bool { return slices.Contains(t.refused, a.variable) })
 	}
 	for _, a := range todo {
 		if err := t.one(ctx, a); err != nil {
@@ -71,7 +72,8 @@ func (t *telling) one(ctx context.Context, a assignment) error {
 	}
 }
 
-// verify forgets of the values told before those that the Thing no longer shows. What was told just now may not be shown yet.
+// verify forgets of the values told before those that the Thing no longer shows. What was told just now may not be
+// shown yet.
 func (t *telling) verify(ctx context.Context) {
 	thing, err := t.client.Thing(ctx, t.s.Thing.ID)
 	if err != nil { // the next reconcile finds it

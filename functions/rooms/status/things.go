@@ -31,9 +31,13 @@ const listAge = 30 * time.Second
 func (d *directory) connect(s *rooms.Settings) *iotcloud.Client {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a := rooms.Settings{ClientID: s.ClientID, ClientSecret: s.ClientSecret, OrganizationID: s.OrganizationID, RequestsPerSecond: s.RequestsPerSecond}
+	a := rooms.Settings{
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, OrganizationID: s.OrganizationID,
+		RequestsPerSecond: s.RequestsPerSecond,
+	}
 	b := d.account
-	if d.client == nil || a.ClientID != b.ClientID || a.ClientSecret != b.ClientSecret || a.OrganizationID != b.OrganizationID || a.RequestsPerSecond != b.RequestsPerSecond {
+	if d.client == nil || a.ClientID != b.ClientID || a.ClientSecret != b.ClientSecret ||
+		a.OrganizationID != b.OrganizationID || a.RequestsPerSecond != b.RequestsPerSecond {
 		d.client, d.account, d.things = iotcloud.New(d.url, s), a, nil
 	}
 	return d.client
@@ -85,7 +89,8 @@ func (d *directory) known() map[string][]*iotcloud.Thing {
 	return d.things
 }
 
-// choose returns the Thing of a room among those of its name: the one it had, else the first by id; nil where there is none.
+// choose returns the Thing of a room among those of its name: the one it had, else the first by id; nil where there is
+// none.
 func choose(things []*iotcloud.Thing, id string) *iotcloud.Thing {
 	if len(things) == 0 {
 		return nil

@@ -103,7 +103,9 @@ var ofTheThing = []string{thingMissing, variableMissing, variableRefused} //noli
 
 // compare takes over what the cloud said of one Thing when it was asked. A room to which something was published since
 // then, or is being published, is left alone.
-func (f *function) compare(ctx context.Context, settings *rooms.Settings, name string, things []*iotcloud.Thing, asked time.Time) error {
+func (f *function) compare(
+	ctx context.Context, settings *rooms.Settings, name string, things []*iotcloud.Thing, asked time.Time,
+) error {
 	unlock, err := f.locks.lock(ctx, name, nil)
 	if err != nil {
 		return err
@@ -117,7 +119,8 @@ func (f *function) compare(ctx context.Context, settings *rooms.Settings, name s
 		return err
 	}
 	if _, configured := settings.Room(name); !configured {
-		_, err := f.store(ctx, gen, rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
+		_, err := f.store(ctx, gen,
+			rooms.Snapshot{Version: 1, RoomName: name, Removed: true, FetchedAt: s.FetchedAt}, time.Time{})
 		return err
 	}
 	thing := choose(things, s.Thing.ID)

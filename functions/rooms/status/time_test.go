@@ -30,7 +30,11 @@ import (
 // minute delivers a tick as Scheduler does and every message that follows from it.
 func (f *fixture) minute(h http.Handler) {
 	f.t.Helper()
-	tick, _ := json.Marshal(messages.Delivery{Message: messages.Pushed{ID: "1", PublishTime: f.now, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}}}})
+	tick, _ := json.Marshal(messages.Delivery{
+		Message: messages.Pushed{
+			ID: "1", PublishTime: f.now, Message: messages.Message{Attributes: map[string]string{"kind": "tick"}},
+		},
+	})
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(tick)))
 	for _, m := range f.sent.take(rooms.TopicDue) {
 		if code := post(f.t.Context(), h, m.Attributes["kind"], json.RawMessage(m.Data)); code != http.StatusNoContent {
@@ -72,14 +76,22 @@ func TestEveryMinute(t *testing.T) {
 			{"2026-03-01T23:59", "Free all day", "", "Mon 02 Mar 09:00-10:00"},
 			{"2026-03-02T00:00", "Free until 09:00", "", "09:00-10:00"},
 		}},
-		{"Pacific/Honolulu", "2026-03-01T23:00", "2026-03-02T01:00", []calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")}, []moment{
-			{"2026-03-01T23:59", "Free all day", "", "Mon 02 Mar All day"},
-			{"2026-03-02T00:00", "Retreat", "All day", ""},
-		}},
-		{"Pacific/Tongatapu", "2026-03-02T23:00", "2026-03-03T01:00", []calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")}, []moment{
-			{"2026-03-02T23:59", "Retreat", "All day", ""},
-			{"2026-03-03T00:00", "Free all day", "", ""},
-		}},
+		{
+			"Pacific/Honolulu", "2026-03-01T23:00", "2026-03-02T01:00",
+			[]calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")},
+			[]moment{
+				{"2026-03-01T23:59", "Free all day", "", "Mon 02 Mar All day"},
+				{"2026-03-02T00:00", "Retreat", "All day", ""},
+			},
+		},
+		{
+			"Pacific/Tongatapu", "2026-03-02T23:00", "2026-03-03T01:00",
+			[]calendar.Event{allDay("Retreat", "2026-03-02", "2026-03-03")},
+			[]moment{
+				{"2026-03-02T23:59", "Retreat", "All day", ""},
+				{"2026-03-03T00:00", "Free all day", "", ""},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(strings.ReplaceAll(tt.zone+"_"+tt.from, "/", "_"), func(t *testing.T) {
@@ -98,7 +110,9 @@ func TestEveryMinute(t *testing.T) {
 			f := newFixture(t, seedVariables...)
 			f.now = local(tt.from)
 			h := f.instance(f.url)
-			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", Events: tt.events, FetchedAt: f.now, TimeZone: tt.zone})
+			post(t.Context(), h, "", rooms.EventsMessage{
+				RoomName: "blue", Events: tt.events, FetchedAt: f.now, TimeZone: tt.zone,
+			})
 			seen := 0
 			for ; f.now.Before(local(tt.to)); f.now = f.now.Add(time.Minute) {
 				f.readNow()
@@ -138,13 +152,16 @@ func (f *fixture) readNow() {
 		f.t.Fatal(err)
 	}
 	s.FetchedAt = f.now
-	if _, err := documents.Store(f.t.Context(), f.state, rooms.SnapshotName("blue"), doc.Generation, s, doc.Metadata); err != nil {
+	if _, err := documents.Store(f.t.Context(), f.state, rooms.SnapshotName("blue"), doc.Generation, s,
+		doc.Metadata); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 func timed(title, start, end string) calendar.Event {
-	return calendar.Event{ID: title, Summary: title, Start: calendar.Date{DateTime: start}, End: calendar.Date{DateTime: end}}
+	return calendar.Event{
+		ID: title, Summary: title, Start: calendar.Date{DateTime: start}, End: calendar.Date{DateTime: end},
+	}
 }
 
 func allDay(title, start, end string) calendar.Event {
@@ -168,7 +185,8 @@ func TestIdleHourMakesNoCall(t *testing.T) {
 	}
 	before = requests.Load()
 	f.minute(h)
-	// The meeting has ended: its five values change, what the Thing shows besides is asked once, and it is the minute for all Things.
+	// The meeting has ended: its five values change, what the Thing shows besides is asked once, and it is the minute for
+	// all Things.
 	if got := requests.Load() - before; got != 7 {
 		t.Errorf("%d calls at the meeting's end, want 7", got)
 	}
@@ -262,12 +280,15 @@ func TestPartialListingRunsOut(t *testing.T) {
 	}
 }
 
-// TestNeverReadable: a calendar that was never shared has a fault for a person, and a Thing that does not say that the room is free.
+// TestNeverReadable: a calendar that was never shared has a fault for a person, and a Thing that does not say that the
+// room is free.
 func TestNeverReadable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
 	h := f.instance(f.url)
-	msg := rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Fault: &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now}}
+	msg := rooms.EventsMessage{
+		RoomName: "blue", FetchedAt: f.now, Fault: &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now},
+	}
 	if code := post(t.Context(), h, "", msg); code != http.StatusNoContent {
 		t.Fatalf("answered %d", code)
 	}
@@ -284,7 +305,8 @@ func TestNeverReadable(t *testing.T) {
 	f.shows("A")
 }
 
-// later posts facts that are stored while Arduino does not take them: the large message is done, and a small one in its place.
+// later posts facts that are stored while Arduino does not take them: the large message is done, and a small one in its
+// place.
 func (f *fixture) later(h http.Handler, msg rooms.EventsMessage) (due json.RawMessage) {
 	f.t.Helper()
 	if code := post(f.t.Context(), h, "", msg); code != http.StatusNoContent {
@@ -301,7 +323,11 @@ func (f *fixture) later(h http.Handler, msg rooms.EventsMessage) (due json.RawMe
 func TestArduinoOutage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
-	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request,
+	) {
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
 	t.Cleanup(down.Close)
 	msg := f.facts(f.now, "A")
 	due := f.later(f.instance(down.URL), msg)
@@ -309,7 +335,8 @@ func TestArduinoOutage(t *testing.T) {
 		t.Errorf("answered %d, want 503: the message must come again", code)
 	}
 	// What is known of the room is kept meanwhile: displays that ask have it at once.
-	if s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue")); err != nil || len(s.Events) != 1 {
+	if s, _, err := documents.Load[rooms.Snapshot](t.Context(), f.state, rooms.SnapshotName("blue")); err != nil ||
+		len(s.Events) != 1 {
 		t.Errorf("snapshot = %+v, %v", s, err)
 	}
 	if code := post(t.Context(), f.instance(f.url), rooms.KindDue, due); code != http.StatusNoContent {
@@ -328,7 +355,8 @@ func TestAccountRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	due := f.later(h, f.facts(f.now, "A"))
-	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNoContent} { // it may pass; later trying again mends nothing
+	// it may pass; later trying again mends nothing
+	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNoContent} {
 		if code := post(t.Context(), h, rooms.KindDue, due); code != want {
 			t.Errorf("answered %d, want %d", code, want)
 		}
@@ -339,7 +367,8 @@ func TestAccountRefused(t *testing.T) {
 		t.Errorf("snapshot = %+v, %v", s, err)
 	}
 	f.arduino.Faults.Clear(wrong.ID)
-	for end := time.Now().Add(10 * time.Second); f.arduino.Values("blue")["curevmtg"] != "A" && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); f.arduino.Values("blue")["curevmtg"] != "A" &&
+		time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		f.minute(h) // a minute of the rooms' clock; on the machine's, the refusal is remembered for a second
 	}
 	f.shows("A")
@@ -375,7 +404,8 @@ func TestVariableOfAnotherType(t *testing.T) {
 	}
 }
 
-// TestARefusedVariableIsToldOnce: the texts are looked at before they are told, and the colour that was refused is not told again.
+// TestARefusedVariableIsToldOnce: the texts are looked at before they are told, and the colour that was refused is not
+// told again.
 func TestARefusedVariableIsToldOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
@@ -423,7 +453,8 @@ func TestForeignValueBesideACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := iotclient.New(f.url, settings).Publish(t.Context(), 0, s.Thing.ID, s.Thing.Properties["nextevmtg"], "WRONG"); err != nil {
+	if err := iotclient.New(f.url, settings).Publish(t.Context(), 0, s.Thing.ID,
+		s.Thing.Properties["nextevmtg"], "WRONG"); err != nil {
 		t.Fatal(err)
 	}
 	s.Pending = map[string]time.Time{"died": time.Now().Add(-time.Second)}
@@ -455,7 +486,11 @@ func TestOutageDoesNotMultiplyMessages(t *testing.T) {
 		if attempt == 0 {
 			continue
 		}
-		body, _ := json.Marshal(messages.Delivery{Attempt: attempt, Message: messages.Pushed{ID: "1", Message: messages.Message{Data: data, Attributes: map[string]string{"kind": "due"}}}})
+		body, _ := json.Marshal(messages.Delivery{
+			Attempt: attempt, Message: messages.Pushed{
+				ID: "1", Message: messages.Message{Data: data, Attributes: map[string]string{"kind": "due"}},
+			},
+		})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
 		if w.Code != want {
@@ -519,7 +554,10 @@ func TestRecordedEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page(data)) }))
+			google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_,
+					_ = w.Write(page(data))
+			}))
 			t.Cleanup(google.Close)
 			want, ok := recordings[name]
 			if !ok {
@@ -533,7 +571,9 @@ func TestRecordedEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			msg, err := cal.Coming(t.Context(), rooms.Room{Name: "blue", CalendarID: "room-1@resource.calendar.google.com", Zone: time.UTC})
+			msg, err := cal.Coming(t.Context(), rooms.Room{
+				Name: "blue", CalendarID: "room-1@resource.calendar.google.com", Zone: time.UTC,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -27,7 +27,8 @@ func (f *fixture) snapshot() (s rooms.Snapshot, metadata map[string]string) {
 	return s, doc.Metadata
 }
 
-// TestUnreadableCalendarIsNeverFree: a calendar that was read on Monday and cannot be read since leaves no door green on Friday.
+// TestUnreadableCalendarIsNeverFree: a calendar that was read on Monday and cannot be read since leaves no door green
+// on Friday.
 func TestUnreadableCalendarIsNeverFree(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
@@ -39,13 +40,15 @@ func TestUnreadableCalendarIsNeverFree(t *testing.T) {
 	})
 	f.shows("Free until 09:00")
 	post(t.Context(), h, "", rooms.EventsMessage{
-		RoomName: "blue", FetchedAt: f.now.Add(time.Minute), Fault: &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now},
+		RoomName: "blue", FetchedAt: f.now.Add(time.Minute),
+		Fault: &rooms.Fault{Code: "notFound", Detail: "Share it.", Since: f.now},
 	})
 	end := f.now.Add(rooms.TrustTime)
 	for ; f.now.Before(end.Add(10 * time.Minute)); f.now = f.now.Add(time.Minute) {
 		f.minute(h)
 		values := f.arduino.Values("blue")
-		if known := f.now.Before(end.Add(-10 * time.Second)); !known && (values["busynow"] != 1.0 || values["curevmtg"] != "No data since 08:00" || values["nextevmtg"] != "") {
+		if known := f.now.Before(end.Add(-10 * time.Second)); !known &&
+			(values["busynow"] != 1.0 || values["curevmtg"] != "No data since 08:00" || values["nextevmtg"] != "") {
 			t.Fatalf("at %s the Thing shows %v", f.now, values)
 		} else if known && strings.Contains(values["curevmtg"].(string), "No data") {
 			t.Fatalf("at %s the Thing shows %v already", f.now, values)
@@ -59,8 +62,8 @@ func TestUnreadableCalendarIsNeverFree(t *testing.T) {
 	f.shows("Lunch")
 }
 
-// TestDisplayThatRestarts: a device writes its own first values to its Thing. The room's next value mends all of them at once,
-// and without one the next comparison does, within five minutes.
+// TestDisplayThatRestarts: a device writes its own first values to its Thing. The room's next value mends all of them
+// at once, and without one the next comparison does, within five minutes.
 func TestDisplayThatRestarts(t *testing.T) {
 	t.Parallel()
 	for _, changes := range []bool{false, true} {
@@ -165,7 +168,10 @@ func TestTwoThingsOfOneName(t *testing.T) {
 // removeThing deletes a Thing as a person does on Arduino's page.
 func (f *fixture) removeThing(id string) {
 	f.t.Helper()
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"id"}, "client_secret": {"secret"}, "audience": {"https://api2.arduino.cc/iot"}}
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"id"}, "client_secret": {"secret"},
+		"audience": {"https://api2.arduino.cc/iot"},
+	}
 	resp, err := http.PostForm(f.url+"/iot/v1/clients/token", form)
 	if err != nil {
 		f.t.Fatal(err)
@@ -189,7 +195,8 @@ func (f *fixture) removeThing(id string) {
 	_ = resp.Body.Close()
 }
 
-// TestTokenOutageIsOneAsker: while Arduino gives no token, sixty rooms that have something to publish ask for one now and then.
+// TestTokenOutageIsOneAsker: while Arduino gives no token, sixty rooms that have something to publish ask for one now
+// and then.
 func TestTokenOutageIsOneAsker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
@@ -219,20 +226,22 @@ func TestTokenOutageIsOneAsker(t *testing.T) {
 	}
 }
 
-// TestASilentChannelIsReplaced: a listing that finds a change of which no push told has the channel replaced and the room polled
-// until a push comes; a push that is on its way, or a window that moved, is none.
+// TestASilentChannelIsReplaced: a listing that finds a change of which no push told has the channel replaced and the
+// room polled until a push comes; a push that is on its way, or a window that moved, is none.
 func TestASilentChannelIsReplaced(t *testing.T) {
 	t.Parallel()
 	base := func(f *fixture) []calendar.Event {
 		return []calendar.Event{{
 			ID: "old", Summary: "Old", Updated: f.now.Add(-24 * time.Hour).Format(time.RFC3339),
-			Start: calendar.Date{DateTime: f.now.Add(time.Hour).Format(time.RFC3339)}, End: calendar.Date{DateTime: f.now.Add(2 * time.Hour).Format(time.RFC3339)},
+			Start: calendar.Date{DateTime: f.now.Add(time.Hour).Format(time.RFC3339)},
+			End:   calendar.Date{DateTime: f.now.Add(2 * time.Hour).Format(time.RFC3339)},
 		}}
 	}
 	event := func(f *fixture, id string, updated time.Duration) calendar.Event {
 		return calendar.Event{
 			ID: id, Summary: id, Updated: f.now.Add(updated).Format(time.RFC3339),
-			Start: calendar.Date{DateTime: f.now.Add(3 * time.Hour).Format(time.RFC3339)}, End: calendar.Date{DateTime: f.now.Add(4 * time.Hour).Format(time.RFC3339)},
+			Start: calendar.Date{DateTime: f.now.Add(3 * time.Hour).Format(time.RFC3339)},
+			End:   calendar.Date{DateTime: f.now.Add(4 * time.Hour).Format(time.RFC3339)},
 		}
 	}
 	unwatched := true
@@ -241,21 +250,41 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 		missed bool
 		polled bool
 	}{
-		"nothing changed":            {func(*fixture, *rooms.EventsMessage) {}, false, false},
-		"an event of 40 minutes":     {func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", 20*time.Minute)) }, true, true},
-		"an event of a minute":       {func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", 59*time.Minute)) }, false, false},
-		"the window has moved":       {func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", -time.Hour)) }, false, false},
-		"an event is gone":           {func(_ *fixture, m *rooms.EventsMessage) { m.Events = nil }, true, true},
-		"found by a push":            {func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyPush; m.Events = nil }, false, false},
-		"found by a booking":         {func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyBooking; m.Events = nil }, false, false},
-		"there is no channel":        {func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Unwatched = nil, &unwatched }, false, true},
-		"a listing that stops early": {func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Partial = nil, true }, false, false},
+		"nothing changed": {func(*fixture, *rooms.EventsMessage) {}, false, false},
+		"an event of 40 minutes": {
+			func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", 20*time.Minute)) }, true,
+			true,
+		},
+		"an event of a minute": {
+			func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", 59*time.Minute)) }, false,
+			false,
+		},
+		"the window has moved": {
+			func(f *fixture, m *rooms.EventsMessage) { m.Events = append(m.Events, event(f, "new", -time.Hour)) }, false, false,
+		},
+		"an event is gone": {func(_ *fixture, m *rooms.EventsMessage) { m.Events = nil }, true, true},
+		"found by a push": {
+			func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyPush; m.Events = nil },
+			false, false,
+		},
+		"found by a booking": {
+			func(_ *fixture, m *rooms.EventsMessage) { m.Why = rooms.WhyBooking; m.Events = nil },
+			false, false,
+		},
+		"there is no channel": {
+			func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Unwatched = nil, &unwatched }, false, true,
+		},
+		"a listing that stops early": {
+			func(_ *fixture, m *rooms.EventsMessage) { m.Events, m.Partial = nil, true }, false, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, seedVariables...)
 			h := f.instance(f.url)
-			first := rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Events: base(f)}
+			first := rooms.EventsMessage{
+				RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Events: base(f),
+			}
 			post(t.Context(), h, "", first)
 			next := first
 			next.FetchedAt = f.now.Add(time.Hour)
@@ -279,13 +308,17 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 				t.Errorf("the tick asked for %+v, want a poll", polls)
 			}
 			f.now = f.now.Add(time.Minute)
-			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyOpened, Events: next.Events})
+			post(t.Context(), h, "", rooms.EventsMessage{
+				RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyOpened, Events: next.Events,
+			})
 			if s, _ := f.snapshot(); !s.Polled() {
 				t.Error("no longer polled when the new channel was opened: it has told of no change yet")
 			}
 			f.now = f.now.Add(time.Minute)
 			watched := false
-			post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyPush, Events: next.Events, Unwatched: &watched})
+			post(t.Context(), h, "", rooms.EventsMessage{
+				RoomName: "blue", FetchedAt: f.now, Why: rooms.WhyPush, Events: next.Events, Unwatched: &watched,
+			})
 			if s, metadata := f.snapshot(); s.Polled() || metadata[rooms.MetaPoll] != "" {
 				t.Errorf("still polled after a push: %v, %v", s.PushMissed, metadata)
 			}
@@ -293,17 +326,23 @@ func TestASilentChannelIsReplaced(t *testing.T) {
 	}
 }
 
-// TestANewChannelIsNotBlamedForChangesBeforeIt: nobody could tell of a change that was made while the room had no channel.
+// TestANewChannelIsNotBlamedForChangesBeforeIt: nobody could tell of a change that was made while the room had no
+// channel.
 func TestANewChannelIsNotBlamedForChangesBeforeIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seedVariables...)
 	h := f.instance(f.url)
 	without, with := true, false
-	post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &without})
+	post(t.Context(), h, "", rooms.EventsMessage{
+		RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &without,
+	})
 	f.now = f.now.Add(10 * time.Minute)
 	made := timed("Made meanwhile", f.now.Add(time.Hour).Format(time.RFC3339), f.now.Add(2*time.Hour).Format(time.RFC3339))
 	made.Updated = f.now.Add(-5 * time.Minute).Format(time.RFC3339)
-	post(t.Context(), h, "", rooms.EventsMessage{RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &with, Events: []calendar.Event{made}})
+	post(t.Context(), h, "", rooms.EventsMessage{
+		RoomName: "blue", FetchedAt: f.now, TimeZone: "Europe/Paris", Why: rooms.WhyRefresh, Unwatched: &with,
+		Events: []calendar.Event{made},
+	})
 	if s, _ := f.snapshot(); s.Polled() {
 		t.Errorf("missed at %s, unwatched %v: the channel is as new as the change", s.PushMissed, s.Unwatched)
 	}
@@ -328,7 +367,8 @@ func TestClocksOfTheSnapshot(t *testing.T) {
 		s.FetchedAt, s.AsOf, s.ToldAt, s.ToldAll = ahead, ahead, wall, wall
 		s.Pending = map[string]time.Time{"left": wall}
 		s.Fault = &rooms.Fault{Code: "variable_refused", Since: ahead}
-		_, err = documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), doc.Generation, s, map[string]string{rooms.MetaTransition: ahead.Add(time.Hour).Format(time.RFC3339Nano)})
+		_, err = documents.Store(t.Context(), f.state, rooms.SnapshotName("blue"), doc.Generation, s,
+			map[string]string{rooms.MetaTransition: ahead.Add(time.Hour).Format(time.RFC3339Nano)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,8 +387,8 @@ func TestClocksOfTheSnapshot(t *testing.T) {
 	}
 }
 
-// TestAFaultThatLastsIsComparedInSilence: a Thing that is missing, or lacks a variable, is looked at each five minutes, and nothing
-// is stored or handed on while it is as it was.
+// TestAFaultThatLastsIsComparedInSilence: a Thing that is missing, or lacks a variable, is looked at each five minutes,
+// and nothing is stored or handed on while it is as it was.
 func TestAFaultThatLastsIsComparedInSilence(t *testing.T) {
 	t.Parallel()
 	for name, variables := range map[string][]string{"thing_missing": nil, "variable_missing": seedVariables[:5]} {

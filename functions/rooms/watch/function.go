@@ -1,8 +1,8 @@
 // Package watch keeps one push channel open on every room's calendar.
 //
 // Trigger: push of roomcalendar_watch: without a room (every 6 hours), it hands
-// all rooms on to itself; with a room, it opens, renews or ends that room's channel, and with kind=open it replaces one that
-// seems to live. Without a public address there are none.
+// all rooms on to itself; with a room, it opens, renews or ends that room's channel, and with kind=open it replaces one
+// that seems to live. Without a public address there are none.
 // Reads: config.json. Writes: <room_name>.json in the watch bucket, alone.
 // Publishes: roomcalendar_watch. Caller: its invoker account only.
 // A repeat finds a healthy channel and does nothing; of two runs at once one goes on.
@@ -56,7 +56,10 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{Settings: cloud.Settings, Watches: cloud.Buckets[0], Calendar: cal, Publisher: pub, Key: env.Key, Now: time.Now}), nil //nolint:forbidigo // the real clock
+	return New(Config{
+		Settings: cloud.Settings, Watches: cloud.Buckets[0], Calendar: cal, Publisher: pub, Key: env.Key,
+		Now: time.Now, //nolint:forbidigo // the real clock
+	}), nil
 }
 
 // Config is what the function works with.
@@ -110,8 +113,8 @@ func (f function) handle(ctx context.Context, d messages.Delivery) error {
 	return f.keep(ctx, room, settings.WebhookURL(), wanted(kind, d.Message.PublishTime))
 }
 
-// wanted is since when a channel must have been opened: a message of kind open asks for one that is younger than it is. A
-// repeat finds that one.
+// wanted is since when a channel must have been opened: a message of kind open asks for one that is younger than it is.
+// A repeat finds that one.
 func wanted(kind string, published time.Time) time.Time {
 	if kind != rooms.KindOpen {
 		return time.Time{}
@@ -119,7 +122,8 @@ func wanted(kind string, published time.Time) time.Time {
 	return published
 }
 
-// all hands on each room, and each record of a room that is no longer configured: one room's failure is its own message's.
+// all hands on each room, and each record of a room that is no longer configured: one room's failure is its own
+// message's.
 func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 	wanted := map[string]bool{}
 	for _, r := range settings.Rooms {
@@ -137,7 +141,8 @@ func (f function) all(ctx context.Context, settings *rooms.Settings) error {
 		if !todo {
 			continue
 		}
-		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch, rooms.RoomMessage{RoomName: name}, nil); err != nil {
+		if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicWatch,
+			rooms.RoomMessage{RoomName: name}, nil); err != nil {
 			return err
 		}
 	}
@@ -158,7 +163,8 @@ func (f function) keep(ctx context.Context, room rooms.Room, address string, sin
 		return f.stopOld(ctx, room.Name, w, gen)
 	}
 	if w.Pending != nil && calendar.Within(f.Now(), w.Pending.Since, openingTime) {
-		return web.NewProblem(http.StatusConflict, "The channel of room "+room.Name+" is being opened by another run.", nil) // it comes again
+		// it comes again
+		return web.NewProblem(http.StatusConflict, "The channel of room "+room.Name+" is being opened by another run.", nil)
 	}
 	return f.open(ctx, room, address, w, gen)
 }
@@ -217,7 +223,9 @@ func (f function) failed(ctx context.Context, room string, w rooms.Watch, gen in
 		return errors.Join(cause, err)
 	}
 	if w.Channel != nil && w.Channel.Expiration.Sub(f.Now()) < alarmBefore {
-		slog.ErrorContext(ctx, "watch near expiry", slog.String("room", room), slog.String("reason", reason), slog.Time("expiration", w.Channel.Expiration)) // an alert waits for it
+		// an alert waits for it
+		slog.ErrorContext(ctx, "watch near expiry", slog.String("room", room), slog.String("reason", reason),
+			slog.Time("expiration", w.Channel.Expiration))
 	}
 	if !permanent {
 		return cause

@@ -76,7 +76,8 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	config := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"` + receiver.URL + `","rooms":[` +
+	config := `{"iot_client_id":"i","iot_client_secret":"file:/nowhere/arduino","gcal_watch_function_url":"` +
+		receiver.URL + `","rooms":[` +
 		`{"room_name":"blue","gcal_calendar_id":"blue@example.com"},{"room_name":"lost","gcal_calendar_id":"lost@example.com"}]}`
 	if _, err := db.Bucket("config").Put(t.Context(), rooms.SettingsFile, 0, []byte(config), nil); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,9 @@ func (f *fixture) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.handler = watch.New(watch.Config{Settings: settings, Watches: f.watches, Calendar: f.calendar, Publisher: &f.sent, Key: "key", Now: f.clock})
+	f.handler = watch.New(watch.Config{
+		Settings: settings, Watches: f.watches, Calendar: f.calendar, Publisher: &f.sent, Key: "key", Now: f.clock,
+	})
 }
 
 func (f *fixture) run(room string) int {
@@ -181,7 +184,8 @@ func TestUnsharedCalendarIsAFaultForAPerson(t *testing.T) {
 	if code := f.run("lost"); code != http.StatusNoContent {
 		t.Errorf("answered %d, want 204: trying again mends nothing", code)
 	}
-	if w := f.record("lost"); w.Fault == nil || w.Fault.Code != "notFound" || !strings.Contains(w.Fault.Detail, "Share") || w.Pending != nil {
+	if w := f.record("lost"); w.Fault == nil || w.Fault.Code != "notFound" ||
+		!strings.Contains(w.Fault.Detail, "Share") || w.Pending != nil {
 		t.Errorf("record = %+v", w)
 	}
 	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel == nil {
@@ -241,11 +245,13 @@ func TestFailedRenewalKeepsTheOldChannel(t *testing.T) {
 	if code := f.run("blue"); code != http.StatusServiceUnavailable {
 		t.Errorf("answered %d, want 503 to come again", code)
 	}
-	if w := f.record("blue"); w.Channel == nil || w.Channel.ID != first.ID || w.Fault == nil || slices.Contains(f.asked(), "stop") {
+	if w := f.record("blue"); w.Channel == nil || w.Channel.ID != first.ID || w.Fault == nil ||
+		slices.Contains(f.asked(), "stop") {
 		t.Errorf("record = %+v, asked %v; want the old channel and a fault", w, f.asked())
 	}
 	f.failing.Store(false)
-	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel.ID == first.ID || f.record("blue").Fault != nil {
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel.ID == first.ID ||
+		f.record("blue").Fault != nil {
 		t.Errorf("answered %d, record %+v", code, f.record("blue"))
 	}
 }
@@ -266,7 +272,8 @@ func TestWhatAlertsWaitForIsLogged(t *testing.T) {
 		t.Errorf("alarm at the first failed renewal: %s", said)
 	}
 	f.now = f.record("blue").Channel.Expiration.Add(-11 * time.Hour)
-	if said := logged(t, func() { f.run("blue") }); !strings.Contains(said, `"watch near expiry"`) || !strings.Contains(said, `"room":"blue"`) {
+	if said := logged(t, func() { f.run("blue") }); !strings.Contains(said, `"watch near expiry"`) ||
+		!strings.Contains(said, `"room":"blue"`) {
 		t.Errorf("no alarm 11 hours before the end: %s", said)
 	}
 }
@@ -282,7 +289,8 @@ func logged(t *testing.T, do func()) string {
 	return said.String()
 }
 
-// TestNoChannelWithoutAnAddress: where the address has been taken out of the settings, channels end, and none is opened.
+// TestNoChannelWithoutAnAddress: where the address has been taken out of the settings, channels end, and none is
+// opened.
 func TestNoChannelWithoutAnAddress(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -304,7 +312,8 @@ func TestNoChannelWithoutAnAddress(t *testing.T) {
 	if len(f.sent.messages) != 1 || !strings.Contains(string(f.sent.messages[0].Data), "blue") {
 		t.Errorf("handed on %+v, want the room that has a channel", f.sent.messages)
 	}
-	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel != nil || !slices.Contains(f.asked(), "stop") {
+	if code := f.run("blue"); code != http.StatusNoContent || f.record("blue").Channel != nil ||
+		!slices.Contains(f.asked(), "stop") {
 		t.Errorf("answered %d, record %+v", code, f.record("blue"))
 	}
 	f.run("lost")

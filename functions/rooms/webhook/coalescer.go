@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A coalescer runs, for each key, at most one call at a time, begins none within a while after the last began, and lets at
-// most one more wait, whose result everybody shares who came meanwhile. So the last
+// A coalescer runs, for each key, at most one call at a time, begins none within a while after the last began, and lets
+// at most one more wait, whose result everybody shares who came meanwhile. So the last
 // run always began after the last request came.
 type coalescer struct {
 	mu   sync.Mutex
@@ -64,8 +64,9 @@ func (c *coalescer) join(ctx context.Context, key string, f func(context.Context
 	return r
 }
 
-// serve runs what waits until nothing does. It may outlast the requests: by a pause, or by a run whose waiters have had no time
-// left. Where the instance is frozen meanwhile it goes on with the next request, and Google sends again what was not answered.
+// serve runs what waits until nothing does. It may outlast the requests: by a pause, or by a run whose waiters have had
+// no time left. Where the instance is frozen meanwhile it goes on with the next request, and Google sends again what
+// was not answered.
 func (c *coalescer) serve(ctx context.Context, key string, s *slot, f func(context.Context) error) {
 	for ; ; <-time.After(time.Until(s.next)) {
 		c.mu.Lock()

@@ -4,8 +4,8 @@
 // channel token carries our signature.
 // Reads: config.json, the room's watch record, the room's calendar. Writes nothing.
 // Publishes: roomcalendar_events.
-// A repeat is harmless: it lists again, with all that come within the same half second. Message numbers are not looked at:
-// the token does not sign them, so anybody who has seen one message could write the numbers of those to come.
+// A repeat is harmless: it lists again, with all that come within the same half second. Message numbers are not looked
+// at: the token does not sign them, so anybody who has seen one message could write the numbers of those to come.
 package webhook
 
 import (
@@ -119,7 +119,8 @@ func (f *function) take(ctx context.Context, name, channel, resource, why string
 	room, configured := settings.Room(name)
 	if !configured || !watch.Has(channel) {
 		err := f.Calendar.Stop(ctx, channel, resource)
-		slog.InfoContext(ctx, "stopped a channel without a record", slog.String("room", name), slog.Bool("stopped", err == nil))
+		slog.InfoContext(ctx, "stopped a channel without a record", slog.String("room", name),
+			slog.Bool("stopped", err == nil))
 		return nil // its next message tries again
 	}
 	return f.lists.do(ctx, why+" "+name, func(ctx context.Context) error { return f.tell(ctx, room, why) })

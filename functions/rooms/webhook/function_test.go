@@ -82,7 +82,10 @@ func newFixture(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.handler = webhook.New(webhook.Config{Settings: settings, Watches: watches, Calendar: cal, Publisher: &f.published, Keys: []string{"key", "old"}, Now: time.Now})
+	f.handler = webhook.New(webhook.Config{
+		Settings: settings, Watches: watches, Calendar: cal, Publisher: &f.published,
+		Keys: []string{"key", "old"}, Now: time.Now,
+	})
 	return f
 }
 
@@ -130,7 +133,8 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// TestTheFirstMessageOfAChannelTellsOfNoChange: it comes from each channel that is opened, also from one that will be silent.
+// TestTheFirstMessageOfAChannelTellsOfNoChange: it comes from each channel that is opened, also from one that will be
+// silent.
 func TestTheFirstMessageOfAChannelTellsOfNoChange(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -201,7 +205,8 @@ func TestOurOwnFailureIsTriedAgain(t *testing.T) {
 	}
 	f.broken.Store(false)
 	if code := f.push("channel", token, "7"); code != http.StatusNoContent || f.published.n.Load() != 2 {
-		t.Errorf("the same message again: status %d, published %d; want the fault, then the events", code, f.published.n.Load())
+		t.Errorf("the same message again: status %d, published %d; want the fault, then the events",
+			code, f.published.n.Load())
 	}
 }
 
@@ -210,7 +215,8 @@ func TestUnreadableCalendarIsNoReasonToComeAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.refused.Store(true)
-	if code := f.push("channel", rooms.ChannelToken("key", "channel", "blue"), "7"); code != http.StatusNoContent || f.published.n.Load() != 1 {
+	if code := f.push("channel", rooms.ChannelToken("key", "channel", "blue"), "7"); code != http.StatusNoContent ||
+		f.published.n.Load() != 1 {
 		t.Errorf("status = %d, published %d; want 204 and the fault", code, f.published.n.Load())
 	}
 }

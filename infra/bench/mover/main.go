@@ -1,4 +1,5 @@
-// Command mover makes one run of exports/transfer over a folder that has an exports.json: a process of its own, to be measured as one.
+// Command mover makes one run of exports/transfer over a folder that has an exports.json: a process of its own, to be
+// measured as one.
 package main
 
 import (

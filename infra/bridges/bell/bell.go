@@ -1,5 +1,5 @@
-// Package bell is the smallest bridge there is: a bell that rings each hour. It runs in no product; it shows what a bridge
-// is made of (docs/add-a-bridge.md), and tests add it to a machine.
+// Package bell is the smallest bridge there is: a bell that rings each hour. It runs in no product; it shows what a
+// bridge is made of (docs/add-a-bridge.md), and tests add it to a machine.
 package bell
 
 import (

@@ -58,7 +58,8 @@ func TestABridgeIsAddedByOneValue(t *testing.T) {
 		t.Error(err)
 	} else {
 		defer db.Close()
-		if doc, err := db.Bucket("bell-state").Get(t.Context(), "tower.json"); err != nil || !strings.Contains(string(doc.Data), `"rung":1`) {
+		if doc, err := db.Bucket("bell-state").Get(t.Context(), "tower.json"); err != nil ||
+			!strings.Contains(string(doc.Data), `"rung":1`) {
 			t.Errorf("restored: %s, %v", doc.Data, err)
 		}
 	}
@@ -67,7 +68,8 @@ func TestABridgeIsAddedByOneValue(t *testing.T) {
 // TestABridgeIsNamedWhereItIsMissed, in the commands' help and errors, and in the reference.
 func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
-	if out, err := machinetest.Run(t, withBell(), "up", "--help"); err != nil || !strings.Contains(out, "rooms, campus, exports, bell") || !strings.Contains(out, "bell.json") {
+	if out, err := machinetest.Run(t, withBell(), "up", "--help"); err != nil ||
+		!strings.Contains(out, "rooms, campus, exports, bell") || !strings.Contains(out, "bell.json") {
 		t.Errorf("up --help: %v\n%s", err, out)
 	}
 	_, err := machinetest.Run(t, withBell(), "up", "--bridges", "bel", "--listen", "127.0.0.1:0", "--data", t.TempDir())
@@ -75,13 +77,15 @@ func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 		t.Errorf("a mistyped name: %v", err)
 	}
 	folder := t.TempDir()
-	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 || !strings.Contains(found[0].Do, "bell.json as docs/bell.md shows") {
+	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 ||
+		!strings.Contains(found[0].Do, "bell.json as docs/bell.md shows") {
 		t.Errorf("an empty folder: %+v", found)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "bell.json"), []byte(`{"name":""}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 || found[0].State != machine.FindingMissing {
+	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 ||
+		found[0].State != machine.FindingMissing {
 		t.Errorf("a wrong file: %+v", found)
 	}
 	page, err := reference.Markdown("../../..", withBell())

@@ -67,7 +67,9 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	if _, err = b.settings.Get(b.Context()); err != nil {
 		return nil, err
 	}
-	b.sync = b.Function("campus-sync", sync.New(sync.Config{Settings: b.settings, State: b.state, Publisher: b.Host, Now: b.Clock.Now}))
+	b.sync = b.Function("campus-sync", sync.New(sync.Config{
+		Settings: b.settings, State: b.state, Publisher: b.Host, Now: b.Clock.Now,
+	}))
 	b.feed = b.Function("campus-feed", feed.New(feed.Config{State: b.state, Now: b.Clock.Now}))
 	return &machine.Service{
 		Subscriptions: []machine.Subscription{
@@ -100,7 +102,8 @@ func (b *bridge) overdue(ctx context.Context) ([]string, error) {
 			return []string{campus.TopicSync}, nil
 		}
 		now := b.Clock.Now()
-		if next, err := campus.NextRun(state.Run.Began); err != nil || !next.After(now) || calendar.Ahead(now, state.Run.Began) {
+		if next, err := campus.NextRun(state.Run.Began); err != nil || !next.After(now) ||
+			calendar.Ahead(now, state.Run.Began) {
 			return []string{campus.TopicSync}, err
 		}
 	}
@@ -146,13 +149,16 @@ func (b *bridge) announce(w io.Writer) {
 		fmt.Fprintf(w, "  campus        %s/feeds/campus/\n", b.URL)
 		return
 	}
-	fmt.Fprintf(w, "  simulated MonCampus  %s/sim/wigor/cas/login  (lea, hugo)\n  simulated ECAL       %s/sim/ecal/apiv2/\n", b.URL, b.URL)
+	fmt.Fprintf(w, "  simulated MonCampus  %s/sim/wigor/cas/login  (lea, hugo)\n  simulated ECAL       "+
+		"%s/sim/ecal/apiv2/\n", b.URL, b.URL)
 }
 
 var (
-	descRun      = prometheus.NewDesc("carillon_campus_read_age_seconds", "Time since the instance's timetable was read whole.", []string{"instance"}, nil)
+	descRun = prometheus.NewDesc("carillon_campus_read_age_seconds",
+		"Time since the instance's timetable was read whole.", []string{"instance"}, nil)
 	descFailures = prometheus.NewDesc("carillon_campus_failures", "Runs that failed in a row.", []string{"instance"}, nil)
-	descHeld     = prometheus.NewDesc("carillon_campus_held_back", "Deletions that are held back.", []string{"instance"}, nil)
+	descHeld     = prometheus.NewDesc("carillon_campus_held_back", "Deletions that are held back.",
+		[]string{"instance"}, nil)
 )
 
 // Describe implements [prometheus.Collector].

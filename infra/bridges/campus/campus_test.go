@@ -48,17 +48,20 @@ func newCampus(t *testing.T, dir string) *running {
 	o := start(t, machine.Options{Data: dir})
 	o.Eventually("the first runs are done", func() bool {
 		list, err := o.b.statuses(t.Context(), "")
-		return err == nil && len(list) == 2 && !slices.ContainsFunc(list, func(s sync.Status) bool { return s.Run == nil || s.Run.Fault != nil || s.Busy })
+		return err == nil && len(list) == 2 &&
+			!slices.ContainsFunc(list, func(s sync.Status) bool { return s.Run == nil || s.Run.Fault != nil || s.Busy })
 	})
 	return o
 }
 
 // coming are a student's lessons that lie more than a day ahead.
 func (o *running) coming(student string) []simwigor.Lesson {
-	return slices.DeleteFunc(o.b.demo.wigor.Lessons(student), func(l simwigor.Lesson) bool { return l.Start.Before(time.Now().Add(24 * time.Hour)) })
+	return slices.DeleteFunc(o.b.demo.wigor.Lessons(student),
+		func(l simwigor.Lesson) bool { return l.Start.Before(time.Now().Add(24 * time.Hour)) })
 }
 
-// TestCampusStory: a class moved, cancelled and added in the timetable shows in ECAL after `carillon campus sync`, with as many writes as changes.
+// TestCampusStory: a class moved, cancelled and added in the timetable shows in ECAL after `carillon campus sync`, with
+// as many writes as changes.
 func TestCampusStory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -80,7 +83,9 @@ func TestCampusStory(t *testing.T) {
 	}
 
 	out, err := run(t, "campus", "sync", "--data", dir, "--instance", "lea", "--dry-run")
-	for _, want := range []string{"create", "update", "delete", "Soutenance", "time", "no longer in the timetable", "dry run: nothing was changed"} {
+	for _, want := range []string{
+		"create", "update", "delete", "Soutenance", "time", "no longer in the timetable", "dry run: nothing was changed",
+	} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%v: the plan has no %q:\n%s", err, want, out)
 		}
@@ -94,7 +99,8 @@ func TestCampusStory(t *testing.T) {
 		t.Fatalf("%v, %v\n%s", err, uerr, out)
 	}
 	lea := runs[0]
-	if lea["instance"] != "lea" || lea["created"] != 1.0 || lea["updated"] != 1.0 || lea["deleted"] != 1.0 || lea["held_back"] != 0.0 || lea["verified"] != true || lea["unchanged"] == 0.0 {
+	if lea["instance"] != "lea" || lea["created"] != 1.0 || lea["updated"] != 1.0 || lea["deleted"] != 1.0 ||
+		lea["held_back"] != 0.0 || lea["verified"] != true || lea["unchanged"] == 0.0 {
 		t.Errorf("lea's run: %v", lea)
 	}
 	if hugo := runs[1]; hugo["created"] != 0.0 || hugo["verified"] != true {
@@ -112,10 +118,12 @@ func TestCampusStory(t *testing.T) {
 	for _, e := range o.b.demo.ecal.Events(leaCalendar) {
 		titles[e.StartDate+" "+e.StartTime] = e.Name
 	}
-	if titles[moved.Start.Add(30*time.Minute).In(paris).Format("2006-01-02 15:04")] != moved.Title || titles[cancelled.Start.In(paris).Format("2006-01-02 15:04")] != "Soutenance" {
+	if titles[moved.Start.Add(30*time.Minute).In(paris).Format("2006-01-02 15:04")] != moved.Title ||
+		titles[cancelled.Start.In(paris).Format("2006-01-02 15:04")] != "Soutenance" {
 		t.Errorf("ECAL shows %v", titles)
 	}
-	if out, err := run(t, "campus", "sync", "--data", dir, "--instance", "nobody"); err == nil || !strings.Contains(err.Error(), `No instance is named "nobody"`) {
+	if out, err := run(t, "campus", "sync", "--data", dir, "--instance", "nobody"); err == nil ||
+		!strings.Contains(err.Error(), `No instance is named "nobody"`) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -141,7 +149,8 @@ func TestCampusCommands(t *testing.T) {
 			t.Errorf("a guess was answered %d", code)
 		}
 		out, err = run(t, "campus", "feed", "list", "--data", dir)
-		if err != nil || !strings.Contains(out, made.ID) || !strings.Contains(out, "phone") || strings.Contains(out, strings.SplitN(made.Path, "key=", 2)[1]) {
+		if err != nil || !strings.Contains(out, made.ID) || !strings.Contains(out, "phone") ||
+			strings.Contains(out, strings.SplitN(made.Path, "key=", 2)[1]) {
 			t.Errorf("%v\n%s", err, out)
 		}
 		if _, err = run(t, "campus", "feed", "revoke", made.ID, "--data", dir); err != nil {
@@ -162,7 +171,8 @@ func TestCampusCommands(t *testing.T) {
 		}
 		o.Fault("/sim/wigor", faults.Fault{Kind: "partial", Items: len(gone), Path: "Home/Get"})
 		out, err := run(t, "campus", "sync", "--instance", "hugo", "--data", dir)
-		if err == nil || !strings.Contains(out, "held back") || !strings.Contains(out, fmt.Sprintf("--allow-deletes %d", len(gone))) {
+		if err == nil || !strings.Contains(out, "held back") ||
+			!strings.Contains(out, fmt.Sprintf("--allow-deletes %d", len(gone))) {
 			t.Errorf("%v\n%s", err, out)
 		}
 		o.b.demo.wigor.Faults.Clear("")
@@ -185,7 +195,9 @@ func TestCampusCommands(t *testing.T) {
 		}
 		defer r.Body.Close()
 		families := machinetest.Metrics(t, r.Body)
-		for _, name := range []string{"carillon_campus_read_age_seconds", "carillon_campus_failures", "carillon_campus_held_back"} {
+		for _, name := range []string{
+			"carillon_campus_read_age_seconds", "carillon_campus_failures", "carillon_campus_held_back",
+		} {
 			if families[name] == nil || len(families[name].GetMetric()) != 2 {
 				t.Errorf("%s: %v", name, families[name])
 			}
@@ -195,13 +207,15 @@ func TestCampusCommands(t *testing.T) {
 		o.Fault("/sim/ecal", faults.Fault{Status: 403})
 		o.Fault("/sim/wigor", faults.Fault{Status: 404})
 		out, err := run(t, "doctor", "--data", dir)
-		if err == nil || strings.Count(out, "ECAL refused the API key") != 2 || strings.Count(out, "MonCampus answered 404") != 2 || strings.Contains(out, demoECALSecret) {
+		if err == nil || strings.Count(out, "ECAL refused the API key") != 2 ||
+			strings.Count(out, "MonCampus answered 404") != 2 || strings.Contains(out, demoECALSecret) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
 }
 
-// TestNoLoginAtEachStart: starting again and again, as a machine that restarts does, logs nobody in before a run is due.
+// TestNoLoginAtEachStart: starting again and again, as a machine that restarts does, logs nobody in before a run is
+// due.
 //
 //nolint:tparallel // the first must end before the second starts
 func TestNoLoginAtEachStart(t *testing.T) {
@@ -219,14 +233,16 @@ func TestNoLoginAtEachStart(t *testing.T) {
 	}
 }
 
-// The operators' commands reach a deployed function, which has its part of the paths; who has no right to call is told so.
+// The operators' commands reach a deployed function, which has its part of the paths; who has no right to call is told
+// so.
 func TestCommandsOfADeployedFunction(t *testing.T) {
 	t.Parallel()
 	o := start(t, machine.Options{Data: t.TempDir()})
 	sync := machinetest.Deployed(t, o.b.sync, "token")
 	for command, want := range map[string]string{
-		"campus sync": "lea", "campus sync --dry-run": "lea", "campus status": "lea", "campus feed create lea": "/feeds/campus/lea.ics?key=",
-		"campus feed list": "INSTANCE",
+		"campus sync": "lea", "campus sync --dry-run": "lea", "campus status": "lea",
+		"campus feed create lea": "/feeds/campus/lea.ics?key=",
+		"campus feed list":       "INSTANCE",
 	} {
 		args := append(strings.Fields(command), "--function", sync, "--key", "token")
 		if out, err := run(t, args...); err != nil || !strings.Contains(out, want) {
@@ -234,7 +250,8 @@ func TestCommandsOfADeployedFunction(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]string{"another": "403", "": "print-identity-token"} {
-		if out, err := run(t, "campus", "status", "--function", sync, "--key", key); err == nil || !strings.Contains(err.Error(), want) {
+		if out, err := run(t, "campus", "status", "--function", sync, "--key", key); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("with the key %q: %v\n%s", key, err, out)
 		}
 	}

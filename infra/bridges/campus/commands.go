@@ -69,7 +69,8 @@ func campusSync(o *cli.Remote) *cobra.Command {
 	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "show what would be done, and change nothing")
 	cmd.Flags().IntVar(&allow, "allow-deletes", 0, "let up to this many vanished classes be deleted")
 	cmd.Flags().BoolVar(&req.TryPassword, "try-password", false, "try once more a password that MonCampus has refused")
-	cmd.Flags().BoolVar(&req.AcceptTimes, "accept-times", false, "accept times that look as if the school's clock had changed")
+	cmd.Flags().BoolVar(&req.AcceptTimes, "accept-times", false,
+		"accept times that look as if the school's clock had changed")
 	_ = cmd.RegisterFlagCompletionFunc("instance", instances(o))
 	return cmd
 }
@@ -125,7 +126,8 @@ func campusStatus(o *cli.Remote) *cobra.Command {
 }
 
 func statusTable(t *tabwriter.Writer, list []sync.Status) {
-	cli.Row(t, "INSTANCE", "LAST RUN", "MONCAMPUS READ", "CLASSES", "CREATED", "UPDATED", "DELETED", "HELD BACK", "BOTH AGREED",
+	cli.Row(t, "INSTANCE", "LAST RUN", "MONCAMPUS READ", "CLASSES", "CREATED", "UPDATED", "DELETED",
+		"HELD BACK", "BOTH AGREED",
 		"NEXT RUN", "FEEDS", "STATE")
 	for _, s := range list {
 		run := s.Run
@@ -133,7 +135,8 @@ func statusTable(t *tabwriter.Writer, list []sync.Status) {
 			run = &campus.Run{}
 		}
 		at := func(t time.Time) string { return cli.When(t, s.TimeZone) }
-		cli.Row(t, s.Instance, at(run.Began), at(s.SeenAt)+cli.Age(s.SeenAt, s.Now), run.Classes, run.Created, run.Updated, run.Deleted, len(s.Held),
+		cli.Row(t, s.Instance, at(run.Began), at(s.SeenAt)+cli.Age(s.SeenAt, s.Now), run.Classes, run.Created, run.Updated,
+			run.Deleted, len(s.Held),
 			at(s.AgreedAt)+cli.Age(s.AgreedAt, s.Now), at(s.NextRun), s.Feeds, standingText(s))
 	}
 	_ = t.Flush()
@@ -209,7 +212,8 @@ func campusFeed(o *cli.Remote) *cobra.Command {
 		Short: "Make an address; it is shown this once", Args: cobra.ExactArgs(1), ValidArgsFunction: instances(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var made sync.Feed
-			if err := o.Send(cmd.Context(), http.MethodPost, "/operator/campus/feeds", map[string]string{"instance": args[0], "label": label}, &made); err != nil {
+			if err := o.Send(cmd.Context(), http.MethodPost, "/operator/campus/feeds",
+				map[string]string{"instance": args[0], "label": label}, &made); err != nil {
 				return err
 			}
 			return o.Show(cmd.OutOrStdout(), made, func(t *tabwriter.Writer) {
@@ -220,7 +224,8 @@ func campusFeed(o *cli.Remote) *cobra.Command {
 					return
 				}
 				cli.Row(t, "path", made.Path)
-				cli.Row(t, "", "Put the system's public address before the path. Whoever has it can read the timetable. It is not shown again.")
+				cli.Row(t, "", "Put the system's public address before the path. Whoever has it can read the timetable. It is "+
+					"not shown again.")
 			})
 		},
 	}

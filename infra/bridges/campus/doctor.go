@@ -19,7 +19,8 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	found := examineCampus(ctx, b.Config())
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
-		return append(found, machine.Warning("campus timetables", "their state cannot be read", "Look at the log for the reason."))
+		return append(found, machine.Warning("campus timetables", "their state cannot be read",
+			"Look at the log for the reason."))
 	}
 	for _, s := range statuses {
 		found = append(found, examineTimetable(s))
@@ -37,18 +38,21 @@ func examineTimetable(s sync.Status) machine.Finding {
 	case sync.StandingNever:
 		f.Found, f.Do = standingText(s), "Run carillon campus sync --instance "+s.Instance+"."
 	case sync.StandingStale:
-		f.Do = "Runs are due hourly from 06:46 to 18:46, Paris time: see that the machine is on then, or run carillon campus sync --instance " + s.Instance + "."
+		f.Do = "Runs are due hourly from 06:46 to 18:46, Paris time: see that the machine is on then, or run carillon " +
+			"campus sync --instance " + s.Instance + "."
 	case sync.StandingPartial:
 		f.Do = "See what and why with carillon campus status --instance " + s.Instance + "."
 	case sync.StandingOK:
-		f.State, f.Found = machine.FindingOK, "both sides agreed "+cli.When(s.AgreedAt, s.TimeZone)+cli.Age(s.AgreedAt, s.Now)+"; "+read
+		f.State, f.Found = machine.FindingOK,
+			"both sides agreed "+cli.When(s.AgreedAt, s.TimeZone)+cli.Age(s.AgreedAt, s.Now)+"; "+read
 	}
 	return f
 }
 
 // examineCampus looks at each instance's school and calendar. It logs nobody in: wrong passwords lock accounts.
 func examineCampus(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	settings, fault := machine.ReadSettings(ctx, bucket, campus.LoadSettings, "campus settings", "Write campus.json as docs/campus.md shows.")
+	settings, fault := machine.ReadSettings(ctx, bucket, campus.LoadSettings, "campus settings",
+		"Write campus.json as docs/campus.md shows.")
 	if fault != nil {
 		return fault
 	}
@@ -57,10 +61,12 @@ func examineCampus(ctx context.Context, bucket documents.Bucket) []machine.Findi
 		found[0].State, found[0].Do = machine.FindingMissing, "Add an instance to campus.json."
 	}
 	if settings.SMTP == nil {
-		found = append(found, machine.Warning("campus e-mails", "no smtp in campus.json", "Add smtp, or nobody is told when a timetable is no longer up to date."))
+		found = append(found, machine.Warning("campus e-mails", "no smtp in campus.json",
+			"Add smtp, or nobody is told when a timetable is no longer up to date."))
 	}
 	if settings.SMTPFault != nil {
-		found = append(found, machine.Missing("campus e-mails", settings.SMTPFault.Error(), "Set the environment variable, or write the secret into its file."))
+		found = append(found, machine.Missing("campus e-mails", settings.SMTPFault.Error(),
+			"Set the environment variable, or write the secret into its file."))
 	}
 	for _, one := range settings.Instances {
 		inst, _ := settings.Instance(one.Name)
@@ -73,7 +79,10 @@ func examineInstance(ctx context.Context, inst campus.Instance) []machine.Findin
 	ctx, cancel := context.WithTimeout(ctx, machine.CheckTime)
 	defer cancel()
 	if inst.Fault != nil {
-		return []machine.Finding{machine.Missing("secrets of "+inst.Name, inst.Fault.Error(), "Set the environment variable, or write the secret into its file.")}
+		return []machine.Finding{
+			machine.Missing("secrets of "+inst.Name, inst.Fault.Error(),
+				"Set the environment variable, or write the secret into its file."),
+		}
 	}
 	var found []machine.Finding
 	if _, err := inst.Window(time.Now()); err != nil {
@@ -85,7 +94,8 @@ func examineInstance(ctx context.Context, inst campus.Instance) []machine.Findin
 		err = school.Reach(ctx)
 	}
 	if err != nil {
-		found = append(found, machine.Missing(check, err.Error(), "Check this machine's way to the school, moncampus_cas_url and moncampus_host."))
+		found = append(found, machine.Missing(check, err.Error(),
+			"Check this machine's way to the school, moncampus_cas_url and moncampus_host."))
 	} else {
 		found = append(found, machine.OK(check, "the login page answers; the password is tried by the first run"))
 	}
@@ -100,9 +110,11 @@ func examineECAL(ctx context.Context, inst campus.Instance) machine.Finding {
 	name, err := ecal.New(inst).Calendar(ctx, inst.ECALCalendar)
 	switch {
 	case errors.Is(err, ecal.ErrRefused):
-		return machine.Missing(check, err.Error(), "Copy the key and its secret from ECAL's portal (Developers, API Keys) into campus.json.")
+		return machine.Missing(check, err.Error(),
+			"Copy the key and its secret from ECAL's portal (Developers, API Keys) into campus.json.")
 	case errors.Is(err, ecal.ErrNotFound):
-		return machine.Missing(check, err.Error(), "Copy the calendar's id from ECAL's portal (Manage Events, in the path at the top) into campus.json.")
+		return machine.Missing(check, err.Error(),
+			"Copy the calendar's id from ECAL's portal (Manage Events, in the path at the top) into campus.json.")
 	case err != nil:
 		return machine.Missing(check, err.Error(), "Check this machine's way to ECAL.")
 	default:

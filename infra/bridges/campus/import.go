@@ -29,15 +29,19 @@ func campusImport() *cobra.Command {
 				return err
 			}
 			path := filepath.Join(folder, campus.SettingsFile)
-			if err := cli.AddTo(path, "instances", "instance_name", inst, func(dir string) error { return cli.Usable(cmd.Context(), campus.LoadSettings, dir) }); err != nil {
+			if err := cli.AddTo(path, "instances", "instance_name", inst,
+				func(dir string) error { return cli.Usable(cmd.Context(), campus.LoadSettings, dir) }); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s has the instance %s now. It holds passwords: keep it readable by you alone, or put env:NAME or file:PATH in their place.\n", path, inst["instance_name"])
+			fmt.Fprintf(cmd.OutOrStdout(),
+				"%s has the instance %s now. It holds passwords: keep it readable by you alone, or put env:NAME or file:PATH in "+
+					"their place.\n", path, inst["instance_name"])
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&folder, "config", ".", "folder of campus.json")
-	cmd.Flags().StringVar(&name, "name", "", "name of the instance; default the file's instance_name, else its moncampus_username")
+	cmd.Flags().StringVar(&name, "name", "",
+		"name of the instance; default the file's instance_name, else its moncampus_username")
 	_ = cmd.MarkFlagDirname("config")
 	return cmd
 }
@@ -64,7 +68,8 @@ func readOldConfig(path, name string) (map[string]any, error) {
 	}
 	var file map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s is no config.yml: a line is not `key: value`, or a key stands there twice", path) // the parser's own text quotes values
+		// the parser's own text quotes values
+		return nil, fmt.Errorf("%s is no config.yml: a line is not `key: value`, or a key stands there twice", path)
 	}
 	inst := map[string]any{}
 	for key, node := range file {

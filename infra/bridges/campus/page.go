@@ -20,7 +20,8 @@ func (b *bridge) pages(handle func(pattern string, h http.Handler)) {
 	handle("GET /dashboard/campus", web.HandlerFunc(b.overview))
 	handle("POST /dashboard/campus/sync", web.HandlerFunc(b.syncFromDashboard))
 	if b.demo != nil {
-		handle("/dashboard/campus/timetable/", http.StripPrefix("/dashboard/campus/timetable", web.HandlerFunc(b.editTimetable)))
+		handle("/dashboard/campus/timetable/",
+			http.StripPrefix("/dashboard/campus/timetable", web.HandlerFunc(b.editTimetable)))
 	}
 }
 
@@ -57,7 +58,9 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		views = append(views, view)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.Clock.Now().UTC(), "editable": b.demo != nil, "instances": views})
+	return web.WriteJSON(w, http.StatusOK, map[string]any{
+		"now": b.Clock.Now().UTC(), "editable": b.demo != nil, "instances": views,
+	})
 }
 
 // statuses are the function's own, with faults in a language.

@@ -46,7 +46,8 @@ func TestCampusPageOfABegunClass(t *testing.T) {
 		t.Errorf("the page says %q", text)
 	}
 	for _, f := range o.b.examine(t.Context()) {
-		if f.Check == "timetable of lea" && (f.State != machine.FindingWarning || !strings.Contains(f.Found, "1 kept")) || f.Check == "timetable of hugo" && f.State != machine.FindingOK {
+		if f.Check == "timetable of lea" && (f.State != machine.FindingWarning || !strings.Contains(f.Found, "1 kept")) ||
+			f.Check == "timetable of hugo" && f.State != machine.FindingOK {
 			t.Errorf("doctor finds %+v", f)
 		}
 	}
@@ -55,12 +56,14 @@ func TestCampusPageOfABegunClass(t *testing.T) {
 // syncCampus runs lea's instance.
 func (o *running) syncCampus() {
 	o.T.Helper()
-	if code, got := o.Call("POST", "/dashboard/campus/sync", "", map[string]any{"instance": "lea"}); code != http.StatusOK {
+	if code, got := o.Call("POST", "/dashboard/campus/sync", "",
+		map[string]any{"instance": "lea"}); code != http.StatusOK {
 		o.T.Fatalf("the run was answered %d: %v", code, got)
 	}
 }
 
-// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in the calendar alone.
+// TestPageShowsWhereSidesDiffer: of real systems, a class that MonCampus no longer has and that is held back stands in
+// the calendar alone.
 func TestPageShowsWhereSidesDiffer(t *testing.T) {
 	t.Parallel()
 	db, err := machine.Open(t.Context(), t.TempDir())

@@ -95,7 +95,8 @@ func (d *campusDemo) configure(b *bridge) error {
 			"instance_name": s.name, "moncampus_username": s.name, "moncampus_password": s.password,
 			"moncampus_start_date": "-7d", "moncampus_end_date": "+60d",
 			"moncampus_host": b.URL + "/sim/wigor", "moncampus_cas_url": b.URL + "/sim/wigor/cas/login",
-			"ecal_url": b.URL + "/sim/ecal/apiv2", "ecal_api_key": demoECALKey, "ecal_api_secret": demoECALSecret, "ecal_calendar_id": s.calendar,
+			"ecal_url": b.URL + "/sim/ecal/apiv2", "ecal_api_key": demoECALKey, "ecal_api_secret": demoECALSecret,
+			"ecal_calendar_id": s.calendar,
 		})
 	}
 	data, err := json.Marshal(map[string]any{"instances": list})
@@ -116,7 +117,8 @@ var demoLessons = []struct{ title, rooms, mode string }{
 	{"Réseaux", "BB-110(BALMA B)", "Présentiel"},
 }
 
-// sampleLessons are two lessons each working day, from a week ago to six weeks ahead, the last day; those up to a day are there.
+// sampleLessons are two lessons each working day, from a week ago to six weeks ahead, the last day; those up to a day
+// are there.
 func sampleLessons(now time.Time, student int, after string) (lessons []simwigor.Lesson, last string) {
 	zone := calendar.Zone(time.UTC, machine.SampleZone)
 	year, month, day := now.In(zone).Date()
@@ -134,8 +136,9 @@ func sampleLessons(now time.Time, student int, after string) (lessons []simwigor
 				return time.Date(date.Year(), date.Month(), date.Day(), hour, 30*half, 0, 0, zone)
 			}
 			l := simwigor.Lesson{
-				ID: int64(9_000_000 + 100_000*student + n), Title: kind.title, Rooms: kind.rooms, Mode: kind.mode, Teacher: fmt.Sprintf("ENSEIGNANT %02d", n%9+1),
-				Start: at(hours[0]), End: at(hours[1]),
+				ID: int64(9_000_000 + 100_000*student + n), Title: kind.title, Rooms: kind.rooms, Mode: kind.mode,
+				Teacher: fmt.Sprintf("ENSEIGNANT %02d", n%9+1),
+				Start:   at(hours[0]), End: at(hours[1]),
 			}
 			if kind.mode != "Présentiel" && d == 0 {
 				l.Links = []string{fmt.Sprintf("https://teams.example/l/%d", l.ID)}

@@ -9,7 +9,8 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 )
 
-// TestTheSampleIsAliveEveryDay: on the next day, after half a day, after two months, and where nothing was stopped in between.
+// TestTheSampleIsAliveEveryDay: on the next day, after half a day, after two months, and where nothing was stopped in
+// between.
 //
 //nolint:paralleltest // the cases share a folder, in order
 func TestTheSampleIsAliveEveryDay(t *testing.T) {
@@ -31,8 +32,10 @@ func TestTheSampleIsAliveEveryDay(t *testing.T) {
 				}
 				for d := range 30 {
 					day := at.AddDate(0, 0, d)
-					if want := 2; day.Weekday() != time.Saturday && day.Weekday() != time.Sunday && days[day.Format(time.DateOnly)] != want {
-						t.Errorf("%s has %d lessons on %s, want %d", s.name, days[day.Format(time.DateOnly)], day.Format(time.DateOnly), want)
+					if want := 2; day.Weekday() != time.Saturday && day.Weekday() != time.Sunday &&
+						days[day.Format(time.DateOnly)] != want {
+						t.Errorf("%s has %d lessons on %s, want %d", s.name, days[day.Format(time.DateOnly)],
+							day.Format(time.DateOnly), want)
 					}
 				}
 			}

@@ -92,7 +92,8 @@ func (b *bridge) functions() {
 	if b.demo != nil {
 		b.transfer = b.demo.ready(b.transfer)
 	}
-	b.queries = b.Function("exports-queries", queries.New(queries.Config{Settings: b.settings, State: b.state, Key: b.key, Now: b.Clock.Now}))
+	b.queries = b.Function("exports-queries",
+		queries.New(queries.Config{Settings: b.settings, State: b.state, Key: b.key, Now: b.Clock.Now}))
 }
 
 // destination is where a source's files go: its folder, or exports/NAME in the data folder.
@@ -131,7 +132,8 @@ func (b *bridge) start() {
 	}
 }
 
-// overdue is a run at each start: it takes up what a run that died has left. The sample's asks for it itself, when its blob store answers.
+// overdue is a run at each start: it takes up what a run that died has left. The sample's asks for it itself, when its
+// blob store answers.
 func (b *bridge) overdue(context.Context) ([]string, error) {
 	if b.demo != nil {
 		return nil, nil
@@ -159,9 +161,11 @@ func (b *bridge) operations() map[string]web.HandlerFunc {
 		return nil
 	}
 	return map[string]web.HandlerFunc{
-		"POST /operator/exports/transfer": transfer, "GET /operator/exports/status": transfer, "GET /operator/exports/quarantine": transfer,
-		"GET /operator/exports/quarantine/{source}/{id}": transfer, "POST /operator/exports/quarantine/{source}/{id}/release": transfer,
-		"GET /operator/exports/queries": queries, "POST /operator/exports/queries/force": queries,
+		"POST /operator/exports/transfer": transfer, "GET /operator/exports/status": transfer,
+		"GET /operator/exports/quarantine":                        transfer,
+		"GET /operator/exports/quarantine/{source}/{id}":          transfer,
+		"POST /operator/exports/quarantine/{source}/{id}/release": transfer,
+		"GET /operator/exports/queries":                           queries, "POST /operator/exports/queries/force": queries,
 		"POST /operator/exports/queries/{id}/enable": queries, "POST /operator/exports/queries/{id}/disable": queries,
 		"GET /operator/exports/queries/providers": queries, "POST /operator/exports/queries/providers": queries,
 	}
@@ -180,14 +184,18 @@ func (b *bridge) announce(w io.Writer) {
 		fmt.Fprintf(w, "  queries       %s/queries\n", b.URL)
 		return
 	}
-	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n", b.URL, b.demo.state(), b.URL, demoQueriesKey)
+	fmt.Fprintf(w, "  simulated Cegid      %s/sim/cegid/  (%s)\n  scheduled queries    %s/queries  (bearer %s)\n", b.URL,
+		b.demo.state(), b.URL, demoQueriesKey)
 	fmt.Fprintf(w, "  exported files       %s\n", b.defaultFolder(demoSource))
 }
 
 var (
-	descExportsRun        = prometheus.NewDesc("carillon_exports_run_age_seconds", "Time since the source's last run without a fault ended.", []string{"source"}, nil)
-	descExportsFailures   = prometheus.NewDesc("carillon_exports_failures", "Runs that failed in a row.", []string{"source"}, nil)
-	descExportsQuarantine = prometheus.NewDesc("carillon_exports_quarantine", "Files in the quarantine.", []string{"source"}, nil)
+	descExportsRun = prometheus.NewDesc("carillon_exports_run_age_seconds",
+		"Time since the source's last run without a fault ended.", []string{"source"}, nil)
+	descExportsFailures = prometheus.NewDesc("carillon_exports_failures", "Runs that failed in a row.",
+		[]string{"source"}, nil)
+	descExportsQuarantine = prometheus.NewDesc("carillon_exports_quarantine", "Files in the quarantine.",
+		[]string{"source"}, nil)
 )
 
 // Describe implements [prometheus.Collector].

@@ -26,7 +26,8 @@ func command() *cobra.Command {
 	parent := &cobra.Command{Use: "exports", Short: "The exports of the running system, and the queries that make them"}
 	o.Flags(parent)
 	parent.AddCommand(exportsTransfer(&o), exportsStatus(&o), exportsQuarantine(&o), exportsList(&o), exportsForce(&o),
-		exportsSwitch(&o, "enable", "Switch a query's schedule on"), exportsSwitch(&o, "disable", "Switch a query's schedule off"), exportsDiscover(&o), exportsImport())
+		exportsSwitch(&o, "enable", "Switch a query's schedule on"),
+		exportsSwitch(&o, "disable", "Switch a query's schedule off"), exportsDiscover(&o), exportsImport())
 	return parent
 }
 
@@ -111,7 +112,8 @@ func transfersTable(t *tabwriter.Writer, list []exports.Transfer) {
 	}
 }
 
-// mostName is how much of a blob's name a table shows: it may have 1,024 characters, and all rows are as wide as the longest.
+// mostName is how much of a blob's name a table shows: it may have 1,024 characters, and all rows are as wide as the
+// longest.
 const mostName = 80
 
 // short leaves out the middle of a long name: both ends tell names apart. --json has them whole.
@@ -147,7 +149,8 @@ func exportsStatus(o *remote) *cobra.Command {
 }
 
 func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
-	cli.Row(t, "SOURCE", "MODE", "LAST RUN", "TRANSFERRED", "FAILED", "QUARANTINE", "STORED, NOT DELETED", "ACCESS UNTIL", "NEXT RUN", "STATE")
+	cli.Row(t, "SOURCE", "MODE", "LAST RUN", "TRANSFERRED", "FAILED", "QUARANTINE", "STORED, NOT DELETED",
+		"ACCESS UNTIL", "NEXT RUN", "STATE")
 	for _, s := range list {
 		var run exports.Transfer
 		state := "has not run yet"
@@ -174,7 +177,8 @@ func sourcesTable(t *tabwriter.Writer, list []transfer.Status) {
 		if !s.AccessUntil.IsZero() {
 			until = at(s.AccessUntil)
 		}
-		cli.Row(t, s.Source, s.Mode, at(run.Began), run.Transferred, run.Failed, s.Quarantine, s.Held, until, at(s.NextRun), state)
+		cli.Row(t, s.Source, s.Mode, at(run.Began), run.Transferred, run.Failed, s.Quarantine, s.Held,
+			until, at(s.NextRun), state)
 	}
 	_ = t.Flush()
 	for _, s := range list {

@@ -66,7 +66,8 @@ func delivered(t *testing.T, dir string) []string {
 	return found
 }
 
-// TestExports is an accountant's day: the night's files are there, one is held; a query is forced, runs, and its file arrives; faults lose nothing.
+// TestExports is an accountant's day: the night's files are there, one is held; a query is forced, runs, and its file
+// arrives; faults lose nothing.
 //
 //nolint:tparallel // the cases share one system, in order
 func TestExports(t *testing.T) {
@@ -79,14 +80,16 @@ func TestExports(t *testing.T) {
 	t.Run("quarantine", func(t *testing.T) {
 		var held []transfer.Quarantined
 		out, err := run(t, "exports", "quarantine", "list", "--data", dir, "--json")
-		if uerr := json.Unmarshal([]byte(out), &held); err != nil || uerr != nil || len(held) != 1 || !strings.Contains(held[0].Blob, "histocumsal_annee") {
+		if uerr := json.Unmarshal([]byte(out), &held); err != nil || uerr != nil || len(held) != 1 ||
+			!strings.Contains(held[0].Blob, "histocumsal_annee") {
 			t.Fatalf("%v, %v\n%s", err, uerr, out)
 		}
 		out, err = run(t, "exports", "quarantine", "show", held[0].ID[:6], "--data", dir)
 		if err != nil || !strings.Contains(out, "50    PHC_SALARIE, PHC_CUMULPAIE  line 2 has the same") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		if _, err := run(t, "exports", "quarantine", "release", held[0].ID, "--data", dir); err != nil || len(delivered(t, dir)) != 5 {
+		if _, err := run(t, "exports", "quarantine", "release", held[0].ID, "--data", dir); err != nil ||
+			len(delivered(t, dir)) != 5 {
 			t.Errorf("release: %v", err)
 		}
 		if _, err := run(t, "exports", "quarantine", "release", held[0].ID, "--data", dir); err == nil {
@@ -94,11 +97,13 @@ func TestExports(t *testing.T) {
 		}
 	})
 	t.Run("force", func(t *testing.T) {
-		if _, err := run(t, "exports", "force", "--name", "CUMSAL", "--data", dir); err == nil || !strings.Contains(err.Error(), "HISTOCUMSAL, HISTOCUMSAL_ANNEE") {
+		if _, err := run(t, "exports", "force", "--name", "CUMSAL", "--data", dir); err == nil ||
+			!strings.Contains(err.Error(), "HISTOCUMSAL, HISTOCUMSAL_ANNEE") {
 			t.Errorf("a part of two names: %v", err)
 		}
 		out, err := run(t, "exports", "force", "--name", "ecriture", "--wait", "--timeout", "2m", "--data", dir)
-		if err != nil || !strings.Contains(out, "ECRITURE has run") || !strings.Contains(out, "ECRITURE: take DB000001/DB000001-cpa-ecriture-") {
+		if err != nil || !strings.Contains(out, "ECRITURE has run") ||
+			!strings.Contains(out, "ECRITURE: take DB000001/DB000001-cpa-ecriture-") {
 			t.Errorf("%v\n%s", err, out)
 		}
 		if got := delivered(t, dir); len(got) != 5 { // the run before has given way to it
@@ -111,10 +116,12 @@ func TestExports(t *testing.T) {
 	})
 	t.Run("switch_and_discover", func(t *testing.T) {
 		id := demoQueries[0].ID
-		if out, err := run(t, "exports", "disable", demoQueries[0].Name, "--data", dir); err != nil || !strings.Contains(out, "no") {
+		if out, err := run(t, "exports", "disable", demoQueries[0].Name, "--data", dir); err != nil ||
+			!strings.Contains(out, "no") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		if _, err := run(t, "exports", "disable", "HISTO", "--data", dir); err == nil || !strings.Contains(err.Error(), "HISTOCUMSAL_ANNEE ("+demoQueries[1].ID+")") {
+		if _, err := run(t, "exports", "disable", "HISTO", "--data", dir); err == nil ||
+			!strings.Contains(err.Error(), "HISTOCUMSAL_ANNEE ("+demoQueries[1].ID+")") {
 			t.Errorf("a part of two names: %v", err)
 		}
 		if _, err := run(t, "exports", "force", "--name", "HISTOCUMSAL", "--data", dir); err == nil {
@@ -123,7 +130,8 @@ func TestExports(t *testing.T) {
 		if _, err := run(t, "exports", "enable", id, "--data", dir); err != nil {
 			t.Error(err)
 		}
-		if out, err := run(t, "exports", "discover", "--save", "--data", dir); err != nil || !strings.Contains(out, demoAccount.Provider) || strings.Contains(out, "not-to-be-shown") {
+		if out, err := run(t, "exports", "discover", "--save", "--data", dir); err != nil ||
+			!strings.Contains(out, demoAccount.Provider) || strings.Contains(out, "not-to-be-shown") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
@@ -138,7 +146,9 @@ func TestExports(t *testing.T) {
 		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || len(list) != 1 {
 			t.Fatalf("%v, %v\n%s", err, uerr, out)
 		}
-		for key, want := range map[string]any{"source": "paie", "transferred": 1.0, "deleted": 1.0, "quarantined": 0.0, "kept": 0.0, "failed": 0.0} {
+		for key, want := range map[string]any{
+			"source": "paie", "transferred": 1.0, "deleted": 1.0, "quarantined": 0.0, "kept": 0.0, "failed": 0.0,
+		} {
 			if list[0][key] != want {
 				t.Errorf("%s is %v, want %v", key, list[0][key], want)
 			}
@@ -173,16 +183,20 @@ func TestExports(t *testing.T) {
 				t.Errorf("%s: %d %v, %d", path, got, answer, code)
 			}
 		}
-		if code, answer := o.Call("POST", "/queries/force", demoQueriesKey, map[string]any{"name": "ECRITURE", "time": "06:00", "zone": "Europe/Paris"}); code != http.StatusOK {
+		if code, answer := o.Call("POST", "/queries/force", demoQueriesKey,
+			map[string]any{"name": "ECRITURE", "time": "06:00", "zone": "Europe/Paris"}); code != http.StatusOK {
 			t.Errorf("%d %v", code, answer)
 		}
-		if code, _ := o.Call("POST", "/queries/force", demoQueriesKey, map[string]any{"name": "CUMSAL"}); code != http.StatusConflict {
+		if code, _ := o.Call("POST", "/queries/force", demoQueriesKey,
+			map[string]any{"name": "CUMSAL"}); code != http.StatusConflict {
 			t.Errorf("%d", code)
 		}
-		if code, _ := o.Call("POST", "/queries/"+demoQueries[0].ID+"/disable", demoQueriesKey, map[string]any{}); code != http.StatusOK {
+		if code, _ := o.Call("POST", "/queries/"+demoQueries[0].ID+"/disable", demoQueriesKey,
+			map[string]any{}); code != http.StatusOK {
 			t.Errorf("%d", code)
 		}
-		if code, _ := o.Call("POST", "/queries/"+demoQueries[0].ID+"/enable", demoQueriesKey, map[string]any{}); code != http.StatusOK {
+		if code, _ := o.Call("POST", "/queries/"+demoQueries[0].ID+"/enable", demoQueriesKey,
+			map[string]any{}); code != http.StatusOK {
 			t.Errorf("%d", code)
 		}
 	})
@@ -193,7 +207,9 @@ func TestExports(t *testing.T) {
 		}
 		defer r.Body.Close()
 		families := machinetest.Metrics(t, r.Body)
-		for _, name := range []string{"carillon_exports_run_age_seconds", "carillon_exports_failures", "carillon_exports_quarantine"} {
+		for _, name := range []string{
+			"carillon_exports_run_age_seconds", "carillon_exports_failures", "carillon_exports_quarantine",
+		} {
 			if families[name] == nil || len(families[name].GetMetric()) != 1 {
 				t.Errorf("%s: %v", name, families[name])
 			}
@@ -201,7 +217,8 @@ func TestExports(t *testing.T) {
 	})
 }
 
-// TestDoctorSaysWhatItSaw: a container is good only as far as it was tried, and a last run only while it is not long ago.
+// TestDoctorSaysWhatItSaw: a container is good only as far as it was tried, and a last run only while it is not long
+// ago.
 func TestDoctorSaysWhatItSaw(t *testing.T) {
 	t.Parallel()
 	blobs := "<Blob><Name>x.csv</Name><Properties><Etag>1</Etag><Content-Length>1</Content-Length></Properties></Blob>"
@@ -226,7 +243,9 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		{"full", "", machine.FindingMissing, "reading a blob"},
 		{"empty", "&sp=rdl", machine.FindingOK, "could be tried"},
 	} {
-		src := exports.Source{Name: "paie", Mode: exports.ModeSASURL, SASURL: store.URL + "/account/" + tt.container + "?sig=x" + tt.rights}
+		src := exports.Source{
+			Name: "paie", Mode: exports.ModeSASURL, SASURL: store.URL + "/account/" + tt.container + "?sig=x" + tt.rights,
+		}
 		if got := examineContainer(t.Context(), src); got.State != tt.state || !strings.Contains(got.Found, tt.found) {
 			t.Errorf("%+v: %+v", tt, got)
 		}
@@ -241,7 +260,8 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, true, machine.FindingWarning},
 		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &told.Fault{}}}, false, machine.FindingWarning},
 	} {
-		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
+		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state ||
+			len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -253,7 +273,9 @@ func TestTimesHaveAZone(t *testing.T) {
 	dir := t.TempDir()
 	newExports(t, dir, 1)
 	clock := regexp.MustCompile(`\d\d:\d\d\S*\s+(\S*)`)
-	for _, args := range [][]string{{"list"}, {"status"}, {"force", "--name", "ECRITURE"}, {"enable", "ECRITURE"}, {"quarantine", "list"}} {
+	for _, args := range [][]string{
+		{"list"}, {"status"}, {"force", "--name", "ECRITURE"}, {"enable", "ECRITURE"}, {"quarantine", "list"},
+	} {
 		out, err := run(t, append(append([]string{"exports"}, args...), "--data", dir)...)
 		if err != nil {
 			t.Fatal(err)
@@ -279,7 +301,8 @@ func TestTheSampleWithoutItsBlobStore(t *testing.T) {
 	dir := t.TempDir()
 	start(t, machine.Options{Data: dir, Speed: 1})
 	_, err := run(t, "exports", "transfer", "--data", dir)
-	if err == nil || !strings.Contains(err.Error(), "The sample's blob store does not run: Azurite needs Node.js 20 or newer") {
+	if err == nil || !strings.Contains(err.Error(),
+		"The sample's blob store does not run: Azurite needs Node.js 20 or newer") {
 		t.Errorf("transfer: %v", err)
 	}
 	out, err := run(t, "doctor", "--data", dir)
@@ -293,7 +316,8 @@ func TestCommandsOfDeployedFunctions(t *testing.T) {
 	t.Parallel()
 	peers.Dir(t)
 	o := start(t, machine.Options{Data: t.TempDir()})
-	transfer, queries := machinetest.Deployed(t, o.b.transfer, "token"), machinetest.Deployed(t, o.b.queries, demoQueriesKey)
+	transfer, queries := machinetest.Deployed(t, o.b.transfer, "token"),
+		machinetest.Deployed(t, o.b.queries, demoQueriesKey)
 	o.Eventually("the sample's blob store is there", func() bool { return o.b.demo.needs() == "" })
 	for _, test := range []struct{ command, function, key, want string }{
 		{"exports transfer", transfer, "token", ""},

@@ -25,12 +25,16 @@ func exportsImport() *cobra.Command {
 			}
 			src["name"], src["flatten"] = name, true // the old program put all files into the folder itself
 			path := filepath.Join(folder, exports.SettingsFile)
-			if err := cli.AddTo(path, "sources", "name", src, func(dir string) error { return cli.Usable(cmd.Context(), exports.LoadSettings, dir) }); err != nil {
+			if err := cli.AddTo(path, "sources", "name", src,
+				func(dir string) error { return cli.Usable(cmd.Context(), exports.LoadSettings, dir) }); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s has the source %s now. It holds secrets: keep it readable by you alone, or put env:NAME or file:PATH in their place.\nFiles go into the folder itself, as the old program put them (\"flatten\": true).\n", path, name)
+			fmt.Fprintf(cmd.OutOrStdout(),
+				"%s has the source %s now. It holds secrets: keep it readable by you alone, or put env:NAME or file:PATH in "+
+					"their place.\nFiles go into the folder itself, as the old program put them (\"flatten\": true).\n", path, name)
 			if from != "" {
-				fmt.Fprintf(cmd.OutOrStdout(), "The file is not UTF-8 and was read as %s: look at accents in secrets and paths.\n", from)
+				fmt.Fprintf(cmd.OutOrStdout(),
+					"The file is not UTF-8 and was read as %s: look at accents in secrets and paths.\n", from)
 			}
 			return nil
 		},
@@ -43,11 +47,13 @@ func exportsImport() *cobra.Command {
 
 // oldExportKeys are the keys of config.py; all are exports.json's too.
 var oldExportKeys = []string{
-	"mode", "sas_url", "cegid_api_base_url", "cegid_tenant_id", "cegid_api_key_id", "cegid_api_key_secret", "cegid_subscription_key",
+	"mode", "sas_url", "cegid_api_base_url", "cegid_tenant_id", "cegid_api_key_id", "cegid_api_key_secret",
+	"cegid_subscription_key",
 	"cegid_provider_id", "cegid_force_time", "dossier_de_destintion", "dossier_de_destination",
 }
 
-// readOldExports reads a config.py; from is the encoding that it was read as, where that is not UTF-8. Errors name lines, and quote nothing: values are secrets.
+// readOldExports reads a config.py; from is the encoding that it was read as, where that is not UTF-8. Errors name
+// lines, and quote nothing: values are secrets.
 func readOldExports(path string) (src map[string]any, from string, err error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the person names the file
 	if err != nil {

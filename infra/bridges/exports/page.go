@@ -64,7 +64,9 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		if status.Destination == "" {
 			status.Destination = b.defaultFolder(status.Source)
 		}
-		view := exportsView{Status: status, Blobs: []viewFile{}, Files: b.filesOf(r.Context(), src), Held: []transfer.Quarantined{}}
+		view := exportsView{
+			Status: status, Blobs: []viewFile{}, Files: b.filesOf(r.Context(), src), Held: []transfer.Quarantined{},
+		}
 		for _, q := range held {
 			if q.Source == status.Source {
 				view.Held = append(view.Held, q)

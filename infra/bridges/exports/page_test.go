@@ -11,7 +11,8 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 )
 
-// TestExportsPage shows the source, what is held and why, and the runs; a query runs and its file is transferred by clicks.
+// TestExportsPage shows the source, what is held and why, and the runs; a query runs and its file is transferred by
+// clicks.
 func TestExportsPage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -29,7 +30,8 @@ func TestExportsPage(t *testing.T) {
 	p.Shows(card+".report li", "line 51")
 	p.Shows(card+".report li", "and 28 more")
 	var released []transfer.Quarantined
-	if out, err := run(t, "exports", "quarantine", "list", "--data", dir, "--json"); err != nil || json.Unmarshal([]byte(out), &released) != nil || len(released) != 1 {
+	if out, err := run(t, "exports", "quarantine", "list", "--data", dir, "--json"); err != nil ||
+		json.Unmarshal([]byte(out), &released) != nil || len(released) != 1 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if _, err := run(t, "exports", "quarantine", "release", released[0].ID, "--data", dir); err != nil {

@@ -20,10 +20,12 @@ import (
 var (
 	errNoText   = errors.New("the value is not a plain text; write it as \"…\", or as os.environ[\"NAME\"]")
 	errNotEnded = errors.New("a text has no end")
-	errInBlock  = errors.New("it is set in a block or changed after it was set, and the file is not run; set it once, at the beginning of a line")
+	errInBlock  = errors.New("it is set in a block or changed after it was set, and the file is not run; set it once, " +
+		"at the beginning of a line")
 )
 
-// A python reads the assignments at the top of a config.py: texts, numbers, None and os.environ. The file is read, and never run.
+// A python reads the assignments at the top of a config.py: texts, numbers, None and os.environ. The file is read, and
+// never run.
 type python struct {
 	text string
 	at   int
@@ -57,7 +59,8 @@ func readPython(data []byte, names []string) (values map[string]string, from str
 	return values, from, nil
 }
 
-// pythonSource decodes a file as its first lines say, else as UTF-8, else as Windows-1252; from is what it was read as, where that is not UTF-8.
+// pythonSource decodes a file as its first lines say, else as UTF-8, else as Windows-1252; from is what it was read as,
+// where that is not UTF-8.
 func pythonSource(data []byte) (text, from string, err error) {
 	text = string(data)
 	if utf8.ValidString(text) {
@@ -244,7 +247,8 @@ func (p *python) term() (value string, text bool, err error) {
 		}
 		name, err := p.quoted(false)
 		p.blanks(1)
-		if err != nil || name == "" || p.at == len(p.text) || strings.IndexByte(")]", p.text[p.at]) < 0 { // a default, which env: has not
+		// a default, which env: has not
+		if err != nil || name == "" || p.at == len(p.text) || strings.IndexByte(")]", p.text[p.at]) < 0 {
 			return "", false, errNoText
 		}
 		p.at++
@@ -296,7 +300,8 @@ func (p *python) quoted(raw bool) (string, error) {
 	return "", errNotEnded
 }
 
-// escape reads what begins with a backslash, and how long it is; 0 for what is not understood. One that Python does not know stays as it is.
+// escape reads what begins with a backslash, and how long it is; 0 for what is not understood. One that Python does not
+// know stays as it is.
 func escape(rest string) (value string, size int) {
 	switch c := rest[1]; c {
 	case '\n':

@@ -37,9 +37,12 @@ func TestImportReadsPython(t *testing.T) {
 func TestImportNamesTheLine(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"expression": "mode = 'hunter2' + x\n", "call": "mode = secret('hunter2')\n", "not_closed": "mode = 'hunter2\n", "triple_not_closed": "mode = '''hunter2\n",
-		"default": "mode = os.getenv('X', 'hunter2')\n", "formatted": "mode = f'hunter2'\n", "with_a_variable": "mode = 'hunter2' + os.environ['X']\n", "in_a_block": "if x:\n    mode = 'hunter2'\n",
-		"changed": "mode = 'api'\nmode += 'hunter2'\n", "reference": "mode = 'env:hunter2'\n", "octal": "mode = '\\1hunter2'\n", "chained": "mode = other = 'hunter2'\n", "brackets": "mode = ('hunter2'\n",
+		"expression": "mode = 'hunter2' + x\n", "call": "mode = secret('hunter2')\n", "not_closed": "mode = 'hunter2\n",
+		"triple_not_closed": "mode = '''hunter2\n",
+		"default":           "mode = os.getenv('X', 'hunter2')\n", "formatted": "mode = f'hunter2'\n",
+		"with_a_variable": "mode = 'hunter2' + os.environ['X']\n", "in_a_block": "if x:\n    mode = 'hunter2'\n",
+		"changed": "mode = 'api'\nmode += 'hunter2'\n", "reference": "mode = 'env:hunter2'\n",
+		"octal": "mode = '\\1hunter2'\n", "chained": "mode = other = 'hunter2'\n", "brackets": "mode = ('hunter2'\n",
 		"one_line_if": "if x: mode = 'hunter2'\n", "second_on_a_line": "x = 1; mode = 'hunter2'\n",
 		"first_of_two": "mode, other = 'hunter2', 1\n", "second_of_two": "other, mode = 1, 'hunter2'\n",
 	} {

@@ -19,13 +19,16 @@ import (
 )
 
 func exportsQuarantine(o *remote) *cobra.Command {
-	parent := &cobra.Command{Use: "quarantine", Short: "Files that did not pass their check: the importer does not see them"}
+	parent := &cobra.Command{
+		Use: "quarantine", Short: "Files that did not pass their check: the importer does not see them",
+	}
 	var only string
 	list := &cobra.Command{
 		Use: "list", Example: "carillon exports quarantine list", Short: "List them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			held := []transfer.Quarantined{}
-			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/exports/quarantine?source="+url.QueryEscape(only), &held); err != nil {
+			if err := o.Call(cmd.Context(), http.MethodGet,
+				"/operator/exports/quarantine?source="+url.QueryEscape(only), &held); err != nil {
 				return err
 			}
 			return o.Show(cmd.OutOrStdout(), held, func(t *tabwriter.Writer) {
@@ -39,7 +42,8 @@ func exportsQuarantine(o *remote) *cobra.Command {
 	o.sourceFlag(list, &only, "one source; default all")
 	show := &cobra.Command{
 		Use: "show ID", Example: "carillon exports quarantine show 3fa9",
-		Short: "Show what was found in one: line, column and reason", Args: cobra.ExactArgs(1), ValidArgsFunction: o.quarantined(),
+		Short: "Show what was found in one: line, column and reason", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: o.quarantined(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := o.quarantinePath(cmd.Context(), args[0])
 			if err != nil {

@@ -55,7 +55,8 @@ func exportsList(o *remote) *cobra.Command {
 
 func (o *remote) schedulers(ctx context.Context, source string, sql bool) ([]cegid.Scheduler, error) {
 	list := []cegid.Scheduler{}
-	err := o.Call(ctx, http.MethodGet, fmt.Sprintf("/operator/exports/queries?source=%s&sql=%t", url.QueryEscape(source), sql), &list)
+	err := o.Call(ctx, http.MethodGet,
+		fmt.Sprintf("/operator/exports/queries?source=%s&sql=%t", url.QueryEscape(source), sql), &list)
 	return list, err
 }
 
@@ -65,7 +66,8 @@ func exportsForce(o *remote) *cobra.Command {
 	var limit time.Duration
 	cmd := &cobra.Command{
 		Use: "force", Example: "carillon exports force --name ECRITURE --time 14:30 --wait",
-		Short: "Let queries run soon, in place of their next scheduled time; their schedules stay as they are", Args: cobra.NoArgs,
+		Short: "Let queries run soon, in place of their next scheduled time; their schedules stay as they are",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := o.schedulers(cmd.Context(), req.Source, false)
 			if err != nil {
@@ -107,10 +109,12 @@ func exportsForce(o *remote) *cobra.Command {
 		},
 	}
 	o.sourceFlag(cmd, &req.Source, "the source; needed where there are several")
-	cmd.Flags().StringVar(&req.Name, "name", "", "the query of this name, or those whose name it is a part of; default all that are switched on")
+	cmd.Flags().StringVar(&req.Name, "name", "",
+		"the query of this name, or those whose name it is a part of; default all that are switched on")
 	cmd.Flags().BoolVar(&exact, "exact", false, "the query of just this name only")
 	cmd.Flags().BoolVar(&all, "all", false, "all whose name it is a part of, without asking")
-	cmd.Flags().StringVar(&req.Time, "time", "", "HH:MM; default cegid_force_time, else the next quarter hour at least five minutes away")
+	cmd.Flags().StringVar(&req.Time, "time", "",
+		"HH:MM; default cegid_force_time, else the next quarter hour at least five minutes away")
 	cmd.Flags().StringVar(&req.Zone, "zone", "", "IANA zone of --time; default the source's time_zone, else UTC")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the queries have run and their files have arrived")
 	cmd.Flags().DurationVar(&limit, "timeout", time.Hour, "with --wait: how long")
@@ -142,7 +146,9 @@ func forcedTable(t *tabwriter.Writer, done []queries.Forced, at func(time.Time) 
 const lookAgain = 5 * time.Second
 
 // waitFor waits until forced queries have run and a file of each has arrived, which it asks for.
-func (o *remote) waitFor(ctx context.Context, terminal io.Writer, source string, done []queries.Forced, began time.Time) error {
+func (o *remote) waitFor(
+	ctx context.Context, terminal io.Writer, source string, done []queries.Forced, began time.Time,
+) error {
 	ran, arrived := map[string]bool{}, map[string]string{}
 	for len(arrived) < len(done) {
 		select {
@@ -177,7 +183,10 @@ func (o *remote) waitFor(ctx context.Context, terminal io.Writer, source string,
 }
 
 // arrivals makes a run, and looks for the files of queries among those of all runs since.
-func (o *remote) arrivals(ctx context.Context, terminal io.Writer, source string, done []queries.Forced, ran map[string]bool, arrived map[string]string, began time.Time) error {
+func (o *remote) arrivals(
+	ctx context.Context, terminal io.Writer, source string, done []queries.Forced, ran map[string]bool,
+	arrived map[string]string, began time.Time,
+) error {
 	if _, err := o.transfer(ctx, terminal, transfer.Request{Source: source}); err != nil {
 		return err
 	}
@@ -234,7 +243,8 @@ func exportsSwitch(o *remote, use, short string) *cobra.Command {
 				return err
 			}
 			var s cegid.Scheduler
-			if err := o.Send(cmd.Context(), http.MethodPost, "/operator/exports/queries/"+url.PathEscape(chosen.ID)+"/"+use, queries.Switch{Source: source}, &s); err != nil {
+			if err := o.Send(cmd.Context(), http.MethodPost, "/operator/exports/queries/"+url.PathEscape(chosen.ID)+"/"+use,
+				queries.Switch{Source: source}, &s); err != nil {
 				return err
 			}
 			return o.Show(cmd.OutOrStdout(), s, func(t *tabwriter.Writer) {
@@ -258,7 +268,8 @@ func oneQuery(list []cegid.Scheduler, named string) (cegid.Scheduler, error) {
 		for _, s := range chosen {
 			matches = append(matches, s.Name+" ("+s.ID+")")
 		}
-		return cegid.Scheduler{}, fmt.Errorf("%q is not one query's whole name; there are: %s", named, machine.Plain(strings.Join(matches, ", ")))
+		return cegid.Scheduler{},
+			fmt.Errorf("%q is not one query's whole name; there are: %s", named, machine.Plain(strings.Join(matches, ", ")))
 	}
 	if err != nil {
 		return cegid.Scheduler{}, err
@@ -303,18 +314,21 @@ func exportsDiscover(o *remote) *cobra.Command {
 				return err
 			}
 			if len(found) == 0 {
-				return errors.New("no provider was found: copy its id from the portal's address into exports.json, or try other names with --provider")
+				return errors.New("no provider was found: copy its id from the portal's address into exports.json, or try other " +
+					"names with --provider")
 			}
 			if !save {
 				return nil
 			}
 			if len(found) > 1 && len(names) > 0 { // the others were found by names that are always tried
-				found = slices.DeleteFunc(found, func(p cegid.Provider) bool { return !slices.Contains(names, p.ID) && !slices.Contains(names, p.Found) })
+				found = slices.DeleteFunc(found,
+					func(p cegid.Provider) bool { return !slices.Contains(names, p.ID) && !slices.Contains(names, p.Found) })
 			}
 			if len(found) != 1 {
 				return errors.New("several were found: name one of them with --provider ID")
 			}
-			return o.Send(cmd.Context(), http.MethodPost, "/operator/exports/queries/providers", queries.Provider{Source: source, ID: found[0].ID}, nil)
+			return o.Send(cmd.Context(), http.MethodPost, "/operator/exports/queries/providers",
+				queries.Provider{Source: source, ID: found[0].ID}, nil)
 		},
 	}
 	o.sourceFlag(cmd, &source, "the source; needed where there are several")

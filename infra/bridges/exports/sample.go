@@ -29,8 +29,9 @@ const (
 )
 
 var demoAccount = simcegid.Account{
-	Tenant: "99990000", KeyID: "demo-key-id", KeySecret: "demo-key-secret", SubscriptionKeys: []string{"demo-primary", "demo-secondary"},
-	Provider: "00000000-0000-4000-8000-000000000099", ProviderName: "cegid-xrp", Database: "DB000001",
+	Tenant: "99990000", KeyID: "demo-key-id", KeySecret: "demo-key-secret",
+	SubscriptionKeys: []string{"demo-primary", "demo-secondary"},
+	Provider:         "00000000-0000-4000-8000-000000000099", ProviderName: "cegid-xrp", Database: "DB000001",
 }
 
 // An exportsDemo is the simulated Cegid with its blob store, which needs Node.js.
@@ -75,9 +76,11 @@ func noStore(err error) string {
 // configure writes the sample exports.json, at each start because the address may be another.
 func (d *exportsDemo) configure(b *bridge) error {
 	data, err := json.Marshal(map[string]any{"queries_key": demoQueriesKey, "sources": []any{map[string]any{
-		"name": demoSource, "mode": exports.ModeAPI, "cegid_api_base_url": b.URL + "/sim/cegid", "cegid_tenant_id": demoAccount.Tenant,
-		"cegid_api_key_id": demoAccount.KeyID, "cegid_api_key_secret": demoAccount.KeySecret, "cegid_subscription_key": demoAccount.SubscriptionKeys[0],
-		"cegid_provider_id": demoAccount.Provider, "time_zone": machine.SampleZone,
+		"name": demoSource, "mode": exports.ModeAPI, "cegid_api_base_url": b.URL + "/sim/cegid",
+		"cegid_tenant_id":  demoAccount.Tenant,
+		"cegid_api_key_id": demoAccount.KeyID, "cegid_api_key_secret": demoAccount.KeySecret,
+		"cegid_subscription_key": demoAccount.SubscriptionKeys[0],
+		"cegid_provider_id":      demoAccount.Provider, "time_zone": machine.SampleZone,
 	}}})
 	if err != nil {
 		return err
@@ -138,7 +141,8 @@ func (d *exportsDemo) start(b *bridge) error {
 	return nil
 }
 
-// ready answers runs while there is no blob store, in place of the function, which would take that for a fault of Cegid's.
+// ready answers runs while there is no blob store, in place of the function, which would take that for a fault of
+// Cegid's.
 func (d *exportsDemo) ready(transfer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		need := d.needs()
@@ -210,11 +214,28 @@ func workingCopy() (folders []string) {
 
 // The sample's queries. One lacks a filter, so that its file is held in the quarantine.
 var demoQueries = []simcegid.Query{
-	{ID: "00000000-0000-4000-8000-000000000301", Collection: "paie", Name: "HISTOCUMSAL", Cron: "0 4 * * *", Enabled: true, SQL: "select PHC_SALARIE, PHC_CUMULPAIE, PHC_MONTANT from HISTOCUMSAL where PHC_DATEFIN = '2026-10-31'", Rows: cumuls(1)},
-	{ID: "00000000-0000-4000-8000-000000000302", Collection: "paie", Name: "HISTOCUMSAL_ANNEE", Cron: "0 4 * * *", Enabled: true, SQL: "select PHC_SALARIE, PHC_CUMULPAIE, PHC_MONTANT from HISTOCUMSAL", Rows: cumuls(2)},
-	{ID: "00000000-0000-4000-8000-000000000303", Collection: "paie", Name: "ABSENCESALARIE", Cron: "5 4 * * *", Enabled: true, SQL: "select * from ABSENCESALARIE where PCN_TYPEMVT = 'ABS'", Rows: absences},
-	{ID: "00000000-0000-4000-8000-000000000304", Collection: "cpa", Name: "ECRITURE", Cron: "10 4 * * *", Enabled: true, SQL: "select E_DATECOMPTABLE, E_JOURNAL, E_REFINTERNE, E_LIBELLE, E_GENERAL, E_DEBIT, E_CREDIT, E_AUXILIAIRE, E_REFLIBRE from ECRITURE", Rows: entries},
-	{ID: "00000000-0000-4000-8000-000000000305", Collection: "cpa", Name: "ANALYTIQ", Cron: "15 4 * * *", SQL: "select * from ANALYTIQ", Rows: analytics},
+	{
+		ID: "00000000-0000-4000-8000-000000000301", Collection: "paie", Name: "HISTOCUMSAL", Cron: "0 4 * * *", Enabled: true,
+		SQL:  "select PHC_SALARIE, PHC_CUMULPAIE, PHC_MONTANT from HISTOCUMSAL where PHC_DATEFIN = '2026-10-31'",
+		Rows: cumuls(1),
+	},
+	{
+		ID: "00000000-0000-4000-8000-000000000302", Collection: "paie", Name: "HISTOCUMSAL_ANNEE", Cron: "0 4 * * *",
+		Enabled: true, SQL: "select PHC_SALARIE, PHC_CUMULPAIE, PHC_MONTANT from HISTOCUMSAL", Rows: cumuls(2),
+	},
+	{
+		ID: "00000000-0000-4000-8000-000000000303", Collection: "paie", Name: "ABSENCESALARIE", Cron: "5 4 * * *",
+		Enabled: true, SQL: "select * from ABSENCESALARIE where PCN_TYPEMVT = 'ABS'", Rows: absences,
+	},
+	{
+		ID: "00000000-0000-4000-8000-000000000304", Collection: "cpa", Name: "ECRITURE", Cron: "10 4 * * *", Enabled: true,
+		SQL: "select E_DATECOMPTABLE, E_JOURNAL, E_REFINTERNE, E_LIBELLE, E_GENERAL, E_DEBIT, E_CREDIT, E_AUXILIAIRE, " +
+			"E_REFLIBRE from ECRITURE", Rows: entries,
+	},
+	{
+		ID: "00000000-0000-4000-8000-000000000305", Collection: "cpa", Name: "ANALYTIQ", Cron: "15 4 * * *",
+		SQL: "select * from ANALYTIQ", Rows: analytics,
+	},
 }
 
 const demoStaff = 24
@@ -253,7 +274,8 @@ func absences(at time.Time) []byte {
 	b.WriteString("PCN_TYPEMVT;PCN_SALARIE;PCN_ORDRE;PCN_PERIODECP;PCN_TYPECONGE;PCN_SENSABS;PCN_LIBELLE;PCN_DATEDEBUTABS;PCN_DEBUTDJ;PCN_DATEFINABS;PCN_FINDJ;PCN_JOURS;PCN_HEURES;PCN_GUID\r\n")
 	for n := range demoStaff / 2 {
 		from := at.AddDate(0, 0, 7+n)
-		fmt.Fprintf(&b, "ABS;%010d;%d;0;PRI;-;Congés payés;%s;MAT;%s;PAM;5,00;35,00;00000000-0000-4000-8000-%012d\r\n", 2*n+1, n+1, from.Format("02/01/2006"), from.AddDate(0, 0, 4).Format("02/01/2006"), n)
+		fmt.Fprintf(&b, "ABS;%010d;%d;0;PRI;-;Congés payés;%s;MAT;%s;PAM;5,00;35,00;00000000-0000-4000-8000-%012d\r\n", 2*n+1,
+			n+1, from.Format("02/01/2006"), from.AddDate(0, 0, 4).Format("02/01/2006"), n)
 	}
 	return []byte(b.String())
 }
@@ -263,7 +285,8 @@ func entries(at time.Time) []byte {
 	b.WriteString("E_DATECOMPTABLE;E_JOURNAL;E_REFINTERNE;E_LIBELLE;E_GENERAL;E_DEBIT;E_CREDIT;E_AUXILIAIRE;E_REFLIBRE\r\n")
 	for n := range 40 {
 		day, amount := at.AddDate(0, 0, -n%28).Format("2006-01-02T00:00:00"), french(demoPay(at, n))
-		fmt.Fprintf(&b, "%s;VTE;FA%04d;Prestation été;70600000;0,00;%s;;\r\n%s;VTE;FA%04d;\"Client; divers\";41100000;%s;0,00;9CLIENT%d;\r\n", day, n, amount, day, n, amount, n%7)
+		fmt.Fprintf(&b, "%s;VTE;FA%04d;Prestation été;70600000;0,00;%s;;\r\n%s;VTE;FA%04d;\"Client; "+
+			"divers\";41100000;%s;0,00;9CLIENT%d;\r\n", day, n, amount, day, n, amount, n%7)
 	}
 	return []byte(b.String())
 }

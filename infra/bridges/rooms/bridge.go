@@ -79,7 +79,8 @@ func (b *bridge) definition() machine.Bridge {
 }
 
 func (b *bridge) flags(flags *pflag.FlagSet) {
-	flags.IntVar(&b.options.ArduinoLimit, "arduino-limit", 0, "requests a second that the sample Arduino account takes; default 10")
+	flags.IntVar(&b.options.ArduinoLimit, "arduino-limit", 0,
+		"requests a second that the sample Arduino account takes; default 10")
 	flags.IntVar(&b.options.Rooms, "rooms", 0, "rooms of the sample office; default eight")
 }
 
@@ -100,7 +101,8 @@ func (b *bridge) open(host *machine.Host) (*machine.Service, error) {
 	b.Host = host
 	b.state, b.watches = b.Bucket("roomcal-state"), b.Bucket("roomcal-watch-ids")
 	service := &machine.Service{
-		Jobs: jobs, Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue, Waiting: b.waiting,
+		Jobs: jobs, Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start,
+		Overdue: b.overdue, Waiting: b.waiting,
 		Parts: b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b, Close: b.close,
 	}
 	var err error
@@ -150,11 +152,22 @@ func (b *bridge) functions() error {
 	if err != nil {
 		return err
 	}
-	b.webhook = b.Function("rooms-webhook", webhook.New(webhook.Config{Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now}))
-	b.watch = b.Function("rooms-watch", watch.New(watch.Config{Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Key: key, Now: now}))
-	b.refresh = b.Function("rooms-refresh", refresh.New(refresh.Config{Settings: b.settings, State: b.state, Watches: b.watches, Calendar: cal, Publisher: pub, Now: now}))
-	b.status = b.Function("rooms-status", status.New(status.Config{Settings: b.settings, State: b.state, ArduinoURL: b.arduinoURL(), Publisher: pub, Now: now}))
-	b.meetings = b.Function("rooms-meetings", meetings.New(meetings.Config{Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now, Alone: true}))
+	b.webhook = b.Function("rooms-webhook", webhook.New(webhook.Config{
+		Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Keys: []string{key}, Now: now,
+	}))
+	b.watch = b.Function("rooms-watch", watch.New(watch.Config{
+		Settings: b.settings, Watches: b.watches, Calendar: cal, Publisher: pub, Key: key, Now: now,
+	}))
+	b.refresh = b.Function("rooms-refresh", refresh.New(refresh.Config{
+		Settings: b.settings, State: b.state, Watches: b.watches, Calendar: cal, Publisher: pub, Now: now,
+	}))
+	b.status = b.Function("rooms-status", status.New(status.Config{
+		Settings: b.settings, State: b.state, ArduinoURL: b.arduinoURL(), Publisher: pub, Now: now,
+	}))
+	b.meetings = b.Function("rooms-meetings",
+		meetings.New(meetings.Config{
+			Settings: b.settings, State: b.state, Calendar: cal, Publisher: pub, Now: now, Alone: true,
+		}))
 	return nil
 }
 
@@ -264,10 +277,13 @@ func (b *bridge) announce(w io.Writer) {
 	if b.demo == nil {
 		fmt.Fprintf(w, "  rooms         %s/webhook /start_watching /meetings\n", b.URL)
 		if settings, err := b.settings.Get(b.Context()); err == nil && settings.Polls() {
-			fmt.Fprintf(w, "                no gcal_watch_function_url, so Google cannot tell of changes: calendars are polled %s\n", every(settings.PollInterval()))
+			fmt.Fprintf(w, "                no gcal_watch_function_url, so Google cannot tell of changes: calendars are "+
+				"polled %s\n", every(settings.PollInterval()))
 		}
 		return
 	}
-	fmt.Fprintf(w, "  a display asks       %s/meetings?client_id=%s&room_name=blue_room  (bearer %s)\n", b.URL, demoClient, demoSecret)
-	fmt.Fprintf(w, "  simulated Google     %s/sim/googlecal/calendar/v3/  (any bearer)\n  simulated Arduino    %s/sim/iotcloud/iot/v2/\n", b.URL, b.URL)
+	fmt.Fprintf(w, "  a display asks       %s/meetings?client_id=%s&room_name=blue_room  (bearer %s)\n",
+		b.URL, demoClient, demoSecret)
+	fmt.Fprintf(w, "  simulated Google     %s/sim/googlecal/calendar/v3/  (any bearer)\n  simulated Arduino    "+
+		"%s/sim/iotcloud/iot/v2/\n", b.URL, b.URL)
 }

@@ -24,7 +24,8 @@ func TestFromCalendarToThing(t *testing.T) {
 	o.Shows("quiet_room", "busynow", 1)
 	o.Shows("quiet_room", "curevmtg", "Hello")
 	time.Sleep(1100 * time.Millisecond) // the Arduino account's second
-	if code, got := o.Call("PATCH", o.Events("quiet_room", "/"+id), "x", map[string]any{"summary": "Moved"}); code != http.StatusOK {
+	if code, got := o.Call("PATCH", o.Events("quiet_room", "/"+id), "x",
+		map[string]any{"summary": "Moved"}); code != http.StatusOK {
 		t.Fatalf("patch answered %d: %v", code, got)
 	}
 	o.Shows("quiet_room", "curevmtg", "Moved")
@@ -94,10 +95,25 @@ func TestMeetingsAPI(t *testing.T) {
 		{"get_no_room", "GET", "/meetings?client_id=demo-client", demoSecret, nil, 400},
 		{"post_wrong_secret", "POST", "/meetings", "nope", ok, 401},
 		{"post_no_object", "POST", "/meetings", demoSecret, "text", 400},
-		{"post_unknown_field", "POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "x", "x": 1}, 404}, // as without it
-		{"post_bad_duration", "POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": "soon"}, 400},
-		{"post_too_long", "POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": 481}, 400},
-		{"post_unknown_room", "POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "x"}, 404},
+		// as without it
+		{
+			"post_unknown_field", "POST", "/meetings", demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "x", "x": 1},
+			404,
+		},
+		{
+			"post_bad_duration", "POST", "/meetings", demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": "soon"},
+			400,
+		},
+		{
+			"post_too_long", "POST", "/meetings", demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": 481},
+			400,
+		},
+		{
+			"post_unknown_room", "POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "x"}, 404,
+		},
 		{"put", "PUT", "/meetings", demoSecret, ok, 405},
 		{"start_watching", "POST", "/start_watching", demoSecret, ok, 202},
 		{"start_watching_wrong_secret", "POST", "/start_watching", "nope", ok, 401},
@@ -113,7 +129,8 @@ func TestMeetingsAPI(t *testing.T) {
 	}
 	t.Run("person's_event_stays", func(t *testing.T) {
 		id := o.Add("quiet_room", "A person's", time.Now().Add(3*time.Hour), time.Now().Add(4*time.Hour))
-		if code, _ := o.Call("DELETE", "/meetings/"+id+"?client_id=demo-client&room_name=quiet_room", demoSecret, nil); code != http.StatusNotFound {
+		if code, _ := o.Call("DELETE", "/meetings/"+id+"?client_id=demo-client&room_name=quiet_room", demoSecret,
+			nil); code != http.StatusNotFound {
 			t.Errorf("delete of a person's event answered %d, want 404", code)
 		}
 	})
@@ -122,10 +139,12 @@ func TestMeetingsAPI(t *testing.T) {
 		if code != http.StatusCreated {
 			t.Fatalf("booking answered %d: %v", code, first)
 		}
-		if code, again := o.Call("POST", "/meetings", demoSecret, ok, "Idempotency-Key", "k1"); code != http.StatusCreated || again["id"] != first["id"] {
+		if code, again := o.Call("POST", "/meetings", demoSecret, ok, "Idempotency-Key", "k1"); code != http.StatusCreated ||
+			again["id"] != first["id"] {
 			t.Errorf("retry answered %d with %v, want the same meeting %v", code, again["id"], first["id"])
 		}
-		if code, busy := o.Call("POST", "/meetings", demoSecret, ok); code != http.StatusConflict || busy["available_mins"] != 0.0 {
+		if code, busy := o.Call("POST", "/meetings", demoSecret, ok); code != http.StatusConflict ||
+			busy["available_mins"] != 0.0 {
 			t.Errorf("second booking answered %d: %v", code, busy)
 		}
 		if code, _ := o.Call("DELETE", "/meeting/"+first["id"].(string), demoSecret, ok); code != http.StatusNoContent {
@@ -169,7 +188,8 @@ func TestStartAgainOnTheSameData(t *testing.T) {
 	}
 }
 
-// TestRoomsOfEveryScript: calendar, channel, Thing, display, booking and operator's commands take any letters, however they are typed.
+// TestRoomsOfEveryScript: calendar, channel, Thing, display, booking and operator's commands take any letters, however
+// they are typed.
 func TestRoomsOfEveryScript(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -177,13 +197,17 @@ func TestRoomsOfEveryScript(t *testing.T) {
 	o := newOfficeWith(t, Options{Names: names, ArduinoLimit: 1000}, machine.Options{Data: dir})
 	for _, room := range names {
 		for _, typed := range []string{room, norm.NFD.String(room)} {
-			status, answer := o.Call(http.MethodGet, "/meetings?client_id="+demoClient+"&room_name="+url.QueryEscape(typed), demoSecret, nil)
+			status, answer := o.Call(http.MethodGet,
+				"/meetings?client_id="+demoClient+"&room_name="+url.QueryEscape(typed), demoSecret, nil)
 			if status != http.StatusOK || answer["room_name"] != room {
 				t.Errorf("%q: %d %v", typed, status, answer)
 			}
 		}
 		now := time.Now().Truncate(time.Minute)
-		if _, err := o.b.demo.google.Insert(calendarID(room), map[string]any{"summary": "Pushed", "start": dateTime(now.Add(20 * time.Hour)), "end": dateTime(now.Add(21 * time.Hour))}); err != nil {
+		if _, err := o.b.demo.google.Insert(calendarID(room),
+			map[string]any{
+				"summary": "Pushed", "start": dateTime(now.Add(20 * time.Hour)), "end": dateTime(now.Add(21 * time.Hour)),
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +221,8 @@ func TestRoomsOfEveryScript(t *testing.T) {
 		return true
 	})
 	out, err := run(t, "rooms", "status", "--data", dir)
-	if err != nil || !strings.Contains(out, names[0]) || !strings.Contains(out, " CET") && !strings.Contains(out, " CEST") {
+	if err != nil || !strings.Contains(out, names[0]) ||
+		!strings.Contains(out, " CET") && !strings.Contains(out, " CEST") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -10,14 +10,15 @@ import (
 func (o *office) stopAtGoogle(room string) (id string) {
 	o.T.Helper()
 	c := o.watch(room).Channel
-	if code, got := o.Call("POST", "/sim/googlecal/calendar/v3/channels/stop", "x", map[string]any{"id": c.ID, "resourceId": c.ResourceID}); code != http.StatusNoContent {
+	if code, got := o.Call("POST", "/sim/googlecal/calendar/v3/channels/stop", "x",
+		map[string]any{"id": c.ID, "resourceId": c.ResourceID}); code != http.StatusNoContent {
 		o.T.Fatalf("stopping the channel was answered %d %v", code, got)
 	}
 	return c.ID
 }
 
-// TestAChannelThatGoogleDropped: the next listing finds what no message told of, shows it, and has the channel replaced; from then on
-// a change is at the door at once again.
+// TestAChannelThatGoogleDropped: the next listing finds what no message told of, shows it, and has the channel
+// replaced; from then on a change is at the door at once again.
 func TestAChannelThatGoogleDropped(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, t.TempDir(), 60) // a minute a second
@@ -55,7 +56,8 @@ func TestStartWatchingOpensAChannel(t *testing.T) {
 	const room = "quiet_room"
 	o.Eventually("watched", func() bool { return o.watch(room).Channel != nil })
 	dropped := o.stopAtGoogle(room)
-	if code, got := o.Call("POST", "/start_watching", demoSecret, map[string]any{"client_id": demoClient, "room_name": room}); code != http.StatusAccepted {
+	if code, got := o.Call("POST", "/start_watching", demoSecret,
+		map[string]any{"client_id": demoClient, "room_name": room}); code != http.StatusAccepted {
 		t.Fatalf("answered %d %v", code, got)
 	}
 	o.Eventually("another channel", func() bool {

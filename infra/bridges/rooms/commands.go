@@ -28,7 +28,8 @@ func command() *cobra.Command {
 				cli.Row(t, "ROOM", "STATE", "DATA AGE", "WATCHED UNTIL / POLLED", "LAST PUSH", "LAST PUBLISH", "FAULT")
 				for _, r := range list {
 					at := func(t time.Time) string { return cli.When(t, cmp.Or(r.TimeZone, o.Zone)) }
-					cli.Row(t, r.Room, r.State, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, at(r.WatchExpires)), at(r.LastPush), at(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
+					cli.Row(t, r.Room, r.State, cmp.Or(r.DataAge, "unread"), cmp.Or(r.Polled, at(r.WatchExpires)), at(r.LastPush),
+						at(r.LastPublish), cmp.Or(strings.Join(r.Faults, " "), "-"))
 				}
 			})
 		},

@@ -30,12 +30,14 @@ func TestOperatorsCommands(t *testing.T) {
 	o := newOfficeWith(t, Options{}, machine.Options{Data: dir, Speed: 1, Attempts: 3})
 	t.Run("rooms_status", func(t *testing.T) {
 		out, err := run(t, "rooms", "status", "--data", dir)
-		if lines := strings.Split(strings.TrimSpace(out), "\n"); err != nil || len(lines) != 1+len(demoRooms) || !strings.HasPrefix(lines[0], "ROOM") || !strings.HasPrefix(lines[1], "blue_room") {
+		if lines := strings.Split(strings.TrimSpace(out), "\n"); err != nil || len(lines) != 1+len(demoRooms) ||
+			!strings.HasPrefix(lines[0], "ROOM") || !strings.HasPrefix(lines[1], "blue_room") {
 			t.Errorf("%v\n%s", err, out)
 		}
 		var list []roomStatus
 		out, err = run(t, "rooms", "status", "--data", dir, "--json")
-		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || list[0].FetchedAt.IsZero() || list[0].WatchExpires.Before(time.Now()) || list[0].LastPublish.IsZero() {
+		if uerr := json.Unmarshal([]byte(out), &list); err != nil || uerr != nil || list[0].FetchedAt.IsZero() ||
+			list[0].WatchExpires.Before(time.Now()) || list[0].LastPublish.IsZero() {
 			t.Errorf("%v, %v: %+v", err, uerr, list)
 		}
 	})
@@ -59,13 +61,15 @@ func TestOperatorsCommands(t *testing.T) {
 				missing[f.Check] = f.Do
 			}
 		}
-		if len(missing) != 2 || !strings.HasPrefix(missing["calendar of blue_room"], "Share the calendar with") || !strings.HasPrefix(missing["Thing of green_room"], "Create a Thing named") {
+		if len(missing) != 2 || !strings.HasPrefix(missing["calendar of blue_room"], "Share the calendar with") ||
+			!strings.HasPrefix(missing["Thing of green_room"], "Create a Thing named") {
 			t.Errorf("missing = %v", missing)
 		}
 		o.Clear(roomstest.Google)
 	})
 	t.Run("dead", func(t *testing.T) {
-		if err := o.Queue.Publish(t.Context(), rooms.TopicWatch, messages.Message{Data: []byte(`{"room_name":7}`), Attributes: map[string]string{"a": "\x1b[31mred"}}); err != nil {
+		if err := o.Queue.Publish(t.Context(), rooms.TopicWatch,
+			messages.Message{Data: []byte(`{"room_name":7}`), Attributes: map[string]string{"a": "\x1b[31mred"}}); err != nil {
 			t.Fatal(err)
 		}
 		var fields []string
@@ -82,13 +86,15 @@ func TestOperatorsCommands(t *testing.T) {
 		if err != nil || !strings.Contains(out, `{"room_name":7}`) || strings.Contains(out, "\x1b") {
 			t.Errorf("%v\n%q", err, out)
 		}
-		if out, err := run(t, "__complete", "dead", "send", "--data", dir, ""); err != nil || !strings.HasPrefix(out, fields[0]+"\trooms-watch") {
+		if out, err := run(t, "__complete", "dead", "send", "--data", dir, ""); err != nil ||
+			!strings.HasPrefix(out, fields[0]+"\trooms-watch") {
 			t.Errorf("completion: %v\n%s", err, out)
 		}
 		if out, err := run(t, "dead", "send", fields[0], "--data", dir); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
-		if _, err := run(t, "dead", "drop", fields[0], "--data", dir); err == nil || !strings.Contains(err.Error(), "No dead letter") {
+		if _, err := run(t, "dead", "drop", fields[0], "--data", dir); err == nil ||
+			!strings.Contains(err.Error(), "No dead letter") {
 			t.Errorf("dropping what was sent again: %v", err)
 		}
 		if _, err := run(t, "dead", "show", "x", "--data", dir); err == nil {
@@ -96,7 +102,8 @@ func TestOperatorsCommands(t *testing.T) {
 		}
 	})
 	t.Run("wrong_key", func(t *testing.T) {
-		if _, err := run(t, "rooms", "status", "--data", dir, "--key", "guess"); err == nil || !strings.Contains(err.Error(), "operator key") {
+		if _, err := run(t, "rooms", "status", "--data", dir, "--key", "guess"); err == nil ||
+			!strings.Contains(err.Error(), "operator key") {
 			t.Errorf("error = %v", err)
 		}
 		if info, err := os.Stat(filepath.Join(dir, machine.RunFile)); err != nil || info.Mode().Perm() != 0o600 {
@@ -108,12 +115,19 @@ func TestOperatorsCommands(t *testing.T) {
 func TestDoctorOfAFolder(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ config, key, want string }{
-		"no_settings":   {"", "", "config.json"},
-		"bad_settings":  {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[{"room_name":1}]}`, "", "/rooms/0"},
-		"no_rooms":      {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, "", "Add the rooms"},
-		"bad_key":       {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, `{"type":"service_account"}`, "key"},
-		"no_https":      {`{"iot_client_id":"a","iot_client_secret":"hidden","gcal_watch_function_url":"http://x","rooms":[]}`, "", "no https address"},
-		"missing_value": {`{"iot_client_id":"a","iot_client_secret":"env:CARILLON_TEST_NOT_SET","rooms":[]}`, "", "CARILLON_TEST_NOT_SET"},
+		"no_settings":  {"", "", "config.json"},
+		"bad_settings": {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[{"room_name":1}]}`, "", "/rooms/0"},
+		"no_rooms":     {`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, "", "Add the rooms"},
+		"bad_key": {
+			`{"iot_client_id":"a","iot_client_secret":"hidden","rooms":[]}`, `{"type":"service_account"}`, "key",
+		},
+		"no_https": {
+			`{"iot_client_id":"a","iot_client_secret":"hidden","gcal_watch_function_url":"http://x","rooms":[]}`, "",
+			"no https address",
+		},
+		"missing_value": {
+			`{"iot_client_id":"a","iot_client_secret":"env:CARILLON_TEST_NOT_SET","rooms":[]}`, "", "CARILLON_TEST_NOT_SET",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +181,9 @@ func TestMetrics(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	families := machinetest.Metrics(t, resp.Body)
-	for _, name := range []string{"carillon_room_data_age_seconds", "carillon_room_watch_seconds", "carillon_room_faults"} {
+	for _, name := range []string{
+		"carillon_room_data_age_seconds", "carillon_room_watch_seconds", "carillon_room_faults",
+	} {
 		if f := families[name]; f == nil || len(f.GetMetric()) != len(demoRooms) {
 			t.Errorf("%s = %v, want one for each room", name, f)
 		}
@@ -177,7 +193,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s = %v, want one for each subscription", name, f)
 		}
 	}
-	if f := families["carillon_request_duration_seconds"]; f == nil || f.GetMetric()[0].GetHistogram().GetSampleCount() == 0 {
+	if f := families["carillon_request_duration_seconds"]; f == nil ||
+		f.GetMetric()[0].GetHistogram().GetSampleCount() == 0 {
 		t.Errorf("durations = %v", f)
 	}
 }
@@ -233,7 +250,9 @@ func TestCredentialsAreTold(t *testing.T) {
 	}
 	whole := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	file := func(key string) []byte {
-		data, err := json.Marshal(map[string]string{"type": "service_account", "client_email": "a@b.example", "private_key": key})
+		data, err := json.Marshal(map[string]string{
+			"type": "service_account", "client_email": "a@b.example", "private_key": key,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,17 +263,20 @@ func TestCredentialsAreTold(t *testing.T) {
 		has         bool
 		state, want string
 	}{
-		"none":       {nil, false, machine.FindingMissing, "no calendar_credentials.json"},
-		"empty":      {[]byte(" \n"), true, machine.FindingMissing, "is empty"},
-		"whole":      {file(whole), true, machine.FindingOK, "a@b.example"},
-		"a mark":     {append([]byte("\xef\xbb\xbf"), file(whole)...), true, machine.FindingOK, "a@b.example"},
-		"cut":        {file(whole[:len(whole)/2]), true, machine.FindingMissing, "private_key in calendar_credentials.json is broken"},
+		"none":   {nil, false, machine.FindingMissing, "no calendar_credentials.json"},
+		"empty":  {[]byte(" \n"), true, machine.FindingMissing, "is empty"},
+		"whole":  {file(whole), true, machine.FindingOK, "a@b.example"},
+		"a mark": {append([]byte("\xef\xbb\xbf"), file(whole)...), true, machine.FindingOK, "a@b.example"},
+		"cut": {
+			file(whole[:len(whole)/2]), true, machine.FindingMissing, "private_key in calendar_credentials.json is broken",
+		},
 		"no key":     {file("x"), true, machine.FindingMissing, "broken"},
 		"other JSON": {[]byte(`{"installed":{}}`), true, machine.FindingMissing, "no service account's key"},
 	} {
 		e := examination{settings: &rooms.Settings{}, credentials: tt.data, hasKey: tt.has}
 		e.addCredentials()
-		if len(e.found) != 1 || e.found[0].State != tt.state || !strings.Contains(e.found[0].Found, tt.want) || strings.Contains(e.found[0].Found, "PRIVATE") {
+		if len(e.found) != 1 || e.found[0].State != tt.state || !strings.Contains(e.found[0].Found, tt.want) ||
+			strings.Contains(e.found[0].Found, "PRIVATE") {
 			t.Errorf("%s: %+v", name, e.found)
 		}
 	}

@@ -119,20 +119,26 @@ func (e *examination) addCredentials() (account string) {
 		e.add("credentials", machine.FindingOK, "simulated Google: any bearer", "")
 		return "anybody"
 	case !e.hasKey && e.calendar == nil:
-		e.add("credentials", machine.FindingMissing, "no "+rooms.CredentialsFile+", and this machine has no Google account of its own", "Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")
+		e.add("credentials", machine.FindingMissing,
+			"no "+rooms.CredentialsFile+", and this machine has no Google account of its own",
+			"Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")
 		return "the service account"
 	case !e.hasKey:
-		e.add("credentials", machine.FindingWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used", "Put a service account's JSON key there unless this machine has an account of its own.")
+		e.add("credentials", machine.FindingWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used",
+			"Put a service account's JSON key there unless this machine has an account of its own.")
 		return "the machine's own account"
 	case len(bytes.TrimSpace(text)) == 0:
-		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is empty", "Put the service account's JSON key into it, or delete it.")
+		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is empty",
+			"Put the service account's JSON key into it, or delete it.")
 		return "the service account"
 	case err != nil || key.Type != "service_account" || key.ClientEmail == "" || key.PrivateKey == "":
-		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is no service account's key", "Make a key of type JSON for a service account in the Google Cloud console.")
+		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is no service account's key",
+			"Make a key of type JSON for a service account in the Google Cloud console.")
 		return "the service account"
 	}
 	if block == nil || !isPrivateKey(block.Bytes) {
-		e.add("credentials", machine.FindingMissing, "the private_key in "+rooms.CredentialsFile+" is broken", "Copy the whole JSON file that the Google Cloud console made, as it is, or make a new key.")
+		e.add("credentials", machine.FindingMissing, "the private_key in "+rooms.CredentialsFile+" is broken",
+			"Copy the whole JSON file that the Google Cloud console made, as it is, or make a new key.")
 		return key.ClientEmail
 	}
 	e.add("credentials", machine.FindingOK, "service account "+key.ClientEmail, "")
@@ -174,7 +180,8 @@ func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings,
 	case permanent:
 		return machine.Missing(check, reason, rooms.Advice(reason))
 	case err != nil:
-		return machine.Missing(check, "Google cannot be reached or refuses the credentials", "Check this machine's way to www.googleapis.com, its clock and the key.")
+		return machine.Missing(check, "Google cannot be reached or refuses the credentials",
+			"Check this machine's way to www.googleapis.com, its clock and the key.")
 	case role == "owner" || role == "writer":
 		return machine.OK(check, "shared, "+role)
 	default:
@@ -183,18 +190,21 @@ func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings,
 }
 
 func (e *examination) addThings(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), machine.CheckTime) // its own: Google may have used up the rest
+	// its own: Google may have used up the rest
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), machine.CheckTime)
 	defer cancel()
 	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx)
 	switch {
 	case errors.Is(err, iotcloud.ErrRefused):
-		e.add("Arduino account", machine.FindingMissing, "client id, secret or organisation refused", "Make an API key in the Arduino Cloud and write its id and secret, and the organisation's id, into config.json.")
+		e.add("Arduino account", machine.FindingMissing, "client id, secret or organisation refused",
+			"Make an API key in the Arduino Cloud and write its id and secret, and the organisation's id, into config.json.")
 		return
 	case err != nil:
 		e.add("Arduino account", machine.FindingMissing, "cannot be reached", "Check this machine's way to api2.arduino.cc.")
 		return
 	}
-	e.add("Arduino account", machine.FindingOK, fmt.Sprintf("%d Things, %d requests a second", len(things), e.settings.Limit()), "")
+	e.add("Arduino account", machine.FindingOK,
+		fmt.Sprintf("%d Things, %d requests a second", len(things), e.settings.Limit()), "")
 	for _, r := range e.settings.Rooms {
 		e.addThing(r.Name, things)
 	}
@@ -205,11 +215,14 @@ func (e *examination) addThing(room string, things []iotcloud.Thing) {
 	named := func(t iotcloud.Thing) bool { return t.Name == room }
 	i := slices.IndexFunc(things, named)
 	if i >= 0 && slices.ContainsFunc(things[i+1:], named) {
-		e.add(check, machine.FindingMissing, "several Things have this name", "Rename or delete all but one in the Arduino IoT Cloud: the display may be the other one. `carillon rooms status` names them.")
+		e.add(check, machine.FindingMissing, "several Things have this name",
+			"Rename or delete all but one in the Arduino IoT Cloud: the display may be the other one. `carillon rooms status` "+
+				"names them.")
 		return
 	}
 	if i < 0 {
-		e.add(check, machine.FindingMissing, "no Thing of this name", fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud, or let `carillon rooms things create` do it.", room))
+		e.add(check, machine.FindingMissing, "no Thing of this name",
+			fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud, or let `carillon rooms things create` do it.", room))
 		return
 	}
 	var missing, wrong []string
@@ -224,9 +237,12 @@ func (e *examination) addThing(room string, things []iotcloud.Thing) {
 	}
 	switch {
 	case len(missing) > 0:
-		e.add(check, machine.FindingMissing, "no "+strings.Join(missing, ", "), "Create these variables: busynow an Integer, the others Character Strings; or let `carillon rooms things create` do it.")
+		e.add(check, machine.FindingMissing, "no "+strings.Join(missing, ", "),
+			"Create these variables: busynow an Integer, the others Character Strings; or let `carillon rooms things create` "+
+				"do it.")
 	case len(wrong) > 0:
-		e.add(check, machine.FindingMissing, "of another type: "+strings.Join(wrong, ", "), "Make busynow an Integer and the others Character Strings.")
+		e.add(check, machine.FindingMissing, "of another type: "+strings.Join(wrong, ", "),
+			"Make busynow an Integer and the others Character Strings.")
 	default:
 		e.add(check, machine.FindingOK, fmt.Sprintf("%d variables", len(things[i].Types)), "")
 	}
@@ -240,7 +256,10 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	d := examination{settings: settings, arduinoURL: b.arduinoURL(), simulated: b.demo != nil}
 	var err error
 	if d.calendar, err = b.calendar(); err != nil { //nolint:contextcheck // the client outlasts the request
-		return []machine.Finding{machine.Missing("credentials", "not usable", "Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")}
+		return []machine.Finding{
+			machine.Missing("credentials", "not usable",
+				"Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json."),
+		}
 	}
 	if doc, err := b.Config().Get(ctx, rooms.CredentialsFile); err == nil {
 		d.credentials, d.hasKey = doc.Data, true
@@ -257,13 +276,19 @@ func (b *bridge) examineData(ctx context.Context, settings *rooms.Settings) (fou
 		case err != nil:
 			found = append(found, machine.Missing(check, "not readable", "Look at the disk of the data folder."))
 		case !status.Known && status.DataAge == "":
-			found = append(found, machine.Missing(check, "the calendar was never read: nobody knows whether the room is free", "See what is said of its calendar."))
+			found = append(found, machine.Missing(check, "the calendar was never read: nobody knows whether the room is free",
+				"See what is said of its calendar."))
 		case !status.Known:
-			found = append(found, machine.Missing(check, "nobody knows whether the room is free: the calendar was read "+status.DataAge+" ago", "See what is said of its calendar; look at this machine's clock."))
+			found = append(found, machine.Missing(check,
+				"nobody knows whether the room is free: the calendar was read "+status.DataAge+" ago",
+				"See what is said of its calendar; look at this machine's clock."))
 		case status.Stale:
-			found = append(found, machine.Warning(check, "the calendar was not read for "+status.DataAge, "See what is said of its calendar."))
+			found = append(found, machine.Warning(check, "the calendar was not read for "+status.DataAge,
+				"See what is said of its calendar."))
 		case status.Polled != "" && !settings.Polls():
-			found = append(found, machine.Warning(check, "read "+status.DataAge+" ago; Google's messages do not come, so it is polled "+status.Polled, strings.Join(status.Faults, " ")))
+			found = append(found, machine.Warning(check,
+				"read "+status.DataAge+" ago; Google's messages do not come, so it is polled "+status.Polled,
+				strings.Join(status.Faults, " ")))
 		default:
 			found = append(found, machine.OK(check, "read "+status.DataAge+" ago"))
 		}

@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	machinetest.Main(m)
 }
 
-// child is `carillon up`. With kill, such as "3 before", it is without the Arduino account's limit and kills itself before, or after, the third call to Google or Arduino that comes after POST /sim/arm.
+// child is `carillon up`. With kill, such as "3 before", it is without the Arduino account's limit and kills itself
+// before, or after, the third call to Google or Arduino that comes after POST /sim/arm.
 func child(dir, listen, kill string) {
 	var at int64
 	var when string
@@ -42,27 +43,31 @@ func child(dir, listen, kill string) {
 		select {}
 	}
 	b := newBridge(Options{})
-	s, err := machine.Start(context.Background(), machinetest.Defaults(machine.Options{Bridges: []machine.Bridge{b.definition()}, Listen: listen, Data: dir, Wrap: func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/sim/arm" {
-				armed.Store(true)
-				return
-			}
-			// The test's own calls carry another bearer.
-			outside := armed.Load() && strings.HasPrefix(r.URL.Path, "/sim/") && r.Header.Get("Authorization") != "Bearer x"
-			n := int64(0)
-			if outside {
-				n = calls.Add(1)
-			}
-			if n == at && outside && when == "before" {
-				die()
-			}
-			h.ServeHTTP(w, r)
-			if n == at && outside && when == "after" {
-				die()
-			}
-		})
-	}}))
+	s, err := machine.Start(context.Background(),
+		machinetest.Defaults(machine.Options{
+			Bridges: []machine.Bridge{b.definition()}, Listen: listen, Data: dir,
+			Wrap: func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/sim/arm" {
+						armed.Store(true)
+						return
+					}
+					// The test's own calls carry another bearer.
+					outside := armed.Load() && strings.HasPrefix(r.URL.Path, "/sim/") && r.Header.Get("Authorization") != "Bearer x"
+					n := int64(0)
+					if outside {
+						n = calls.Add(1)
+					}
+					if n == at && outside && when == "before" {
+						die()
+					}
+					h.ServeHTTP(w, r)
+					if n == at && outside && when == "after" {
+						die()
+					}
+				})
+			},
+		}))
 	if err == nil {
 		if kill != "" {
 			_, err = b.demo.arduino.Faults.Add(faults.Fault{LimitOff: true})
@@ -150,7 +155,8 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		return resp.StatusCode, got.ID
 	}
 	remove := func() int {
-		r, err := http.NewRequest(http.MethodDelete, o.URL+"/meetings/"+booked+"?client_id=demo-client&room_name=quiet_room", http.NoBody)
+		r, err := http.NewRequest(http.MethodDelete,
+			o.URL+"/meetings/"+booked+"?client_id=demo-client&room_name=quiet_room", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +183,8 @@ func killAt(t *testing.T, template, trigger, kill string) {
 		arm()
 		want = "Changed"
 		now := time.Now()
-		body := fmt.Sprintf(`{"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, want, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
+		body := fmt.Sprintf(`{"summary":%q,"start":{"dateTime":%q},"end":{"dateTime":%q}}`, want,
+			now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
 		r, err := http.NewRequest(http.MethodPost, o.URL+o.Events("quiet_room", ""), strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -231,7 +238,8 @@ func killAtStart(t *testing.T, o roomstest.Office, listen, kill string) {
 	o.EveryDoorIsRight()
 }
 
-// TestKill kills the whole process while a change is on its way: after the next start every door is right within seconds.
+// TestKill kills the whole process while a change is on its way: after the next start every door is right within
+// seconds.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	listen, dir := machinetest.FreeAddress(t), t.TempDir()
@@ -247,7 +255,8 @@ func TestKill(t *testing.T) {
 		cmd := process(t, dir, listen, "")
 		o.Eventually("the process answers", answers)
 		now := time.Now()
-		o.Add("quiet_room", fmt.Sprintf("Meeting %d", i), now.Add(-time.Duration(i+1)*time.Minute), now.Add(time.Hour)) // each began before the one before
+		// each began before the one before
+		o.Add("quiet_room", fmt.Sprintf("Meeting %d", i), now.Add(-time.Duration(i+1)*time.Minute), now.Add(time.Hour))
 		time.Sleep(time.Duration(i*i) * 15 * time.Millisecond)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)

@@ -30,7 +30,10 @@ func parisRoom(t *testing.T) (room rooms.Room, at func(string) time.Time) {
 }
 
 func meetingAt(title string, start, end time.Time) calendar.Event {
-	return calendar.Event{ID: title, Summary: title, Start: calendar.Date{DateTime: start.Format(time.RFC3339)}, End: calendar.Date{DateTime: end.Format(time.RFC3339)}}
+	return calendar.Event{
+		ID: title, Summary: title, Start: calendar.Date{DateTime: start.Format(time.RFC3339)},
+		End: calendar.Date{DateTime: end.Format(time.RFC3339)},
+	}
 }
 
 //nolint:tparallel // the cases share one office, in order
@@ -50,7 +53,11 @@ func TestOldBugsOfChannels(t *testing.T) {
 	})
 	t.Run("04_stray_requests_fail", func(t *testing.T) {
 		before := o.listed("quiet_room")
-		for _, header := range [][]string{nil, {"X-Goog-Channel-Id", "gcalwatch_v5"}, {"X-Goog-Channel-Id", o.watch("quiet_room").Channel.ID, "X-Goog-Resource-State", "exists"}} {
+		for _, header := range [][]string{
+			nil,
+			{"X-Goog-Channel-Id", "gcalwatch_v5"},
+			{"X-Goog-Channel-Id", o.watch("quiet_room").Channel.ID, "X-Goog-Resource-State", "exists"},
+		} {
 			if code, got := o.Call("POST", "/webhook", "", nil, header...); code != http.StatusNoContent {
 				t.Errorf("a request with %v was answered %d %v", header, code, got)
 			}
@@ -65,9 +72,13 @@ func TestOldBugsOfChannels(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := o.watch("white_room").Channel
-		for i, uri := range []string{"", "https://www.googleapis.com/calendar/v3/calendars/primary/events", "https://www.googleapis.com/calendar/v3/calendars/a%40b/events?maxResults=250&alt=json"} {
+		for i, uri := range []string{
+			"", "https://www.googleapis.com/calendar/v3/calendars/primary/events",
+			"https://www.googleapis.com/calendar/v3/calendars/a%40b/events?maxResults=250&alt=json",
+		} {
 			before := o.listed("white_room")
-			code, _ := o.Call("POST", "/webhook", "", nil, "X-Goog-Channel-Id", c.ID, "X-Goog-Channel-Token", rooms.ChannelToken(key, c.ID, "white_room"),
+			code, _ := o.Call("POST", "/webhook", "", nil, "X-Goog-Channel-Id", c.ID, "X-Goog-Channel-Token",
+				rooms.ChannelToken(key, c.ID, "white_room"),
 				"X-Goog-Message-Number", strconv.Itoa(1000+i), "X-Goog-Resource-Id", c.ResourceID, "X-Goog-Resource-Uri", uri)
 			if code != http.StatusNoContent || !o.listed("white_room").After(before) {
 				t.Errorf("with URI %q: answered %d, and the room was not listed", uri, code)
@@ -79,7 +90,9 @@ func TestOldBugsOfChannels(t *testing.T) {
 //nolint:tparallel // the office before must end first
 func TestOldBug02ChannelsDieAfterAWeek(t *testing.T) {
 	t.Parallel()
-	for name, away := range map[string]time.Duration{"before_its_end": 6*24*time.Hour + time.Hour, "expired": 8 * 24 * time.Hour} {
+	for name, away := range map[string]time.Duration{
+		"before_its_end": 6*24*time.Hour + time.Hour, "expired": 8 * 24 * time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			first := stopped(t, dir, func(o *office) string { return o.watch("quiet_room").Channel.ID })
@@ -103,7 +116,8 @@ func TestOldBugsOfBookings(t *testing.T) {
 	body := map[string]any{"client_id": demoClient, "room_name": "quiet_room", "duration_mins": 10}
 	t.Run("11_empty_room_shows_unknown", func(*testing.T) {
 		o.Shows("quiet_room", "curevmtg", "Free all day")
-		if _, got := o.Call("GET", "/meetings?client_id=demo-client&room_name=quiet_room", demoSecret, nil); got["curevmtg"] != "Free all day" || got["busynow"] != 0.0 {
+		if _, got := o.Call("GET", "/meetings?client_id=demo-client&room_name=quiet_room", demoSecret,
+			nil); got["curevmtg"] != "Free all day" || got["busynow"] != 0.0 {
 			t.Errorf("GET answered %v", got)
 		}
 	})
@@ -112,7 +126,8 @@ func TestOldBugsOfBookings(t *testing.T) {
 			t.Errorf("a booking with a wrong secret was answered %d", code)
 		}
 		id := o.Add("quiet_room", "A person's", time.Now().Add(5*time.Hour), time.Now().Add(6*time.Hour))
-		if code, _ := o.Call("DELETE", "/meetings/"+id, demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room"}); code != http.StatusNotFound {
+		if code, _ := o.Call("DELETE", "/meetings/"+id, demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "quiet_room"}); code != http.StatusNotFound {
 			t.Errorf("a deletion of a person's event was answered %d", code)
 		}
 	})
@@ -124,14 +139,16 @@ func TestOldBugsOfBookings(t *testing.T) {
 		if again, _ := o.Call("POST", "/meetings", demoSecret, body); again != http.StatusConflict {
 			t.Errorf("a busy room was answered %d, want 409", again)
 		}
-		if code, _ := o.Call("DELETE", "/meetings/"+got["id"].(string), demoSecret, map[string]any{"client_id": demoClient, "room_name": "quiet_room"}); code != http.StatusNoContent {
+		if code, _ := o.Call("DELETE", "/meetings/"+got["id"].(string), demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "quiet_room"}); code != http.StatusNoContent {
 			t.Errorf("the deletion was answered %d, want 204", code)
 		}
 	})
 	t.Run("08_all_day_events_crash", func(*testing.T) {
 		today := o.Clock.Now().Format(time.DateOnly)
 		code, got := o.Call("POST", o.Events("quiet_room", ""), "x", map[string]any{
-			"summary": "Inventory", "start": map[string]string{"date": today}, "end": map[string]string{"date": o.Clock.Now().AddDate(0, 0, 2).Format(time.DateOnly)},
+			"summary": "Inventory", "start": map[string]string{"date": today},
+			"end": map[string]string{"date": o.Clock.Now().AddDate(0, 0, 2).Format(time.DateOnly)},
 		})
 		if code != http.StatusOK {
 			t.Fatalf("insert answered %d: %v", code, got)
@@ -180,15 +197,18 @@ func TestOldBugsOfRules(t *testing.T) {
 	})
 	t.Run("07_organizer_of_the_event_before", func(t *testing.T) {
 		t.Parallel()
-		first, second := meetingAt("A", at("2026-03-02 09:00"), at("2026-03-02 10:00")), meetingAt("B", at("2026-03-02 10:00"), at("2026-03-02 11:00"))
+		first, second := meetingAt("A", at("2026-03-02 09:00"), at("2026-03-02 10:00")),
+			meetingAt("B", at("2026-03-02 10:00"), at("2026-03-02 11:00"))
 		first.Organizer.Email = "ada@example.com"
-		if got := room.FieldsAt([]calendar.Event{first, second}, at("2026-03-02 09:30")); got.CurOrganizer != "ada@example.com" || got.NextOrganizer != "" {
+		if got := room.FieldsAt([]calendar.Event{first, second},
+			at("2026-03-02 09:30")); got.CurOrganizer != "ada@example.com" || got.NextOrganizer != "" {
 			t.Errorf("organizers = %q and %q, want the second to have none", got.CurOrganizer, got.NextOrganizer)
 		}
 	})
 	t.Run("09_tomorrow_in_UTC", func(t *testing.T) {
 		t.Parallel()
-		events := []calendar.Event{meetingAt("Late", at("2026-03-03 00:30"), at("2026-03-03 00:45"))} // 23:30 UTC of the day before
+		// 23:30 UTC of the day before
+		events := []calendar.Event{meetingAt("Late", at("2026-03-03 00:30"), at("2026-03-03 00:45"))}
 		if got := room.FieldsAt(events, at("2026-03-02 23:00")).CurEvMtg; got != "Free all day" {
 			t.Errorf("on the evening before: %q", got)
 		}
@@ -211,7 +231,8 @@ func TestOldBugsOfRules(t *testing.T) {
 			}
 			events = append(events, e)
 		}
-		events = append(events, meetingAt("Real", at("2026-03-02 09:10"), at("2026-03-02 09:40")), meetingAt("Beside", at("2026-03-02 09:20"), at("2026-03-02 09:50")))
+		events = append(events, meetingAt("Real", at("2026-03-02 09:10"), at("2026-03-02 09:40")),
+			meetingAt("Beside", at("2026-03-02 09:20"), at("2026-03-02 09:50")))
 		s := room.StatusAt(events, at("2026-03-02 09:30"))
 		if s.Current == nil || s.Current.Title != "Real" || !s.BusyUntil.Equal(at("2026-03-02 09:50")) {
 			t.Errorf("status = %+v", s)

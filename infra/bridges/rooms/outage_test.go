@@ -80,7 +80,8 @@ func TestNeighboursFail(t *testing.T) {
 	t.Run("channel_stopped_behind_our_back", func(t *testing.T) {
 		o := o.with(t)
 		c := o.watch("white_room").Channel
-		if code, got := o.Call("POST", roomstest.Google+"/calendar/v3/channels/stop", "x", map[string]string{"id": c.ID, "resourceId": c.ResourceID}); code != http.StatusNoContent {
+		if code, got := o.Call("POST", roomstest.Google+"/calendar/v3/channels/stop", "x",
+			map[string]string{"id": c.ID, "resourceId": c.ResourceID}); code != http.StatusNoContent {
 			t.Fatalf("stop answered %d %v", code, got)
 		}
 		o.Meet("white_room", "Unheard")
@@ -132,12 +133,15 @@ func TestNeighboursFail(t *testing.T) {
 	})
 }
 
-// TestAMinuteWithoutGoogle: three rooms whose listings fail for a whole minute, each in its way; after it one refresh is enough.
+// TestAMinuteWithoutGoogle: three rooms whose listings fail for a whole minute, each in its way; after it one refresh
+// is enough.
 func TestAMinuteWithoutGoogle(t *testing.T) {
 	t.Parallel()
 	machinetest.Long(t)
 	o := newOfficeWith(t, Options{ArduinoLimit: 1000}, machine.Options{Data: t.TempDir()})
-	cases := map[string]faults.Fault{"blue_room": {Status: 429}, "green_room": {Status: 403, Reason: "rateLimitExceeded"}, "white_room": {Status: 500}}
+	cases := map[string]faults.Fault{
+		"blue_room": {Status: 429}, "green_room": {Status: 403, Reason: "rateLimitExceeded"}, "white_room": {Status: 500},
+	}
 	for room, f := range cases {
 		o.Empty(room)
 		f.Method, f.Path = http.MethodGet, "calendars/"+room+"@.*/events$"

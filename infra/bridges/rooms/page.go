@@ -52,7 +52,9 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return web.WriteJSON(w, http.StatusOK, map[string]any{"now": b.Clock.Now().UTC(), "editable": b.demo != nil, "rooms": views})
+	return web.WriteJSON(w, http.StatusOK, map[string]any{
+		"now": b.Clock.Now().UTC(), "editable": b.demo != nil, "rooms": views,
+	})
 }
 
 func (b *bridge) views(ctx context.Context, locale string) ([]roomView, error) {
@@ -77,7 +79,10 @@ func (b *bridge) view(ctx context.Context, settings *rooms.Settings, name, local
 		return roomView{}, err
 	}
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
-	view := roomView{Name: name, TimeZone: room.Zone.String(), Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt, Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record, locale), Messages: b.recent.of(name)}
+	view := roomView{
+		Name: name, TimeZone: room.Zone.String(), Thing: snapshot.Published, FetchedAt: snapshot.FetchedAt,
+		Meetings: []viewMeeting{}, Faults: faultsOf(snapshot, record, locale), Messages: b.recent.of(name),
+	}
 	k := snapshot.Knowledge(b.Clock.Now())
 	view.Known, view.Stale = k.Known, k.Stale
 	if b.demo != nil {
@@ -106,7 +111,9 @@ func (b *bridge) bookFromDashboard(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(map[string]any{"client_id": settings.ClientID, "room_name": body.RoomName, "duration_mins": body.Duration, "fit": body.Fit})
+	data, err := json.Marshal(map[string]any{
+		"client_id": settings.ClientID, "room_name": body.RoomName, "duration_mins": body.Duration, "fit": body.Fit,
+	})
 	if err != nil {
 		return err
 	}
@@ -128,7 +135,8 @@ func (b *bridge) listNow(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
 	}
-	if err := messages.PublishJSON(r.Context(), b.Host, rooms.TopicRefresh, rooms.RoomMessage{RoomName: room.Name}, nil); err != nil {
+	if err := messages.PublishJSON(r.Context(), b.Host, rooms.TopicRefresh,
+		rooms.RoomMessage{RoomName: room.Name}, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)

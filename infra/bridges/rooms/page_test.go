@@ -39,7 +39,8 @@ func TestDashboard(t *testing.T) {
 		}
 	}
 	text := func(selector string) string {
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector('`+room+selector+`')?.textContent ?? ''`))
+		got, err := chromedp.Run(ctx,
+			chromedp.Evaluate[string](`document.querySelector('`+room+selector+`')?.textContent ?? ''`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,8 @@ func TestDashboard(t *testing.T) {
 	shows(".current", "Free all day")
 	machinetest.Page{Running: o.Running, Ctx: ctx}.Settle()
 	// A title is a text, whatever is in it.
-	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`), chromedp.Click(chromedp.CSS(room+".add button")))
+	run("adding", chromedp.SendKeys(chromedp.CSS(room+".title"), `<b onclick="x">Tea</b>`),
+		chromedp.Click(chromedp.CSS(room+".add button")))
 	shows(".current", `<b onclick="x">Tea</b>`)
 	shows(".meetings li span", `<b onclick="x">Tea</b>`)
 	o.Eventually("the message is shown", func() bool {
@@ -82,7 +84,8 @@ func TestDashboard(t *testing.T) {
 	was := text(".meetings time")
 	run("moving", chromedp.Click(chromedp.CSS(room+".meetings li button")))
 	o.Eventually("the meeting has moved", func() bool { return text(".meetings time") != was })
-	run("moving on", chromedp.Click(chromedp.CSS(room+".meetings li button"))) // twice: it began up to a quarter of an hour ago
+	// twice: it began up to a quarter of an hour ago
+	run("moving on", chromedp.Click(chromedp.CSS(room+".meetings li button")))
 	shows(".state", "Free")
 }
 
@@ -95,7 +98,8 @@ func quarter() time.Time {
 	return time.Now().Add(half).Truncate(rooms.Slot)
 }
 
-// TestEveryActionIsAnsweredWhereItWasMade: beside the control, with room and times; the focus stays, and what was typed.
+// TestEveryActionIsAnsweredWhereItWasMade: beside the control, with room and times; the focus stays, and what was
+// typed.
 func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	t.Parallel()
 	peers.Need(t)
@@ -112,17 +116,21 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	p.Shows(quiet+".answer", "quiet_room: Only ")
 	p.Press("booking what is free", quiet+".answer button")
 	p.Shows(quiet+".answer", "quiet_room: Booked ")
-	p.Becomes("the answer says when", `/Booked \d\d:\d\d–`+next.Add(-5*time.Minute).In(mustZone(t)).Format("15:04")+`/.test(document.querySelector('`+quiet+`.answer').textContent)`)
+	p.Becomes("the answer says when",
+		`/Booked \d\d:\d\d–`+next.Add(-5*time.Minute).In(mustZone(t)).Format("15:04")+`/.test(document.querySelector('`+quiet+
+			`.answer').textContent)`)
 	p.Becomes("the focus is on the answer", `document.activeElement === document.querySelector('`+quiet+`.answer')`)
 	p.Shows(quiet+".state", "Busy")
-	p.Becomes("a busy room cannot be booked", `document.querySelector('`+quiet+`.book').getAttribute('aria-disabled') === 'true'`)
+	p.Becomes("a busy room cannot be booked",
+		`document.querySelector('`+quiet+`.book').getAttribute('aria-disabled') === 'true'`)
 	p.Press("booking it all the same", quiet+".book")
 	p.Shows(quiet+".answer", "quiet_room: The room is busy")
 
 	was := p.Text(red + ".meetings time")
 	p.Press("moving", red+".meetings li:last-child button")
 	p.Shows(red+".answer", "moved to ")
-	p.Becomes("the focus stays on +15", `document.activeElement.textContent === '+15' && document.activeElement.closest('article').dataset.room === 'red_room'`)
+	p.Becomes("the focus stays on +15",
+		`document.activeElement.textContent === '+15' && document.activeElement.closest('article').dataset.room === 'red_room'`)
 	o.Eventually("it has moved", func() bool { return p.Text(red+".meetings time") != was })
 	was = p.Text(red + ".meetings span")
 	p.Press("deleting", red+".meetings li:last-child button:last-child")
@@ -141,13 +149,15 @@ func TestEveryActionIsAnsweredWhereItWasMade(t *testing.T) {
 	o.Clear(roomstest.Google)
 	p.Do("adding again", chromedp.KeyEvent(kb.Enter))
 	p.Shows(red+".answer", "red_room: “Thesis” added, ")
-	p.Becomes("the title is empty for the next one", `document.querySelector('`+red+`.title').value === '' && document.activeElement.className === 'title'`)
+	p.Becomes("the title is empty for the next one",
+		`document.querySelector('`+red+`.title').value === '' && document.activeElement.className === 'title'`)
 
 	p.Press("reading now", red+".list")
 	p.Shows(red+".answer", "red_room: Calendar read at ")
 }
 
-// TestUnknownIsNeverFreeOnThePage: a door is coloured only while its room is known; without Carillon none is, and no button acts.
+// TestUnknownIsNeverFreeOnThePage: a door is coloured only while its room is known; without Carillon none is, and no
+// button acts.
 func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	t.Parallel()
 	peers.Need(t)
@@ -183,11 +193,13 @@ func TestUnknownIsNeverFreeOnThePage(t *testing.T) {
 	if got := colour(quiet); got != "door unknown" {
 		t.Errorf("without Carillon a door is %q", got)
 	}
-	p.Becomes("no button acts", `[...document.querySelectorAll('main button, #faults button')].every((b) => b.getAttribute('aria-disabled') === 'true')`)
+	p.Becomes("no button acts",
+		`[...document.querySelectorAll('main button, #faults button')].every((b) => b.getAttribute('aria-disabled') === 'true')`)
 	away.Store(false)
 	p.Shows(quiet+".current", "Free all day")
 	p.Becomes("buttons act again", `document.querySelector('`+quiet+`.book').getAttribute('aria-disabled') === null`)
-	p.Becomes("but not those of the unknown room", `document.querySelector('`+blue+`.book').getAttribute('aria-disabled') === 'true'`)
+	p.Becomes("but not those of the unknown room",
+		`document.querySelector('`+blue+`.book').getAttribute('aria-disabled') === 'true'`)
 	o.Clear(roomstest.Google)
 	p.Press("reading now", blue+".list")
 	p.Shows(blue+".answer", "blue_room: Calendar read at ")
@@ -242,7 +254,8 @@ func TestKeyboardPassesOverRooms(t *testing.T) {
 	p.Becomes("the first room's link over it", `document.activeElement.textContent === 'Skip to green_room'`)
 	p.Do("over it", chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab))
 	p.Becomes("the second room's", `document.activeElement.textContent === 'Skip to red_room'`)
-	if got, day := p.Text("#clock"), time.Now().In(mustZone(t)).Format("2 January 2006"); !strings.Contains(got, day) { // en-GB: the day before the month
+	// en-GB: the day before the month
+	if got, day := p.Text("#clock"), time.Now().In(mustZone(t)).Format("2 January 2006"); !strings.Contains(got, day) {
 		t.Errorf("the clock says %q, want %s", got, day)
 	}
 }

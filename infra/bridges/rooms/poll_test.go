@@ -75,13 +75,17 @@ func TestPollingIsAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, err := json.Marshal(map[string]string{
-		"type": "service_account", "client_email": "rooms@example.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+		"type": "service_account", "client_email": "rooms@example.iam.gserviceaccount.com",
+		"token_uri":   "https://oauth2.googleapis.com/token",
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"config.json": []byte(`{"iot_client_id":"i","iot_client_secret":"s","gcal_poll_minutes":3,"rooms":[]}`), "calendar_credentials.json": key} {
+	for name, data := range map[string][]byte{
+		"config.json":               []byte(`{"iot_client_id":"i","iot_client_secret":"s","gcal_poll_minutes":3,"rooms":[]}`),
+		"calendar_credentials.json": key,
+	} {
 		if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +103,8 @@ func TestPollingIsAnnounced(t *testing.T) {
 	if err := s.Wait(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(said.String(), "no gcal_watch_function_url, so Google cannot tell of changes: calendars are polled every 3 minutes") {
+	if !strings.Contains(said.String(),
+		"no gcal_watch_function_url, so Google cannot tell of changes: calendars are polled every 3 minutes") {
 		t.Errorf("at its start it says:\n%s", &said)
 	}
 }

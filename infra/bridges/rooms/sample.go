@@ -22,9 +22,13 @@ const (
 	maxLimitedBy = 60 // above this speed the Arduino limit is off
 )
 
-var demoVariables = []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}
+var demoVariables = []string{
+	"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm",
+}
 
-var demoRooms = []string{"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room"}
+var demoRooms = []string{
+	"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room",
+}
 
 // A demo is the simulators, loaded with a working day.
 type demo struct {
@@ -39,7 +43,10 @@ func openDemo(b *bridge) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	account := simarduino.Account{ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg, Unlimited: b.Speed > maxLimitedBy || b.options.ArduinoLimit > 0}
+	account := simarduino.Account{
+		ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg,
+		Unlimited: b.Speed > maxLimitedBy || b.options.ArduinoLimit > 0,
+	}
 	arduino, err := simarduino.New(account, b.Records("sim/iotcloud"))
 	if err != nil {
 		return nil, err
@@ -60,7 +67,8 @@ const (
 	demoSoon = 2 * time.Hour
 )
 
-// keepAlive puts meetings into the rooms where those that are there end soon, or have ended: on whichever day one looks, the office is at work.
+// keepAlive puts meetings into the rooms where those that are there end soon, or have ended: on whichever day one
+// looks, the office is at work.
 func (d *demo) keepAlive(b *bridge) error {
 	text, err := b.Setting(demoUntil, func() string { return "" })
 	if err != nil {
@@ -102,8 +110,10 @@ func (d *demo) configure(b *bridge) error {
 		list[2]["locale"] = "fr"
 	}
 	data, err := json.Marshal(map[string]any{
-		"iot_client_id": settings.ClientID, "iot_client_secret": settings.ClientSecret, "iot_organization_id": settings.OrganizationID,
-		"iot_requests_per_second": cmp.Or(b.options.ArduinoLimit, settings.Limit()), "gcal_watch_function_url": settings.WatchURL, "rooms": list,
+		"iot_client_id": settings.ClientID, "iot_client_secret": settings.ClientSecret,
+		"iot_organization_id":     settings.OrganizationID,
+		"iot_requests_per_second": cmp.Or(b.options.ArduinoLimit, settings.Limit()),
+		"gcal_watch_function_url": settings.WatchURL, "rooms": list,
 	})
 	if err != nil {
 		return err
@@ -132,7 +142,9 @@ func (o *Options) roomNames() []string {
 // seed puts meetings from an instant on into every room but the quiet one.
 func (d *demo) seed(from time.Time, names []string) error {
 	const apart = 90 * time.Minute
-	titles := []string{"Stand-up", "Budget review", "Entretien", "Design critique", "Client call", "Point d’équipe", "Retrospective"}
+	titles := []string{
+		"Stand-up", "Budget review", "Entretien", "Design critique", "Client call", "Point d’équipe", "Retrospective",
+	}
 	for i, name := range names[:min(len(names), len(demoRooms)-1)] {
 		first := from.Add(time.Duration(i%4-1) * 30 * time.Minute)
 		for n := range int(demoDay / apart) {

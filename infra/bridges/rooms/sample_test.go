@@ -16,7 +16,8 @@ import (
 // meetingsOf are those of a room's simulated calendar.
 func meetingsOf(t *testing.T, d *demo, room string) (list []calendar.Interval) {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, "/calendar/v3/calendars/"+calendarID(room)+"/events?maxResults=2500", http.NoBody)
+	r := httptest.NewRequest(http.MethodGet,
+		"/calendar/v3/calendars/"+calendarID(room)+"/events?maxResults=2500", http.NoBody)
 	r.Header.Set("Authorization", "Bearer test")
 	w := httptest.NewRecorder()
 	d.google.ServeHTTP(w, r)
@@ -34,7 +35,8 @@ func meetingsOf(t *testing.T, d *demo, room string) (list []calendar.Interval) {
 	return list
 }
 
-// TestTheSampleIsAliveEveryDay: on the next day, after half a day, after two months, and where nothing was stopped in between.
+// TestTheSampleIsAliveEveryDay: on the next day, after half a day, after two months, and where nothing was stopped in
+// between.
 //
 //nolint:paralleltest // the cases share a folder, in order
 func TestTheSampleIsAliveEveryDay(t *testing.T) {

@@ -62,7 +62,10 @@ func TestHostileRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		header := []string{"X-Goog-Channel-Id", other.ID, "X-Goog-Channel-Token", rooms.ChannelToken(key, other.ID, "yellow_room"), "X-Goog-Message-Number", "5000", "X-Goog-Resource-Id", other.ResourceID}
+		header := []string{
+			"X-Goog-Channel-Id", other.ID, "X-Goog-Channel-Token", rooms.ChannelToken(key, other.ID, "yellow_room"),
+			"X-Goog-Message-Number", "5000", "X-Goog-Resource-Id", other.ResourceID,
+		}
 		began := time.Now()
 		for range 3 {
 			if code, _ := o.Call("POST", "/webhook", "", nil, header...); code != http.StatusNoContent {
@@ -76,7 +79,10 @@ func TestHostileRequests(t *testing.T) {
 		o.Add("yellow_room", "After the replays", now.Add(-3*time.Hour), now.Add(3*time.Hour))
 		o.Shows("yellow_room", "curevmtg", "After the replays") // and they silence nobody
 	})
-	for name, room := range map[string]string{"path": "../roomcal-config/config", "header": "a\r\nX-Evil: 1", "null": "a\x00b", "long": strings.Repeat("x", 10_000), "sql": "' OR 1=1 --"} {
+	for name, room := range map[string]string{
+		"path": "../roomcal-config/config", "header": "a\r\nX-Evil: 1", "null": "a\x00b",
+		"long": strings.Repeat("x", 10_000), "sql": "' OR 1=1 --",
+	} {
 		t.Run("room_name_"+name, func(t *testing.T) {
 			code, _ := o.Call("GET", "/meetings?client_id=demo-client&room_name="+url.QueryEscape(room), demoSecret, nil)
 			if code != http.StatusNotFound {
@@ -90,7 +96,8 @@ func TestHostileRequests(t *testing.T) {
 	}
 	t.Run("event_id_with_a_path", func(t *testing.T) {
 		for _, id := range []string{"..%2F..%2F..%2Fcalendars%2Fblue_room", "a%0d%0ab", strings.Repeat("v", 5000)} {
-			if code, _ := o.Call("DELETE", "/meetings/"+id+"?client_id=demo-client&room_name=quiet_room", demoSecret, nil); code != http.StatusNotFound {
+			if code, _ := o.Call("DELETE", "/meetings/"+id+"?client_id=demo-client&room_name=quiet_room", demoSecret,
+				nil); code != http.StatusNotFound {
 				t.Errorf("%.20s was answered %d, want 404", id, code)
 			}
 		}
@@ -108,8 +115,11 @@ func TestHostileRequests(t *testing.T) {
 		}
 	})
 	t.Run("idempotency_key", func(t *testing.T) {
-		code, got := o.Call("POST", "/meetings", demoSecret, map[string]any{"client_id": demoClient, "room_name": "white_room", "fit": true}, "Idempotency-Key", strings.Repeat("../", 2000))
-		if id, _ := got["id"].(string); code == http.StatusCreated && len(id) > 64 || code != http.StatusCreated && code != http.StatusConflict {
+		code, got := o.Call("POST", "/meetings", demoSecret,
+			map[string]any{"client_id": demoClient, "room_name": "white_room", "fit": true}, "Idempotency-Key",
+			strings.Repeat("../", 2000))
+		if id, _ := got["id"].(string); code == http.StatusCreated && len(id) > 64 ||
+			code != http.StatusCreated && code != http.StatusConflict {
 			t.Errorf("answered %d %v", code, got)
 		}
 	})
@@ -133,7 +143,9 @@ func TestDashboardIsLockedDown(t *testing.T) {
 		t.Errorf("headers = %v", resp.Header)
 	}
 	// A name that points here must not make a page of another site one of ours.
-	for host, want := range map[string]int{"evil.example:8080": 403, "localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200} {
+	for host, want := range map[string]int{
+		"evil.example:8080": 403, "localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200,
+	} {
 		r := httptest.NewRequest(http.MethodGet, o.URL+"/dashboard/rooms", nil)
 		r.RequestURI, r.Host = "", host
 		resp, err := http.DefaultClient.Do(r)
@@ -185,7 +197,8 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		if err != nil || len(strings.Fields(string(made))) != 2 {
 			t.Fatalf("the office's own keys: %q, %v", made, err)
 		}
-		for _, secret := range append(strings.Fields(string(made)), demoSecret, "Bearer ", "Secret title", "boss@example.com", "@resource.calendar.google.com", "sig=", "access_token", "http://127.0.0.1") {
+		for _, secret := range append(strings.Fields(string(made)), demoSecret, "Bearer ", "Secret title", "boss@example.com",
+			"@resource.calendar.google.com", "sig=", "access_token", "http://127.0.0.1") {
 			if i := bytes.Index(out, []byte(secret)); i >= 0 {
 				t.Errorf("%q was written: %s", secret, out[max(0, i-200):min(len(out), i+100)])
 			}
@@ -194,14 +207,21 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 	o := newOffice(t, t.TempDir(), 1)
 	slog.InfoContext(context.Background(), "the log is on")
-	for _, f := range []faults.Fault{{Status: 500, Times: 3}, {Status: 404, Times: 1}, {Drop: true, Times: 2}, {Truncate: true, Times: 1}, {Status: 401, Times: 1}} {
+	for _, f := range []faults.Fault{
+		{Status: 500, Times: 3},
+		{Status: 404, Times: 1},
+		{Drop: true, Times: 2},
+		{Truncate: true, Times: 1},
+		{Status: 401, Times: 1},
+	} {
 		f.Path = "/(calendar|iot)/"
 		o.Fault(roomstest.Google, f)
 		o.Fault(roomstest.Arduino, f)
 		now := time.Now()
 		event := map[string]any{
-			"summary": "Secret title", "organizer": map[string]any{"email": "boss@example.com"}, "attendees": []any{map[string]any{"email": "boss@example.com"}},
-			"start": dateTime(now), "end": dateTime(now.Add(time.Hour)),
+			"summary": "Secret title", "organizer": map[string]any{"email": "boss@example.com"},
+			"attendees": []any{map[string]any{"email": "boss@example.com"}},
+			"start":     dateTime(now), "end": dateTime(now.Add(time.Hour)),
 		}
 		if _, err := o.b.demo.google.Insert(calendarID("quiet_room"), event); err != nil {
 			t.Fatal(err)

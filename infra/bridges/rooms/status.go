@@ -22,7 +22,8 @@ type roomStatus struct {
 	TimeZone  string    `json:"time_zone"`
 	FetchedAt time.Time `json:"fetched_at,omitzero"` // when the calendar was last read
 	DataAge   string    `json:"data_age,omitempty"`
-	// State is busy, free or unknown; Known is false for unknown, and Stale says that the calendar should have been read since.
+	// State is busy, free or unknown; Known is false for unknown, and Stale says that the calendar should have been read
+	// since.
 	State        string    `json:"state"`
 	Known        bool      `json:"known"`
 	Stale        bool      `json:"stale,omitempty"`
@@ -62,7 +63,8 @@ func (b *bridge) roomStatus(ctx context.Context, settings *rooms.Settings, name 
 	k := snapshot.Knowledge(now)
 	room, _ := settings.Room(name, snapshot.TimeZone, snapshot.Thing.TimeZone)
 	status := roomStatus{
-		Room: name, TimeZone: room.Zone.String(), State: stateOfRoom(room.StatusOf(&snapshot, now)), FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
+		Room: name, TimeZone: room.Zone.String(), State: stateOfRoom(room.StatusOf(&snapshot, now)),
+		FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
 		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record, faults.English),
 	}
 	if !snapshot.FetchedAt.IsZero() {
@@ -124,7 +126,10 @@ func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, erro
 	}
 	parts := make([]machine.Part, 0, len(views))
 	for _, room := range views {
-		part := machine.Part{Name: room.Name, State: machine.PartOK, SeenAt: room.FetchedAt, TimeZone: room.TimeZone, Detail: strings.Join(room.Faults, " ")}
+		part := machine.Part{
+			Name: room.Name, State: machine.PartOK, SeenAt: room.FetchedAt, TimeZone: room.TimeZone,
+			Detail: strings.Join(room.Faults, " "),
+		}
 		switch {
 		case !room.Known || room.Thing["busynow"] == nil: // or its Thing has shown nothing yet
 			part.State = machine.PartUnknown
@@ -170,7 +175,9 @@ func (b *bridge) Collect(ch chan<- prometheus.Metric) {
 }
 
 var (
-	descAge    = prometheus.NewDesc("carillon_room_data_age_seconds", "Time since the room's calendar was read.", []string{"room"}, nil)
-	descWatch  = prometheus.NewDesc("carillon_room_watch_seconds", "Time until the room's push channel ends.", []string{"room"}, nil)
+	descAge = prometheus.NewDesc("carillon_room_data_age_seconds",
+		"Time since the room's calendar was read.", []string{"room"}, nil)
+	descWatch = prometheus.NewDesc("carillon_room_watch_seconds",
+		"Time until the room's push channel ends.", []string{"room"}, nil)
 	descFaults = prometheus.NewDesc("carillon_room_faults", "Faults that a person must mend.", []string{"room"}, nil)
 )

@@ -24,9 +24,11 @@ type thingLine struct {
 	Wrong     []string `json:"wrong"`     // that are of another type, and are left as they are
 }
 
-// createThings makes the Things that rooms have none of, and the variables that Things lack; dry tells only what it would make. It changes and
-// deletes nothing, so it may be run again. told hears of each room.
-func createThings(ctx context.Context, client *iotcloud.Client, settings *rooms.Settings, dry bool, told func(done, total int)) ([]thingLine, error) {
+// createThings makes the Things that rooms have none of, and the variables that Things lack; dry tells only what it
+// would make. It changes and deletes nothing, so it may be run again. told hears of each room.
+func createThings(
+	ctx context.Context, client *iotcloud.Client, settings *rooms.Settings, dry bool, told func(done, total int),
+) ([]thingLine, error) {
 	things, err := client.Things(ctx)
 	if err != nil {
 		return nil, err
@@ -56,7 +58,9 @@ func createThings(ctx context.Context, client *iotcloud.Client, settings *rooms.
 	return lines, nil
 }
 
-func createVariables(ctx context.Context, client *iotcloud.Client, thing iotcloud.Thing, dry bool, line *thingLine) error {
+func createVariables(
+	ctx context.Context, client *iotcloud.Client, thing iotcloud.Thing, dry bool, line *thingLine,
+) error {
 	for _, v := range rooms.Variables {
 		kind := cmp.Or(thing.Types[v.Name], thing.Types[v.Alias])
 		switch {
@@ -77,7 +81,8 @@ func createVariables(ctx context.Context, client *iotcloud.Client, thing iotclou
 }
 
 // errWrongTypes makes the exit status 1; the table has said which.
-var errWrongTypes = errors.New("variables of another type are left as they are: delete them in the Arduino Cloud, then run this again")
+var errWrongTypes = errors.New("variables of another type are left as they are: delete them in the Arduino Cloud, " +
+	"then run this again")
 
 func thingsCommand() *cobra.Command {
 	parent := &cobra.Command{Use: "things", Short: "The Arduino Things of the rooms"}
@@ -85,7 +90,8 @@ func thingsCommand() *cobra.Command {
 	var dry, asJSON bool
 	create := &cobra.Command{
 		Use: "create", Example: "carillon rooms things create --config /etc/carillon --dry-run",
-		Short: "Make the Things and variables that the rooms of config.json lack; nothing is changed or deleted", Args: cobra.NoArgs,
+		Short: "Make the Things and variables that the rooms of config.json lack; nothing is changed or deleted",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := machine.FolderThere(folder); err != nil {
 				return err
@@ -99,10 +105,12 @@ func thingsCommand() *cobra.Command {
 				return err
 			}
 			bar := cli.NewProgress(cmd.ErrOrStderr())
-			lines, err := createThings(cmd.Context(), iotcloud.New(address, settings), settings, dry, func(done, total int) { bar.Show("Things", done, total) })
+			lines, err := createThings(cmd.Context(), iotcloud.New(address, settings), settings, dry,
+				func(done, total int) { bar.Show("Things", done, total) })
 			bar.Clear()
 			out := cli.Remote{JSON: asJSON}
-			return errors.Join(out.Show(cmd.OutOrStdout(), lines, func(t *tabwriter.Writer) { thingsTable(t, lines, dry) }), err, wrongTypes(lines))
+			return errors.Join(out.Show(cmd.OutOrStdout(), lines, func(t *tabwriter.Writer) { thingsTable(t, lines, dry) }), err,
+				wrongTypes(lines))
 		},
 	}
 	create.Flags().StringVar(&folder, "config", "", "folder of config.json")

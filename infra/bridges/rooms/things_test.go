@@ -35,7 +35,8 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // things lists what the account has.
 func things(t *testing.T, args []string) map[string]iotcloud.Thing {
 	t.Helper()
-	list, err := iotcloud.New(args[len(args)-1], &rooms.Settings{ClientID: "id", ClientSecret: "hidden", RequestsPerSecond: 1000}).Things(t.Context())
+	list, err := iotcloud.New(args[len(args)-1],
+		&rooms.Settings{ClientID: "id", ClientSecret: "hidden", RequestsPerSecond: 1000}).Things(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,8 @@ func things(t *testing.T, args []string) map[string]iotcloud.Thing {
 	return found
 }
 
-// thingsOffice is an account that has a whole Thing, one that lacks variables, and none of the third room; and a folder of its settings.
+// thingsOffice is an account that has a whole Thing, one that lacks variables, and none of the third room; and a folder
+// of its settings.
 func thingsOffice(t *testing.T) (arduino *account, args []string) {
 	t.Helper()
 	simulator, err := simarduino.New(simarduino.Account{ClientID: "id", ClientSecret: "hidden", Unlimited: true}, nil)
@@ -89,8 +91,16 @@ func TestThingsAreMade(t *testing.T) {
 	// curevmsg is curevmtg by another name.
 	want := []thingLine{
 		{"whole", false, []string{}, []string{}},
-		{"partly", false, []string{"curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}, []string{}},
-		{"new room", true, []string{"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"}, []string{}},
+		{
+			"partly", false,
+			[]string{"curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm"},
+			[]string{},
+		},
+		{
+			"new room", true, []string{
+				"busynow", "curevmtg", "curevstart", "curevend", "curevtm", "nextevmtg", "nextevstart", "nextevend", "nextevtm",
+			}, []string{},
+		},
 	}
 	if fmt.Sprint(lines) != fmt.Sprint(want) {
 		t.Errorf("made %v\nwant %v", lines, want)
@@ -108,14 +118,18 @@ func TestThingsAreMade(t *testing.T) {
 func TestThingsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	arduino, args := thingsOffice(t)
-	if _, err := arduino.Faults.Add(faults.Fault{Method: "PUT", Path: "/properties$", Times: 1, LoseAnswer: true}); err != nil {
+	if _, err := arduino.Faults.Add(faults.Fault{
+		Method: "PUT", Path: "/properties$", Times: 1, LoseAnswer: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := run(t, args...)
 	if err == nil || !strings.Contains(err.Error(), "did not answer") || strings.Contains(err.Error()+out, "hidden") {
 		t.Fatalf("a lost answer: %v\n%s", err, out)
 	}
-	if _, err := arduino.Faults.Add(faults.Fault{Method: "PUT", Path: "/things$", Times: 1, LoseAnswer: true}); err != nil {
+	if _, err := arduino.Faults.Add(faults.Fault{
+		Method: "PUT", Path: "/things$", Times: 1, LoseAnswer: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run(t, args...); err == nil {
@@ -140,10 +154,12 @@ func TestThingsOfAnotherType(t *testing.T) {
 	if err := arduino.RemoveThing("whole"); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(arduino.AddThing("whole", "Europe/Paris"), arduino.AddVariable("whole", "busynow", "CHARSTRING")); err != nil {
+	if err := errors.Join(arduino.AddThing("whole", "Europe/Paris"),
+		arduino.AddVariable("whole", "busynow", "CHARSTRING")); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := run(t, args...); err == nil || !strings.Contains(err.Error(), "another type") || !strings.Contains(out, "[busynow]") {
+	if out, err := run(t, args...); err == nil || !strings.Contains(err.Error(), "another type") ||
+		!strings.Contains(out, "[busynow]") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	// The other eight, the seven that another Thing lacks, a Thing with nine.
@@ -157,7 +173,8 @@ func TestThingsWithoutSettings(t *testing.T) {
 	if _, err := run(t, "rooms", "things", "create"); err == nil || !strings.Contains(err.Error(), "config") {
 		t.Errorf("without --config: %v", err)
 	}
-	if _, err := run(t, "rooms", "things", "create", "--config", t.TempDir()); err == nil || !strings.Contains(err.Error(), "config.json") {
+	if _, err := run(t, "rooms", "things", "create", "--config", t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "config.json") {
 		t.Errorf("without config.json: %v", err)
 	}
 }

@@ -102,8 +102,8 @@ func (r *Running) Healthy() bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// Call makes a request and returns the answer's status and its JSON object, with its ETag as "etag". Answers of the public
-// paths must be as docs/openapi.yaml says.
+// Call makes a request and returns the answer's status and its JSON object, with its ETag as "etag". Answers of the
+// public paths must be as docs/openapi.yaml says.
 func (r *Running) Call(method, path, bearer string, body any, header ...string) (int, map[string]any) {
 	r.T.Helper()
 	var reader io.Reader

@@ -122,9 +122,11 @@ func Prefers(scheme string) chromedp.Action[chromedp.Void] {
 // Axe returns what axe finds on the page, one line each.
 func (p Page) Axe() (found []string) {
 	p.T.Helper()
-	p.Do("running axe", chromedp.Evaluate[chromedp.Void](`window.axeFound = undefined; axe.run(document, { rules: { 'target-size': { enabled: true } } }).then((r) => {
-		window.axeFound = JSON.stringify(r.violations.map((v) => v.id + ' (' + v.impact + '): ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join(' | ')));
-	}, (error) => { window.axeFound = JSON.stringify([String(error)]); }); 0`))
+	p.Do("running axe", chromedp.Evaluate[chromedp.Void](`window.axeFound = undefined;
+		axe.run(document, { rules: { 'target-size': { enabled: true } } }).then((r) => {
+			window.axeFound = JSON.stringify(r.violations.map((v) => v.id + ' (' + v.impact + '): ' +
+				v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join(' | ')));
+		}, (error) => { window.axeFound = JSON.stringify([String(error)]); }); 0`))
 	p.Becomes("axe is done", `window.axeFound !== undefined`)
 	if err := json.Unmarshal([]byte(p.JS(`window.axeFound`)), &found); err != nil {
 		p.T.Fatal(err)

@@ -27,8 +27,8 @@ type Server struct {
 	done  chan struct{}
 }
 
-// leash ends Azurite with its standard input, so that it lives no longer than who started it, however that ends. Whoever writes to it first
-// lets it shut down as it would for a message, and save what it keeps.
+// leash ends Azurite with its standard input, so that it lives no longer than who started it, however that ends.
+// Whoever writes to it first lets it shut down as it would for a message, and save what it keeps.
 const leash = `data:text/javascript,let stopping=false;const stop=()=>{if(stopping)return;stopping=true;setTimeout(()=>process.exit(1),4000).unref();const t=setInterval(()=>{if(process.emit('message','shutdown'))clearInterval(t)},20)};const end=()=>{if(!stopping)process.exit(0)};process.stdin.on('data',stop);process.stdin.on('end',end);process.stdin.on('error',end)`
 
 // startTime bounds how long Azurite may take to answer.
@@ -46,7 +46,8 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	}
 	s := &Server{Account: blobs.NewAccount(fmt.Sprintf("http://127.0.0.1:%d", port)), done: make(chan struct{})}
 	s.cmd = exec.Command(node, "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
-		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck")
+		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry",
+		"--skipApiVersionCheck")
 	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+blobs.Name+":"+s.Key)
 	s.cmd.Stderr = &s.said
 	apart(s.cmd)

@@ -56,7 +56,8 @@ func TestStopKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 }
 
-// A machine has a cache of its own, and an npm that does what its script says. Installing takes the packages from those of the tests.
+// A machine has a cache of its own, and an npm that does what its script says. Installing takes the packages from those
+// of the tests.
 type machine struct {
 	t           *testing.T
 	cache, peer string
@@ -140,7 +141,8 @@ func TestBrokenInstallationsAreReplaced(t *testing.T) {
 		m := newMachine(t)
 		modules := filepath.Join(t.TempDir(), "node_modules")
 		m.half(modules)
-		if err := os.WriteFile(filepath.Join(modules, ".package-lock.json"), []byte(`{"packages":{"node_modules/tslib":{}}}`), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(modules, ".package-lock.json"),
+			[]byte(`{"packages":{"node_modules/tslib":{}}}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if script, err := azurite.Script(modules); err == nil {
@@ -188,14 +190,22 @@ npm error network request to a registry failed, reason: getaddrinfo ENOTFOUND
 npm error A complete log of this run can be found in: /home/lea/.npm/_logs/x.log"; exit 1`, nil, "npm: network request to a registry failed, reason: getaddrinfo ENOTFOUND", "complete log"},
 		{"an old Node.js", "", func(t *testing.T, m *machine) {
 			t.Helper()
-			if err := os.WriteFile(filepath.Join(filepath.Dir(m.npm), "node"), []byte("#!/bin/sh\necho v18.20.4\n"), 0o755); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(m.npm), "node"),
+				[]byte("#!/bin/sh\necho v18.20.4\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}, "Node.js 20 or newer; this machine has v18.20.4", ""},
-		{"no HOME", "", func(t *testing.T, _ *machine) { t.Helper(); t.Setenv("HOME", ""); t.Setenv("XDG_CACHE_HOME", "") }, "set HOME", ""},
-		{"HOME is not a folder", "", func(t *testing.T, m *machine) { t.Helper(); t.Setenv("XDG_CACHE_HOME", m.npm) }, "set HOME", ""},
+		{
+			"no HOME", "", func(t *testing.T, _ *machine) { t.Helper(); t.Setenv("HOME", ""); t.Setenv("XDG_CACHE_HOME", "") },
+			"set HOME", "",
+		},
+		{
+			"HOME is not a folder", "",
+			func(t *testing.T, m *machine) { t.Helper(); t.Setenv("XDG_CACHE_HOME", m.npm) }, "set HOME", "",
+		},
 		{"Node's own", `while [ $# -gt 0 ]; do [ "$1" = --prefix ] && prefix=$2; shift; done
-mkdir -p "$prefix/node_modules/azurite/dist/src/blob"; echo "require('tslib')" >"$prefix/node_modules/azurite/dist/src/blob/main.js"; echo '{}' >"$prefix/node_modules/.package-lock.json"`, nil, "Error: Cannot find module 'tslib'", ""},
+blob="$prefix/node_modules/azurite/dist/src/blob"; mkdir -p "$blob"; echo "require('tslib')" >"$blob/main.js"
+echo '{}' >"$prefix/node_modules/.package-lock.json"`, nil, "Error: Cannot find module 'tslib'", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,7 +217,8 @@ mkdir -p "$prefix/node_modules/azurite/dist/src/blob"; echo "require('tslib')" >
 				tt.set(t, m)
 			}
 			err := m.opens(t.Context())
-			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.never != "" && strings.Contains(err.Error(), tt.never) {
+			if err == nil || !strings.Contains(err.Error(), tt.want) ||
+				tt.never != "" && strings.Contains(err.Error(), tt.never) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})

@@ -69,8 +69,8 @@ func Script(modules string) (string, error) {
 	return filepath.Abs(script)
 }
 
-// Open starts Azurite with its data in dir: from the first of the folders of npm packages that has a whole installation that starts, else from
-// the user's cache, where it is installed if need be. told hears that it is being installed.
+// Open starts Azurite with its data in dir: from the first of the folders of npm packages that has a whole installation
+// that starts, else from the user's cache, where it is installed if need be. told hears that it is being installed.
 func Open(ctx context.Context, folders []string, dir string, told func()) (*Server, error) {
 	if _, err := Node(ctx); err != nil {
 		return nil, err
@@ -90,7 +90,8 @@ func Open(ctx context.Context, folders []string, dir string, told func()) (*Serv
 		err = os.MkdirAll(cache, 0o700)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w a folder to be installed in: set HOME, or XDG_CACHE_HOME, to one that can be written to (%w)", ErrMissing, err)
+		return nil, fmt.Errorf("%w a folder to be installed in: set HOME, or XDG_CACHE_HOME, to one that can be "+
+			"written to (%w)", ErrMissing, err)
 	}
 	return openCached(ctx, cache, dir, told)
 }

@@ -24,7 +24,8 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 var (
-	errorLine = regexp.MustCompile(`(?m)^(?:\S*Error(?: \[\w+\])?: .+|\S*node: .+|Exit due to .+)$`) // Node's, and Azurite's own
+	// Node's, and Azurite's own
+	errorLine = regexp.MustCompile(`(?m)^(?:\S*Error(?: \[\w+\])?: .+|\S*node: .+|Exit due to .+)$`)
 	npmPrefix = regexp.MustCompile(`^npm (?:ERR!|error) ?`)
 	npmIdle   = regexp.MustCompile(`^(?:$|code |errno |syscall |A complete log|Log files were not written|[ {}\[\]]|This is (?:a problem|probably) )`)
 )

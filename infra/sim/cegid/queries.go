@@ -55,7 +55,8 @@ func (s *Server) AddQuery(q Query) error {
 		return nil
 	}
 	one := scheduler{
-		"id": q.ID, "enable": q.Enabled, "cron": q.Cron, "nextExecution": nil, "lastExecution": nil, "tenantId": s.account.Tenant, "providerId": s.account.Provider,
+		"id": q.ID, "enable": q.Enabled, "cron": q.Cron, "nextExecution": nil, "lastExecution": nil,
+		"tenantId": s.account.Tenant, "providerId": s.account.Provider,
 		"query": map[string]any{"name": q.Name, "content": q.SQL, "collection": q.Collection}, "format": "csv",
 	}
 	if q.Enabled {

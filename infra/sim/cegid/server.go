@@ -1,6 +1,6 @@
-// Package cegid is a stand-in for Cegid Data Access: tokens, access to the container of the exports, data sources, folders and
-// the schedules of queries, which run and write their files into a blob store (infra/sim/blobs, infra/sim/azurite), reached through it. Cegid
-// publishes no reference; docs/exports.md says what is known.
+// Package cegid is a stand-in for Cegid Data Access: tokens, access to the container of the exports, data sources,
+// folders and the schedules of queries, which run and write their files into a blob store (infra/sim/blobs,
+// infra/sim/azurite), reached through it. Cegid publishes no reference; docs/exports.md says what is known.
 package cegid
 
 import (
@@ -69,7 +69,10 @@ type Counts struct{ Tokens, SAS, Lists, Changes int }
 
 // New returns a server with what the store has. The blob store comes with [Server.Serve].
 func New(prefix string, now func() time.Time, records Store, account Account) (*Server, error) {
-	s := &Server{prefix: prefix, account: account, now: now, records: records, tokens: map[string]time.Time{}, queries: map[string]Query{}}
+	s := &Server{
+		prefix: prefix, account: account, now: now, records: records, tokens: map[string]time.Time{},
+		queries: map[string]Query{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /tokenprovider/Token", s.token)
 	for pattern, h := range map[string]http.HandlerFunc{
@@ -123,14 +126,20 @@ func (s *Server) Counts() Counts {
 	return s.counts
 }
 
-// refuse answers with an error in the form of the API, or of the gateway before it where the reason speaks of a subscription or quota.
+// refuse answers with an error in the form of the API, or of the gateway before it where the reason speaks of a
+// subscription or quota.
 func refuse(w http.ResponseWriter, status int, reason string) {
 	body := map[string]any{"errorMessage": reason}
 	switch reason {
 	case "subscription":
-		body = map[string]any{"statusCode": status, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."}
+		body = map[string]any{
+			"statusCode": status, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key " +
+				"for an active subscription.",
+		}
 	case "quota":
-		body = map[string]any{"statusCode": status, "message": "Out of call volume quota. Quota will be replenished in 01:00:00."}
+		body = map[string]any{
+			"statusCode": status, "message": "Out of call volume quota. Quota will be replenished in 01:00:00.",
+		}
 	case "":
 		body["errorMessage"] = http.StatusText(status)
 	}
@@ -159,7 +168,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	if !s.subscribed(w, r) {
 		return
 	}
-	if r.Header.Get("x-tenantId") != s.account.Tenant || r.URL.Query().Get("api-key-Id") != s.account.KeyID || r.Header.Get("api-key-secret") != s.account.KeySecret {
+	if r.Header.Get("x-tenantId") != s.account.Tenant || r.URL.Query().Get("api-key-Id") != s.account.KeyID ||
+		r.Header.Get("api-key-secret") != s.account.KeySecret {
 		refuse(w, http.StatusUnauthorized, "The API key is not valid for this tenant.")
 		return
 	}
@@ -175,7 +185,9 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.tokens[token] = time.Now().Add(life)
 	s.counts.Tokens++
 	s.mu.Unlock()
-	write(w, http.StatusOK, map[string]string{"accessToken": token, "expireIn": strconv.Itoa(int(life.Seconds())), "tenantId": s.account.Tenant})
+	write(w, http.StatusOK, map[string]string{
+		"accessToken": token, "expireIn": strconv.Itoa(int(life.Seconds())), "tenantId": s.account.Tenant,
+	})
 }
 
 func (s *Server) authorized(h http.HandlerFunc) http.Handler {
@@ -228,7 +240,8 @@ func (s *Server) sas(rights string) http.HandlerFunc {
 			return
 		}
 		write(w, http.StatusOK, map[string]string{
-			"blobServiceUri": "http://" + r.Host + s.prefix + "/blobs/" + blobs.Name + "/", "containerName": s.container(), "sasToken": "?" + token, "blobName": "",
+			"blobServiceUri": "http://" + r.Host + s.prefix + "/blobs/" + blobs.Name + "/", "containerName": s.container(),
+			"sasToken": "?" + token, "blobName": "",
 		})
 	}
 }
@@ -255,8 +268,10 @@ func (s *Server) dataSources(w http.ResponseWriter, r *http.Request) {
 	}
 	one := func(n int, name string) map[string]any {
 		return map[string]any{
-			"id": "00000000-0000-4000-8000-00000000010" + strconv.Itoa(n), "name": name, "tenantId": s.account.Tenant, "displayPath": "Demo/" + name,
-			"providerId": s.account.Provider, "queryLanguage": "SQL", "providerConnectionString": "Server=example;Password=not-to-be-shown",
+			"id": "00000000-0000-4000-8000-00000000010" + strconv.Itoa(n), "name": name, "tenantId": s.account.Tenant,
+			"displayPath": "Demo/" + name,
+			"providerId":  s.account.Provider, "queryLanguage": "SQL",
+			"providerConnectionString": "Server=example;Password=not-to-be-shown",
 		}
 	}
 	if r.URL.Query().Get("continuationRequest") == "" {
@@ -272,7 +287,8 @@ func (s *Server) folders(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, []any{map[string]any{
-		"id": "00000000-0000-4000-8000-000000000201", "name": "Paie", "tenantId": s.account.Tenant, "dataSourceListId": []any{}, "providerId": s.account.Provider,
+		"id": "00000000-0000-4000-8000-000000000201", "name": "Paie", "tenantId": s.account.Tenant,
+		"dataSourceListId": []any{}, "providerId": s.account.Provider,
 	}})
 }
 

@@ -84,7 +84,8 @@ func (s *Server) shown(c call, e Event) bool {
 		}
 	}
 	return (e.Draft == 0 || q.Get("showDraft") == "true") && (q.Get("type") == "" || q.Get("type") == e.Type) &&
-		(q.Get("startDate") == "" || e.StartDate >= q.Get("startDate")) && (q.Get("endDate") == "" || e.StartDate <= q.Get("endDate"))
+		(q.Get("startDate") == "" || e.StartDate >= q.Get("startDate")) &&
+		(q.Get("endDate") == "" || e.StartDate <= q.Get("endDate"))
 }
 
 // end is the first instant after the event.
@@ -165,8 +166,10 @@ var (
 // apply puts a body's fields over an event's and says with which status they are refused.
 func (w written) apply(e *Event) int {
 	for field, value := range map[*string]*string{
-		&e.CalendarID: w.CalendarID, &e.Name: w.Name, &e.Location: w.Location, &e.StartDate: w.StartDate, &e.StartTime: w.StartTime, &e.EndDate: w.EndDate, &e.EndTime: w.EndTime,
-		&e.TimeZone: w.TimeZone, &e.Alert: w.Alert, &e.Details: w.Details, &e.Reference: w.Reference, &e.ReferenceType: w.ReferenceType,
+		&e.CalendarID: w.CalendarID, &e.Name: w.Name, &e.Location: w.Location, &e.StartDate: w.StartDate,
+		&e.StartTime: w.StartTime, &e.EndDate: w.EndDate, &e.EndTime: w.EndTime,
+		&e.TimeZone: w.TimeZone, &e.Alert: w.Alert, &e.Details: w.Details, &e.Reference: w.Reference,
+		&e.ReferenceType: w.ReferenceType,
 	} {
 		if value != nil {
 			*field = *value
@@ -199,7 +202,8 @@ func (w written) apply(e *Event) int {
 
 func (e *Event) check() int {
 	_, err := location(e.TimeZone)
-	bad := strings.TrimSpace(e.Name) == "" || strings.TrimSpace(e.Location) == "" || err != nil || e.Alert != "" && !alertForm.MatchString(e.Alert)
+	bad := strings.TrimSpace(e.Name) == "" || strings.TrimSpace(e.Location) == "" || err != nil ||
+		e.Alert != "" && !alertForm.MatchString(e.Alert)
 	for _, date := range []string{e.StartDate, e.EndDate} {
 		_, err := time.Parse(time.DateOnly, date)
 		bad = bad || err != nil || !dateForm.MatchString(date)

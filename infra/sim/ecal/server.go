@@ -106,12 +106,17 @@ type QuickLink struct {
 
 // New returns a server with what the store has.
 func New(now func() time.Time, store Store) (*Server, error) {
-	s := &Server{now: now, store: store, accounts: map[string]*account{}, calendars: map[string]*Calendar{}, events: map[string]*Event{}}
+	s := &Server{
+		now: now, store: store, accounts: map[string]*account{}, calendars: map[string]*Calendar{},
+		events: map[string]*Event{},
+	}
 	mux := http.NewServeMux()
 	for pattern, f := range map[string]operation{
 		"GET /calendar/{$}": s.listCalendars, "GET /calendar/{id}": s.showCalendar,
-		"POST /calendar/{$}": s.createCalendar, "PUT /calendar/{id}": s.updateCalendar, "DELETE /calendar/{id}": s.deleteCalendar,
-		"GET /event/{$}": s.list, "GET /event/{id}": s.show, "POST /event/{$}": s.create, "PUT /event/{id}": s.update, "DELETE /event/{id}": s.remove,
+		"POST /calendar/{$}": s.createCalendar, "PUT /calendar/{id}": s.updateCalendar,
+		"DELETE /calendar/{id}": s.deleteCalendar,
+		"GET /event/{$}":        s.list, "GET /event/{id}": s.show, "POST /event/{$}": s.create, "PUT /event/{id}": s.update,
+		"DELETE /event/{id}": s.remove,
 		"PUT /events/{type}": s.updateAll,
 	} {
 		mux.HandleFunc(pattern, s.serve(f))

@@ -203,7 +203,9 @@ func (s *Set) Wrap(h http.Handler, refuse func(w http.ResponseWriter, status int
 	})
 }
 
-func serve(w http.ResponseWriter, r *http.Request, h http.Handler, met []Fault, refuse func(http.ResponseWriter, int, string)) {
+func serve(
+	w http.ResponseWriter, r *http.Request, h http.Handler, met []Fault, refuse func(http.ResponseWriter, int, string),
+) {
 	for _, f := range met {
 		select {
 		case <-time.After(time.Duration(f.LatencyMS) * time.Millisecond):

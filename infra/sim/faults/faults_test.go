@@ -38,7 +38,8 @@ func TestEachFault(t *testing.T) {
 			t.Parallel()
 			var set faults.Set
 			var served atomic.Int32
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // it would try again on a kept connection
+			// it would try again on a kept connection
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			h := set.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				served.Add(1)
 				_, _ = io.WriteString(w, `{"long":"enough"}`)

@@ -67,7 +67,8 @@ func (e event) recurs() bool { r, _ := e["recurrence"].([]any); return len(r) > 
 // not end.
 const maxInstances = 50_000
 
-// expand returns the instances of a series that end after from and start before to, without those that were changed on their own.
+// expand returns the instances of a series that end after from and start before to, without those that were changed on
+// their own.
 func (e event) expand(zone *time.Location, from, to time.Time, changed map[string]bool) []event {
 	start, end, ok := e.span(zone)
 	if !ok {
@@ -174,7 +175,8 @@ func (c *calendar) zone() *time.Location {
 	return loc
 }
 
-// window returns the events that end after from and start before to, deleted ones too; series as their instances where single.
+// window returns the events that end after from and start before to, deleted ones too; series as their instances where
+// single.
 func (c *calendar) window(from, to time.Time, single bool) []event {
 	changed := map[string]bool{}
 	for id, e := range c.events {
@@ -212,5 +214,6 @@ func (c *calendar) inSeries(e event) bool {
 		return false
 	}
 	at, _, ok := when(e["originalStartTime"], c.zone())
-	return ok && slices.ContainsFunc(master.expand(c.zone(), at.Add(-48*time.Hour), at.Add(48*time.Hour), nil), func(i event) bool { return i.id() == e.id() })
+	return ok && slices.ContainsFunc(master.expand(c.zone(), at.Add(-48*time.Hour), at.Add(48*time.Hour), nil),
+		func(i event) bool { return i.id() == e.id() })
 }

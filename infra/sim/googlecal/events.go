@@ -82,9 +82,11 @@ func (s *Server) add(c *calendar, e event) (event, error) {
 	now := s.now().UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.ID, "self": true}
 	for key, value := range map[string]any{
-		"kind": "calendar#event", "status": "confirmed", "eventType": "default", "sequence": 0, "created": now, "iCalUID": e.id() + "@google.com",
+		"kind": "calendar#event", "status": "confirmed", "eventType": "default", "sequence": 0, "created": now,
+		"iCalUID": e.id() + "@google.com",
 		"creator": self, "organizer": self, "reminders": map[string]any{"useDefault": true},
-		"htmlLink": "https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.id()+" "+c.ID)),
+		"htmlLink": "https://www.google.com/calendar/event?eid=" +
+			base64.RawURLEncoding.EncodeToString([]byte(e.id()+" "+c.ID)),
 	} {
 		if e[key] == nil {
 			e[key] = value
@@ -148,7 +150,10 @@ func (s *Server) update(r *http.Request) (any, error) {
 	next := e.public()
 	if r.Method == http.MethodPut {
 		next = event{}
-		for _, key := range []string{"kind", "id", "created", "creator", "organizer", "iCalUID", "htmlLink", "eventType", "recurringEventId", "originalStartTime", "status"} {
+		for _, key := range []string{
+			"kind", "id", "created", "creator", "organizer", "iCalUID", "htmlLink", "eventType", "recurringEventId",
+			"originalStartTime", "status",
+		} {
 			if e[key] != nil {
 				next[key] = e[key]
 			}
@@ -219,12 +224,16 @@ func (s *Server) freeBusy(r *http.Request) (any, error) {
 	for _, item := range body.Items {
 		c := s.calendars[item.ID]
 		if c == nil {
-			calendars[item.ID] = map[string]any{"errors": []any{map[string]any{"domain": "global", "reason": "notFound"}}, "busy": []any{}}
+			calendars[item.ID] = map[string]any{
+				"errors": []any{map[string]any{"domain": "global", "reason": "notFound"}}, "busy": []any{},
+			}
 			continue
 		}
 		calendars[item.ID] = map[string]any{"busy": c.busy(body.TimeMin, body.TimeMax)}
 	}
-	return map[string]any{"kind": "calendar#freeBusy", "timeMin": body.TimeMin, "timeMax": body.TimeMax, "calendars": calendars}, nil
+	return map[string]any{
+		"kind": "calendar#freeBusy", "timeMin": body.TimeMin, "timeMax": body.TimeMax, "calendars": calendars,
+	}, nil
 }
 
 type period struct {

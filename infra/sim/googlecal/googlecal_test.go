@@ -50,7 +50,8 @@ func newFixture(t *testing.T) *fixture {
 	}
 	server := httptest.NewServer(f.sim)
 	t.Cleanup(server.Close)
-	f.api, err = gcal.NewService(t.Context(), option.WithEndpoint(server.URL+"/calendar/v3/"), option.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "x"})))
+	f.api, err = gcal.NewService(t.Context(), option.WithEndpoint(server.URL+"/calendar/v3/"),
+		option.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "x"})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,8 @@ func TestEndlessSeriesIsBounded(t *testing.T) {
 	f.insert("endless", "2026-03-27T10:00:00+01:00", "2026-03-27T10:00:01+01:00", "RRULE:FREQ=SECONDLY")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	list, err := f.api.Events.List(room).SingleEvents(true).TimeMin("2026-03-27T00:00:00Z").TimeMax("9999-01-01T00:00:00Z").MaxResults(10).Context(ctx).Do()
+	list, err := f.api.Events.List(room).SingleEvents(
+		true).TimeMin("2026-03-27T00:00:00Z").TimeMax("9999-01-01T00:00:00Z").MaxResults(10).Context(ctx).Do()
 	if err != nil || len(list.Items) != 10 {
 		t.Fatalf("listed %v, %v", list, err)
 	}
@@ -132,24 +134,30 @@ func TestSeries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	// Daily over the change of clocks, one date excluded.
-	f.insert("series0", "2026-03-27T10:00:00+01:00", "2026-03-27T11:00:00+01:00", "RRULE:FREQ=DAILY;COUNT=6", "EXDATE;TZID=Europe/Paris:20260328T100000")
+	f.insert("series0", "2026-03-27T10:00:00+01:00", "2026-03-27T11:00:00+01:00", "RRULE:FREQ=DAILY;COUNT=6",
+		"EXDATE;TZID=Europe/Paris:20260328T100000")
 	list := func() *gcal.EventsListCall { return f.api.Events.List(room).SingleEvents(true).OrderBy("startTime") }
-	f.listed(list(), "2026-03-27T10:00:00+01:00", "2026-03-29T10:00:00+02:00", "2026-03-30T10:00:00+02:00", "2026-03-31T10:00:00+02:00", "2026-04-01T10:00:00+02:00")
+	f.listed(list(), "2026-03-27T10:00:00+01:00", "2026-03-29T10:00:00+02:00", "2026-03-30T10:00:00+02:00",
+		"2026-03-31T10:00:00+02:00", "2026-04-01T10:00:00+02:00")
 	instances, err := f.api.Events.Instances(room, "series0").Do()
 	if err != nil || len(instances.Items) != 5 || instances.Items[1].RecurringEventId != "series0" {
 		t.Fatalf("instances = %v, %v", instances, err)
 	}
 	moved := instances.Items[1].Id
-	if _, err := f.api.Events.Patch(room, moved, &gcal.Event{Start: at("2026-03-29T15:00:00+02:00"), End: at("2026-03-29T16:00:00+02:00")}).Do(); err != nil {
+	if _, err := f.api.Events.Patch(room, moved,
+		&gcal.Event{Start: at("2026-03-29T15:00:00+02:00"), End: at("2026-03-29T16:00:00+02:00")}).Do(); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.api.Events.Delete(room, instances.Items[2].Id).Do(); err != nil {
 		t.Fatal(err)
 	}
-	f.listed(list(), "2026-03-27T10:00:00+01:00", "2026-03-29T15:00:00+02:00", "2026-03-31T10:00:00+02:00", "2026-04-01T10:00:00+02:00")
-	f.listed(list().ShowDeleted(true).TimeMin("2026-03-30T00:00:00Z").TimeMax("2026-03-31T00:00:00Z"), instances.Items[2].Id+" cancelled")
+	f.listed(list(), "2026-03-27T10:00:00+01:00", "2026-03-29T15:00:00+02:00", "2026-03-31T10:00:00+02:00",
+		"2026-04-01T10:00:00+02:00")
+	f.listed(list().ShowDeleted(true).TimeMin("2026-03-30T00:00:00Z").TimeMax("2026-03-31T00:00:00Z"),
+		instances.Items[2].Id+" cancelled")
 	// The series is cut before the moved instance, and with it goes the change.
-	if _, err := f.api.Events.Patch(room, "series0", &gcal.Event{Recurrence: []string{"RRULE:FREQ=DAILY;UNTIL=20260328T235959Z"}}).Do(); err != nil {
+	if _, err := f.api.Events.Patch(room, "series0",
+		&gcal.Event{Recurrence: []string{"RRULE:FREQ=DAILY;UNTIL=20260328T235959Z"}}).Do(); err != nil {
 		t.Fatal(err)
 	}
 	f.listed(list(), "2026-03-27T10:00:00+01:00", "2026-03-28T10:00:00+01:00")
@@ -162,7 +170,10 @@ func TestSeries(t *testing.T) {
 func TestAllDaySeries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	e := &gcal.Event{Summary: "x", Start: &gcal.EventDateTime{Date: "2026-03-27"}, End: &gcal.EventDateTime{Date: "2026-03-28"}, Recurrence: []string{"RRULE:FREQ=DAILY;COUNT=3"}}
+	e := &gcal.Event{
+		Summary: "x", Start: &gcal.EventDateTime{Date: "2026-03-27"}, End: &gcal.EventDateTime{Date: "2026-03-28"},
+		Recurrence: []string{"RRULE:FREQ=DAILY;COUNT=3"},
+	}
 	if _, err := f.api.Events.Insert(room, e).Do(); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +237,8 @@ func TestSyncToken(t *testing.T) {
 	if _, err := sync().Do(); reason(err) != "410 fullSyncRequired" {
 		t.Errorf("an old token: %s", reason(err))
 	}
-	if _, err := f.api.Events.List(room).UpdatedMin("2026-03-02T00:00:00Z").Do(); reason(err) != "410 updatedMinTooLongAgo" {
+	if _, err := f.api.Events.List(room).UpdatedMin(
+		"2026-03-02T00:00:00Z").Do(); reason(err) != "410 updatedMinTooLongAgo" {
 		t.Errorf("an old updatedMin: %s", reason(err))
 	}
 }
@@ -259,7 +271,8 @@ func TestListParameters(t *testing.T) {
 		}
 	}
 	got, err := list().Fields("items(id,start/dateTime)").Do()
-	if err != nil || got.Kind != "" || len(got.Items) != 1 || got.Items[0].Id != "event1" || got.Items[0].Summary != "" || got.Items[0].Start.DateTime == "" {
+	if err != nil || got.Kind != "" || len(got.Items) != 1 || got.Items[0].Id != "event1" || got.Items[0].Summary != "" ||
+		got.Items[0].Start.DateTime == "" {
 		t.Errorf("fields: %+v, %v", got, err)
 	}
 }
@@ -268,7 +281,8 @@ func TestPreconditions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	e := f.insert("event1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
-	if _, err := f.api.Events.Insert(room, &gcal.Event{Id: "event1", Start: e.Start, End: e.End}).Do(); reason(err) != "409 duplicate" {
+	if _, err := f.api.Events.Insert(room,
+		&gcal.Event{Id: "event1", Start: e.Start, End: e.End}).Do(); reason(err) != "409 duplicate" {
 		t.Errorf("same id: %s", reason(err))
 	}
 	patch := f.api.Events.Patch(room, "event1", &gcal.Event{Summary: "new"})
@@ -301,11 +315,15 @@ func TestFreeBusy(t *testing.T) {
 	f.insert("event1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
 	f.insert("event2", "2026-03-02T10:30:00Z", "2026-03-02T12:00:00Z")
 	f.insert("event3", "2026-03-02T14:00:00Z", "2026-03-02T15:00:00Z")
-	got, err := f.api.Freebusy.Query(&gcal.FreeBusyRequest{TimeMin: "2026-03-02T00:00:00Z", TimeMax: "2026-03-03T00:00:00Z", Items: []*gcal.FreeBusyRequestItem{{Id: room}, {Id: "nobody"}}}).Do()
+	got, err := f.api.Freebusy.Query(&gcal.FreeBusyRequest{
+		TimeMin: "2026-03-02T00:00:00Z", TimeMax: "2026-03-03T00:00:00Z",
+		Items: []*gcal.FreeBusyRequestItem{{Id: room}, {Id: "nobody"}},
+	}).Do()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if busy := got.Calendars[room].Busy; len(busy) != 2 || busy[0].Start != "2026-03-02T10:00:00Z" || busy[0].End != "2026-03-02T12:00:00Z" {
+	if busy := got.Calendars[room].Busy; len(busy) != 2 || busy[0].Start != "2026-03-02T10:00:00Z" ||
+		busy[0].End != "2026-03-02T12:00:00Z" {
 		t.Errorf("busy = %+v", busy)
 	}
 	if faults := got.Calendars["nobody"].Errors; len(faults) != 1 || faults[0].Reason != "notFound" {
@@ -350,8 +368,10 @@ func TestPush(t *testing.T) {
 	if err != nil || granted.Expiration != f.now.Add(7*24*time.Hour).UnixMilli() {
 		t.Fatalf("granted %+v, %v", granted, err)
 	}
-	if h := f.next(got); h.Get("X-Goog-Resource-State") != "sync" || h.Get("X-Goog-Message-Number") != "1" || h.Get("X-Goog-Resource-Id") != granted.ResourceId ||
-		h.Get("X-Goog-Channel-Id") != "c1" || h.Get("X-Goog-Channel-Token") != "a=b" || h.Get("X-Goog-Resource-Uri") == "" || h.Get("X-Goog-Channel-Expiration") != "Mon, 09 Mar 2026 09:00:00 GMT" {
+	if h := f.next(got); h.Get("X-Goog-Resource-State") != "sync" || h.Get("X-Goog-Message-Number") != "1" ||
+		h.Get("X-Goog-Resource-Id") != granted.ResourceId ||
+		h.Get("X-Goog-Channel-Id") != "c1" || h.Get("X-Goog-Channel-Token") != "a=b" || h.Get("X-Goog-Resource-Uri") == "" ||
+		h.Get("X-Goog-Channel-Expiration") != "Mon, 09 Mar 2026 09:00:00 GMT" {
 		t.Errorf("sync message = %v", h)
 	}
 	if _, err := f.api.Events.Watch(room, channel).Do(); reason(err) != "400 channelIdNotUnique" {
@@ -359,7 +379,8 @@ func TestPush(t *testing.T) {
 	}
 	f.insert("event1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z")
 	first, again := f.next(got), f.next(got) // 503 is tried again
-	if n := first.Get("X-Goog-Message-Number"); n == "1" || again.Get("X-Goog-Message-Number") != n || first.Get("X-Goog-Resource-State") != "exists" {
+	if n := first.Get("X-Goog-Message-Number"); n == "1" || again.Get("X-Goog-Message-Number") != n ||
+		first.Get("X-Goog-Resource-State") != "exists" {
 		t.Errorf("messages %v and %v, want one message twice", first, again)
 	}
 	if err := f.api.Channels.Stop(&gcal.Channel{Id: "c1", ResourceId: "other"}).Do(); reason(err) != "404 notFound" {
@@ -380,10 +401,14 @@ func TestChannelExpires(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	address, got := f.receiver()
-	if _, err := f.api.Events.Watch(room, &gcal.Channel{Id: "c1", Type: "web_hook", Address: address, Expiration: f.now.UnixMilli()}).Do(); reason(err) != "400 invalid" {
+	if _, err := f.api.Events.Watch(room, &gcal.Channel{
+		Id: "c1", Type: "web_hook", Address: address, Expiration: f.now.UnixMilli(),
+	}).Do(); reason(err) != "400 invalid" {
 		t.Errorf("an expiration that is past: %s", reason(err))
 	}
-	if _, err := f.api.Events.Watch(room, &gcal.Channel{Id: "c2", Type: "web_hook", Address: address, Params: map[string]string{"ttl": "60"}}).Do(); err != nil {
+	if _, err := f.api.Events.Watch(room, &gcal.Channel{
+		Id: "c2", Type: "web_hook", Address: address, Params: map[string]string{"ttl": "60"},
+	}).Do(); err != nil {
 		t.Fatal(err)
 	}
 	f.next(got)
@@ -395,13 +420,16 @@ func TestChannelExpires(t *testing.T) {
 	case <-time.After(200 * time.Millisecond):
 	}
 	for name, address := range map[string]string{"http": "http://example.com/webhook", "none": ""} {
-		if _, err := f.api.Events.Watch(room, &gcal.Channel{Id: "c-" + name, Type: "web_hook", Address: address}).Do(); reason(err) != "400 push.webhookUrlNotHttps" {
+		if _, err := f.api.Events.Watch(room, &gcal.Channel{
+			Id: "c-" + name, Type: "web_hook", Address: address,
+		}).Do(); reason(err) != "400 push.webhookUrlNotHttps" {
 			t.Errorf("%s: %s", name, reason(err))
 		}
 	}
 }
 
-// TestErrorBodies: what the simulator answers in each documented case is what Google's documentation and recordings show.
+// TestErrorBodies: what the simulator answers in each documented case is what Google's documentation and recordings
+// show.
 func TestErrorBodies(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

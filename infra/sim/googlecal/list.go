@@ -55,7 +55,8 @@ func (s *Server) instances(r *http.Request) (any, error) {
 	return s.page(c, q, slices.DeleteFunc(items, func(i event) bool { return i.text("recurringEventId") != e.id() }))
 }
 
-// page answers one page of the items. Deleted events that nobody asked for take their places on a page, so it may be empty with more to come.
+// page answers one page of the items. Deleted events that nobody asked for take their places on a page, so it may be
+// empty with more to come.
 func (s *Server) page(c *calendar, q url.Values, items []event) (any, error) {
 	size, offset, err := paging(q)
 	if err != nil {
@@ -188,7 +189,8 @@ func (s *Server) updatedSince(items []event, text string) ([]event, error) {
 
 // matches checks an event against q, iCalUID, eventTypes and the extended properties.
 func (e event) matches(q url.Values) bool {
-	if text := strings.ToLower(q.Get("q")); text != "" && !strings.Contains(strings.ToLower(e.text("summary")+"\n"+e.text("description")+"\n"+e.text("location")), text) {
+	if text := strings.ToLower(q.Get("q")); text != "" &&
+		!strings.Contains(strings.ToLower(e.text("summary")+"\n"+e.text("description")+"\n"+e.text("location")), text) {
 		return false
 	}
 	if uid := q.Get("iCalUID"); uid != "" && uid != e.text("iCalUID") {
@@ -224,7 +226,9 @@ func (c *calendar) sort(items []event, order string) {
 }
 
 // forbiddenWithSync cannot be combined with a sync token (reference/events/list#syncToken).
-var forbiddenWithSync = []string{"iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin", "timeMax", "updatedMin"}
+var forbiddenWithSync = []string{
+	"iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin", "timeMax", "updatedMin",
+}
 
 // changed returns what changed since a sync token (guides/sync), deletions too.
 func (s *Server) changed(c *calendar, q url.Values) ([]event, error) {
@@ -289,7 +293,8 @@ func trimmed(items []event, limit string) []event {
 			continue
 		}
 		e["attendeesOmitted"] = true
-		e["attendees"] = slices.DeleteFunc(slices.Clone(all), func(a any) bool { m, _ := a.(map[string]any); return m["self"] != true })
+		e["attendees"] = slices.DeleteFunc(slices.Clone(all),
+			func(a any) bool { m, _ := a.(map[string]any); return m["self"] != true })
 		items[i] = e
 	}
 	return items

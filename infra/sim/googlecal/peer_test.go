@@ -23,7 +23,8 @@ func TestGooglesNodeClient(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "all agreed\n" {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if sync, exists := f.next(got), f.next(got); sync.Get("X-Goog-Resource-State") != "sync" || exists.Get("X-Goog-Resource-State") != "exists" {
+	if sync, exists := f.next(got),
+		f.next(got); sync.Get("X-Goog-Resource-State") != "sync" || exists.Get("X-Goog-Resource-State") != "exists" {
 		t.Errorf("messages = %v, %v", sync, exists)
 	}
 }

@@ -142,18 +142,27 @@ var (
 	errPrecondition = &apiError{412, "global", "conditionNotMet", "Precondition Failed", "If-Match"}
 	errTimeRange    = &apiError{400, "calendar", "timeRangeEmpty", "The specified time range is empty.", "timeMax"}
 	errParse        = &apiError{400, "global", "parseError", "Parse Error", ""}
-	errUpdatedMin   = &apiError{410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.", "updatedMin"}
-	errSyncToken    = &apiError{410, "calendar", "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", "syncToken"}
+	errUpdatedMin   = &apiError{
+		410, "calendar", "updatedMinTooLongAgo",
+		"The requested minimum modification time lies too far in the past.", "updatedMin",
+	}
+	errSyncToken = &apiError{
+		410, "calendar", "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", "syncToken",
+	}
 )
 
-// documented are errors that only a fault gives: the usage limits, the calendar's access rules and Google's own failures.
+// documented are errors that only a fault gives: the usage limits, the calendar's access rules and Google's own
+// failures.
 var documented = []*apiError{
 	{403, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded", ""},
 	{403, "usageLimits", "userRateLimitExceeded", "User Rate Limit Exceeded", ""},
 	{403, "usageLimits", "quotaExceeded", "Calendar usage limits exceeded.", ""},
 	{403, "usageLimits", "dailyLimitExceeded", "Daily Limit Exceeded", ""},
 	{403, "usageLimits", "ForbiddenError", "Forbidden", ""},
-	{403, "calendar", "forbiddenForNonOrganizer", "Shared properties can only be changed by the organizer of the event.", ""},
+	{
+		403, "calendar", "forbiddenForNonOrganizer",
+		"Shared properties can only be changed by the organizer of the event.", "",
+	},
 	{429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded", ""},
 	{500, "global", "backendError", "Backend Error", ""},
 	errTimeRange, errUnauthorized, errNotFound, ErrDuplicate, errDeleted, errSyncToken, errUpdatedMin, errPrecondition,
@@ -193,7 +202,9 @@ func writeError(w http.ResponseWriter, err error) {
 		}
 	}
 	w.WriteHeader(e.code)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"errors": []any{detail}, "code": e.code, "message": e.message}})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"error": map[string]any{"errors": []any{detail}, "code": e.code, "message": e.message},
+	})
 }
 
 // AddCalendar makes a calendar, if there is none with the id.

@@ -36,7 +36,8 @@ type fixture struct {
 
 // TestMain switches the check of uuids on, once: the library keeps it in a global.
 func TestMain(m *testing.M) {
-	openapi3.DefineStringFormatValidator("uuid", openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC4122))
+	openapi3.DefineStringFormatValidator("uuid",
+		openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC4122))
 	os.Exit(m.Run())
 }
 
@@ -57,7 +58,8 @@ func newFixture(t *testing.T, account iotcloud.Account) *fixture {
 	cfg.AddDefaultHeader("X-Organization", account.Organization)
 	f.api = iot.NewAPIClient(cfg)
 	cc := clientcredentials.Config{
-		ClientID: "id", ClientSecret: "secret", TokenURL: f.server.URL + "/iot/v1/clients/token", AuthStyle: oauth2.AuthStyleInParams,
+		ClientID: "id", ClientSecret: "secret", TokenURL: f.server.URL + "/iot/v1/clients/token",
+		AuthStyle:      oauth2.AuthStyleInParams,
 		EndpointParams: url.Values{"audience": {"https://api2.arduino.cc/iot"}, "organization_id": {account.Organization}},
 	}
 	f.ctx = context.WithValue(t.Context(), iot.ContextOAuth2, cc.TokenSource(t.Context()))
@@ -94,7 +96,8 @@ func checked(t *testing.T, base string, h http.Handler) http.Handler {
 		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
-		if strings.HasPrefix(r.URL.Path, "/iot/v1/") || answer.Code == http.StatusTooManyRequests { // neither is in the document
+		// neither is in the document
+		if strings.HasPrefix(r.URL.Path, "/iot/v1/") || answer.Code == http.StatusTooManyRequests {
 			return
 		}
 		again, _ := http.NewRequestWithContext(r.Context(), r.Method, base+r.URL.RequestURI(), bytes.NewReader(body))
@@ -104,18 +107,23 @@ func checked(t *testing.T, base string, h http.Handler) http.Handler {
 			t.Errorf("%s %s is not in the vendor's document: %v", r.Method, r.URL.Path, err)
 			return
 		}
-		input := &openapi3filter.RequestValidationInput{Request: again, PathParams: params, Route: route, Options: &openapi3filter.Options{
-			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true,
-		}}
+		input := &openapi3filter.RequestValidationInput{
+			Request: again, PathParams: params, Route: route,
+			Options: &openapi3filter.Options{
+				AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true,
+			},
+		}
 		invalid := openapi3filter.ValidateRequest(r.Context(), input)
 		if (invalid == nil) != (answer.Code != http.StatusBadRequest) {
-			t.Errorf("%s %s %s was answered %d; the vendor's document says: %v", r.Method, r.URL.Path, body, answer.Code, invalid)
+			t.Errorf("%s %s %s was answered %d; the vendor's document says: %v", r.Method, r.URL.Path,
+				body, answer.Code, invalid)
 		}
 		if answer.Body.Len() == 0 {
 			return
 		}
 		err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
-			RequestValidationInput: input, Status: answer.Code, Header: answer.Header(), Body: io.NopCloser(answer.Body), Options: input.Options,
+			RequestValidationInput: input, Status: answer.Code, Header: answer.Header(),
+			Body: io.NopCloser(answer.Body), Options: input.Options,
 		})
 		if err != nil {
 			t.Errorf("the answer %d to %s %s is not as the vendor's document says: %v", answer.Code, r.Method, r.URL.Path, err)
@@ -148,9 +156,14 @@ func (f *fixture) put(t *testing.T, path, body string) int {
 
 func TestAgainstTheVendorsDocument(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, iotcloud.Account{ClientID: "id", ClientSecret: "secret", Organization: organization, Unlimited: true})
+	f := newFixture(t, iotcloud.Account{
+		ClientID: "id", ClientSecret: "secret", Organization: organization, Unlimited: true,
+	})
 	name, zone := "blue_room", "Europe/Paris"
-	created, _, err := f.api.ThingsV2API.ThingsV2Create(f.ctx).ThingCreate(iot.ThingCreate{Name: &name, Timezone: &zone}).Execute()
+	created, _, err := f.api.ThingsV2API.ThingsV2Create(f.ctx).ThingCreate(iot.ThingCreate{
+		Name:     &name,
+		Timezone: &zone,
+	}).Execute()
 	if err != nil || created.Name != name || created.Timezone != zone {
 		t.Fatalf("created %+v, %v", created, err)
 	}
@@ -159,10 +172,12 @@ func TestAgainstTheVendorsDocument(t *testing.T) {
 	if err != nil || p.Type != "INT" {
 		t.Fatalf("property %+v, %v", p, err)
 	}
-	if _, err := f.api.PropertiesV2API.PropertiesV2Publish(f.ctx, created.Id, p.Id).PropertyValue(iot.PropertyValue{Value: 1}).Execute(); err != nil {
+	if _, err := f.api.PropertiesV2API.PropertiesV2Publish(f.ctx, created.Id,
+		p.Id).PropertyValue(iot.PropertyValue{Value: 1}).Execute(); err != nil {
 		t.Error(err)
 	}
-	if code := f.put(t, "/iot/v2/things/"+created.Id+"/publish", `{"properties":[{"property":"busynow","value":0}],"to_device":true}`); code != http.StatusOK {
+	if code := f.put(t, "/iot/v2/things/"+created.Id+"/publish",
+		`{"properties":[{"property":"busynow","value":0}],"to_device":true}`); code != http.StatusOK {
 		t.Errorf("the bulk publish was answered %d", code) // the vendor's client does not have it yet
 	}
 	shown, _, err := f.api.ThingsV2API.ThingsV2Show(f.ctx, created.Id).Execute()
@@ -176,13 +191,15 @@ func TestAgainstTheVendorsDocument(t *testing.T) {
 	if _, _, err := f.api.PropertiesV2API.PropertiesV2List(f.ctx, created.Id).Execute(); err != nil {
 		t.Error(err)
 	}
-	if got, _, err := f.api.PropertiesV2API.PropertiesV2Show(f.ctx, created.Id, p.Id).Execute(); err != nil || got.LastValue != 0.0 {
+	if got, _, err := f.api.PropertiesV2API.PropertiesV2Show(f.ctx, created.Id, p.Id).Execute(); err != nil ||
+		got.LastValue != 0.0 {
 		t.Errorf("property %+v, %v", got, err)
 	}
 	if _, err := f.api.ThingsV2API.ThingsV2Delete(f.ctx, created.Id).Execute(); err != nil {
 		t.Error(err)
 	}
-	if _, resp, err := f.api.ThingsV2API.ThingsV2Show(f.ctx, created.Id).Execute(); err == nil || resp.StatusCode != http.StatusNotFound {
+	if _, resp, err := f.api.ThingsV2API.ThingsV2Show(f.ctx, created.Id).Execute(); err == nil ||
+		resp.StatusCode != http.StatusNotFound {
 		t.Errorf("a deleted Thing: %v, %v", resp, err)
 	}
 }
@@ -190,7 +207,9 @@ func TestAgainstTheVendorsDocument(t *testing.T) {
 // TestBadBodies: what the vendor's document does not allow is refused, and nothing else.
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, iotcloud.Account{ClientID: "id", ClientSecret: "secret", Organization: organization, Unlimited: true})
+	f := newFixture(t, iotcloud.Account{
+		ClientID: "id", ClientSecret: "secret", Organization: organization, Unlimited: true,
+	})
 	if err := f.sim.AddThing("blue_room", "Europe/Paris", "busynow", "curevmtg"); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +219,10 @@ func TestBadBodies(t *testing.T) {
 	}
 	thing := "/iot/v2/things/" + list[0].Id
 	for path, bodies := range map[string][]string{
-		thing + "/publish": {`{"properties":[]}`, `{}`, `{"properties":[{"name":"busynow","value":1}]}`, `{"properties":[{"property":"busynow"}]}`, `[]`},
+		thing + "/publish": {
+			`{"properties":[]}`, `{}`, `{"properties":[{"name":"busynow","value":1}]}`,
+			`{"properties":[{"property":"busynow"}]}`, `[]`,
+		},
 		thing + "/properties/" + list[0].Properties[0].Id + "/publish": {`{}`, `[]`, `{"value":1,"device_id":"nope"}`},
 		thing + "/properties": {`{}`, `{"name":"x"}`},
 		"/iot/v2/things":      {`{"name":"a/b"}`, `{"name":"` + strings.Repeat("x", 65) + `"}`},
@@ -229,7 +251,8 @@ func TestTokenAndLimit(t *testing.T) {
 		t.Errorf("%d of 15 calls within a second were refused, want what is more than 10", refused)
 	}
 	wrong := context.WithValue(t.Context(), iot.ContextOAuth2, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "x"}))
-	if _, resp, err := f.api.ThingsV2API.ThingsV2List(wrong).Execute(); err == nil || resp.StatusCode != http.StatusUnauthorized {
+	if _, resp, err := f.api.ThingsV2API.ThingsV2List(wrong).Execute(); err == nil ||
+		resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong token: %v, %v", resp, err)
 	}
 }

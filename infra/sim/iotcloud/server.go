@@ -132,7 +132,9 @@ func notFound(what string) *apiError { return &apiError{404, "not_found", what +
 func writeError(w http.ResponseWriter, e *apiError) {
 	w.Header().Set("Content-Type", "application/vnd.goa.error+json")
 	w.WriteHeader(e.status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": uuid.NewString()[:8], "code": e.code, "status": e.status, "detail": e.detail})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"id": uuid.NewString()[:8], "code": e.code, "status": e.status, "detail": e.detail,
+	})
 }
 
 // handle registers an operation behind the token and the limit.
@@ -198,7 +200,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := &token{expires: time.Now().Add(tokenLife), rate: 1}
-	if org := cmp.Or(r.Header.Get("X-Organization"), r.FormValue("organization_id")); org != "" && org == s.account.Organization {
+	if org := cmp.Or(r.Header.Get("X-Organization"), r.FormValue("organization_id")); org != "" &&
+		org == s.account.Organization {
 		t.rate = 10
 	}
 	name := uuid.NewString() + uuid.NewString()
@@ -211,7 +214,9 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.tokens[name] = t
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": name, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"access_token": name, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer",
+	})
 }
 
 func (s *Server) save(t *thing) *apiError {

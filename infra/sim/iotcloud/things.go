@@ -70,7 +70,10 @@ func (s *Server) RemoveThing(name string) error {
 
 func (s *Server) newThing(name, zone string) *thing {
 	id := uuid.NewString()
-	t := &thing{Href: "/iot/v2/things/" + id, ID: id, Name: name, Timezone: zone, UserID: uuid.NewString(), OrganizationID: s.account.Organization}
+	t := &thing{
+		Href: "/iot/v2/things/" + id, ID: id, Name: name, Timezone: zone, UserID: uuid.NewString(),
+		OrganizationID: s.account.Organization,
+	}
 	s.things[id] = t
 	return t
 }
@@ -154,7 +157,9 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9_. -]{1,64}$`)
 func (s *Server) create(r *http.Request) (any, *apiError) {
 	var body struct{ Name, Timezone string }
 	if json.NewDecoder(r.Body).Decode(&body) != nil || !nameRule.MatchString(body.Name) {
-		return nil, &apiError{400, "invalid_value", "name is missing or has other characters than letters, digits, _ . - and spaces"}
+		return nil, &apiError{
+			400, "invalid_value", "name is missing or has other characters than letters, digits, _ . - and spaces",
+		}
 	}
 	if body.Timezone == "" {
 		body.Timezone = "America/New_York"
@@ -193,7 +198,8 @@ func (s *Server) createProperty(r *http.Request) (any, *apiError) {
 		UpdateStrategy         string `json:"update_strategy"`
 		VariableName           string `json:"variable_name"`
 	}
-	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Name == "" || body.Type == "" || body.Permission == "" || body.UpdateStrategy == "" {
+	if json.NewDecoder(r.Body).Decode(&body) != nil || body.Name == "" || body.Type == "" || body.Permission == "" ||
+		body.UpdateStrategy == "" {
 		return nil, &apiError{400, "invalid_value", "name, permission, type and update_strategy are required"}
 	}
 	p := t.add(body.Name, body.Type)

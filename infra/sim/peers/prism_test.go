@@ -33,7 +33,8 @@ func prism(t *testing.T) *url.URL {
 	}
 	host, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	cmd := exec.CommandContext(context.Background(), "node", filepath.Join(dir, "node_modules/@stoplight/prism-cli/dist/index.js"), "mock", "-h", host, "-p", port, spec)
+	cmd := exec.CommandContext(context.Background(), "node",
+		filepath.Join(dir, "node_modules/@stoplight/prism-cli/dist/index.js"), "mock", "-h", host, "-p", port, spec)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +54,8 @@ func prism(t *testing.T) *url.URL {
 	return nil
 }
 
-// TestArduinoClientAgainstPrism: what our client sends is what the vendor's document allows, and it reads what the document promises.
+// TestArduinoClientAgainstPrism: what our client sends is what the vendor's document allows, and it reads what the
+// document promises.
 func TestArduinoClientAgainstPrism(t *testing.T) {
 	t.Parallel()
 	proxy := httputil.NewSingleHostReverseProxy(prism(t))
@@ -67,7 +69,8 @@ func TestArduinoClientAgainstPrism(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", proxy)
-	mux.HandleFunc("POST /iot/v1/clients/token", func(w http.ResponseWriter, r *http.Request) { // it is not in the document
+	// it is not in the document
+	mux.HandleFunc("POST /iot/v1/clients/token", func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("organization_id") != "o1" || r.Header.Get("X-Organization") != "o1" {
 			t.Error("the token request names no organisation")
 		}
@@ -78,7 +81,9 @@ func TestArduinoClientAgainstPrism(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // Prism may never answer
 	defer cancel()
-	client := iotcloud.New(server.URL, &rooms.Settings{ClientID: "i", ClientSecret: "s", OrganizationID: "o1", RequestsPerSecond: 100})
+	client := iotcloud.New(server.URL, &rooms.Settings{
+		ClientID: "i", ClientSecret: "s", OrganizationID: "o1", RequestsPerSecond: 100,
+	})
 	things, err := client.Things(ctx)
 	if err != nil || len(things) == 0 || things[0].ID == "" || things[0].Name == "" {
 		t.Errorf("things = %+v, %v", things, err)

@@ -144,7 +144,8 @@ func secret(prefix string) string {
 func page(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "<!doctype html><html lang=\"fr\"><head><title>Connexion</title></head><body>%s</body></html>", body)
+	_, _ = fmt.Fprintf(w, "<!doctype html><html lang=\"fr\"><head><title>Connexion</title></head><body>%s</body></html>",
+		body)
 }
 
 var form = template.Must(template.New("login").Parse(`{{with .Message}}<div id="loginErrorsPanel">{{.}}</div>{{end}}
@@ -152,7 +153,8 @@ var form = template.Must(template.New("login").Parse(`{{with .Message}}<div id="
 <input class="mdc-text-field__input" id="username" name="username" type="text" autocomplete="username">
 <input class="mdc-text-field__input" id="password" name="password" type="password">
 <input type="hidden" name="execution" value="{{.Execution}}"/><input type="hidden" name="_eventId" value="submit"/>
-<input type="hidden" name="lt" value="{{.LT}}"/><input type="hidden" name="geolocation"/><input type="hidden" name="deviceFingerprint"/>
+<input type="hidden" name="lt" value="{{.LT}}"/><input type="hidden" name="geolocation"/>
+<input type="hidden" name="deviceFingerprint"/>
 <button class="mdc-button mdc-button--raised" name="submitBtn" type="submit" value="SE CONNECTER">Se connecter</button>
 </form>`))
 
@@ -197,7 +199,8 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	service, user := r.URL.Query().Get("service"), r.PostFormValue("username")
 	_, session := r.Cookie("JSESSIONID")
 	s.mu.Lock()
-	known := s.executions[r.PostFormValue("execution")] && session == nil && r.PostFormValue("_eventId") == "submit" && r.PostFormValue("lt") != ""
+	known := s.executions[r.PostFormValue("execution")] && session == nil && r.PostFormValue("_eventId") == "submit" &&
+		r.PostFormValue("lt") != ""
 	delete(s.executions, r.PostFormValue("execution"))
 	account := s.students[user]
 	locked := account != nil && account.failures >= maxFailures
@@ -249,7 +252,8 @@ func (s *Server) grant(w http.ResponseWriter, user, service string) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// enter takes a ticket, once: it makes a session and goes on to the address without the ticket. It reports whether it has answered.
+// enter takes a ticket, once: it makes a session and goes on to the address without the ticket. It reports whether it
+// has answered.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) bool {
 	before, st, ok := cutTicket(r.URL.RawQuery)
 	if !ok {

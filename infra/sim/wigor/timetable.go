@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// A Lesson is one of a student's timetable, with its real times. Rooms is written as MonCampus writes it: "BB-205(BALMA B)".
+// A Lesson is one of a student's timetable, with its real times. Rooms is written as MonCampus writes it: "BB-205(BALMA
+// B)".
 type Lesson struct {
 	ID      int64     `json:"id"` // NoCours
 	Start   time.Time `json:"start"`
@@ -160,10 +161,14 @@ func (s *Server) item(user string, l Lesson) map[string]any {
 		fmt.Fprintf(&teams, `<a href="%s" target="_blank"><img src="/img/MTeams_G.png"/></a>`, html.EscapeString(link))
 	}
 	item := map[string]any{
-		"Commentaire": l.Title, "NoCours": l.ID, "NoGroupe": 4141, "LibelleGroupe": group, "LibelleSemaine": nil, "Matiere": subject, "Salles": rooms,
-		"NomEcole": "EPSI", "LogoEcole": "", "CoursMixtePicto": "", "CoursMixteInfoBulle": l.Mode, "FondCour": "", "NomProf": orNull(l.Teacher), "Duree": l.End.Sub(l.Start).Hours(),
-		"RecurrenceRule": nil, "RecurrenceID": nil, "RecurrenceException": nil, "IsAllDay": l.AllDay, "Title": group, "Description": nil,
-		"Start": quirk(l.Start), "StartTimezone": nil, "End": quirk(l.End), "EndTimezone": nil, "TeamsURL": orNull(teams.String()), "TeamsUrl": orNull(teams.String()),
+		"Commentaire": l.Title, "NoCours": l.ID, "NoGroupe": 4141, "LibelleGroupe": group, "LibelleSemaine": nil,
+		"Matiere": subject, "Salles": rooms,
+		"NomEcole": "EPSI", "LogoEcole": "", "CoursMixtePicto": "", "CoursMixteInfoBulle": l.Mode, "FondCour": "",
+		"NomProf": orNull(l.Teacher), "Duree": l.End.Sub(l.Start).Hours(),
+		"RecurrenceRule": nil, "RecurrenceID": nil, "RecurrenceException": nil, "IsAllDay": l.AllDay,
+		"Title": group, "Description": nil,
+		"Start": quirk(l.Start), "StartTimezone": nil, "End": quirk(l.End), "EndTimezone": nil,
+		"TeamsURL": orNull(teams.String()), "TeamsUrl": orNull(teams.String()),
 		"ColorRed": 200, "ColorGreen": 220, "ColorBlue": 240, "Origine": 0, "LienTrack": "",
 	}
 	maps.Copy(item, l.Raw)

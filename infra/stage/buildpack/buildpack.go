@@ -1,5 +1,6 @@
-// Package buildpack builds a function's source as Google's Go buildpack does: it puts a main beside the root package that links the
-// function, and builds that (github.com/GoogleCloudPlatform/buildpacks, cmd/go/functions_framework and cmd/go/build).
+// Package buildpack builds a function's source as Google's Go buildpack does: it puts a main beside the root package
+// that links the function, and builds that (github.com/GoogleCloudPlatform/buildpacks, cmd/go/functions_framework and
+// cmd/go/build).
 package buildpack
 
 import (
@@ -12,8 +13,8 @@ import (
 	"path/filepath"
 )
 
-// Flags are the build flags of every function. They are GOFLAGS in the cloud's build environment: without the tag, Cloud Storage's
-// client links gRPC, which is not used here (cloud.google.com/go/storage, "gRPC").
+// Flags are the build flags of every function. They are GOFLAGS in the cloud's build environment: without the tag,
+// Cloud Storage's client links gRPC, which is not used here (cloud.google.com/go/storage, "gRPC").
 const Flags = "-tags=disable_grpc_modules"
 
 // main is what the buildpack generates for a root package that imports functions-framework-go/functions.
@@ -59,7 +60,8 @@ func Build(ctx context.Context, dir, out string) error {
 	if err := os.MkdirAll(app, 0o750); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(app, "main.go"), fmt.Appendf(nil, main, bytes.TrimSpace(path)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(app, "main.go"),
+		fmt.Appendf(nil, main, bytes.TrimSpace(path)), 0o600); err != nil {
 		return err
 	}
 	if _, err := run(ctx, dir, "mod", "tidy"); err != nil {

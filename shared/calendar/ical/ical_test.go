@@ -97,8 +97,10 @@ func TestTimezoneListsEachChangeOnce(t *testing.T) {
 		"ends_before_it_begins":    {paris, "2028-12-31T08:00:00Z", "2027-12-31T08:00:00Z", nil},
 		"half_an_hour":             {slim(t, "Australia/Lord_Howe"), "2028-01-01T00:00:00Z", "2029-05-01T00:00:00Z", howe},
 		"south":                    {slim(t, "Pacific/Auckland"), "2027-12-31T12:00:00Z", "2028-12-31T12:00:00Z", auckland},
-		"no_change":                {slim(t, "Asia/Tokyo"), "2027-12-31T12:00:00Z", "2040-12-31T12:00:00Z", []string{"19700101T000000"}},
-		"utc":                      {time.UTC, "2027-12-31T12:00:00Z", "2040-12-31T12:00:00Z", []string{"19700101T000000"}},
+		"no_change": {
+			slim(t, "Asia/Tokyo"), "2027-12-31T12:00:00Z", "2040-12-31T12:00:00Z", []string{"19700101T000000"},
+		},
+		"utc": {time.UTC, "2027-12-31T12:00:00Z", "2040-12-31T12:00:00Z", []string{"19700101T000000"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +138,8 @@ func instant(t *testing.T, text string) time.Time {
 // starts are the DTSTARTs of a zone's observances. It ends the whole test program when the list does not end.
 func starts(t *testing.T, zone *time.Location, from, until time.Time) []string {
 	t.Helper()
-	watch := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("%s: the changes from %s to %s do not end", zone, from, until)) })
+	watch := time.AfterFunc(5*time.Second,
+		func() { panic(fmt.Sprintf("%s: the changes from %s to %s do not end", zone, from, until)) })
 	defer watch.Stop()
 	var list []string
 	for _, c := range ical.Timezone(zone, from, until).Components {

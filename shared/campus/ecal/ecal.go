@@ -237,7 +237,9 @@ func (c *Client) read(ctx context.Context, id string, e campus.Event) (campus.Ev
 }
 
 // call makes one signed call. Its errors never hold the address: the signature is in it.
-func (c *Client) call(ctx context.Context, method, path string, query map[string]string, body []byte) (int, []byte, error) {
+func (c *Client) call(
+	ctx context.Context, method, path string, query map[string]string, body []byte,
+) (int, []byte, error) {
 	query["apiKey"] = c.key
 	values := url.Values{"apiSign": {Sign(c.secret, query, body)}}
 	for name, value := range query {

@@ -74,7 +74,8 @@ func newFixture(t *testing.T) *fixture {
 
 func event(n int) campus.Event {
 	return campus.Event{
-		CalendarID: calendar, Name: "Ça & <là> " + string(rune('a'+n%26)), Location: "x", StartDate: "2026-10-13", StartTime: "10:00", EndDate: "2026-10-13", EndTime: "12:00",
+		CalendarID: calendar, Name: "Ça & <là> " + string(rune('a'+n%26)), Location: "x", StartDate: "2026-10-13",
+		StartTime: "10:00", EndDate: "2026-10-13", EndTime: "12:00",
 		AllDay: "no", TimeZone: "Europe/Paris", Reference: fmt.Sprintf("wigor-%d-x", n),
 	}
 }
@@ -102,7 +103,8 @@ func TestEvents(t *testing.T) {
 	if _, err := f.client.Create(ctx, past); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := f.client.List(ctx, calendar); err != nil || len(list) != 2 || list[1].StartTime != "10:00" || list[1].TimeZone != "Europe/Paris" || list[1].CalendarID != calendar {
+	if list, err := f.client.List(ctx, calendar); err != nil || len(list) != 2 || list[1].StartTime != "10:00" ||
+		list[1].TimeZone != "Europe/Paris" || list[1].CalendarID != calendar {
 		t.Errorf("with the past one: %+v, %v", list, err)
 	}
 	again := event(1)
@@ -134,7 +136,10 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for n := range 200 {
-		if _, err := f.sim.Put(simecal.Event{CalendarID: calendar, Name: "x", Location: "x", StartDate: "2026-10-13", StartTime: "10:00", EndDate: "2026-10-13", EndTime: "11:00", TimeZone: "Europe/Paris", Reference: strconv.Itoa(n)}); err != nil {
+		if _, err := f.sim.Put(simecal.Event{
+			CalendarID: calendar, Name: "x", Location: "x", StartDate: "2026-10-13", StartTime: "10:00", EndDate: "2026-10-13",
+			EndTime: "11:00", TimeZone: "Europe/Paris", Reference: strconv.Itoa(n),
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +147,9 @@ func TestPages(t *testing.T) {
 	if err != nil || len(list) != 200 || f.sim.Counts().Reads != 3 {
 		t.Errorf("%d events, %v, %d reads", len(list), err, f.sim.Counts().Reads)
 	}
-	for name, fault := range map[string]faults.Fault{"refused": {Status: 403}, "truncated": {Truncate: true}, "odd": {Status: 418}} {
+	for name, fault := range map[string]faults.Fault{
+		"refused": {Status: 403}, "truncated": {Truncate: true}, "odd": {Status: 418},
+	} {
 		if _, err := f.sim.Faults.Add(fault); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +218,8 @@ func TestSimulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sim.AddAccount(simecal.Account{Key: "123123123", Secret: "API-SECRET", PerSecond: 100}, map[string]string{"cal1": "One"}); err != nil {
+	if err := sim.AddAccount(simecal.Account{Key: "123123123", Secret: "API-SECRET", PerSecond: 100},
+		map[string]string{"cal1": "One"}); err != nil {
 		t.Fatal(err)
 	}
 	request := func(v vector, sign string) *httptest.ResponseRecorder {
@@ -224,7 +232,8 @@ func TestSimulator(t *testing.T) {
 			q = append(q, name+"="+value)
 		}
 		w := httptest.NewRecorder()
-		sim.ServeHTTP(w, httptest.NewRequest(method, path+"?"+strings.Join(append(q, "apiSign="+sign), "&"), strings.NewReader(v.Body)))
+		sim.ServeHTTP(w, httptest.NewRequest(method, path+"?"+strings.Join(append(q, "apiSign="+sign), "&"),
+			strings.NewReader(v.Body)))
 		return w
 	}
 	for _, v := range vectors(t) {
@@ -259,7 +268,8 @@ func TestSimulator(t *testing.T) {
 		}
 		w := request(vector{Query: map[string]string{"apiKey": "123123123"}}, "x")
 		var got map[string]string
-		if err := json.NewDecoder(bytes.NewReader(w.Body.Bytes())).Decode(&got); err != nil || w.Code != e.HTTP || got["status"] != e.Body["status"] || got["statusLong"] != e.Body["statusLong"] {
+		if err := json.NewDecoder(bytes.NewReader(w.Body.Bytes())).Decode(&got); err != nil || w.Code != e.HTTP ||
+			got["status"] != e.Body["status"] || got["statusLong"] != e.Body["statusLong"] {
 			t.Errorf("%d: %s, want %v", w.Code, w.Body, e.Body)
 		}
 	}
@@ -269,7 +279,8 @@ func TestSimulator(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) }))
 	defer server.Close()
 	page, err := ecal.New(campus.Instance{ECALURL: server.URL, ECALKey: "k", ECALSecret: "s"}).List(t.Context(), "c")
-	if err != nil || len(page) != 3 || page[2].AllDay != campus.Yes || page[0].AllDay != campus.No || page[0].Reference != "wigor-9000001" {
+	if err != nil || len(page) != 3 || page[2].AllDay != campus.Yes || page[0].AllDay != campus.No ||
+		page[0].Reference != "wigor-9000001" {
 		t.Errorf("the recorded page became %+v, %v", page, err)
 	}
 }

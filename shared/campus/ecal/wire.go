@@ -7,8 +7,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
-// An event is as the API has it (docs.ecal.com/reference/apiv2/event.html): dates are YYYY-MM-DD, times HH:MM of the time
-// zone.
+// An event is as the API has it (docs.ecal.com/reference/apiv2/event.html): dates are YYYY-MM-DD, times HH:MM of the
+// time zone.
 type event struct {
 	ID            string     `json:"id,omitempty"`
 	CalendarID    string     `json:"calendarId,omitempty"`

@@ -31,7 +31,8 @@ var (
 	ErrNoAnswer = errors.New("MonCampus did not answer")
 	// ErrIncomplete says that the timetable did not come whole.
 	ErrIncomplete = errors.New("MonCampus's timetable did not come whole")
-	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for it.
+	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for
+	// it.
 	ErrLogin = errors.New("MonCampus asks for something else than a username and password")
 )
 
@@ -141,7 +142,8 @@ func (c *Client) get(ctx context.Context, address string) (*page, error) {
 func (c *Client) step(r *http.Request, client *http.Client) (*page, *url.URL, error) {
 	r.Header.Set("User-Agent", agent)
 	if strings.HasPrefix(r.URL.String(), c.inst.CAS) {
-		r.Header.Set("Accept", "text/html,application/xhtml+xml") // as a browser's address line: CAS answers scripts otherwise
+		// as a browser's address line: CAS answers scripts otherwise
+		r.Header.Set("Accept", "text/html,application/xhtml+xml")
 	} else {
 		r.Header.Set("Accept", "application/json, text/html;q=0.9")
 		r.Header.Set("X-Requested-With", "XMLHttpRequest") // as the timetable page's own script
@@ -183,7 +185,8 @@ func (c *Client) known(next *url.URL) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: MonCampus redirects to %s://%s, which is neither moncampus_host nor moncampus_cas_url of the settings", outbound.ErrRedirect, next.Scheme, next.Host)
+	return fmt.Errorf("%w: MonCampus redirects to %s://%s, which is neither moncampus_host nor moncampus_cas_url of the "+
+		"settings", outbound.ErrRedirect, next.Scheme, next.Host)
 }
 
 // loginForm returns the hidden fields of the page's form#fm1, and where it is sent to.
@@ -252,7 +255,8 @@ func (c *Client) formTarget(p *page) (*url.URL, error) {
 	}
 	target, err := p.at.Parse(p.action)
 	if err != nil || target.Host != cas.Host || target.Scheme != cas.Scheme || !samePage(target.Path, cas.Path) {
-		return nil, fmt.Errorf("%w: its login form does not belong to the sign-on page of the settings (moncampus_cas_url), and no password was sent", ErrLogin)
+		return nil, fmt.Errorf("%w: its login form does not belong to the sign-on page of the settings "+
+			"(moncampus_cas_url), and no password was sent", ErrLogin)
 	}
 	return target, nil
 }

@@ -21,7 +21,9 @@ import (
 	"github.com/carillon-calendar/carillon/shared/recorded"
 )
 
-var window = calendar.Interval{Start: time.Date(2026, 10, 11, 22, 0, 0, 0, time.UTC), End: time.Date(2026, 10, 18, 22, 0, 0, 0, time.UTC)}
+var window = calendar.Interval{
+	Start: time.Date(2026, 10, 11, 22, 0, 0, 0, time.UTC), End: time.Date(2026, 10, 18, 22, 0, 0, 0, time.UTC),
+}
 
 type fixture struct {
 	t    *testing.T
@@ -39,15 +41,21 @@ func newFixture(t *testing.T) *fixture {
 	}
 	server := httptest.NewServer(http.StripPrefix("/sim/wigor", f.sim))
 	t.Cleanup(server.Close)
-	f.inst = campus.Instance{Host: server.URL + "/sim/wigor", CAS: server.URL + "/sim/wigor/cas/login", Username: "lea", Password: "pass & wörd"}
+	f.inst = campus.Instance{
+		Host: server.URL + "/sim/wigor", CAS: server.URL + "/sim/wigor/cas/login", Username: "lea", Password: "pass & wörd",
+	}
 	if err := f.sim.AddStudent("lea", "pass & wörd", "B3 DS"); err != nil {
 		t.Fatal(err)
 	}
 	start := window.Start.Add(58 * time.Hour) // the 14th, 10:00
 	if err := f.sim.Put("lea",
-		simwigor.Lesson{ID: 1, Title: "In", Start: start, End: start.Add(time.Hour), Links: []string{"https://teams.example/?a=1&b=2"}},
+		simwigor.Lesson{
+			ID: 1, Title: "In", Start: start, End: start.Add(time.Hour), Links: []string{"https://teams.example/?a=1&b=2"},
+		},
 		simwigor.Lesson{ID: 2, Title: "Last evening", Start: window.End.Add(-2 * time.Hour), End: window.End.Add(-time.Hour)},
-		simwigor.Lesson{ID: 3, Title: "After", Start: window.End.Add(time.Hour), End: window.End.Add(2 * time.Hour)}); err != nil {
+		simwigor.Lesson{
+			ID: 3, Title: "After", Start: window.End.Add(time.Hour), End: window.End.Add(2 * time.Hour),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -83,7 +91,9 @@ func TestLoginAndSession(t *testing.T) {
 			t.Fatalf("%s: %d items, %v, %d logins", what, len(items), err, f.sim.Counts().Logins)
 		}
 		got := campus.Read(items, f.inst)
-		if len(got.Classes) != 2 || got.Classes[0].Title != "In" || !got.Classes[0].Start.Equal(window.Start.Add(58*time.Hour)) || got.Classes[0].Links[0].URL != "https://teams.example/?a=1&b=2" {
+		if len(got.Classes) != 2 || got.Classes[0].Title != "In" ||
+			!got.Classes[0].Start.Equal(window.Start.Add(58*time.Hour)) ||
+			got.Classes[0].Links[0].URL != "https://teams.example/?a=1&b=2" {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
@@ -101,7 +111,8 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.inst.Password = "wrong"
-	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrRefused) || f.sim.Counts().Refused != 1 {
+	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrRefused) ||
+		f.sim.Counts().Refused != 1 {
 		t.Errorf("%v after %d tries", err, f.sim.Counts().Refused)
 	}
 	// Some builds show the form again with 200.
@@ -133,7 +144,8 @@ func TestPasswordStaysHome(t *testing.T) {
 	}))
 	t.Cleanup(thief.Close)
 	for name, page := range map[string]string{
-		"action":  `<form id="fm1" action="` + thief.URL + `/cas/login"><input type="hidden" name="execution" value="x"></form>`,
+		"action": `<form id="fm1" action="` + thief.URL +
+			`/cas/login"><input type="hidden" name="execution" value="x"></form>`,
 		"no_form": `<p>maintenance</p>`,
 		"no_flow": `<form id="fm1"></form>`,
 	} {
@@ -155,7 +167,8 @@ func TestPasswordStaysHome(t *testing.T) {
 	}
 }
 
-// TestOtherForms: a form that is sent to its own address with Tomcat's session in it is the sign-on page's; an answer without Total is not whole.
+// TestOtherForms: a form that is sent to its own address with Tomcat's session in it is the sign-on page's; an answer
+// without Total is not whole.
 func TestOtherForms(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -175,7 +188,8 @@ func TestOtherForms(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	f.inst.CAS, f.inst.Host = server.URL+"/cas/login", server.URL
-	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrIncomplete) || posted != "/cas/login;jsessionid=1" {
+	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrIncomplete) ||
+		posted != "/cas/login;jsessionid=1" {
 		t.Errorf("%v, posted to %q", err, posted)
 	}
 }
@@ -190,7 +204,8 @@ func TestRedirectCircle(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	f.inst.CAS = server.URL
-	if _, err := f.client().Timetable(t.Context(), window); err == nil || calls > 20 || strings.Contains(err.Error(), "ST-1") {
+	if _, err := f.client().Timetable(t.Context(), window); err == nil || calls > 20 ||
+		strings.Contains(err.Error(), "ST-1") {
 		t.Errorf("%v after %d calls", err, calls)
 	}
 }

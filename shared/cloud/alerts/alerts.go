@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// failuresToTell is how many runs in a row fail before somebody is written to: one failure is often the neighbour's short one.
+// failuresToTell is how many runs in a row fail before somebody is written to: one failure is often the neighbour's
+// short one.
 const failuresToTell = 2
 
 // A Record counts the failures of one piece of work; it is kept with that work's state.
@@ -65,8 +66,10 @@ type Mailbox struct {
 
 // Validate refuses a password that would leave this machine unsecured.
 func (m *Mailbox) Validate() error {
-	if ip := net.ParseIP(m.Host); m.Security == SecurityNone && m.Password != "" && m.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("at \"/smtp/security\": found none, expected starttls or tls, or the password would be sent in the clear")
+	if ip := net.ParseIP(m.Host); m.Security == SecurityNone && m.Password != "" && m.Host != "localhost" &&
+		(ip == nil || !ip.IsLoopback()) {
+		return errors.New("at \"/smtp/security\": found none, expected starttls or tls, or the password would be sent in " +
+			"the clear")
 	}
 	return nil
 }

@@ -59,7 +59,8 @@ func TestHandler(t *testing.T) {
 	if refused := get("Accept-Encoding", "gzip;q=0"); refused.Body.String() != body {
 		t.Errorf("a client that refuses gzip was answered %v", refused.Header())
 	}
-	if part := get("Accept-Encoding", "gzip", "Range", "bytes=0-6"); part.Code != http.StatusPartialContent || part.Body.String() != body[:7] {
+	if part := get("Accept-Encoding", "gzip", "Range", "bytes=0-6"); part.Code != http.StatusPartialContent ||
+		part.Body.String() != body[:7] {
 		t.Errorf("a range was answered %d %q", part.Code, part.Body)
 	}
 }

@@ -25,20 +25,23 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
-// Env fills the fields of target that carry an `env:"NAME,required"` tag from the process's environment. A value may be file:PATH.
+// Env fills the fields of target that carry an `env:"NAME,required"` tag from the process's environment. A value may be
+// file:PATH.
 func Env(ctx context.Context, target any) error {
-	return envconfig.ProcessWith(ctx, &envconfig.Config{Target: target, Lookuper: envconfig.OsLookuper(), Mutators: []envconfig.Mutator{
-		envconfig.MutatorFunc(func(_ context.Context, _, key, _, current string) (string, bool, error) {
-			value, err := resolve(current, "")
-			if err != nil {
-				return "", true, fmt.Errorf("%s: %w", key, err)
-			}
-			return value, false, nil
-		}),
-	}})
+	return envconfig.ProcessWith(ctx,
+		&envconfig.Config{Target: target, Lookuper: envconfig.OsLookuper(), Mutators: []envconfig.Mutator{
+			envconfig.MutatorFunc(func(_ context.Context, _, key, _, current string) (string, bool, error) {
+				value, err := resolve(current, "")
+				if err != nil {
+					return "", true, fmt.Errorf("%s: %w", key, err)
+				}
+				return value, false, nil
+			}),
+		}})
 }
 
-// maxAge is how long a warm instance trusts the settings that it has read, and secretsAge the files that they name: Secret Manager charges for each reading.
+// maxAge is how long a warm instance trusts the settings that it has read, and secretsAge the files that they name:
+// Secret Manager charges for each reading.
 const (
 	maxAge     = time.Minute
 	secretsAge = 5 * time.Minute
@@ -60,10 +63,11 @@ type Settings[T any] struct {
 }
 
 // NewSettings returns the settings document name of bucket, whose JSON Schema is
-// schema. A *T with a method Validate() error is asked too, for what a schema cannot say; its errors begin with at "POINTER": where they are about one value.
-// One with a method Warnings() error is asked for what works and may be meant otherwise, in the same form. One with a method
-// Unresolved(path string, err error) is told of an env: or file: value that cannot be had, which is empty then; without it the document cannot be used.
-// The top-level keys in unused stay empty: a function that does not use a secret needs no right to read it.
+// schema. A *T with a method Validate() error is asked too, for what a schema cannot say; its errors begin with at
+// "POINTER": where they are about one value. One with a method Warnings() error is asked for what works and may be
+// meant otherwise, in the same form. One with a method Unresolved(path string, err error) is told of an env: or file:
+// value that cannot be had, which is empty then; without it the document cannot be used. The top-level keys in unused
+// stay empty: a function that does not use a secret needs no right to read it.
 func NewSettings[T any](bucket documents.Bucket, name string, schema []byte, unused ...string) (*Settings[T], error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -115,7 +119,8 @@ func (s *Settings[T]) Fresh(ctx context.Context) (*T, error) {
 	return s.value, nil
 }
 
-// read takes the document over if it changed. One with secrets in files is also read again after secretsAge: a secret changes without it.
+// read takes the document over if it changed. One with secrets in files is also read again after secretsAge: a secret
+// changes without it.
 func (s *Settings[T]) read(ctx context.Context) error {
 	doc, err := s.bucket.Get(ctx, s.name)
 	if err != nil {
@@ -198,7 +203,8 @@ func (s *Settings[T]) dir() string {
 	return ""
 }
 
-// resolveAll replaces every string env:NAME or file:PATH in raw by what it stands for. What cannot be had is noted by its JSON path.
+// resolveAll replaces every string env:NAME or file:PATH in raw by what it stands for. What cannot be had is noted by
+// its JSON path.
 func (s *Settings[T]) resolveAll(raw any, at string, unresolved map[string]error) any {
 	switch v := raw.(type) {
 	case string:
@@ -247,7 +253,8 @@ func resolve(value, dir string) (string, error) {
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		found, ok := os.LookupEnv(name) //nolint:forbidigo // this is the one place
 		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set here; with file:PATH, the service and commands by hand find the same secret", name)
+			return "", fmt.Errorf("the environment variable %s is not set here; with file:PATH, the service and commands by "+
+				"hand find the same secret", name)
 		}
 		return found, nil
 	}
@@ -263,7 +270,8 @@ func resolve(value, dir string) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("there is no secret file %s: write the secret into it, readable by the service alone", path)
 	case errors.Is(err, fs.ErrPermission):
-		return "", fmt.Errorf("this account may not read the secret file %s: run the command as the service's account, as in sudo -u carillon, or give the file to it", path)
+		return "", fmt.Errorf("this account may not read the secret file %s: run the command as the service's account, as "+
+			"in sudo -u carillon, or give the file to it", path)
 	case err != nil:
 		return "", fmt.Errorf("reading a secret: %w", err)
 	}

@@ -19,8 +19,10 @@ import (
 )
 
 const schema = `{"type":"object","required":["secret"],"additionalProperties":false,"properties":{
-	"secret":{"type":"string","minLength":1},"rooms":{"type":"array","items":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},
-	"minutes":{"type":"integer","minimum":1,"maximum":60},"locale":{"enum":["en","fr"]},"at":{"type":"string","pattern":"^[0-2][0-9]:","x-expected":"a time such as 14:30"}}}}}}`
+	"secret":{"type":"string","minLength":1},
+	"rooms":{"type":"array","items":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},
+	"minutes":{"type":"integer","minimum":1,"maximum":60},"locale":{"enum":["en","fr"]},
+	"at":{"type":"string","pattern":"^[0-2][0-9]:","x-expected":"a time such as 14:30"}}}}}}`
 
 type settings struct {
 	Secret string `json:"secret"`
@@ -79,35 +81,91 @@ func load(t *testing.T, b documents.Bucket) *config.Settings[settings] {
 func TestFaultsNameThePlaceAndTheLine(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, want string }{
-		"a comma too many":          {"{\"secret\": \"hush\",\n \"rooms\": [],\n}", "config.json:2:13: a comma is followed by no value: delete it\n\t \"rooms\": [],\n\t            ^"},
-		"a comma too few":           {"{\"secret\": \"hush\"\n \"rooms\": []}", "config.json:2:2: a comma is missing before this"},
-		"no colon":                  {`{"secret" "hush"}`, "config.json:1:11: a colon is missing after the key"},
-		"curly quotes":              {"{\"rooms\": [],\n “secret”: “hush”}", "config.json:2:2: found the curly quote “: write straight ones, \""},
-		"curly quotes, value":       {"{\"secret\": “hush”}", "config.json:1:12: found the curly quote “"},
-		"single quotes":             {"{'secret': 'hush'}", "config.json:1:2: found a single quote: texts and keys stand in \""},
-		"a comment":                 {"{\n // hello\n\"secret\": \"hush\"}", "config.json:2:2: found /: a settings file has no comments"},
-		"no closing quote":          {"{\"secret\": \"hush,\n\"rooms\": []}", "config.json:1:18: a text does not end on its line: its closing \" is missing"},
-		"a backslash":               {`{"secret": "hush", "rooms": [{"name": "C:\data"}]}`, `config.json:1:42: a backslash in a text is written twice, as in C:\\data`},
-		"a bare word":               {`{"secret": hush}`, "config.json:1:12: found h: texts stand in \"; only numbers, true, false and null stand without"},
-		"it ends too early":         {`{"secret": "hush"`, "config.json:1:17: the text ends too early"},
-		"text after the end":        {"{\"secret\": \"hush\"}}", "config.json:1:19: there is text after the end of the settings"},
-		"an empty file":             {" \n", "config.json:1:1: the file is empty"},
-		"a key twice":               {"{\"secret\": \"hush\",\n\"secret\": \"hush\"}", "config.json:2:1: \"secret\" stands here twice, first in line 1: keep one of the two"},
-		"a key of a room twice":     {"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"a\", \"name\": \"b\"}]}", "config.json:2:25: /rooms/0: \"name\" stands here twice"},
-		"a missing key":             {"{}", "config.json:1:1: secret is missing"},
-		"an unknown key":            {"{\"secret\": \"hush\",\n  \"romos\": []}", "config.json:2:3: /romos: unknown key \"romos\": did you mean \"rooms\"?"},
-		"nothing like it":           {`{"secret": "hush", "colour": 1}`, "config.json:1:20: /colour: unknown key \"colour\"; there are rooms, secret"},
-		"a number for text":         {"{\"secret\": \"hush\", \"rooms\": [\n{\"name\": 1}]}", "config.json:2:10: /rooms/0/name: expected text in quotes, found a number"},
-		"a pattern":                 {`{"secret": "hush", "rooms": [{"name": "a", "at": "25h"}]}`, `config.json:1:50: /rooms/0/at: found "25h", expected a time such as 14:30`},
-		"too much":                  {`{"secret": "hush", "rooms": [{"name": "a", "minutes": 90}]}`, "config.json:1:55: /rooms/0/minutes: expected a number from 1 to 60"},
-		"not one of those":          {`{"secret": "hush", "rooms": [{"name": "a", "locale": "de"}]}`, `/rooms/0/locale: found "de", expected "en" or "fr"`},
-		"an empty text":             {`{"secret": ""}`, "config.json:1:12: /secret: it is empty"},
-		"columns are characters":    {`{"secret": "hush", "rooms": [{"name": "é", "minutes": "x"}]}`, "config.json:1:55: /rooms/0/minutes: expected a whole number, found text in quotes"},
-		"no variable":               {`{"secret": "env:CARILLON_TEST_NOT_SET"}`, "config.json:1:12: /secret: the environment variable CARILLON_TEST_NOT_SET is not set here"},
-		"no file":                   {`{"secret": "file:/nowhere/secret"}`, "config.json:1:12: /secret: there is no secret file /nowhere/secret"},
-		"an old encoding":           {"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"r\xe9union\"}]}", "config.json:2:22: it is not UTF-8 text: save it with the encoding UTF-8"},
+		"a comma too many": {
+			"{\"secret\": \"hush\",\n \"rooms\": [],\n}",
+			"config.json:2:13: a comma is followed by no value: delete it\n\t \"rooms\": [],\n\t            ^",
+		},
+		"a comma too few": {
+			"{\"secret\": \"hush\"\n \"rooms\": []}", "config.json:2:2: a comma is missing before this",
+		},
+		"no colon": {`{"secret" "hush"}`, "config.json:1:11: a colon is missing after the key"},
+		"curly quotes": {
+			"{\"rooms\": [],\n “secret”: “hush”}", "config.json:2:2: found the curly quote “: write straight ones, \"",
+		},
+		"curly quotes, value": {"{\"secret\": “hush”}", "config.json:1:12: found the curly quote “"},
+		"single quotes": {
+			"{'secret': 'hush'}", "config.json:1:2: found a single quote: texts and keys stand in \"",
+		},
+		"a comment": {
+			"{\n // hello\n\"secret\": \"hush\"}", "config.json:2:2: found /: a settings file has no comments",
+		},
+		"no closing quote": {
+			"{\"secret\": \"hush,\n\"rooms\": []}",
+			"config.json:1:18: a text does not end on its line: its closing \" is missing",
+		},
+		"a backslash": {
+			`{"secret": "hush", "rooms": [{"name": "C:\data"}]}`,
+			`config.json:1:42: a backslash in a text is written twice, as in C:\\data`,
+		},
+		"a bare word": {
+			`{"secret": hush}`, "config.json:1:12: found h: texts stand in \"; only numbers, true, false and null stand without",
+		},
+		"it ends too early": {`{"secret": "hush"`, "config.json:1:17: the text ends too early"},
+		"text after the end": {
+			"{\"secret\": \"hush\"}}", "config.json:1:19: there is text after the end of the settings",
+		},
+		"an empty file": {" \n", "config.json:1:1: the file is empty"},
+		"a key twice": {
+			"{\"secret\": \"hush\",\n\"secret\": \"hush\"}",
+			"config.json:2:1: \"secret\" stands here twice, first in line 1: keep one of the two",
+		},
+		"a key of a room twice": {
+			"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"a\", \"name\": \"b\"}]}",
+			"config.json:2:25: /rooms/0: \"name\" stands here twice",
+		},
+		"a missing key": {"{}", "config.json:1:1: secret is missing"},
+		"an unknown key": {
+			"{\"secret\": \"hush\",\n  \"romos\": []}",
+			"config.json:2:3: /romos: unknown key \"romos\": did you mean \"rooms\"?",
+		},
+		"nothing like it": {
+			`{"secret": "hush", "colour": 1}`, "config.json:1:20: /colour: unknown key \"colour\"; there are rooms, secret",
+		},
+		"a number for text": {
+			"{\"secret\": \"hush\", \"rooms\": [\n{\"name\": 1}]}",
+			"config.json:2:10: /rooms/0/name: expected text in quotes, found a number",
+		},
+		"a pattern": {
+			`{"secret": "hush", "rooms": [{"name": "a", "at": "25h"}]}`,
+			`config.json:1:50: /rooms/0/at: found "25h", expected a time such as 14:30`,
+		},
+		"too much": {
+			`{"secret": "hush", "rooms": [{"name": "a", "minutes": 90}]}`,
+			"config.json:1:55: /rooms/0/minutes: expected a number from 1 to 60",
+		},
+		"not one of those": {
+			`{"secret": "hush", "rooms": [{"name": "a", "locale": "de"}]}`, `/rooms/0/locale: found "de", expected "en" or "fr"`,
+		},
+		"an empty text": {`{"secret": ""}`, "config.json:1:12: /secret: it is empty"},
+		"columns are characters": {
+			`{"secret": "hush", "rooms": [{"name": "é", "minutes": "x"}]}`,
+			"config.json:1:55: /rooms/0/minutes: expected a whole number, found text in quotes",
+		},
+		"no variable": {
+			`{"secret": "env:CARILLON_TEST_NOT_SET"}`,
+			"config.json:1:12: /secret: the environment variable CARILLON_TEST_NOT_SET is not set here",
+		},
+		"no file": {
+			`{"secret": "file:/nowhere/secret"}`, "config.json:1:12: /secret: there is no secret file /nowhere/secret",
+		},
+		"an old encoding": {
+			"{\"secret\": \"hush\",\n\"rooms\": [{\"name\": \"r\xe9union\"}]}",
+			"config.json:2:22: it is not UTF-8 text: save it with the encoding UTF-8",
+		},
 		"a secret on the next line": {"{\"secret\":\n  'hush'}", "config.json:2:3: found a single quote"},
-		"a rule of the bridge":      {`{"secret": "hush", "rooms": [{"name": "cellar"}]}`, "config.json:1:39: /rooms/0/name: nobody meets there"},
+		"a rule of the bridge": {
+			`{"secret": "hush", "rooms": [{"name": "cellar"}]}`, "config.json:1:39: /rooms/0/name: nobody meets there",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +215,9 @@ func TestEditorsMarksAreNoFault(t *testing.T) {
 		}
 		return string(b)
 	}
-	for name, data := range map[string]string{"UTF-8": "\xef\xbb\xbf" + text, "little": wide(binary.LittleEndian, 0xfeff), "big": wide(binary.BigEndian, 0xfeff)} {
+	for name, data := range map[string]string{
+		"UTF-8": "\xef\xbb\xbf" + text, "little": wide(binary.LittleEndian, 0xfeff), "big": wide(binary.BigEndian, 0xfeff),
+	} {
 		b := &one{}
 		b.set(data)
 		if got, err := load(t, b).Get(t.Context()); err != nil || got.Secret != "é" {
@@ -200,13 +260,17 @@ func TestRelativeSecretsLieBesideTheSettings(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	f.set(`{`)
-	if _, err := load(t, f).Get(t.Context()); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(f.dir, "config.json")+":1:1: ") {
+	if _, err := load(t, f).Get(t.Context()); err == nil ||
+		!strings.HasPrefix(err.Error(), filepath.Join(f.dir, "config.json")+":1:1: ") {
 		t.Errorf("the error does not begin with the file's path: %v", err)
 	}
 }
 
 func FuzzSettings(f *testing.F) {
-	for _, seed := range []string{`{"secret": "x"}`, `{"a":{"a":1,"a":2}}`, "{\"secret\": “x”}", "\xff\xfe{\x00}\x00", `{"secret":"x","rooms":[{"name":"\u00e9"},]}`, "{\"a\n\":\x00}", `{"":1,"/":{"~":[]}}`} {
+	for _, seed := range []string{
+		`{"secret": "x"}`, `{"a":{"a":1,"a":2}}`, "{\"secret\": “x”}", "\xff\xfe{\x00}\x00",
+		`{"secret":"x","rooms":[{"name":"\u00e9"},]}`, "{\"a\n\":\x00}", `{"":1,"/":{"~":[]}}`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
@@ -235,7 +299,8 @@ func TestValuesFromElsewhere(t *testing.T) {
 		Secret  string `env:"CARILLON_TEST_KEY,required"`
 		Default string `env:"CARILLON_TEST_OTHER,default=x"`
 	}
-	if err := config.Env(t.Context(), &env); err == nil || !strings.Contains(err.Error(), "Secret") && !strings.Contains(err.Error(), "CARILLON_TEST_KEY") {
+	if err := config.Env(t.Context(), &env); err == nil ||
+		!strings.Contains(err.Error(), "Secret") && !strings.Contains(err.Error(), "CARILLON_TEST_KEY") {
 		t.Errorf("error = %v, want one that names what is missing", err)
 	}
 	t.Setenv("CARILLON_TEST_KEY", "file:"+file)
@@ -275,7 +340,8 @@ func TestReadAgainWhenChanged(t *testing.T) {
 	})
 }
 
-// Secret Manager charges for each reading of a secret's file: one minute after another would be the most of a small office's bill.
+// Secret Manager charges for each reading of a secret's file: one minute after another would be the most of a small
+// office's bill.
 func TestSecretFilesAreReadEveryFiveMinutes(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "secret")
@@ -353,7 +419,8 @@ func TestRulesAreForWhatAReferenceStandsFor(t *testing.T) {
 		"locale": {"klingon", "not \"en\" or \"fr\""}, "at": {"teatime", "not a time such as 14:30"},
 	} {
 		b.set(`{"secret":"x","rooms":[{"name":"a","` + key + `":"` + file(key, tt.text) + `"}]}`)
-		if _, err := load(t, b).Get(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), tt.text) {
+		if _, err := load(t, b).Get(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), tt.text) {
 			t.Errorf("%s %s: %v", key, tt.text, err)
 		}
 	}

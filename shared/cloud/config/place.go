@@ -47,7 +47,8 @@ func (s *source) place(offset int) (line, column int) {
 	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[start:]) + 1
 }
 
-// Secrets are not shown: the value of a key that sounds like one, in whichever quotes, also where the closing ones or the colon are missing.
+// Secrets are not shown: the value of a key that sounds like one, in whichever quotes, also where the closing ones or
+// the colon are missing.
 var (
 	secretKey    = `(?:secret|password|passwd|key|sas_url|token|username|private)\w*["“”„'’]?\s*`
 	secretQuoted = regexp.MustCompile(`(?i)(` + secretKey + `[:=]?\s*)["“”„'‘’][^"“”'’]*`)
@@ -114,7 +115,8 @@ func read(name string, data []byte) (any, *source, error) {
 	return raw, src, join(w.faults)
 }
 
-// Decode reads a settings file that is no document of ours yet into a value; its faults name the place, as those of [Settings] do.
+// Decode reads a settings file that is no document of ours yet into a value; its faults name the place, as those of
+// [Settings] do.
 func Decode(name string, data []byte, into any) error {
 	raw, _, err := read(name, data)
 	if err != nil {
@@ -202,7 +204,9 @@ func (w *walker) object(pointer string) (any, error) {
 		below := pointer + "/" + escape(key)
 		if first, twice := w.keys[below]; twice {
 			line, _ := w.place(first)
-			w.faults = append(w.faults, fault{w.source, at, pointer, fmt.Sprintf("%q stands here twice, first in line %d: keep one of the two", key, line)})
+			w.faults = append(w.faults, fault{
+				w.source, at, pointer, fmt.Sprintf("%q stands here twice, first in line %d: keep one of the two", key, line),
+			})
 		} else {
 			w.keys[below] = at
 		}

@@ -164,7 +164,8 @@ func pointerTo(path []string) string {
 func Suggest(word string, known []string) string {
 	best, least := "", 1+len(word)/3
 	for _, k := range known {
-		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil); d <= least && (best == "" || d < least) {
+		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil); d <= least &&
+			(best == "" || d < least) {
 			best, least = k, d
 		}
 	}
@@ -176,7 +177,8 @@ func Suggest(word string, known []string) string {
 
 // kinds are JSON's types in words.
 var kinds = map[string]string{
-	"string": "text in quotes", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list, [ ]", "object": "keys with values, { }", "null": "null",
+	"string": "text in quotes", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+	"array": "a list, [ ]", "object": "keys with values, { }", "null": "null",
 }
 
 func (f form) sentence(k jsonschema.ErrorKind) string {

@@ -39,7 +39,8 @@ func (s *source) syntax(err error) error {
 	return fault{s, at, "", sentence(said, found)}
 }
 
-// sentence is for a character that may not stand where it was found. said is what encoding/json says: where it was in the grammar.
+// sentence is for a character that may not stand where it was found. said is what encoding/json says: where it was in
+// the grammar.
 func sentence(said string, found rune) string {
 	switch {
 	case strings.Contains(said, "string escape"):

@@ -9,7 +9,8 @@ import (
 
 var errNotText = errors.New("it is not UTF-8 text: save it with the encoding UTF-8")
 
-// Text is a file that a person wrote as plain UTF-8: without the mark that Notepad begins one with, and from the UTF-16 that PowerShell writes.
+// Text is a file that a person wrote as plain UTF-8: without the mark that Notepad begins one with, and from the UTF-16
+// that PowerShell writes.
 func Text(data []byte) ([]byte, error) {
 	var order binary.ByteOrder
 	switch {

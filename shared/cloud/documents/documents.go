@@ -25,7 +25,8 @@ var (
 // Info describes a document without its contents.
 type Info struct {
 	Name string
-	// Generation identifies this version of the contents; it is never used twice for one name. 0 means that the document does not exist.
+	// Generation identifies this version of the contents; it is never used twice for one name. 0 means that the document
+	// does not exist.
 	Generation int64
 	Metadata   map[string]string // keys in lower case
 }
@@ -99,7 +100,8 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// Load reads name into a T and returns its generation. A missing document is [ErrNotFound] with the zero T and generation 0.
+// Load reads name into a T and returns its generation. A missing document is [ErrNotFound] with the zero T and
+// generation 0.
 func Load[T any](ctx context.Context, b Bucket, name string) (T, int64, error) {
 	var value T
 	doc, err := b.Get(ctx, name)
@@ -122,7 +124,9 @@ func LoadIfAny[T any](ctx context.Context, b Bucket, name string) (T, error) {
 }
 
 // Store writes value as JSON where the generation is still gen; see [Bucket].
-func Store[T any](ctx context.Context, b Bucket, name string, gen int64, value T, metadata map[string]string) (int64, error) {
+func Store[T any](
+	ctx context.Context, b Bucket, name string, gen int64, value T, metadata map[string]string,
+) (int64, error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return 0, fmt.Errorf("encoding document %s: %w", name, err)

@@ -1,8 +1,8 @@
-// Package faults keeps errors as codes with parameters, and makes their texts from a catalogue, in the reader's language,
-// where a person reads them.
+// Package faults keeps errors as codes with parameters, and makes their texts from a catalogue, in the reader's
+// language, where a person reads them.
 //
-// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file, once the settings
-// offer it. A text
+// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file, once
+// the settings offer it. A text
 // is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
 // plural forms of go-i18n ("one", "other") and choose by the parameter n.
 package faults

@@ -1,5 +1,5 @@
-// Package gcloud sets a function up in Google Cloud: its environment, its bridge's settings, its buckets. A function that
-// publishes opens its topics with package pubsub, so that no other links it.
+// Package gcloud sets a function up in Google Cloud: its environment, its bridge's settings, its buckets. A function
+// that publishes opens its topics with package pubsub, so that no other links it.
 package gcloud
 
 import (

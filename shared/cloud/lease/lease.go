@@ -34,11 +34,12 @@ type Lease struct {
 	Expires time.Time `json:"expires"` // on the machine's clock
 }
 
-// Held reports whether somebody is at work. A lease that ends later than one taken now was left by a process whose clock was ahead:
-// machines that share leases must agree on the time to a minute.
+// Held reports whether somebody is at work. A lease that ends later than one taken now was left by a process whose
+// clock was ahead: machines that share leases must agree on the time to a minute.
 func (l Lease) Held() bool { return l.ID != "" && calendar.Within(now(), l.Expires.Add(-life), life) }
 
-// now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on while a machine sleeps.
+// now is the machine's clock: leases bound processes, whatever the bridge's clock says. It is the wall's, which goes on
+// while a machine sleeps.
 func now() time.Time { return time.Now().Round(0) } //nolint:forbidigo // the real clock
 
 // Who waits for another run does so no longer than this: a dead one's lease ends within it.
@@ -47,7 +48,8 @@ const (
 	lookAgain = time.Second
 )
 
-// Wait does something that takes a lease; while another run has it, it tells how long it has waited and for how long it will, and tries again.
+// Wait does something that takes a lease; while another run has it, it tells how long it has waited and for how long it
+// will, and tries again.
 func Wait(ctx context.Context, tell func(waited, most time.Duration), do func(context.Context) error) error {
 	began := now()
 	for {
@@ -80,8 +82,11 @@ type Session[T any] struct {
 }
 
 // Take takes the lease of document name, which the function lease finds in it. start may refuse with an error or change
-// the state; it sees the lease of who worked last, which has an ID where that one died. The context that Take returns ends when the lease is lost.
-func Take[T any](ctx context.Context, b documents.Bucket, name string, lease func(*T) *Lease, start func(*T) error) (*Session[T], context.Context, error) {
+// the state; it sees the lease of who worked last, which has an ID where that one died. The context that Take returns
+// ends when the lease is lost.
+func Take[T any](
+	ctx context.Context, b documents.Bucket, name string, lease func(*T) *Lease, start func(*T) error,
+) (*Session[T], context.Context, error) {
 	s := &Session[T]{bucket: b, name: name, lease: lease, stop: make(chan struct{})}
 	id := uuid.NewString()
 	_, err := documents.Update(ctx, b, name, func(state *T) (map[string]string, error) {
@@ -133,7 +138,8 @@ func (s *Session[T]) renew(ctx context.Context) error {
 	return s.Save(ctx)
 }
 
-// Alive is nil while the lease holds. A process that was stopped for a while finds out here, before it does what cannot be undone.
+// Alive is nil while the lease holds. A process that was stopped for a while finds out here, before it does what cannot
+// be undone.
 func (s *Session[T]) Alive() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,8 +17,13 @@ func TestLine(t *testing.T) {
 	for name, tt := range map[string]struct {
 		header, value, project, key, want string
 	}{
-		"w3c_in_a_project":   {"Traceparent", "00-" + trace + "-00f067aa0ba902b7-01", "p", "logging.googleapis.com/trace", "projects/p/traces/" + trace},
-		"cloud_run":          {"X-Cloud-Trace-Context", trace + "/1;o=1", "p", "logging.googleapis.com/trace", "projects/p/traces/" + trace},
+		"w3c_in_a_project": {
+			"Traceparent", "00-" + trace + "-00f067aa0ba902b7-01", "p", "logging.googleapis.com/trace",
+			"projects/p/traces/" + trace,
+		},
+		"cloud_run": {
+			"X-Cloud-Trace-Context", trace + "/1;o=1", "p", "logging.googleapis.com/trace", "projects/p/traces/" + trace,
+		},
 		"w3c_on_one_machine": {"Traceparent", "00-" + trace + "-00f067aa0ba902b7-01", "", "trace", trace},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +35,9 @@ func TestLine(t *testing.T) {
 			if err := json.Unmarshal(buf.Bytes(), &got); err != nil {
 				t.Fatal(err)
 			}
-			for k, want := range map[string]any{"severity": "WARNING", "message": "slow", "function": "greet", "ms": 7.0, tt.key: tt.want} {
+			for k, want := range map[string]any{
+				"severity": "WARNING", "message": "slow", "function": "greet", "ms": 7.0, tt.key: tt.want,
+			} {
 				if got[k] != want {
 					t.Errorf("%s = %v, want %v", k, got[k], want)
 				}

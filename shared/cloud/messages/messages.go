@@ -125,7 +125,8 @@ func (d Delivery) Kind(known ...string) (string, error) {
 	return value, nil
 }
 
-// Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is no JSON of v's shape is a 400 problem.
+// Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is no JSON of v's
+// shape is a 400 problem.
 func (d Delivery) Payload(v any) error {
 	if len(d.Message.Data) == 0 {
 		return nil

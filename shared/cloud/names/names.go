@@ -1,5 +1,5 @@
-// Package names is the one rule for the names that people give to rooms and instances: which letters they may have, and what stands for them
-// where only plain ASCII is safe.
+// Package names is the one rule for the names that people give to rooms and instances: which letters they may have, and
+// what stands for them where only plain ASCII is safe.
 package names
 
 import (
@@ -13,7 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A name is at most so long: with its signature it has to fit into a channel's token, which has 256 characters at Google.
+// A name is at most so long: with its signature it has to fit into a channel's token, which has 256 characters at
+// Google.
 const (
 	maxLength = 64  // characters
 	maxBytes  = 128 // as UTF-8
@@ -36,7 +37,8 @@ func Check(name string) error {
 		}
 	}
 	if n := utf8.RuneCountInString(name); n > maxLength || len(name) > maxBytes {
-		return fmt.Errorf("it has %d characters (%d bytes): a name has at most %d characters, and %d bytes", n, len(name), maxLength, maxBytes)
+		return fmt.Errorf("it has %d characters (%d bytes): a name has at most %d characters, and %d bytes", n,
+			len(name), maxLength, maxBytes)
 	}
 	return nil
 }
@@ -60,8 +62,8 @@ func check(r rune) error {
 	}
 }
 
-// Object is what stands for a name in the names of documents, ids and headers: ASCII letters, digits, _ . - and the space stand for themselves,
-// every other byte of its UTF-8 for %XX.
+// Object is what stands for a name in the names of documents, ids and headers: ASCII letters, digits, _ . - and the
+// space stand for themselves, every other byte of its UTF-8 for %XX.
 func Object(name string) string {
 	name = Normal(name)
 	var b strings.Builder

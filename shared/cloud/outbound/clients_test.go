@@ -38,10 +38,14 @@ type call struct {
 func calls(t *testing.T) []call {
 	t.Helper()
 	instance := func(address string) campus.Instance {
-		return campus.Instance{Name: "a", Host: address, CAS: address + "/cas/login", ECALURL: address, ECALKey: "key", ECALSecret: "secret"}
+		return campus.Instance{
+			Name: "a", Host: address, CAS: address + "/cas/login", ECALURL: address, ECALKey: "key", ECALSecret: "secret",
+		}
 	}
 	source := func(address string) exports.Source {
-		return exports.Source{BaseURL: address, KeyID: "id", KeySecret: "secret", SubscriptionKey: "subscription", TenantID: "tenant"}
+		return exports.Source{
+			BaseURL: address, KeyID: "id", KeySecret: "secret", SubscriptionKey: "subscription", TenantID: "tenant",
+		}
 	}
 	container := func(address string) *azure.Container {
 		sas, err := exports.ParseSAS(address + "/account/exports?sig=secret&sp=rld&sr=c")
@@ -204,9 +208,12 @@ func TestEveryClientIsMadeHere(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
 	made := regexp.MustCompile(`http\.(Client|Transport)\{|http\.(DefaultClient|DefaultTransport|Get|Post|PostForm|Head)\b|retryablehttp\.NewClient`)
 	read := 0
-	for _, folder := range []string{"shared", "functions", "infra/carillon", "infra/machine", "infra/cli", "infra/console", "infra/bridges"} {
+	for _, folder := range []string{
+		"shared", "functions", "infra/carillon", "infra/machine", "infra/cli", "infra/console", "infra/bridges",
+	} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/outbound/") || strings.Contains(path, "test/") {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				strings.Contains(path, "/outbound/") || strings.Contains(path, "test/") {
 				return err
 			}
 			data, err := os.ReadFile(path)
@@ -224,10 +231,13 @@ func TestEveryClientIsMadeHere(t *testing.T) {
 	}
 }
 
-// The container's address comes from Cegid: where Cegid is not on this machine, it may not lead into the network that we run in.
+// The container's address comes from Cegid: where Cegid is not on this machine, it may not lead into the network that
+// we run in.
 func TestAForeignStoreIsNotOfThisNetwork(t *testing.T) {
 	t.Parallel()
-	for base, want := range map[string]bool{"https://api.cegid.example": true, "http://127.0.0.1:8080": false, "http://localhost:8080": false} {
+	for base, want := range map[string]bool{
+		"https://api.cegid.example": true, "http://127.0.0.1:8080": false, "http://localhost:8080": false,
+	} {
 		if src := (exports.Source{BaseURL: base, Mode: exports.ModeAPI}); src.ForeignStore() != want {
 			t.Errorf("%s: want %v", base, want)
 		}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestAKeptConnectionGivesEachAnswerItsTime: a stream's connection that has waited for nearly as long as it may takes another
-// request, whose answer needs a while.
+// TestAKeptConnectionGivesEachAnswerItsTime: a stream's connection that has waited for nearly as long as it may takes
+// another request, whose answer needs a while.
 func TestAKeptConnectionGivesEachAnswerItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,8 @@ func (n *pipes) Accept() (net.Conn, error) {
 func (n *pipes) Close() error   { close(n.accept); return nil }
 func (n *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestAConnectionThatTheNetworkDroppedIsReplaced: one connection of HTTP/2 carries every call, and the network has forgotten it.
+// TestAConnectionThatTheNetworkDroppedIsReplaced: one connection of HTTP/2 carries every call, and the network has
+// forgotten it.
 func TestAConnectionThatTheNetworkDroppedIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +110,8 @@ func TestAConnectionThatTheNetworkDroppedIsReplaced(t *testing.T) {
 			}
 		}
 		if failures > 2 || network.dialed.Load() != 2 {
-			t.Errorf("%d calls in a row failed, over %d connections; want at most 2, and a second connection", failures, network.dialed.Load())
+			t.Errorf("%d calls in a row failed, over %d connections; want at most 2, and a second connection",
+				failures, network.dialed.Load())
 		}
 		transport.CloseIdleConnections()
 		_ = server.Close()

@@ -34,10 +34,12 @@ func (final) NonRetriable() {}
 type Options struct {
 	// Timeout bounds each try with its body; zero is [DefaultTimeout].
 	Timeout time.Duration
-	// MaxBody bounds an answer's body in bytes, as decoded; zero is [DefaultBody]. Beyond it reading fails with [ErrTooLong].
+	// MaxBody bounds an answer's body in bytes, as decoded; zero is [DefaultBody]. Beyond it reading fails with
+	// [ErrTooLong].
 	MaxBody int64
 	// Stream is for bodies of any length, which the caller takes as they come: there is no Timeout, and MaxBody holds for
-	// errors only, but a connection that stands still is given up after [Idle]. Bodies are left as they are sent, compressed or not.
+	// errors only, but a connection that stands still is given up after [Idle]. Bodies are left as they are sent,
+	// compressed or not.
 	Stream bool
 	// Retry says what is repeated; nil repeats nothing.
 	Retry *Retry
@@ -50,8 +52,9 @@ type Options struct {
 	Via func(next http.RoundTripper) http.RoundTripper
 }
 
-// A Retry says what is repeated: what Check, or without it the library's own policy (failed connections, 429, 5xx), says
-// may pass the next time, after pauses that grow from First to Last, or as long as Retry-After asks, up to Longest.
+// A Retry says what is repeated: what Check, or without it the library's own policy (failed connections, 429, 5xx),
+// says may pass the next time, after pauses that grow from First to Last, or as long as Retry-After asks, up to
+// Longest.
 type Retry struct {
 	Times                int
 	First, Last, Longest time.Duration

@@ -59,7 +59,9 @@ func TestRedirectsToAnotherOriginAreNotFollowed(t *testing.T) {
 	other := serve(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		server := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/x", status) })
-		for _, o := range []outbound.Options{{}, {Retry: &outbound.Retry{Times: 1, First: time.Millisecond}}, {Stream: true}} {
+		for _, o := range []outbound.Options{
+			{}, {Retry: &outbound.Retry{Times: 1, First: time.Millisecond}}, {Stream: true},
+		} {
 			if _, err := ask(t, outbound.New(o), server.URL); !errors.Is(err, outbound.ErrRedirect) {
 				t.Errorf("%d, %+v: %v", status, o, err)
 			}

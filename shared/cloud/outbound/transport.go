@@ -16,8 +16,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// ErrNotPublic says that an address which an outside system gave is none on the public internet, or of another port than
-// 80 and 443. Nothing was sent there.
+// ErrNotPublic says that an address which an outside system gave is none on the public internet, or of another port
+// than 80 and 443. Nothing was sent there.
 var ErrNotPublic error = final("the address that was given is not a public one, and was not connected to")
 
 // ErrTooLong says that an answer's body is longer than the client takes.
@@ -63,9 +63,12 @@ func shared(k kind) *http.Transport {
 func (k kind) make() *http.Transport {
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: k.dial(), ForceAttemptHTTP2: !k.stream,
-		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: Idle, ExpectContinueTimeout: time.Second, IdleConnTimeout: Idle,
-		MaxIdleConns: 2 * hostConns, MaxIdleConnsPerHost: hostConns, MaxResponseHeaderBytes: maxHeader, DisableCompression: k.stream,
-		// One connection carries all calls to a host: where a network has dropped it, they would fail until the system finds out, a quarter of an hour later.
+		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: Idle,
+		ExpectContinueTimeout: time.Second, IdleConnTimeout: Idle,
+		MaxIdleConns: 2 * hostConns, MaxIdleConnsPerHost: hostConns, MaxResponseHeaderBytes: maxHeader,
+		DisableCompression: k.stream,
+		// One connection carries all calls to a host: where a network has dropped it, they would fail until the system finds
+		// out, a quarter of an hour later.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: dialTimeout, PingTimeout: dialTimeout},
 	}
 	if k.stream {
@@ -90,7 +93,8 @@ func (k kind) dial() func(ctx context.Context, network, address string) (net.Con
 		}
 		conn, err := dialer.DialContext(ctx, network, address)
 		switch {
-		case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort), errors.Is(err, ssrf.ErrProhibitedNetwork):
+		case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort),
+			errors.Is(err, ssrf.ErrProhibitedNetwork):
 			return nil, ErrNotPublic
 		case err != nil || !k.stream:
 			return conn, err

@@ -38,7 +38,8 @@ func TestSecured(t *testing.T) {
 	}
 	w := ask(http.MethodGet, "cross-site")
 	for name, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer",
 	} {
 		if !strings.HasPrefix(w.Header().Get(name), want) {
 			t.Errorf("%s is %q", name, w.Header().Get(name))
@@ -74,7 +75,8 @@ func TestFrame(t *testing.T) {
 	if want := `<p lang="fr">Bonjour &lt;b&gt;fr</p>`; err != nil || w.Body.String() != want {
 		t.Errorf("%s, %v", w.Body, err)
 	}
-	if got := w.Header().Get("Content-Type") + " " + w.Header().Get("Content-Language") + " " + w.Header().Get("Vary"); got != "text/html; charset=utf-8 fr Accept-Language" {
+	if got := w.Header().Get("Content-Type") + " " + w.Header().Get("Content-Language") + " " +
+		w.Header().Get("Vary"); got != "text/html; charset=utf-8 fr Accept-Language" {
 		t.Errorf("sent as %s", got)
 	}
 	for _, name := range []string{"b.html", "c.html"} {

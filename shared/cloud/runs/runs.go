@@ -25,8 +25,8 @@ import (
 // ErrDone means that another run began after the request and has done what was asked for.
 var ErrDone = errors.New("a later run has done it")
 
-// Done reports whether a run that began at began has done what was asked for at asked. A time that lies ahead of now was
-// written by a wrong clock and proves nothing.
+// Done reports whether a run that began at began has done what was asked for at asked. A time that lies ahead of now
+// was written by a wrong clock and proves nothing.
 func Done(asked, began, now time.Time) bool {
 	return !asked.IsZero() && began.After(asked) && !calendar.Ahead(now, began)
 }
@@ -45,8 +45,8 @@ type Schedule[M any] struct {
 	Run func(ctx context.Context, part string, asked time.Time) (more bool, err error)
 }
 
-// Handle handles a message. A message for all parts is published once for each part, so that a part that fails or is slow
-// does not affect the others.
+// Handle handles a message. A message for all parts is published once for each part, so that a part that fails or is
+// slow does not affect the others.
 func (s Schedule[M]) Handle(ctx context.Context, d messages.Delivery) error {
 	if _, err := d.Kind(messages.KindAll); err != nil {
 		return err

@@ -71,7 +71,8 @@ func TestScheduleHandsOn(t *testing.T) {
 	if err := b.take(t, t.Context(), `{}`); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{`bells{"tower":"north"}`, `bells{"tower":"south"}`}; !slices.Equal(b.published, want) || len(b.ran) != 0 {
+	if want := []string{`bells{"tower":"north"}`, `bells{"tower":"south"}`}; !slices.Equal(b.published, want) ||
+		len(b.ran) != 0 {
 		t.Errorf("published %q, ran %q", b.published, b.ran)
 	}
 	b = bridge{refused: "north"}
@@ -100,7 +101,8 @@ func TestScheduleRunsAPart(t *testing.T) {
 		if err := tt.b.take(t, over, `{"tower":"north"}`); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
-		if !slices.Equal(tt.b.published, tt.published) || !slices.Equal(tt.b.ran, []string{"north"}) || !tt.b.asked.Equal(time.Unix(1, 0)) {
+		if !slices.Equal(tt.b.published, tt.published) || !slices.Equal(tt.b.ran, []string{"north"}) ||
+			!tt.b.asked.Equal(time.Unix(1, 0)) {
 			t.Errorf("%s: published %q, ran %q as asked at %s", tt.name, tt.b.published, tt.b.ran, tt.b.asked)
 		}
 	}
@@ -146,10 +148,12 @@ func TestStream(t *testing.T) {
 	}
 	var line runs.Progress
 	text, err := bufio.NewReader(resp.Body).ReadBytes('\n')
-	if err != nil || json.Unmarshal(text, &line) != nil || line != (runs.Progress{Part: "north", Step: "ring", Done: 1, Total: 2}) {
+	if err != nil || json.Unmarshal(text, &line) != nil ||
+		line != (runs.Progress{Part: "north", Step: "ring", Done: 1, Total: 2}) {
 		t.Errorf("%s, %v", text, err)
 	}
-	if got := resp.Header.Get("Content-Type") + " " + resp.Header.Get("Cache-Control"); got != "application/x-ndjson no-store" {
+	if got := resp.Header.Get("Content-Type") + " " +
+		resp.Header.Get("Cache-Control"); got != "application/x-ndjson no-store" {
 		t.Errorf("sent as %s", got)
 	}
 	close(seen)
@@ -159,7 +163,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestByHandHasTheRequestsTime: whoever leaves ends nothing, and the request's end is the run's; it waits for another run.
+// TestByHandHasTheRequestsTime: whoever leaves ends nothing, and the request's end is the run's; it waits for another
+// run.
 func TestByHandHasTheRequestsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

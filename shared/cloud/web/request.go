@@ -99,14 +99,17 @@ func decodeProblem(err error) error {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &tooLarge):
-		return NewProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil)
+		return NewProblem(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit), nil)
 	case errors.As(err, &typ):
 		if typ.Field == "" {
 			return NewProblem(http.StatusBadRequest, fmt.Sprintf("The body is a JSON %s; it must be an object.", typ.Value), nil)
 		}
-		return NewProblem(http.StatusBadRequest, fmt.Sprintf("The field %q is a %s; it must be a %s.", typ.Field, typ.Value, jsonType(typ.Type)), nil)
+		return NewProblem(http.StatusBadRequest,
+			fmt.Sprintf("The field %q is a %s; it must be a %s.", typ.Field, typ.Value, jsonType(typ.Type)), nil)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		return NewProblem(http.StatusBadRequest, "The body has an unknown field: "+strings.TrimPrefix(err.Error(), "json: unknown field ")+".", nil)
+		return NewProblem(http.StatusBadRequest,
+			"The body has an unknown field: "+strings.TrimPrefix(err.Error(), "json: unknown field ")+".", nil)
 	default:
 		return NewProblem(http.StatusBadRequest, "The body is no JSON object.", nil)
 	}

@@ -27,8 +27,8 @@ type Problem struct {
 	Err error `json:"-"`
 }
 
-// body is the problem as JSON, with the extra members beside the others. (A json.Marshaler would be what a log writes of
-// the error, without its cause.)
+// body is the problem as JSON, with the extra members beside the others. (A json.Marshaler would be what a log writes
+// of the error, without its cause.)
 func (p *Problem) body() ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil || len(p.Extra) == 0 {
@@ -56,7 +56,10 @@ const ProblemType = "urn:carillon:problem:"
 // NewProblem returns a problem with the status's standard title and a type of the same name.
 func NewProblem(status int, detail string, err error) *Problem {
 	title := http.StatusText(status)
-	return &Problem{Type: ProblemType + strings.ReplaceAll(strings.ToLower(title), " ", "-"), Title: title, Status: status, Detail: detail, Err: err}
+	return &Problem{
+		Type: ProblemType + strings.ReplaceAll(strings.ToLower(title), " ", "-"), Title: title, Status: status,
+		Detail: detail, Err: err,
+	}
 }
 
 // Unavailable returns err if it is a problem already, else a 503 problem that

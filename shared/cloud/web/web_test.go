@@ -21,8 +21,14 @@ func TestHandlerFunc(t *testing.T) {
 		wantCode int
 		wantBody string
 	}{
-		{"problem", web.NewProblem(404, "no room r1", nil), 404, `{"type":"urn:carillon:problem:not-found","title":"Not Found","status":404,"detail":"no room r1"}`},
-		{"other_error_is_hidden", errors.New("dial tcp 10.0.0.1"), 500, `{"type":"urn:carillon:problem:internal-server-error","title":"Internal Server Error","status":500}`},
+		{
+			"problem", web.NewProblem(404, "no room r1", nil), 404,
+			`{"type":"urn:carillon:problem:not-found","title":"Not Found","status":404,"detail":"no room r1"}`,
+		},
+		{
+			"other_error_is_hidden", errors.New("dial tcp 10.0.0.1"), 500,
+			`{"type":"urn:carillon:problem:internal-server-error","title":"Internal Server Error","status":500}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,7 +75,8 @@ func TestLazyRetriesAFailedSetup(t *testing.T) {
 func TestRoutesAnswersProblems(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /a/{id}", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.PathValue("id"))) })
+	mux.HandleFunc("GET /a/{id}",
+		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.PathValue("id"))) })
 	for _, tt := range []struct {
 		method, path string
 		code         int
@@ -81,7 +88,8 @@ func TestRoutesAnswersProblems(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		web.Routes(mux).ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
-		if w.Code != tt.code || !strings.HasPrefix(w.Body.String(), tt.body) || tt.code == 405 && w.Header().Get("Allow") != "GET, HEAD" {
+		if w.Code != tt.code || !strings.HasPrefix(w.Body.String(), tt.body) ||
+			tt.code == 405 && w.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s %s was answered %d %v %s", tt.method, tt.path, w.Code, w.Header(), w.Body)
 		}
 	}
@@ -90,7 +98,8 @@ func TestRoutesAnswersProblems(t *testing.T) {
 func TestDecodeJSONNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`[]`: "an object", `{"name":1}`: `"name" is a number; it must be a string`, `{"x":1}`: `"x"`, `{`: "no JSON object", `{} {}`: "nothing after it",
+		`[]`: "an object", `{"name":1}`: `"name" is a number; it must be a string`, `{"x":1}`: `"x"`, `{`: "no JSON object",
+		`{} {}`: "nothing after it",
 		`{"name":"` + strings.Repeat("x", web.MaxBody) + `"}`: "larger than",
 	} {
 		var v struct {

@@ -59,7 +59,8 @@ type Container struct {
 // New returns the container that access leads to. publicOnly is for an address that the outside system gave.
 func New(access Access, publicOnly bool) *Container {
 	return &Container{access: access, http: &transporter{
-		blobs: outbound.New(outbound.Options{Stream: true, PublicOnly: publicOnly}), rest: outbound.New(outbound.Options{Timeout: idle, PublicOnly: publicOnly}),
+		blobs: outbound.New(outbound.Options{Stream: true, PublicOnly: publicOnly}),
+		rest:  outbound.New(outbound.Options{Timeout: idle, PublicOnly: publicOnly}),
 	}}
 }
 
@@ -103,7 +104,11 @@ func (c *Container) open(ctx context.Context, refused *container.Client) (*conta
 	if c.client != nil && sas == c.sas {
 		return c.client, nil
 	}
-	options := &container.ClientOptions{ClientOptions: policy.ClientOptions{Retry: retries, Transport: c.http, Telemetry: policy.TelemetryOptions{Disabled: true}}}
+	options := &container.ClientOptions{
+		ClientOptions: policy.ClientOptions{
+			Retry: retries, Transport: c.http, Telemetry: policy.TelemetryOptions{Disabled: true},
+		},
+	}
 	client, err := container.NewClientWithNoCredential(sas.URL(), options)
 	if err != nil {
 		return nil, errors.New("the container's address cannot be used") // the error holds it
@@ -123,7 +128,8 @@ func (c *Container) SAS() exports.SAS {
 func (c *Container) with(ctx context.Context, do func(*container.Client) error) error {
 	err := c.try(ctx, do)
 	if starts := c.SAS().Starts; errors.Is(err, ErrRefused) && starts.After(time.Now()) { //nolint:forbidigo // addresses live in real time
-		return fmt.Errorf("%w: it starts (st) on %s UTC; this machine's clock or the one of its maker may be wrong", ErrNotYet, starts.Format(time.DateTime))
+		return fmt.Errorf("%w: it starts (st) on %s UTC; this machine's clock or the one of its maker may be wrong",
+			ErrNotYet, starts.Format(time.DateTime))
 	}
 	return err
 }
@@ -157,7 +163,8 @@ func translated(ctx context.Context, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error()) // a text: a socket's deadline is none of ours
+		// a text: a socket's deadline is none of ours
+		return fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error())
 	}
 	told := fmt.Errorf("%d %s", answer.StatusCode, answer.ErrorCode)
 	switch code := bloberror.Code(answer.ErrorCode); {
@@ -191,7 +198,9 @@ func (c *Container) List(ctx context.Context) iter.Seq2[exports.Blob, error] {
 		for {
 			var page container.ListBlobsFlatResponse
 			err := c.with(ctx, func(client *container.Client) (err error) {
-				page, err = client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Marker: marker, Include: container.ListBlobsInclude{Metadata: true}}).NextPage(ctx)
+				page, err = client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{
+					Marker: marker, Include: container.ListBlobsInclude{Metadata: true},
+				}).NextPage(ctx)
 				return err
 			})
 			if err != nil {
@@ -244,7 +253,9 @@ func unquoted(tag azcore.ETag) string {
 
 // only lets a call through for this version of the blob alone.
 func only(b exports.Blob) *blob.AccessConditions {
-	return &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: new(azcore.ETag(`"` + b.ETag + `"`))}}
+	return &blob.AccessConditions{
+		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: new(azcore.ETag(`"` + b.ETag + `"`))},
+	}
 }
 
 // rereads is how often reading goes on where a connection broke, without any progress in between.
@@ -254,12 +265,16 @@ const rereads = 4
 // A broken connection is taken up again where it broke. md5 is what the writer stored of the contents, or nil.
 func (c *Container) Open(ctx context.Context, b exports.Blob) (body io.ReadCloser, md5 []byte, err error) {
 	err = c.with(ctx, func(client *container.Client) error {
-		answer, err := client.NewBlobClient(b.Name).DownloadStream(ctx, &blob.DownloadStreamOptions{AccessConditions: only(b)})
+		answer, err := client.NewBlobClient(b.Name).DownloadStream(ctx,
+			&blob.DownloadStreamOptions{AccessConditions: only(b)})
 		if err != nil {
 			return err
 		}
 		md5 = answer.ContentMD5
-		body = reader{answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: rereads}), func(err error) error { return translated(ctx, err) }}
+		body = reader{
+			answer.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: rereads}),
+			func(err error) error { return translated(ctx, err) },
+		}
 		return nil
 	})
 	if errors.Is(err, ErrHeld) { // 409
@@ -292,14 +307,17 @@ func (c *Container) Find(ctx context.Context, name string) (b exports.Blob, err 
 		if p.ETag == nil || p.ContentLength == nil || p.LastModified == nil {
 			return errors.New("its answer lacks what identifies a blob")
 		}
-		b = exports.Blob{Name: name, ETag: unquoted(*p.ETag), Size: *p.ContentLength, MD5: p.ContentMD5, Modified: p.LastModified.UTC()}
+		b = exports.Blob{
+			Name: name, ETag: unquoted(*p.ETag), Size: *p.ContentLength, MD5: p.ContentMD5, Modified: p.LastModified.UTC(),
+		}
 		b.Growing = p.BlobType != nil && *p.BlobType == blob.BlobTypeAppendBlob
 		return nil
 	})
 	return b, err
 }
 
-// Delete deletes this version of a blob; [ErrChanged] where there is another one, [ErrGone] where there is none, [ErrHeld] where it cannot be deleted.
+// Delete deletes this version of a blob; [ErrChanged] where there is another one, [ErrGone] where there is none,
+// [ErrHeld] where it cannot be deleted.
 func (c *Container) Delete(ctx context.Context, b exports.Blob) error {
 	return c.with(ctx, func(client *container.Client) error {
 		_, err := client.NewBlobClient(b.Name).Delete(ctx, &blob.DeleteOptions{AccessConditions: only(b)})

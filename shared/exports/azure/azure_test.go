@@ -13,7 +13,8 @@ import (
 func TestSocketDeadline(t *testing.T) {
 	t.Parallel()
 	slow := &url.Error{Op: "Get", URL: "https://a.example/c?sig=secret", Err: os.ErrDeadlineExceeded}
-	if err := translated(t.Context(), slow); !errors.Is(err, ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "sig=") {
+	if err := translated(t.Context(), slow); !errors.Is(err, ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded) ||
+		strings.Contains(err.Error(), "sig=") {
 		t.Errorf("a socket's deadline: %v", err)
 	}
 	wrapped := errors.Join(context.DeadlineExceeded)

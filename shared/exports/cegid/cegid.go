@@ -1,5 +1,6 @@
 // Package cegid talks to Cegid Data Access for the exports bridge: it gets access to the container of the exports, and
-// reads and changes the schedules of the queries. Cegid publishes no reference of this API; docs/exports.md says what is known of it.
+// reads and changes the schedules of the queries. Cegid publishes no reference of this API; docs/exports.md says what
+// is known of it.
 package cegid
 
 import (
@@ -55,7 +56,10 @@ type Client struct {
 // New returns a client. It does no I/O.
 func New(src exports.Source) *Client {
 	again := &outbound.Retry{Times: retries, First: firstPause, Last: lastPause}
-	return &Client{src: src, safe: outbound.New(outbound.Options{Timeout: callTimeout, Retry: again}), once: outbound.New(outbound.Options{Timeout: callTimeout})}
+	return &Client{
+		src: src, safe: outbound.New(outbound.Options{Timeout: callTimeout, Retry: again}),
+		once: outbound.New(outbound.Options{Timeout: callTimeout}),
+	}
 }
 
 // now is the machine's clock: tokens live in real time.
@@ -68,8 +72,12 @@ func (c *Client) authorize(ctx context.Context, refused string) (string, error) 
 	if c.token != "" && c.token != refused && now().Before(c.renew) {
 		return c.token, nil
 	}
-	header := http.Header{"X-Tenantid": {c.src.TenantID}, "Api-Key-Secret": {c.src.KeySecret}, "Ocp-Apim-Subscription-Key": {c.src.SubscriptionKey}}
-	data, err := c.do(ctx, c.safe, http.MethodGet, "/tokenprovider/Token?api-key-Id="+url.QueryEscape(c.src.KeyID), header, nil)
+	header := http.Header{
+		"X-Tenantid": {c.src.TenantID}, "Api-Key-Secret": {c.src.KeySecret},
+		"Ocp-Apim-Subscription-Key": {c.src.SubscriptionKey},
+	}
+	data, err := c.do(ctx, c.safe, http.MethodGet,
+		"/tokenprovider/Token?api-key-Id="+url.QueryEscape(c.src.KeyID), header, nil)
 	if err != nil {
 		return "", fmt.Errorf("getting a token: %w", err)
 	}
@@ -108,7 +116,9 @@ func (c *Client) call(ctx context.Context, client *http.Client, method, path str
 	}
 }
 
-func (c *Client) do(ctx context.Context, client *http.Client, method, path string, header http.Header, body []byte) ([]byte, error) {
+func (c *Client) do(
+	ctx context.Context, client *http.Client, method, path string, header http.Header, body []byte,
+) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.src.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("cegid_api_base_url is no address")
@@ -120,7 +130,8 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, path strin
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error()) // a text: a call's deadline is none of the run's
+		// a text: a call's deadline is none of the run's
+		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error())
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -137,7 +148,8 @@ func (c *Client) do(ctx context.Context, client *http.Client, method, path strin
 }
 
 // refusal is what an answer of an error means. The gateway is Azure API Management: a bad subscription key is 401, a
-// used-up quota 403, both with a message that speaks of it (learn.microsoft.com/azure/api-management/api-management-subscriptions).
+// used-up quota 403, both with a message that speaks of it
+// (learn.microsoft.com/azure/api-management/api-management-subscriptions).
 func (c *Client) refusal(status int, data []byte) error {
 	var body struct {
 		ErrorMessage string `json:"errorMessage"`
@@ -146,7 +158,8 @@ func (c *Client) refusal(status int, data []byte) error {
 	_ = json.Unmarshal(data, &body)
 	told := fmt.Errorf("it answered %d%s", status, c.scrubbed(body.ErrorMessage))
 	switch {
-	case strings.Contains(strings.ToLower(body.Message), "subscription"), strings.Contains(strings.ToLower(body.Message), "quota"):
+	case strings.Contains(strings.ToLower(body.Message), "subscription"),
+		strings.Contains(strings.ToLower(body.Message), "quota"):
 		return fmt.Errorf("%w: %w", ErrSubscription, told)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("%w: %w", ErrRefused, told)

@@ -37,20 +37,25 @@ func simulated(t *testing.T) (*simcegid.Server, exports.Source) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	server, err := simcegid.New("/sim/cegid", time.Now, db.Records("sim/cegid"), simcegid.Account{
-		Tenant: "99990000", KeyID: "key-id", KeySecret: "key-secret", SubscriptionKeys: []string{"primary", "secondary"}, Provider: provider, ProviderName: "cegid-xrp", Database: "DB000001",
+		Tenant: "99990000", KeyID: "key-id", KeySecret: "key-secret", SubscriptionKeys: []string{"primary", "secondary"},
+		Provider: provider, ProviderName: "cegid-xrp", Database: "DB000001",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id, name := range map[string]string{"1": "HISTOCUMSAL", "2": "HISTOCUMSAL_ANNEE"} {
-		if err := server.AddQuery(simcegid.Query{ID: id, Name: name, Collection: "paie", Cron: "0 4 * * *", Enabled: true, SQL: "select 1", Rows: func(time.Time) []byte { return nil }}); err != nil {
+		if err := server.AddQuery(simcegid.Query{
+			ID: id, Name: name, Collection: "paie", Cron: "0 4 * * *", Enabled: true, SQL: "select 1",
+			Rows: func(time.Time) []byte { return nil },
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	front := httptest.NewServer(server)
 	t.Cleanup(front.Close)
 	settings := exports.Settings{Sources: []exports.Source{{
-		Name: "paie", Mode: exports.ModeAPI, BaseURL: front.URL + "/sim/cegid/", TenantID: "99990000", KeyID: "key-id", KeySecret: "key-secret", SubscriptionKey: "secondary", ProviderID: provider,
+		Name: "paie", Mode: exports.ModeAPI, BaseURL: front.URL + "/sim/cegid/", TenantID: "99990000", KeyID: "key-id",
+		KeySecret: "key-secret", SubscriptionKey: "secondary", ProviderID: provider,
 	}}}
 	src, _ := settings.Source("paie")
 	return server, src
@@ -69,10 +74,16 @@ func TestRecordedAnswers(t *testing.T) {
 	dir := recorded.Dir(t, "cegid")
 	mux := http.NewServeMux()
 	for pattern, file := range map[string]string{
-		"GET /tokenprovider/Token": "token.json", "GET /storage/api/V1/storages/GetSASTokenLRD": "sas_lrd.json", "GET /datasource/api/V2/datasources/tenant/P1": "datasources.json",
-		"GET /datasource/api/V1/foldersCollections/tenant/P1": "folders_collections.json", "GET /query/api/V1/schedulers/tenant/provider/P1": "schedulers_derived.json",
+		"GET /tokenprovider/Token": "token.json", "GET /storage/api/V1/storages/GetSASTokenLRD": "sas_lrd.json",
+		"GET /datasource/api/V2/datasources/tenant/P1":        "datasources.json",
+		"GET /datasource/api/V1/foldersCollections/tenant/P1": "folders_collections.json",
+		"GET /query/api/V1/schedulers/tenant/provider/P1":     "schedulers_derived.json",
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, filepath.Join(dir, file)) })
+		mux.HandleFunc(pattern, func(w http.ResponseWriter,
+			r *http.Request,
+		) {
+			http.ServeFile(w, r, filepath.Join(dir, file))
+		})
 	}
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)
@@ -89,17 +100,21 @@ func TestRecordedAnswers(t *testing.T) {
 	if analytiq.Name != "ANALYTIQ" || analytiq.Enabled || !analytiq.Next.IsZero() || !analytiq.Last.IsZero() {
 		t.Errorf("schedule %+v", analytiq)
 	}
-	if cumul.Name != "HISTOCUMSAL" || !cumul.Enabled || cumul.Cron != "0 4 * * *" || !strings.HasPrefix(cumul.SQL, "select PHC_SALARIE") ||
-		!cumul.Next.Equal(time.Date(2025, 6, 2, 4, 0, 0, 0, time.UTC)) || !cumul.Last.Equal(time.Date(2025, 6, 1, 4, 0, 12, 345678900, time.UTC)) {
+	if cumul.Name != "HISTOCUMSAL" || !cumul.Enabled || cumul.Cron != "0 4 * * *" ||
+		!strings.HasPrefix(cumul.SQL, "select PHC_SALARIE") ||
+		!cumul.Next.Equal(time.Date(2025, 6, 2, 4, 0, 0, 0, time.UTC)) ||
+		!cumul.Last.Equal(time.Date(2025, 6, 1, 4, 0, 12, 345678900, time.UTC)) {
 		t.Errorf("schedule %+v", cumul)
 	}
 	found, err := c.Discover(t.Context(), nil)
-	if err != nil || cmp.Diff([]cegid.Provider{{ID: "P1", Found: "P1", Names: []string{"DB000001", "Collection 1"}}}, found) != "" {
+	if err != nil || cmp.Diff([]cegid.Provider{{ID: "P1", Found: "P1", Names: []string{"DB000001", "Collection 1"}}},
+		found) != "" {
 		t.Errorf("providers %+v, %v", found, err)
 	}
 }
 
-// TestOneFieldDiffers: what goes back to Cegid is what came, byte for byte, but for the one field; also what was changed in the portal just before.
+// TestOneFieldDiffers: what goes back to Cegid is what came, byte for byte, but for the one field; also what was
+// changed in the portal just before.
 func TestOneFieldDiffers(t *testing.T) {
 	t.Parallel()
 	const before = `{ "id":"1", "enable":true,"cron":"0 4 * * *", "nextExecution":"2025-06-02T04:00:00.0000000","lastExecution":null,` +
@@ -109,8 +124,10 @@ func TestOneFieldDiffers(t *testing.T) {
 	mux.HandleFunc("GET /tokenprovider/Token", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"accessToken":"t","expireIn":"3600"}`)
 	})
-	mux.HandleFunc("GET /query/api/V1/schedulers/tenant/provider/P", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "["+before+"]") })
-	mux.HandleFunc("PUT /query/api/V1/schedulers", func(_ http.ResponseWriter, r *http.Request) { _, _ = put.ReadFrom(r.Body) })
+	mux.HandleFunc("GET /query/api/V1/schedulers/tenant/provider/P",
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "["+before+"]") })
+	mux.HandleFunc("PUT /query/api/V1/schedulers",
+		func(_ http.ResponseWriter, r *http.Request) { _, _ = put.ReadFrom(r.Body) })
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)
 	c := cegid.New(exports.Source{BaseURL: front.URL, ProviderID: "P"})
@@ -120,7 +137,8 @@ func TestOneFieldDiffers(t *testing.T) {
 		t.Errorf("sent %s, %v; want %s", put.String(), err, want)
 	}
 	put.Reset()
-	if _, err := c.Enable(t.Context(), "1", false); err != nil || put.String() != strings.Replace(before, `"enable":true`, `"enable":false`, 1) {
+	if _, err := c.Enable(t.Context(), "1", false); err != nil ||
+		put.String() != strings.Replace(before, `"enable":true`, `"enable":false`, 1) {
 		t.Errorf("sent %s, %v", put.String(), err)
 	}
 }
@@ -144,11 +162,13 @@ func TestControl(t *testing.T) {
 		t.Errorf("an unknown schedule: %v", err)
 	}
 	found, err := c.Discover(t.Context(), nil)
-	if err != nil || len(found) != 1 || found[0].ID != provider || cmp.Diff([]string{"DB000001", "DB000002", "Paie"}, found[0].Names) != "" {
+	if err != nil || len(found) != 1 || found[0].ID != provider ||
+		cmp.Diff([]string{"DB000001", "DB000002", "Paie"}, found[0].Names) != "" {
 		t.Errorf("providers %+v, %v", found, err)
 	}
 	src.ProviderID = ""
-	if found, err := cegid.New(src).Discover(t.Context(), []string{"mine"}); err != nil || len(found) != 1 || found[0].Found != "cegid-xrp" {
+	if found, err := cegid.New(src).Discover(t.Context(), []string{"mine"}); err != nil || len(found) != 1 ||
+		found[0].Found != "cegid-xrp" {
 		t.Errorf("providers by guessing: %+v, %v", found, err)
 	}
 	if n := server.Counts(); n.Tokens != 2 {
@@ -169,8 +189,14 @@ func TestRefusals(t *testing.T) {
 		"subscription": {func(s *exports.Source) { s.SubscriptionKey = "hunter2" }, faults.Fault{}, cegid.ErrSubscription},
 		"quota":        {nil, faults.Fault{Status: 403, Reason: "quota"}, cegid.ErrSubscription},
 		"provider":     {func(s *exports.Source) { s.ProviderID = "x" }, faults.Fault{}, cegid.ErrNotFound},
-		"talkative":    {nil, faults.Fault{Path: "query", Status: 400, Reason: "bad token key-secret for sig=abc"}, cegid.ErrNoAnswer},
-		"no_json":      {func(s *exports.Source) { s.BaseURL = strings.Replace(s.BaseURL, "/sim/cegid", "", 1) }, faults.Fault{}, cegid.ErrNotFound},
+		"talkative": {
+			nil, faults.Fault{Path: "query", Status: 400, Reason: "bad token key-secret for sig=abc"}, cegid.ErrNoAnswer,
+		},
+		"no_json": {
+			func(s *exports.Source) { s.BaseURL = strings.Replace(s.BaseURL, "/sim/cegid", "", 1) },
+			faults.Fault{},
+			cegid.ErrNotFound,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +220,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestBusyGateway: a call that is refused for its number, or for a moment, is made again; a token that has ended is made anew.
+// TestBusyGateway: a call that is refused for its number, or for a moment, is made again; a token that has ended is
+// made anew.
 func TestBusyGateway(t *testing.T) {
 	t.Parallel()
 	server, src := simulated(t)
@@ -210,7 +237,8 @@ func TestBusyGateway(t *testing.T) {
 	}
 }
 
-// TestAccess: the container's address is kept, renewed in time, and made anew once when it is refused; a static one ends.
+// TestAccess: the container's address is kept, renewed in time, and made anew once when it is refused; a static one
+// ends.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	store, stop := blobstest.Start(t, t.TempDir())
@@ -255,14 +283,19 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	src = exports.Source{Mode: exports.ModeSASURL, SASURL: store.URL + "99990000?" + token}
-	if _, err := cegid.Access(src)(t.Context(), false); !errors.Is(err, cegid.ErrExpired) || strings.Contains(err.Error(), "sig=") {
+	if _, err := cegid.Access(src)(t.Context(), false); !errors.Is(err, cegid.ErrExpired) ||
+		strings.Contains(err.Error(), "sig=") {
 		t.Errorf("an address that has ended: %v", err)
 	}
 }
 
 func TestChoose(t *testing.T) {
 	t.Parallel()
-	list := []cegid.Scheduler{{ID: "1", Name: "ECRITURE", Enabled: true}, {ID: "2", Name: "ECRITURE_ANALYTIQUE", Enabled: true}, {ID: "3", Name: "OLD"}}
+	list := []cegid.Scheduler{
+		{ID: "1", Name: "ECRITURE", Enabled: true},
+		{ID: "2", Name: "ECRITURE_ANALYTIQUE", Enabled: true},
+		{ID: "3", Name: "OLD"},
+	}
 	for _, tt := range []struct {
 		name string
 		part bool
@@ -304,7 +337,10 @@ func TestSimulator(t *testing.T) {
 	open := func() *simcegid.Server {
 		s, err := simcegid.New("", func() time.Time { return *now.Load() }, db.Records("sim"), account)
 		if err == nil {
-			err = s.AddQuery(simcegid.Query{ID: "1", Name: "ECRITURE", Collection: "cpa", Cron: "0 4 * * *", Enabled: true, Rows: func(time.Time) []byte { return []byte("rows") }})
+			err = s.AddQuery(simcegid.Query{
+				ID: "1", Name: "ECRITURE", Collection: "cpa", Cron: "0 4 * * *", Enabled: true,
+				Rows: func(time.Time) []byte { return []byte("rows") },
+			})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -320,7 +356,8 @@ func TestSimulator(t *testing.T) {
 	later := start.Add(2 * time.Minute)
 	now.Store(&later)
 	second := open() // as after a restart
-	if err := errors.Join(second.Serve(t.Context(), store), second.RunDue(t.Context()), second.RunDue(t.Context())); err != nil {
+	if err := errors.Join(second.Serve(t.Context(), store), second.RunDue(t.Context()),
+		second.RunDue(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	c, err := store.Container("99990000")
@@ -328,11 +365,14 @@ func TestSimulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, err := c.NewListBlobsFlatPager(nil).NextPage(t.Context())
-	if err != nil || len(page.Segment.BlobItems) != 1 || *page.Segment.BlobItems[0].Name != "DB000001/DB000001-cpa-ecriture-20250601040100.csv" {
+	if err != nil || len(page.Segment.BlobItems) != 1 ||
+		*page.Segment.BlobItems[0].Name != "DB000001/DB000001-cpa-ecriture-20250601040100.csv" {
 		t.Errorf("blobs %+v, %v", page.Segment.BlobItems, err)
 	}
-	packed := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x2b\xca\x2f\x2f\x06\x00\x6a\x9d\x5d\x1b\x04\x00\x00\x00") // "rows"
-	if _, err := c.NewBlockBlobClient("packed").UploadBuffer(t.Context(), packed, &blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}}); err != nil {
+	// "rows"
+	packed := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x2b\xca\x2f\x2f\x06\x00\x6a\x9d\x5d\x1b\x04\x00\x00\x00")
+	if _, err := c.NewBlockBlobClient("packed").UploadBuffer(t.Context(), packed,
+		&blockblob.UploadBufferOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentEncoding: new("gzip")}}); err != nil {
 		t.Fatal(err)
 	}
 	token, err := store.Token("99990000", "r", time.Now().Add(time.Hour))
@@ -340,7 +380,8 @@ func TestSimulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	second.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/blobs/"+blobs.Name+"/99990000/packed?"+token, nil))
+	second.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet,
+		"/blobs/"+blobs.Name+"/99990000/packed?"+token, nil))
 	if w.Code != http.StatusOK || !bytes.Equal(w.Body.Bytes(), packed) {
 		t.Errorf("a packed blob comes as %d %q", w.Code, w.Body)
 	}

@@ -10,8 +10,9 @@ import (
 // ErrAmbiguous says that a name is only a part of what it matches.
 var ErrAmbiguous = errors.New("the name is a part of these queries' names")
 
-// Choose returns the schedules that a name means: all enabled ones for "", the one of just that name, whatever its case, or with part those
-// whose name it is a part of. Without part, a partial match is [ErrAmbiguous], with the matches.
+// Choose returns the schedules that a name means: all enabled ones for "", the one of just that name, whatever its
+// case, or with part those whose name it is a part of. Without part, a partial match is [ErrAmbiguous], with the
+// matches.
 func Choose(list []Scheduler, name string, part bool) ([]Scheduler, error) {
 	if name == "" {
 		return slices.DeleteFunc(slices.Clone(list), func(s Scheduler) bool { return !s.Enabled }), nil

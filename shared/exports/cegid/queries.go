@@ -60,7 +60,10 @@ func parseScheduler(raw json.RawMessage) (Scheduler, error) {
 	if err := json.Unmarshal(raw, &answer); err != nil || answer.ID == "" {
 		return Scheduler{}, fmt.Errorf("%w: a schedule is not readable", ErrNoAnswer)
 	}
-	s := Scheduler{ID: answer.ID, Name: answer.Query.Name, Enabled: answer.Enable, Cron: answer.Cron, SQL: answer.Query.Content, raw: raw}
+	s := Scheduler{
+		ID: answer.ID, Name: answer.Query.Name, Enabled: answer.Enable, Cron: answer.Cron,
+		SQL: answer.Query.Content, raw: raw,
+	}
 	if s.Name == "" {
 		s.Name = answer.Name
 	}
@@ -78,7 +81,8 @@ func (c *Client) Schedulers(ctx context.Context) ([]Scheduler, error) {
 	if err := exports.CheckProvider(c.src.ProviderID); err != nil {
 		return nil, fmt.Errorf("listing the schedules: %w", err)
 	}
-	data, err := c.call(ctx, c.safe, http.MethodGet, "/query/api/V1/schedulers/tenant/provider/"+url.PathEscape(c.src.ProviderID), nil)
+	data, err := c.call(ctx, c.safe, http.MethodGet,
+		"/query/api/V1/schedulers/tenant/provider/"+url.PathEscape(c.src.ProviderID), nil)
 	if err != nil {
 		return nil, fmt.Errorf("listing the schedules: %w", err)
 	}
@@ -108,8 +112,9 @@ func (c *Client) Enable(ctx context.Context, id string, on bool) (Scheduler, err
 	return c.change(ctx, id, "enable", on)
 }
 
-// change sets one field of a schedule. Cegid takes the whole object and has no versions of it: it is read just before it is written,
-// and every other byte goes back as it came, so that a change made in the portal meanwhile is lost in that moment only.
+// change sets one field of a schedule. Cegid takes the whole object and has no versions of it: it is read just before
+// it is written, and every other byte goes back as it came, so that a change made in the portal meanwhile is lost in
+// that moment only.
 func (c *Client) change(ctx context.Context, id, field string, value any) (Scheduler, error) {
 	list, err := c.Schedulers(ctx)
 	if err != nil {
@@ -142,7 +147,8 @@ var guesses = []string{"cegid-xrp", "HR Sprint On Demand", "cegid-hr-sprint", "c
 // Discover looks for the source's providers: by its own setting, by names given, and by those that are known.
 func (c *Client) Discover(ctx context.Context, names []string) ([]Provider, error) {
 	var found []Provider
-	names = slices.DeleteFunc(slices.Concat([]string{c.src.ProviderID}, names, guesses, []string{c.src.TenantID}), func(s string) bool { return exports.CheckProvider(s) != nil })
+	names = slices.DeleteFunc(slices.Concat([]string{c.src.ProviderID}, names, guesses, []string{c.src.TenantID}),
+		func(s string) bool { return exports.CheckProvider(s) != nil })
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			continue
@@ -199,7 +205,8 @@ func (c *Client) belongings(ctx context.Context, provider string) ([]belonging, 
 		}
 		next = answer.Continuation
 	}
-	data, err := c.call(ctx, c.once, http.MethodGet, "/datasource/api/V1/foldersCollections/tenant/"+url.PathEscape(provider), nil)
+	data, err := c.call(ctx, c.once, http.MethodGet,
+		"/datasource/api/V1/foldersCollections/tenant/"+url.PathEscape(provider), nil)
 	if errors.Is(err, ErrNotFound) {
 		return all, nil
 	}
@@ -210,5 +217,6 @@ func (c *Client) belongings(ctx context.Context, provider string) ([]belonging, 
 	if json.Unmarshal(data, &folders) != nil {
 		return nil, fmt.Errorf("%w: its list of folders is not readable", ErrNoAnswer)
 	}
-	return slices.DeleteFunc(append(all, folders...), func(b belonging) bool { return exports.CheckProvider(b.ProviderID) != nil }), nil
+	return slices.DeleteFunc(append(all, folders...),
+		func(b belonging) bool { return exports.CheckProvider(b.ProviderID) != nil }), nil
 }

@@ -17,7 +17,8 @@ import (
 var (
 	// ErrNotFound says that there is no such file.
 	ErrNotFound = errors.New("there is no such file")
-	// ErrExists says that the name is taken, by a file or a folder, or that a file stands where a folder of its path should. None is ever overwritten.
+	// ErrExists says that the name is taken, by a file or a folder, or that a file stands where a folder of its path
+	// should. None is ever overwritten.
 	ErrExists = errors.New("the name is taken already")
 	// ErrUnusable says that the destination as a whole cannot be written to.
 	ErrUnusable = errors.New("the destination cannot be used")
@@ -50,7 +51,8 @@ type Store interface {
 	Open(ctx context.Context, f exports.File) (io.ReadCloser, error)
 	// Stat describes a file, or is [ErrNotFound].
 	Stat(ctx context.Context, f exports.File) (Info, error)
-	// Move gives a file another name, at once and durably. [ErrExists] where the name is taken, [ErrNotFound] where the file is not there.
+	// Move gives a file another name, at once and durably. [ErrExists] where the name is taken, [ErrNotFound] where the
+	// file is not there.
 	Move(ctx context.Context, from, to exports.File) error
 	// Remove removes a file. One that is not there is no error.
 	Remove(ctx context.Context, f exports.File) error

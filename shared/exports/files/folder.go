@@ -25,14 +25,16 @@ type Folder struct {
 
 var _ Store = Folder{}
 
-// NewFolder returns the store of a destination. work may be "": see [exports.WorkSuffix]. own says that the destination is
-// made where it is missing; one that a person named must be there, for it may be a drive that is not mounted.
+// NewFolder returns the store of a destination. work may be "": see [exports.WorkSuffix]. own says that the destination
+// is made where it is missing; one that a person named must be there, for it may be a drive that is not mounted.
 func NewFolder(destination, work string, own bool) Folder {
 	destination = filepath.Clean(destination)
 	if work == "" {
 		work = destination + exports.WorkSuffix
 	}
-	return Folder{files: destination, work: filepath.Clean(work), own: own, syncs: &syncs{folders: map[string]*folderSync{}}}
+	return Folder{
+		files: destination, work: filepath.Clean(work), own: own, syncs: &syncs{folders: map[string]*folderSync{}},
+	}
 }
 
 // Permissions: these are payrolls and ledgers; the folder's group may read them.
@@ -65,7 +67,8 @@ func (d Folder) Check(ctx context.Context) error {
 	_ = os.Remove(d.path(to)) // of a run that was killed here
 	err = d.Move(ctx, from, to)
 	if errors.Is(err, syscall.EXDEV) {
-		return fmt.Errorf("%w: %s and %s are on two file systems; set work_folder to a folder beside the destination", ErrUnusable, d.work, d.files)
+		return fmt.Errorf("%w: %s and %s are on two file systems; set work_folder to a folder beside the destination",
+			ErrUnusable, d.work, d.files)
 	}
 	if err == nil {
 		err = d.Remove(ctx, to)
@@ -132,7 +135,8 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// early is how much of a large file goes to disk while the rest is still coming, so that little is left to wait for in the end.
+// early is how much of a large file goes to disk while the rest is still coming, so that little is left to wait for in
+// the end.
 const early = 16 << 20
 
 // full marks an error of a full disk: no other file will fit either.
@@ -247,7 +251,9 @@ func (d Folder) List(_ context.Context, place string) iter.Seq2[Info, error] {
 			if err = errors.Join(err, rerr); err != nil {
 				return err
 			}
-			if !yield(Info{File: exports.File{Place: place, Path: filepath.ToSlash(below)}, Size: info.Size(), Modified: info.ModTime()}, nil) {
+			if !yield(Info{
+				File: exports.File{Place: place, Path: filepath.ToSlash(below)}, Size: info.Size(), Modified: info.ModTime(),
+			}, nil) {
 				return fs.SkipAll
 			}
 			return nil

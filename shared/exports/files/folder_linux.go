@@ -18,7 +18,8 @@ func rename(from, to string) error {
 	return err
 }
 
-// adopt gives a file or folder the group of the importer's folder, so that the importer may read it. Without the right to do so it stays as it is.
+// adopt gives a file or folder the group of the importer's folder, so that the importer may read it. Without the right
+// to do so it stays as it is.
 func adopt(name, folder string) {
 	info, err := os.Stat(folder)
 	if err != nil {

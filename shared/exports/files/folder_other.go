@@ -20,7 +20,8 @@ func syncFolder(name string) error {
 		return withoutPath(err)
 	}
 	defer folder.Close()
-	if err := folder.Sync(); err != nil && runtime.GOOS != "windows" { // which has no such thing: its file system keeps names in a journal
+	// which has no such thing: its file system keeps names in a journal
+	if err := folder.Sync(); err != nil && runtime.GOOS != "windows" {
 		return withoutPath(err)
 	}
 	return nil

@@ -23,7 +23,8 @@ func TestFolderOfThePerson(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "drive", "paie")
-	if err := files.NewFolder(missing, "", false).Check(t.Context()); !errors.Is(err, files.ErrUnusable) || !strings.Contains(err.Error(), missing) {
+	if err := files.NewFolder(missing, "", false).Check(t.Context()); !errors.Is(err, files.ErrUnusable) ||
+		!strings.Contains(err.Error(), missing) {
 		t.Errorf("a missing folder: %v", err)
 	}
 	if _, err := os.Stat(filepath.Dir(missing)); !errors.Is(err, fs.ErrNotExist) {
@@ -65,11 +66,13 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Symlink("/dev/full", filepath.Join(dir, "tmp", "x")); err != nil {
 		t.Fatal(err)
 	}
-	w, err := files.NewFolder(filepath.Join(dir, "files"), dir, true).Create(t.Context(), exports.File{Place: exports.PlaceTemp, Path: "x"})
+	w, err := files.NewFolder(filepath.Join(dir, "files"), dir, true).Create(t.Context(),
+		exports.File{Place: exports.PlaceTemp, Path: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = w.Write([]byte("payroll")); !errors.Is(err, files.ErrUnusable) || strings.Contains(err.Error(), "/dev/full") {
+	if _, err = w.Write([]byte("payroll")); !errors.Is(err, files.ErrUnusable) ||
+		strings.Contains(err.Error(), "/dev/full") {
 		t.Errorf("writing: %v", err)
 	}
 	if err := w.Commit(); err == nil {

@@ -19,7 +19,8 @@ func TestGroup(t *testing.T) {
 		t.Skip("this account may not give a folder another group")
 	}
 	d := files.NewFolder(dir, filepath.Join(t.TempDir(), "work"), false)
-	from, to := exports.File{Place: exports.PlaceTemp, Path: "a.csv"}, exports.File{Place: exports.PlaceFiles, Path: "DB/2026/a.csv"}
+	from, to := exports.File{Place: exports.PlaceTemp, Path: "a.csv"},
+		exports.File{Place: exports.PlaceFiles, Path: "DB/2026/a.csv"}
 	w, err := d.Create(t.Context(), from)
 	if err == nil {
 		err = w.Commit()

@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// renameWhereFree is rename in two steps, for systems without one. Where there are hard links there is a moment with both names; elsewhere
-// one between a look and the rename, in which the source's lease keeps other runs out, but nobody else.
+// renameWhereFree is rename in two steps, for systems without one. Where there are hard links there is a moment with
+// both names; elsewhere one between a look and the rename, in which the source's lease keeps other runs out, but nobody
+// else.
 func renameWhereFree(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil {

@@ -2,7 +2,8 @@ package files
 
 import "sync"
 
-// syncs make the names in folders durable. Those who ask at once share one call: it is what takes longest with small files.
+// syncs make the names in folders durable. Those who ask at once share one call: it is what takes longest with small
+// files.
 type syncs struct {
 	mu      sync.Mutex
 	folders map[string]*folderSync

@@ -52,13 +52,14 @@ type Desk struct {
 	unsettled map[string]time.Time // events of which nobody knows whether they are there, with the end of their claims
 }
 
-// NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was left by a crash.
+// NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was
+// left by a crash.
 func NewDesk(state documents.Bucket, cal *googlecal.Client, alone bool) *Desk {
 	return &Desk{state: state, cal: cal, alone: alone, id: uuid.NewString(), unsettled: map[string]time.Time{}}
 }
 
-// Take claims the room for the event, or returns [ErrClaimed], [ErrRepeated] or [ErrUnsettled]. A claim that nobody is at
-// work under is resolved first.
+// Take claims the room for the event, or returns [ErrClaimed], [ErrRepeated] or [ErrUnsettled]. A claim that nobody is
+// at work under is resolved first.
 func (d *Desk) Take(ctx context.Context, room rooms.Room, eventID string, now time.Time) error {
 	claim, err := documents.LoadIfAny[rooms.Claim](ctx, d.state, rooms.ClaimName(room.Name))
 	if err != nil {
@@ -87,7 +88,8 @@ func (d *Desk) left(c rooms.Claim) bool {
 	return over(c) || d.alone && c.Holder != "" && c.Holder != d.id
 }
 
-// over reports whether a claim's lease has ended. One that ends later than a lease taken now was left by a process whose clock was ahead.
+// over reports whether a claim's lease has ended. One that ends later than a lease taken now was left by a process
+// whose clock was ahead.
 func over(c rooms.Claim) bool { return !calendar.Within(realNow(), c.Expires.Add(-lease), lease) }
 
 func (d *Desk) refusal(c rooms.Claim, eventID string) error {
@@ -104,7 +106,8 @@ func (d *Desk) refusal(c rooms.Claim, eventID string) error {
 	}
 }
 
-// realNow is the machine's clock: leases bound HTTP calls, which take real time also where the rooms' time is simulated.
+// realNow is the machine's clock: leases bound HTTP calls, which take real time also where the rooms' time is
+// simulated.
 func realNow() time.Time { return time.Now() } //nolint:forbidigo // see above
 
 // An Outcome is what became of the event that a room was claimed for.
@@ -118,8 +121,8 @@ const (
 	Standing                  // it is in the calendar, and nobody else's overlaps it
 )
 
-// Close ends the work under a claim. The room is free again where it is settled what became of the event; else the claim
-// stays until its lease ends, and the next Take resolves it.
+// Close ends the work under a claim. The room is free again where it is settled what became of the event; else the
+// claim stays until its lease ends, and the next Take resolves it.
 func (d *Desk) Close(ctx context.Context, room rooms.Room, eventID string, outcome Outcome) error {
 	if outcome == Absent || outcome == Standing {
 		return release(ctx, d.state, room, eventID)
@@ -154,7 +157,9 @@ func Resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client,
 	return resolve(ctx, state, cal, room, claim, now)
 }
 
-func resolve(ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, claim rooms.Claim, now time.Time) error {
+func resolve(
+	ctx context.Context, state documents.Bucket, cal *googlecal.Client, room rooms.Room, claim rooms.Claim, now time.Time,
+) error {
 	stands, err := Stands(ctx, cal, room, claim.EventID, now)
 	if err == nil && !stands {
 		err = cal.Delete(ctx, room.CalendarID, claim.EventID)

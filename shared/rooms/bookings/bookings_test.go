@@ -24,7 +24,9 @@ type written struct {
 	after func()
 }
 
-func (w *written) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (w *written) Put(
+	ctx context.Context, name string, gen int64, data []byte, metadata map[string]string,
+) (int64, error) {
 	got, err := w.Bucket.Put(ctx, name, gen, data, metadata)
 	if after := w.after; after != nil && err == nil {
 		w.after = nil
@@ -33,8 +35,8 @@ func (w *written) Put(ctx context.Context, name string, gen int64, data []byte, 
 	return got, err
 }
 
-// TestAClaimIsAtWorkFromTheMomentItCanBeRead: who comes between the writing of a claim and its writer's next step waits for it
-// or is told that somebody books; that Google did not answer would not be true.
+// TestAClaimIsAtWorkFromTheMomentItCanBeRead: who comes between the writing of a claim and its writer's next step waits
+// for it or is told that somebody books; that Google did not answer would not be true.
 func TestAClaimIsAtWorkFromTheMomentItCanBeRead(t *testing.T) {
 	t.Parallel()
 	db, err := machine.Open(t.Context(), t.TempDir())
@@ -257,7 +259,8 @@ func TestCloseReleasesItsOwnClaimOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.leave(rooms.Claim{EventID: theirs, Holder: "another", Expires: time.Now().Add(20 * time.Second)})
-	if err := f.desk(false).Close(t.Context(), f.room, ours, bookings.Standing); err != nil || f.claim().EventID != theirs {
+	if err := f.desk(false).Close(t.Context(), f.room, ours, bookings.Standing); err != nil ||
+		f.claim().EventID != theirs {
 		t.Errorf("%v; claim = %+v, want the other one's", err, f.claim())
 	}
 }

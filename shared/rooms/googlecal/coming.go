@@ -9,8 +9,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/rooms"
 )
 
-// Facts are a room's coming events or why they could not be read, which displays must know too. err says that trying again
-// may help; the message is to be published all the same.
+// Facts are a room's coming events or why they could not be read, which displays must know too. err says that trying
+// again may help; the message is to be published all the same.
 func (c *Client) Facts(ctx context.Context, room rooms.Room, why string) (rooms.EventsMessage, error) {
 	asked := c.googleNow()
 	msg, err := c.Coming(ctx, room)
@@ -49,18 +49,21 @@ func (c *Client) Coming(ctx context.Context, room rooms.Room) (rooms.EventsMessa
 	if err != nil {
 		return rooms.EventsMessage{}, err
 	}
-	return rooms.EventsMessage{RoomName: room.Name, Events: l.Events, FetchedAt: l.FetchedAt, TimeZone: l.TimeZone, Partial: l.Partial}, nil
+	return rooms.EventsMessage{
+		RoomName: room.Name, Events: l.Events, FetchedAt: l.FetchedAt, TimeZone: l.TimeZone, Partial: l.Partial,
+	}, nil
 }
 
 // apart is how far two zones can be from each other, and an hour: UTC-12 to UTC+14.
 const apart = 27 * time.Hour
 
-// window lists from midnight, not from now, because Google leaves out what ended before the window: an all-day event that ends
-// on its first day, or one of a calendar in another zone, whose day is over there, goes on at the room.
+// window lists from midnight, not from now, because Google leaves out what ended before the window: an all-day event
+// that ends on its first day, or one of a calendar in another zone, whose day is over there, goes on at the room.
 func (c *Client) window(ctx context.Context, room rooms.Room) (Listing, error) {
 	now := c.now()
 	// timeMin is exclusive: an event that ends at the very midnight, because it has no length, needs a moment before.
-	from, to := calendar.DayStart(now, room.Zone).Add(-time.Minute), calendar.NextMidnight(now, room.Zone).Add(48*time.Hour)
+	from, to := calendar.DayStart(now, room.Zone).Add(-time.Minute),
+		calendar.NextMidnight(now, room.Zone).Add(48*time.Hour)
 	if zonesDiffer(room) {
 		from = from.Add(-apart)
 	}

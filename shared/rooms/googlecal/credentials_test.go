@@ -31,11 +31,14 @@ func TestInTheNameOfAnAccount(t *testing.T) {
 	const account = "main-rooms-calendar@office.iam.gserviceaccount.com"
 	client := &http.Client{Transport: credentialsServer(func(r *http.Request) *http.Response {
 		body, _ := io.ReadAll(r.Body)
-		if !strings.HasSuffix(r.URL.Path, "/serviceAccounts/"+account+":generateAccessToken") || !bytes.Contains(body, []byte(gcal.CalendarEventsScope)) {
+		if !strings.HasSuffix(r.URL.Path, "/serviceAccounts/"+account+":generateAccessToken") ||
+			!bytes.Contains(body, []byte(gcal.CalendarEventsScope)) {
 			t.Errorf("asked %s for %s", r.URL, body)
 		}
 		answer := `{"accessToken":"calendars-token","expireTime":"2100-01-01T00:00:00Z"}`
-		return &http.Response{StatusCode: http.StatusOK, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer))}
+		return &http.Response{
+			StatusCode: http.StatusOK, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer)),
+		}
 	})}
 	tokens, err := inTheNameOf(t.Context(), account, option.WithHTTPClient(client))
 	if err != nil {
@@ -47,8 +50,8 @@ func TestInTheNameOfAnAccount(t *testing.T) {
 	}
 }
 
-// TestAKeyThatIsRefusedIsAFaultForAPerson: the account's key has been deleted. Google answers so to the token request. Asking again at once
-// changes nothing; later it may, where our clock was wrong.
+// TestAKeyThatIsRefusedIsAFaultForAPerson: the account's key has been deleted. Google answers so to the token request.
+// Asking again at once changes nothing; later it may, where our clock was wrong.
 func TestAKeyThatIsRefusedIsAFaultForAPerson(t *testing.T) {
 	t.Parallel()
 	asked := 0

@@ -43,7 +43,8 @@ func status(err error) int {
 // keyRefused reports that Google gives no token for the account's key: it has been deleted, or our clock is wrong.
 func keyRefused(err error) bool {
 	token, ok := errors.AsType[*auth.Error](err)
-	return ok && token.Response != nil && (token.Response.StatusCode == http.StatusBadRequest || token.Response.StatusCode == http.StatusUnauthorized)
+	return ok && token.Response != nil &&
+		(token.Response.StatusCode == http.StatusBadRequest || token.Response.StatusCode == http.StatusUnauthorized)
 }
 
 // transient follows developers.google.com/workspace/calendar/api/guides/errors:

@@ -53,7 +53,8 @@ type Client struct {
 
 // Config says how to reach the API.
 type Config struct {
-	// BaseURL replaces https://www.googleapis.com/ when set; calls then carry a fixed bearer and no Google account is needed.
+	// BaseURL replaces https://www.googleapis.com/ when set; calls then carry a fixed bearer and no Google account is
+	// needed.
 	BaseURL string
 	// Credentials are a service account's key (JSON).
 	Credentials []byte
@@ -104,9 +105,11 @@ func (cfg Config) authorized(ctx context.Context, next http.RoundTripper) (http.
 	}
 }
 
-// inTheNameOf gives tokens of another service account. ([option.ImpersonateCredentials] would ask with a token of the calendar's scope, which is refused.)
+// inTheNameOf gives tokens of another service account. ([option.ImpersonateCredentials] would ask with a token of the
+// calendar's scope, which is refused.)
 func inTheNameOf(ctx context.Context, account string, options ...option.ClientOption) (oauth2.TokenSource, error) {
-	return impersonate.CredentialsTokenSource(ctx, impersonate.CredentialsConfig{TargetPrincipal: account, Scopes: []string{gcal.CalendarEventsScope}}, options...)
+	return impersonate.CredentialsTokenSource(ctx,
+		impersonate.CredentialsConfig{TargetPrincipal: account, Scopes: []string{gcal.CalendarEventsScope}}, options...)
 }
 
 // A Listing is a calendar's coming events.
@@ -119,11 +122,14 @@ type Listing struct {
 }
 
 const listFields = "nextPageToken,timeZone,items(id,status,summary,start,end,transparency,visibility,eventType," +
-	"organizer(email,displayName,self),attendees(email,responseStatus,self,resource),created,updated,extendedProperties/private)"
+	"organizer(email,displayName,self),attendees(email,responseStatus,self,resource),created,updated," +
+	"extendedProperties/private)"
 
 // List returns the events that end after from and start before `to`, page by
 // page until enough says that what it has is enough or the window ends. A page may be empty with more to come.
-func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time, enough func([]calendar.Event) bool) (Listing, error) {
+func (c *Client) List(
+	ctx context.Context, calendarID string, from, to time.Time, enough func([]calendar.Event) bool,
+) (Listing, error) {
 	var l Listing
 	call := c.api.Events.List(calendarID).SingleEvents(true).OrderBy("startTime").MaxResults(250).MaxAttendees(50).
 		TimeMin(from.UTC().Format(time.RFC3339)).TimeMax(to.UTC().Format(time.RFC3339)).Fields(googleapi.Field(listFields))
@@ -132,7 +138,11 @@ func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time
 			return l, errEndless
 		}
 		began := c.now()
-		page, err := retry(ctx, func(ctx context.Context) (*gcal.Events, error) { return call.PageToken(token).Context(ctx).Do() })
+		page, err := retry(ctx, func(ctx context.Context) (*gcal.Events,
+			error,
+		) {
+			return call.PageToken(token).Context(ctx).Do()
+		})
 		if err != nil {
 			return l, fmt.Errorf("listing events: %w", err)
 		}
@@ -151,7 +161,8 @@ func (c *Client) List(ctx context.Context, calendarID string, from, to time.Time
 
 // googleTime is the time t of our clock on Google's, known from an answer's
 // Date header. That has whole seconds only and is as late as the answer, so our
-// clock is believed within those bounds, and corrected as little as possible: two listings of one second keep their order.
+// clock is believed within those bounds, and corrected as little as possible: two listings of one second keep their
+// order.
 func (c *Client) googleTime(t time.Time, h http.Header) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,7 +218,8 @@ type Booking struct {
 	Request   string // what was asked for, to be recognised when it is asked for again
 }
 
-// Insert books, and marks the event as booked at the room's display. Because of the id a repeat makes no second event: it is [Duplicate].
+// Insert books, and marks the event as booked at the room's display. Because of the id a repeat makes no second event:
+// it is [Duplicate].
 func (c *Client) Insert(ctx context.Context, calendarID string, b Booking) error {
 	body := &gcal.Event{
 		Id: b.ID, Summary: b.Title,
@@ -246,7 +258,8 @@ type Watched struct {
 func (c *Client) Watch(ctx context.Context, calendarID, channelID, token, address string) (Watched, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	got, err := c.api.Events.Watch(calendarID, &gcal.Channel{Id: channelID, Type: "web_hook", Address: address, Token: token}).Context(ctx).Do()
+	got, err := c.api.Events.Watch(calendarID,
+		&gcal.Channel{Id: channelID, Type: "web_hook", Address: address, Token: token}).Context(ctx).Do()
 	if err != nil {
 		return Watched{}, fmt.Errorf("watching a calendar: %w", outbound.WithoutURL(err))
 	}
@@ -294,7 +307,8 @@ func retry[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 func event(calendarID string, e *gcal.Event) calendar.Event {
 	out := calendar.Event{
 		ID: e.Id, Status: e.Status, Summary: e.Summary, Start: date(e.Start), End: date(e.End),
-		Transparency: e.Transparency, Visibility: e.Visibility, EventType: e.EventType, Created: e.Created, Updated: e.Updated,
+		Transparency: e.Transparency, Visibility: e.Visibility, EventType: e.EventType,
+		Created: e.Created, Updated: e.Updated,
 	}
 	if runes := []rune(out.Summary); len(runes) > maxSummary { // nothing shows more, and messages have a size
 		out.Summary = string(runes[:maxSummary])
@@ -304,7 +318,9 @@ func event(calendarID string, e *gcal.Event) calendar.Event {
 	}
 	for _, a := range e.Attendees {
 		if a.Self || strings.EqualFold(a.Email, calendarID) { // only the room's answer matters
-			out.Attendees = append(out.Attendees, calendar.Attendee{Email: a.Email, ResponseStatus: a.ResponseStatus, Self: a.Self, Resource: a.Resource})
+			out.Attendees = append(out.Attendees, calendar.Attendee{
+				Email: a.Email, ResponseStatus: a.ResponseStatus, Self: a.Self, Resource: a.Resource,
+			})
 		}
 	}
 	if x := e.ExtendedProperties; x != nil {

@@ -38,15 +38,18 @@ func TestAllPagesEmptyOnesToo(t *testing.T) {
 		case "":
 			_, _ = w.Write([]byte(`{"timeZone":"Europe/Paris","items":[],"nextPageToken":"2"}`))
 		case "2":
-			_, _ = w.Write([]byte(`{"items":[{"id":"a","start":{"date":"` + date(0) + `"},"end":{"date":"` + date(1) + `"}}],"nextPageToken":"3"}`))
+			_, _ = w.Write([]byte(`{"items":[{"id":"a","start":{"date":"` + date(0) + `"},"end":{"date":"` + date(1) +
+				`"}}],"nextPageToken":"3"}`))
 		default:
-			_, _ = w.Write([]byte(`{"items":[{"id":"b","start":{"date":"` + date(1) + `"},"end":{"date":"` + date(2) + `"}}],"nextPageToken":"4"}`))
+			_, _ = w.Write([]byte(`{"items":[{"id":"b","start":{"date":"` + date(1) + `"},"end":{"date":"` + date(2) +
+				`"}}],"nextPageToken":"4"}`))
 		}
 	}))
 	room := rooms.Room{Name: "r", CalendarID: "c", Zone: time.UTC}
 	msg, err := c.Coming(t.Context(), room)
 	if err != nil || asked != 6 || len(msg.Events) != 2 || msg.TimeZone != "Europe/Paris" {
-		t.Errorf("%d events in zone %s after %d pages, %v; want 2 after 3, asked for twice because the calendar's zone is another", len(msg.Events), msg.TimeZone, asked, err)
+		t.Errorf("%d events in zone %s after %d pages, %v; want 2 after 3, asked for twice because the calendar's zone is "+
+			"another", len(msg.Events), msg.TimeZone, asked, err)
 	}
 }
 
@@ -57,7 +60,8 @@ func TestErrorsNameNoCalendar(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":{"code":404,"message":"Not Found","errors":[{"reason":"notFound"}]}}`))
 	}))
 	_, err := c.Get(t.Context(), "secret@example.com", "abcdef")
-	if reason, ok := googlecal.Permanent(err); !ok || reason != "notFound" || !googlecal.NotFound(err) || strings.Contains(err.Error(), "secret") {
+	if reason, ok := googlecal.Permanent(err); !ok || reason != "notFound" || !googlecal.NotFound(err) ||
+		strings.Contains(err.Error(), "secret") {
 		t.Errorf("error = %v, reason %q", err, reason)
 	}
 }

@@ -70,7 +70,8 @@ func New(baseURL string, s *rooms.Settings) *Client {
 	return &Client{api: iot.NewAPIClient(cfg), limiter: limiter, tokens: &tokens{ask: ask}}
 }
 
-// organization puts X-Organization on every request, the token's too: without it there the account gets the lowest limit.
+// organization puts X-Organization on every request, the token's too: without it there the account gets the lowest
+// limit.
 type organization struct {
 	id   string
 	next http.RoundTripper
@@ -132,7 +133,10 @@ func (c *Client) Thing(ctx context.Context, id string) (Thing, error) {
 }
 
 func thing(t *iot.ArduinoThing) Thing {
-	out := Thing{Name: names.Normal(t.Name), Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}}, Values: map[string]any{}, Types: map[string]string{}}
+	out := Thing{
+		Name: names.Normal(t.Name), Thing: rooms.Thing{ID: t.Id, TimeZone: t.Timezone, Properties: map[string]string{}},
+		Values: map[string]any{}, Types: map[string]string{},
+	}
 	for i := range t.Properties {
 		p := &t.Properties[i]
 		name := p.GetVariableName()
@@ -153,7 +157,10 @@ func (c *Client) Idle() bool { return c.limiter.idle() }
 // CreateThing makes a Thing in a time zone: one request. After [ErrNoAnswer] it may be there; a listing tells.
 func (c *Client) CreateThing(ctx context.Context, name, zone string) (made Thing, err error) {
 	err = c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
-		t, resp, err := c.api.ThingsV2API.ThingsV2Create(ctx).ThingCreate(iot.ThingCreate{Name: &name, Timezone: &zone}).Execute()
+		t, resp, err := c.api.ThingsV2API.ThingsV2Create(ctx).ThingCreate(iot.ThingCreate{
+			Name:     &name,
+			Timezone: &zone,
+		}).Execute()
 		if err == nil {
 			made = thing(t)
 		}
@@ -167,7 +174,9 @@ func (c *Client) CreateThing(ctx context.Context, name, zone string) (made Thing
 
 // CreateVariable gives a Thing a variable that the cloud and the device may both write: one request.
 func (c *Client) CreateVariable(ctx context.Context, thingID string, v rooms.Variable) error {
-	body := iot.Property{Name: v.Name, VariableName: &v.Name, Type: v.Type(), Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE"}
+	body := iot.Property{
+		Name: v.Name, VariableName: &v.Name, Type: v.Type(), Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE",
+	}
 	err := c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
 		_, resp, err := c.api.PropertiesV2API.PropertiesV2Create(ctx, thingID).Property(body).Execute()
 		return resp, err
@@ -178,10 +187,12 @@ func (c *Client) CreateVariable(ctx context.Context, thingID string, v rooms.Var
 	return nil
 }
 
-// Publish sends one value to a Thing's property: one request. Of calls that wait for the account's limit, the lowest rank goes first.
+// Publish sends one value to a Thing's property: one request. Of calls that wait for the account's limit, the lowest
+// rank goes first.
 func (c *Client) Publish(ctx context.Context, rank int, thingID, propertyID string, value any) error {
 	err := c.call(ctx, rank, func(ctx context.Context) (*http.Response, error) {
-		return c.api.PropertiesV2API.PropertiesV2Publish(ctx, thingID, propertyID).PropertyValue(iot.PropertyValue{Value: value}).Execute()
+		return c.api.PropertiesV2API.PropertiesV2Publish(ctx, thingID,
+			propertyID).PropertyValue(iot.PropertyValue{Value: value}).Execute()
 	})
 	if err != nil {
 		return fmt.Errorf("publishing a value: %w", err)

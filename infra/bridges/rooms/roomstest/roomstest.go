@@ -25,7 +25,9 @@ const (
 )
 
 // Rooms are those of the sample office. Nothing is in quiet_room's calendar; red_room's display is French.
-var Rooms = []string{"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room"}
+var Rooms = []string{
+	"blue_room", "green_room", "red_room", "yellow_room", "orange_room", "violet_room", "white_room", "quiet_room",
+}
 
 // An Office is a running machine with the sample office.
 type Office struct{ *machinetest.Running }
@@ -42,7 +44,8 @@ func (o Office) Events(room, rest string) string {
 func (o Office) Add(room, title string, start, end time.Time) string {
 	o.T.Helper()
 	at := func(t time.Time) map[string]string { return map[string]string{"dateTime": t.Format(time.RFC3339)} }
-	code, got := o.Call(http.MethodPost, o.Events(room, ""), "x", map[string]any{"summary": title, "start": at(start), "end": at(end)})
+	code, got := o.Call(http.MethodPost, o.Events(room, ""), "x",
+		map[string]any{"summary": title, "start": at(start), "end": at(end)})
 	if code != http.StatusOK {
 		o.T.Fatalf("insert answered %d: %v", code, got)
 	}

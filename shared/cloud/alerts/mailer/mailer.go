@@ -1,5 +1,5 @@
-// Package mailer writes to people about a part's runs (package alerts has the rules), in their language. It links a mail
-// client, which functions that send no e-mails do without.
+// Package mailer writes to people about a part's runs (package alerts has the rules), in their language. It links a
+// mail client, which functions that send no e-mails do without.
 package mailer
 
 import (
@@ -28,9 +28,9 @@ type Mailer struct {
 	Texts  *faults.Catalogue
 }
 
-// Notify sends the e-mail that is due by a record of runs, from the texts mail.failed and mail.recovered. params are the
-// bridge's own parameters. It reports whether an e-mail was sent. An e-mail that could not be sent is retried after the
-// next run; if the process dies before a sent one is recorded, it is sent twice, with the same Message-ID.
+// Notify sends the e-mail that is due by a record of runs, from the texts mail.failed and mail.recovered. params are
+// the bridge's own parameters. It reports whether an e-mail was sent. An e-mail that could not be sent is retried after
+// the next run; if the process dies before a sent one is recorded, it is sent twice, with the same Message-ID.
 func (m Mailer) Notify(ctx context.Context, record alerts.Record, fault *faults.Fault, params faults.Params) bool {
 	id := strconv.FormatInt(record.Since.Unix(), 10)
 	switch {

@@ -59,7 +59,10 @@ func TestMailer(t *testing.T) {
 	}
 	mails := server.Want(t, 2)
 	for i, texts := range [][]string{
-		{"Subject: nord en panne", "depuis 26/11/2026 09:30 CET, 2 fois : Il est fermé. Ouvrez.", "<bell-north-1795681800-failed@carillon>"},
+		{
+			"Subject: nord en panne", "depuis 26/11/2026 09:30 CET, 2 fois : Il est fermé. Ouvrez.",
+			"<bell-north-1795681800-failed@carillon>",
+		},
 		{"Subject: nord marche", "de nouveau", "<bell-north-1795681800-recovered@carillon>"},
 	} {
 		for _, text := range texts {

@@ -37,7 +37,9 @@ func Start(t *testing.T) *Server {
 
 // Settings are the "smtp" of a bridge's settings.
 func (s *Server) Settings(to string) map[string]any {
-	return map[string]any{"host": "127.0.0.1", "port": s.port, "security": "none", "from": "carillon@example.com", "to": []string{to}}
+	return map[string]any{
+		"host": "127.0.0.1", "port": s.port, "security": "none", "from": "carillon@example.com", "to": []string{to},
+	}
 }
 
 // Refuse lets the server refuse every receiver, or take them again.

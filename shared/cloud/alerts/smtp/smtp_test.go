@@ -48,7 +48,8 @@ func (s *session) Data(r io.Reader) error {
 	return err
 }
 
-// TestSend: no password leaves over a line that is not secured, unless the settings ask for it; errors hold neither password nor address.
+// TestSend: no password leaves over a line that is not secured, unless the settings ask for it; errors hold neither
+// password nor address.
 //
 //nolint:tparallel // the cases share one server and its counts
 func TestSend(t *testing.T) {
@@ -64,7 +65,10 @@ func TestSend(t *testing.T) {
 	t.Cleanup(func() { _ = smtpServer.Close() })
 	_, text, _ := net.SplitHostPort(listener.Addr().String())
 	port, _ := strconv.Atoi(text)
-	box := alerts.Mailbox{Host: "127.0.0.1", Port: port, Username: "u", Password: "pass-word", From: "carillon@example.com", To: []string{"you@example.com"}}
+	box := alerts.Mailbox{
+		Host: "127.0.0.1", Port: port, Username: "u", Password: "pass-word", From: "carillon@example.com",
+		To: []string{"you@example.com"},
+	}
 	for name, tt := range map[string]struct {
 		change func(*alerts.Mailbox)
 		sent   bool

@@ -41,7 +41,8 @@ func putAndGet(t *testing.T, b documents.Bucket) {
 		t.Fatal(err)
 	}
 	doc, err := b.Get(ctx, "a b/é.json")
-	if err != nil || doc.Generation != first || string(doc.Data) != `{"version":1}` || doc.Metadata["next_transition"] != "now" {
+	if err != nil || doc.Generation != first || string(doc.Data) != `{"version":1}` ||
+		doc.Metadata["next_transition"] != "now" {
 		t.Errorf("document = %+v, %v", doc, err)
 	}
 	for _, gen := range []int64{0, first + 1} {
@@ -168,7 +169,8 @@ func startsAgain(t *testing.T, b documents.Bucket) {
 		t.Errorf("value = %+v after %d calls, %v; want 11 after 2", got, calls, err)
 	}
 	stop := errors.New("stop")
-	if _, err := documents.Update(t.Context(), b, "nested.json", func(*counter) (map[string]string, error) { return nil, stop }); !errors.Is(err, stop) {
+	if _, err := documents.Update(t.Context(), b, "nested.json",
+		func(*counter) (map[string]string, error) { return nil, stop }); !errors.Is(err, stop) {
 		t.Errorf("error = %v, want the updater's own", err)
 	}
 }

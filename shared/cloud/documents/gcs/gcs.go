@@ -75,8 +75,11 @@ func lowerKeys(m map[string]string) map[string]string {
 const attempts = 8
 
 // Put implements [documents.Bucket]. Cloud Storage takes about one write a
-// second on one object and answers 429 to more (cloud.google.com/storage/quotas): such a write, and one that failed there, is made again.
-func (b Bucket) Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+// second on one object and answers 429 to more (cloud.google.com/storage/quotas): such a write, and one that failed
+// there, is made again.
+func (b Bucket) Put(
+	ctx context.Context, name string, gen int64, data []byte, metadata map[string]string,
+) (int64, error) {
 	backoff := gax.Backoff{Initial: 300 * time.Millisecond, Max: 4 * time.Second, Multiplier: 1.7}
 	for attempt := 1; ; attempt++ {
 		next, err := b.put(ctx, name, gen, data, metadata)
@@ -98,7 +101,9 @@ func tooMany(err error) bool {
 }
 
 // ours tells whether a conflict is with our own write, made by an attempt whose answer was lost.
-func (b Bucket) ours(ctx context.Context, name string, data []byte, metadata map[string]string, conflict error) (int64, error) {
+func (b Bucket) ours(
+	ctx context.Context, name string, data []byte, metadata map[string]string, conflict error,
+) (int64, error) {
 	doc, err := b.Get(ctx, name)
 	if err == nil && bytes.Equal(doc.Data, data) && maps.Equal(doc.Metadata, metadata) {
 		return doc.Generation, nil
@@ -106,7 +111,9 @@ func (b Bucket) ours(ctx context.Context, name string, data []byte, metadata map
 	return 0, conflict
 }
 
-func (b Bucket) put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error) {
+func (b Bucket) put(
+	ctx context.Context, name string, gen int64, data []byte, metadata map[string]string,
+) (int64, error) {
 	cond := storage.Conditions{GenerationMatch: gen}
 	if gen == 0 {
 		cond = storage.Conditions{DoesNotExist: true}
@@ -134,7 +141,8 @@ func writeError(name string, err error) error {
 	return fmt.Errorf("writing object %s: %w", name, err)
 }
 
-// Delete implements [documents.Bucket]. The precondition lets the library repeat it; a repeat of one that was done finds nothing.
+// Delete implements [documents.Bucket]. The precondition lets the library repeat it; a repeat of one that was done
+// finds nothing.
 func (b Bucket) Delete(ctx context.Context, name string, gen int64) error {
 	err := b.handle.Object(name).If(storage.Conditions{GenerationMatch: gen}).Delete(ctx)
 	if err == nil || errors.Is(err, storage.ErrObjectNotExist) {

@@ -42,7 +42,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func answer(r *http.Request, code int) *http.Response {
 	body := `{"error":{"code":` + strconv.Itoa(code) + `,"message":"x"}}`
-	return &http.Response{StatusCode: code, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+	return &http.Response{
+		StatusCode: code, Request: r, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body)),
+	}
 }
 
 func bucket(t *testing.T, w way) gcs.Bucket {
@@ -53,7 +56,8 @@ func bucket(t *testing.T, w way) gcs.Bucket {
 	}
 	t.Cleanup(server.Stop)
 	server.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "documents"})
-	client, err := storage.NewClient(t.Context(), option.WithHTTPClient(&http.Client{Transport: transport{w, server.HTTPClient().Transport}}))
+	client, err := storage.NewClient(t.Context(),
+		option.WithHTTPClient(&http.Client{Transport: transport{w, server.HTTPClient().Transport}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +125,8 @@ func TestAnswerOfAWriteIsLost(t *testing.T) {
 	}
 }
 
-// TestDeletePrecondition: another generation is a conflict. The stand-in ignores the precondition, so the answer is given here, as Cloud Storage gives it.
+// TestDeletePrecondition: another generation is a conflict. The stand-in ignores the precondition, so the answer is
+// given here, as Cloud Storage gives it.
 func TestDeletePrecondition(t *testing.T) {
 	t.Parallel()
 	asked := ""

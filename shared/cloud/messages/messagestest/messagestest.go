@@ -66,13 +66,16 @@ func delivers(t *testing.T, start func(*testing.T, http.Handler) messages.Publis
 	box := &inbox{}
 	pub := start(t, box.handler())
 	before := time.Now().Add(-time.Minute)
-	err := pub.Publish(t.Context(), Topic, messages.Message{Data: []byte("héllo"), Attributes: map[string]string{"kind": "x"}, OrderingKey: "room"})
+	err := pub.Publish(t.Context(), Topic, messages.Message{
+		Data: []byte("héllo"), Attributes: map[string]string{"kind": "x"}, OrderingKey: "room",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := box.wait(t, 1)[0]
 	m := d.Message
-	if string(m.Data) != "héllo" || m.Attributes["kind"] != "x" || m.OrderingKey != "room" || m.ID == "" || m.PublishTime.Before(before) || d.Subscription == "" {
+	if string(m.Data) != "héllo" || m.Attributes["kind"] != "x" || m.OrderingKey != "room" || m.ID == "" ||
+		m.PublishTime.Before(before) || d.Subscription == "" {
 		t.Errorf("delivery = %+v", d)
 	}
 }

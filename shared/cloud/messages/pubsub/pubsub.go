@@ -34,7 +34,8 @@ func New(client *pubsub.Client, prefix string) *Publisher {
 	return &Publisher{client: client, prefix: prefix}
 }
 
-// Publish implements [messages.Publisher]: it returns when Pub/Sub has the message, because after the answer an instance may be frozen.
+// Publish implements [messages.Publisher]: it returns when Pub/Sub has the message, because after the answer an
+// instance may be frozen.
 func (p *Publisher) Publish(ctx context.Context, topic string, m messages.Message) error {
 	msg := &pubsub.Message{Data: m.Data, Attributes: m.Attributes, OrderingKey: m.OrderingKey}
 	if _, err := p.topic(topic).Publish(ctx, msg).Get(ctx); err != nil {

@@ -37,7 +37,8 @@ func push(ctx context.Context, client *gpubsub.Client, h http.Handler) {
 			attempt = *m.DeliveryAttempt
 		}
 		body, _ := json.Marshal(map[string]any{"subscription": subName, "deliveryAttempt": attempt, "message": map[string]any{
-			"data": m.Data, "attributes": m.Attributes, "messageId": m.ID, "publishTime": m.PublishTime, "orderingKey": m.OrderingKey,
+			"data": m.Data, "attributes": m.Attributes, "messageId": m.ID, "publishTime": m.PublishTime,
+			"orderingKey": m.OrderingKey,
 		}})
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))

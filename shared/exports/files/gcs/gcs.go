@@ -26,7 +26,8 @@ type Bucket struct {
 
 var _ files.Store = Bucket{}
 
-// New returns the store of a source: files below folder, which may be "", all else in folders of ours at the bucket's root.
+// New returns the store of a source: files below folder, which may be "", all else in folders of ours at the bucket's
+// root.
 func New(client *storage.Client, bucket, folder, source string) Bucket {
 	if folder = strings.Trim(folder, "/"); folder != "" {
 		folder += "/"
@@ -119,7 +120,8 @@ func (b Bucket) Stat(ctx context.Context, f exports.File) (files.Info, error) {
 	return files.Info{File: f, Size: attrs.Size, Modified: attrs.Updated}, nil
 }
 
-// Move implements [files.Store] with Cloud Storage's rename, which is one step (cloud.google.com/storage/docs/json_api/v1/objects/move).
+// Move implements [files.Store] with Cloud Storage's rename, which is one step
+// (cloud.google.com/storage/docs/json_api/v1/objects/move).
 func (b Bucket) Move(ctx context.Context, from, to exports.File) error {
 	_, err := b.object(from).Move(ctx, storage.MoveObjectDestination{
 		Object: b.prefixes[to.Place] + to.Path, Conditions: &storage.Conditions{DoesNotExist: true},
@@ -149,7 +151,10 @@ func (b Bucket) List(ctx context.Context, place string) iter.Seq2[files.Info, er
 				yield(files.Info{}, translated("listing objects", err))
 				return
 			}
-			if !yield(files.Info{File: exports.File{Place: place, Path: strings.TrimPrefix(attrs.Name, prefix)}, Size: attrs.Size, Modified: attrs.Updated}, nil) {
+			if !yield(files.Info{
+				File: exports.File{Place: place, Path: strings.TrimPrefix(attrs.Name, prefix)}, Size: attrs.Size,
+				Modified: attrs.Updated,
+			}, nil) {
 				return
 			}
 		}

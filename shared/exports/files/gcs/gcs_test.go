@@ -17,7 +17,8 @@ import (
 )
 
 // mover does Cloud Storage's rename for the stand-in, which has none, in one step as the real one does
-// (cloud.google.com/storage/docs/json_api/v1/objects/move): 412 where the target's precondition fails, 404 without a source.
+// (cloud.google.com/storage/docs/json_api/v1/objects/move): 412 where the target's precondition fails, 404 without a
+// source.
 type mover struct {
 	next  http.RoundTripper
 	inner *storage.BucketHandle
@@ -49,7 +50,10 @@ func (m mover) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return &http.Response{StatusCode: status, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader([]byte("{}")))}, nil
+	return &http.Response{
+		StatusCode: status, Request: r, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewReader([]byte("{}"))),
+	}, nil
 }
 
 func TestBucket(t *testing.T) {
