@@ -38,16 +38,16 @@ func TestFromCalendarToThing(t *testing.T) {
 
 func TestMeetingEndsByItself(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, t.TempDir(), 60) // a minute a second
+	o := hurried(t, Options{}, t.TempDir())
 	refresh := o.BeforeRefresh()
 	now := o.Clock.Now()
-	o.Add("quiet_room", "Short", now.Add(-time.Minute), now.Truncate(time.Minute).Add(20*time.Minute))
+	o.Add("quiet_room", "Short", now.Add(-time.Minute), now.Truncate(time.Minute).Add(10*time.Minute))
 	o.Shows("quiet_room", "busynow", 1)
 	o.Shows("quiet_room", "busynow", 0)
 	if !o.Clock.Now().Before(refresh) {
 		t.Error("the end was shown only after the hourly refresh")
 	}
-	if end := now.Truncate(time.Minute).Add(20 * time.Minute); o.Clock.Now().Before(end.Add(-10 * time.Second)) {
+	if end := now.Truncate(time.Minute).Add(10 * time.Minute); o.Clock.Now().Before(end.Add(-10 * time.Second)) {
 		t.Errorf("free at %s, before the meeting's end at %s", o.Clock.Now(), end)
 	}
 }

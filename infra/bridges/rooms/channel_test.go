@@ -21,7 +21,7 @@ func (o *office) stopAtGoogle(room string) (id string) {
 // replaced; from then on a change is at the door at once again.
 func TestAChannelThatGoogleDropped(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, t.TempDir(), 60) // a minute a second
+	o := hurried(t, Options{}, t.TempDir())
 	const room = "quiet_room"
 	o.BeforeRefresh()
 	o.Eventually("the start's refresh is done", func() bool {

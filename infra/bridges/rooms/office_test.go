@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	cron "github.com/netresearch/go-cron"
+
 	"github.com/carillon-calendar/carillon/infra/bridges/rooms/roomstest"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
@@ -72,6 +74,17 @@ func stopped(t *testing.T, dir string, ask func(*office) string) (answer string)
 func later(t *testing.T, dir string, d time.Duration) {
 	t.Helper()
 	machinetest.SetClock(t, dir, time.Now().Add(d))
+}
+
+// hurried runs an office at a minute a second, from just after an hourly refresh on.
+func hurried(t *testing.T, sample Options, dir string) *office {
+	t.Helper()
+	schedule, err := cron.ParseStandard(rooms.RefreshSchedule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	machinetest.SetClock(t, dir, schedule.Next(time.Now().UTC()).Add(time.Second))
+	return newOfficeWith(t, sample, machine.Options{Data: dir, Speed: 60})
 }
 
 // makeAgain deletes a room's Thing and makes it again: the same names, other ids, no values.

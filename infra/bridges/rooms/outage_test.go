@@ -13,17 +13,24 @@ import (
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
 
-// TestNeighboursFail: whatever Google and Arduino do for a while, each door is
-// right when they are well again, after one refresh at most, and no room waits for another's trouble.
-//
-//nolint:tparallel // the cases share one office, in order
-func TestNeighboursFail(t *testing.T) {
-	t.Parallel()
+// failing is an office whose neighbours can fail: three of its rooms are empty, and Arduino takes any number of calls.
+func failing(t *testing.T) *office {
+	t.Helper()
 	o := newOffice(t, t.TempDir(), 1)
 	o.Fault(roomstest.Arduino, faults.Fault{LimitOff: true})
 	for _, room := range []string{"blue_room", "green_room", "white_room"} {
 		o.Empty(room)
 	}
+	return o
+}
+
+// TestGoogleFails: whatever Google does for a while, each door is right when it is well again, after one refresh at
+// most, and no room waits for another's trouble. So it is in the two tests below.
+//
+//nolint:tparallel // the cases share one office, in order
+func TestGoogleFails(t *testing.T) {
+	t.Parallel()
+	o := failing(t)
 	listing := "calendars/blue_room@.*/events$"
 	for _, f := range []faults.Fault{
 		{Status: 429, Reason: "rateLimitExceeded"},
@@ -49,6 +56,14 @@ func TestNeighboursFail(t *testing.T) {
 			o.Empty("green_room")
 		})
 	}
+}
+
+// TestArduinoFails: whatever Arduino does for a while.
+//
+//nolint:tparallel // the cases share one office, in order
+func TestArduinoFails(t *testing.T) {
+	t.Parallel()
+	o := failing(t)
 	for _, f := range []faults.Fault{{Status: 429}, {Status: 500}, {LoseAnswer: true}, {Drop: true}, {Status: 401}} {
 		t.Run(fmt.Sprintf("arduino_%d_%v_%v", f.Status, f.LoseAnswer, f.Drop), func(t *testing.T) {
 			o := o.with(t)
@@ -60,6 +75,14 @@ func TestNeighboursFail(t *testing.T) {
 			o.Empty("blue_room")
 		})
 	}
+}
+
+// TestPushesAndThingsAreLost: pushes, channels, shares and Things that go, without a word to Carillon.
+//
+//nolint:tparallel // the cases share one office, in order
+func TestPushesAndThingsAreLost(t *testing.T) {
+	t.Parallel()
+	o := failing(t)
 	t.Run("push_lost", func(t *testing.T) {
 		o := o.with(t)
 		o.Fault(roomstest.Google, faults.Fault{Pushes: "drop", Path: "white_room", Times: 1})

@@ -22,7 +22,7 @@ import (
 func TestOfficeBehindAFirewall(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	o := newOfficeWith(t, Options{Firewalled: true}, machine.Options{Data: dir, Speed: 60}) // a minute a second
+	o := hurried(t, Options{Firewalled: true}, dir)
 	refresh := o.BeforeRefresh()
 	now := o.Clock.Now()
 	o.Add("quiet_room", "Hello", now.Add(-time.Minute), now.Add(5*time.Hour))
