@@ -21,6 +21,7 @@ need "$chromium" browser                                                       #
 need "python3 python3-icalendar" "${PYTHON3:-/usr/bin/python3}" -c 'import icalendar' # reads our feeds
 need "nodejs" node_20                                                          # Azurite, Google's Node client, Prism, ical.js
 need "npm" command -v npm
+need "postgresql" ls -d /usr/lib/postgresql/*/bin/postgres                     # holds the ledger of stays
 
 if [ ${#missing[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null; then

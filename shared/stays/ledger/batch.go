@@ -1,0 +1,327 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+// A batch is a transaction's view of the ledger: what orders touch is read once, they are applied to it in turn, and the
+// difference is written.
+type batch struct {
+	ctx  context.Context
+	db   *sqldb.DB
+	tx   *sql.Tx
+	at   sqldb.Instant
+	head Head
+	hold int64 // number of the newest hold
+
+	units map[string]bool         // that exist
+	rules map[string][]stays.Rule // of units
+	holds map[string][]stays.Hold // of units, as they are by now
+	was   map[int64]stays.Hold    // as they were read
+	known map[key]answered
+
+	added   []string // units
+	changes []logged
+	notices []Notice
+}
+
+// A key is by which an actor knows a request again.
+type key struct {
+	actor stays.Origin
+	key   string
+}
+
+// answered is what was answered to a key.
+type answered struct {
+	change  stays.Change
+	request string
+}
+
+// A logged change goes to the log with its key.
+type logged struct {
+	stays.Change
+
+	key, request string
+}
+
+// begin takes the head: from here on no other change is made.
+func (l *Ledger) begin(ctx context.Context, tx *sql.Tx) (*batch, error) {
+	b := &batch{
+		ctx: ctx, db: l.db, tx: tx, at: sqldb.At(l.now()), units: map[string]bool{}, rules: map[string][]stays.Rule{},
+		holds: map[string][]stays.Hold{}, was: map[int64]stays.Hold{}, known: map[key]answered{},
+	}
+	row := tx.QueryRowContext(ctx, "SELECT ledger, number, hold FROM head"+l.db.Lock)
+	return b, row.Scan(&b.head.Ledger, &b.head.Number, &b.hold)
+}
+
+// each reads the rows of a query in the transaction.
+func (b *batch) each(scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := b.tx.QueryContext(b.ctx, query, args...)
+	return b.db.Each(rows, err, scan)
+}
+
+// load reads what orders touch.
+func (b *batch) load(orders []Order) error {
+	var ranges, keys [][]any
+	for _, o := range orders {
+		ranges = append(ranges, []any{o.Unit, o.From, o.To, o.Rules})
+		if o.Key != "" {
+			keys = append(keys, []any{o.Actor, o.Key})
+		}
+	}
+	wanted := sqldb.JSON(ranges)
+	if err := b.loadUnits(wanted); err != nil {
+		return err
+	}
+	if err := b.loadHolds(wanted); err != nil || keys == nil {
+		return err
+	}
+	return b.each(func(rows *sql.Rows) error {
+		var k string
+		var a answered
+		c, err := scanChange(rows, &k, &a.request)
+		a.change = c
+		b.known[key{c.Actor, k}] = a
+		return err
+	}, "SELECT "+changeColumns+", key, request FROM changes WHERE (actor, key) IN (SELECT actor, key FROM "+
+		b.db.Rows(1, "actor text", "key text")+" AS r)", sqldb.JSON(keys))
+}
+
+func (b *batch) loadUnits(wanted string) error {
+	wants := b.db.Rows(1, "unit text", "from_day date", "to_day date", "rules boolean")
+	err := b.each(func(rows *sql.Rows) error {
+		var unit string
+		err := rows.Scan(&unit)
+		b.units[unit] = true
+		return err
+	}, "SELECT unit FROM units WHERE unit IN (SELECT unit FROM "+wants+" AS r)", wanted)
+	if err != nil {
+		return err
+	}
+	return b.each(func(rows *sql.Rows) error {
+		unit, rule, err := scanRule(rows)
+		b.rules[unit] = append(b.rules[unit], rule)
+		return err
+	}, "SELECT "+ruleColumns+" FROM rules WHERE unit IN (SELECT unit FROM "+wants+" AS r WHERE rules)", wanted)
+}
+
+func (b *batch) loadHolds(wanted string) error {
+	return b.each(func(rows *sql.Rows) error {
+		h, err := scanHold(rows)
+		b.was[h.ID] = h
+		b.holds[h.Unit] = append(b.holds[h.Unit], h)
+		return err
+	}, "SELECT "+holdColumns+" FROM holds WHERE hold IN (SELECT d.hold FROM "+
+		b.db.Rows(1, "unit text", "from_day date", "to_day date")+
+		" AS r JOIN days d ON d.unit = r.unit AND d.day >= r.from_day AND d.day < r.to_day)", wanted)
+}
+
+// apply judges an order after those before it.
+func (b *batch) apply(o Order) (Result, error) {
+	request := fingerprint(o.Request)
+	if a, ok := b.known[key{o.Actor, o.Key}]; ok && o.Key != "" {
+		if a.request != request {
+			return Result{}, ErrKeyTaken
+		}
+		return Result{a.change, b.head.Ledger, true}, nil
+	}
+	if !b.units[o.Unit] && !o.Adopt {
+		return Result{}, ErrNoUnit
+	}
+	if err := stays.CheckRules(b.rules[o.Unit], o.Request); err != nil {
+		return Result{}, err
+	}
+	effect, err := stays.Apply(b.holds[o.Unit], o.Request)
+	if err != nil {
+		return Result{}, err
+	}
+	if !b.units[o.Unit] {
+		b.units[o.Unit] = true
+		b.added = append(b.added, o.Unit)
+	}
+	return Result{b.accept(o, request, effect), b.head.Ledger, false}, nil
+}
+
+// accept takes an effect into the view and the log.
+func (b *batch) accept(o Order, request string, effect stays.Effect) stays.Change {
+	b.head.Number++
+	for i := range effect.After {
+		h := &effect.After[i]
+		if h.ID == 0 {
+			b.hold++
+			h.ID = b.hold
+		}
+		if h.Change == 0 {
+			h.Change, h.At = b.head.Number, b.at.Time
+		}
+	}
+	b.holds[o.Unit] = effect.After
+	c := stays.Change{
+		Number: b.head.Number, Unit: o.Unit, Range: o.Range, Type: o.Type, Origin: o.Origin, Actor: o.Actor,
+		Ref: o.Ref, Note: o.Note, At: b.at.Time, Before: effect.Before, Undoes: o.undoes,
+	}
+	b.changes = append(b.changes, logged{c, o.Key, request})
+	if o.Key != "" {
+		b.known[key{o.Actor, o.Key}] = answered{c, request}
+	}
+	if len(effect.Lost) > 0 {
+		b.notices = append(b.notices, Notice{Change: c.Number, Kind: NoticeOverwritten, Lost: effect.Lost})
+	}
+	return c
+}
+
+// fingerprint tells requests with one key apart.
+func fingerprint(r stays.Request) string {
+	r.Overwrite = false // the actor's settings, not his request
+	text, _ := json.Marshal(r)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// write writes the difference.
+func (b *batch) write() error {
+	if len(b.changes) == 0 {
+		return nil
+	}
+	d := b.difference()
+	steps := []struct {
+		rows  [][]any
+		query func(rows string) string
+		cols  []string
+	}{
+		{d.freed, func(rows string) string {
+			return "DELETE FROM days WHERE (unit, day) IN (SELECT unit, day FROM " + rows + " AS r)"
+		}, []string{"unit text", "day date"}},
+		{d.ended, func(rows string) string {
+			return "DELETE FROM holds WHERE hold IN (SELECT hold FROM " + rows + " AS r)"
+		}, []string{"hold bigint"}},
+		{b.newUnits(), func(rows string) string {
+			return "INSERT INTO units (unit, name, listed, published, capacity, added) SELECT * FROM " + rows + " AS r"
+		}, []string{"unit text", "name text", "listed boolean", "published boolean", "capacity integer", "added timestamptz"}},
+		{d.holds, func(rows string) string {
+			return "INSERT INTO holds (" + holdColumns + ", long) SELECT * FROM " + rows + " AS r WHERE true " +
+				"ON CONFLICT (hold) DO UPDATE SET from_day = excluded.from_day, to_day = excluded.to_day, long = excluded.long"
+		}, append(holdTypes, "long boolean")},
+		{d.taken, func(rows string) string {
+			return "INSERT INTO days (unit, day, hold) SELECT * FROM " + rows + " AS r"
+		}, []string{"unit text", "day date", "hold bigint"}},
+		{b.log(), func(rows string) string {
+			return "INSERT INTO changes (" + changeColumns + ", key, request) SELECT * FROM " + rows + " AS r"
+		}, append(changeTypes, "key text", "request text")},
+		{b.outbox(), func(rows string) string {
+			return "INSERT INTO outbox (change, kind, data) SELECT * FROM " + rows + " AS r"
+		}, []string{"change bigint", "kind text", "data text"}},
+	}
+	for _, s := range steps {
+		if len(s.rows) == 0 {
+			continue
+		}
+		if _, err := b.tx.ExecContext(b.ctx, s.query(b.db.Rows(1, s.cols...)), sqldb.JSON(s.rows)); err != nil {
+			return fmt.Errorf("writing changes: %w", err)
+		}
+	}
+	_, err := b.tx.ExecContext(b.ctx, "UPDATE head SET number = $1, hold = $2", b.head.Number, b.hold)
+	return err
+}
+
+// newUnits are rows for units that were in no list.
+func (b *batch) newUnits() (rows [][]any) {
+	for _, unit := range b.added {
+		rows = append(rows, []any{unit, "", false, false, 0, b.at})
+	}
+	return rows
+}
+
+// log is rows of the log.
+func (b *batch) log() (rows [][]any) {
+	for _, c := range b.changes {
+		before, _ := json.Marshal(c.Before)
+		row := []any{
+			c.Number, c.Unit, c.From, c.To, c.Type, c.Origin, c.Actor, c.Ref, c.Note, b.at, string(before), c.Undoes, nil, nil,
+		}
+		if c.key != "" {
+			row[len(row)-2], row[len(row)-1] = c.key, c.request
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// outbox is rows for what people are to be told.
+func (b *batch) outbox() (rows [][]any) {
+	for _, n := range b.notices {
+		data, _ := json.Marshal(n.Lost)
+		rows = append(rows, []any{n.Change, n.Kind, string(data)})
+	}
+	return rows
+}
+
+// A difference is rows to write.
+type difference struct{ freed, taken, holds, ended [][]any }
+
+// difference compares the holds with what was read.
+func (b *batch) difference() (d difference) {
+	type day struct {
+		unit string
+		day  stays.Day
+	}
+	before, after := map[day]int64{}, map[day]int64{}
+	spread := func(days map[day]int64, h stays.Hold) {
+		for n := h.From; n < h.To; n++ {
+			days[day{h.Unit, n}] = h.ID
+		}
+	}
+	left := map[int64]bool{}
+	for _, c := range b.changes {
+		for _, h := range b.holds[c.Unit] {
+			if left[h.ID] {
+				continue
+			}
+			left[h.ID] = true
+			was, there := b.was[h.ID]
+			if there && was.Range == h.Range {
+				continue
+			}
+			spread(after, h)
+			d.holds = append(d.holds, append(holdRow(h), h.Days() > longHold))
+			if there {
+				spread(before, was)
+			}
+		}
+	}
+	for id, was := range b.was {
+		if !left[id] && b.touched(was.Unit) {
+			spread(before, was)
+			d.ended = append(d.ended, []any{id})
+		}
+	}
+	for at, hold := range before {
+		if after[at] != hold {
+			d.freed = append(d.freed, []any{at.unit, at.day})
+		}
+	}
+	for at, hold := range after {
+		if before[at] != hold {
+			d.taken = append(d.taken, []any{at.unit, at.day, hold})
+		}
+	}
+	return d
+}
+
+// touched reports whether a unit has been changed.
+func (b *batch) touched(unit string) bool {
+	for _, c := range b.changes {
+		if c.Unit == unit {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+// ErrNoChange is that the log has no change of a number.
+var ErrNoChange = errors.New("there is no such change")
+
+// A ChangedSince is a later change of the same days, for which a change can no longer be taken back.
+type ChangedSince struct{ Number int64 }
+
+func (e *ChangedSince) Error() string {
+	return fmt.Sprintf("its days were changed since, by change %d", e.Number)
+}
+
+// Undo brings back what the days of a change held before it, by changes of the actor: one for each hold, and for each run
+// of days that were free. It is refused with [*ChangedSince] where any of the days was changed since.
+func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (results []Result, err error) {
+	var b *batch
+	err = l.db.Tx(ctx, func(tx *sql.Tx) (err error) {
+		if b, err = l.begin(ctx, tx); err != nil {
+			return err
+		}
+		c, err := b.unchanged(number)
+		if err != nil {
+			return err
+		}
+		var orders []Order
+		for _, r := range stays.Undo(c, actor) {
+			orders = append(orders, Order{Request: r, undoes: number})
+		}
+		if err := b.load(orders); err != nil {
+			return err
+		}
+		for _, o := range orders {
+			r, err := b.apply(o)
+			if err != nil {
+				return err
+			}
+			results = append(results, r)
+		}
+		b.notices = nil // nobody loses what was not his before
+		return b.write()
+	})
+	if errors.Is(err, sqldb.ErrUnknown) && len(results) > 0 {
+		err = l.settle(ctx, results[0].Change, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.told()
+	return results, nil
+}
+
+// unchanged reads a change, and fails where its days were changed since.
+func (b *batch) unchanged(number int64) (c stays.Change, err error) {
+	found := false
+	err = b.each(func(rows *sql.Rows) (err error) {
+		found = true
+		c, err = scanChange(rows)
+		return err
+	}, "SELECT "+changeColumns+" FROM changes WHERE number = $1", number)
+	if err == nil && !found {
+		err = ErrNoChange
+	}
+	if err != nil {
+		return c, err
+	}
+	var later sql.NullInt64
+	err = b.tx.QueryRowContext(b.ctx, "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 "+
+		"AND to_day > $4", c.Unit, number, c.To, c.From).Scan(&later)
+	if err == nil && later.Valid {
+		err = &ChangedSince{later.Int64}
+	}
+	return c, err
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+// A Unit is what may be held: a cottage.
+type Unit struct {
+	Unit      string // its id, as GFLX1234
+	Name      string
+	Owner     int64 // 0: not known
+	Site      int64 // its number on the association's site; 0
+	Listed    bool  // it was entered, and not only named by a partner
+	Published bool
+	Capacity  int // guests; 0: not known
+	Added     time.Time
+}
+
+// An Owner is whose units are.
+type Owner struct {
+	ID       int64
+	Name     string
+	Email    string
+	Language string
+	Active   bool
+}
+
+// Units reads some units, or with nil all, in the order of their ids.
+func (l *Ledger) Units(ctx context.Context, ids []string) ([]Unit, error) {
+	query, args := "", []any(nil)
+	if ids != nil {
+		query, args = " WHERE unit IN (SELECT unit FROM "+l.db.Rows(1, "unit text")+" AS r)", []any{names(ids)}
+	}
+	return list(ctx, l, func(rows *sql.Rows) (u Unit, err error) {
+		var owner, site sql.NullInt64
+		var added sqldb.Instant
+		err = rows.Scan(&u.Unit, &u.Name, &owner, &site, &u.Listed, &u.Published, &u.Capacity, &added)
+		u.Owner, u.Site, u.Added = owner.Int64, site.Int64, added.Time
+		return u, err
+	}, "SELECT unit, name, owner, site, listed, published, capacity, added FROM units"+query+" ORDER BY unit", args...)
+}
+
+// PutUnits adds units, or changes those that are there. Holds stay.
+func (l *Ledger) PutUnits(ctx context.Context, units []Unit) error {
+	rows := make([][]any, len(units))
+	for i, u := range units {
+		rows[i] = []any{
+			u.Unit, u.Name, null(u.Owner), null(u.Site), u.Listed, u.Published, u.Capacity, sqldb.At(l.now()),
+		}
+	}
+	return l.put(ctx, rows, "INSERT INTO units (unit, name, owner, site, listed, published, capacity, added) SELECT * FROM "+
+		l.db.Rows(1, "unit text", "name text", "owner bigint", "site bigint", "listed boolean", "published boolean",
+			"capacity integer", "added timestamptz")+" AS r WHERE true ON CONFLICT (unit) DO UPDATE SET "+
+		"name = excluded.name, owner = excluded.owner, site = excluded.site, listed = excluded.listed, "+
+		"published = excluded.published, capacity = excluded.capacity")
+}
+
+// put executes a statement whose parameter are rows.
+func (l *Ledger) put(ctx context.Context, rows [][]any, query string) error {
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, sqldb.JSON(rows))
+		return err
+	})
+}
+
+func null(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// Owners reads all owners.
+func (l *Ledger) Owners(ctx context.Context) ([]Owner, error) {
+	return list(ctx, l, func(rows *sql.Rows) (o Owner, err error) {
+		return o, rows.Scan(&o.ID, &o.Name, &o.Email, &o.Language, &o.Active)
+	}, "SELECT id, name, email, language, active FROM owners ORDER BY id")
+}
+
+// PutOwners adds owners, or changes those that are there.
+func (l *Ledger) PutOwners(ctx context.Context, owners []Owner) error {
+	rows := make([][]any, len(owners))
+	for i, o := range owners {
+		rows[i] = []any{o.ID, o.Name, o.Email, o.Language, o.Active}
+	}
+	return l.put(ctx, rows, "INSERT INTO owners (id, name, email, language, active) SELECT * FROM "+
+		l.db.Rows(1, "id bigint", "name text", "email text", "language text", "active boolean")+
+		" AS r WHERE true ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, "+
+		"language = excluded.language, active = excluded.active")
+}
+
+const ruleColumns = "unit, from_day, to_day, min_stay, arrivals"
+
+func scanRule(rows *sql.Rows) (unit string, r stays.Rule, err error) {
+	var arrivals string
+	if err := rows.Scan(&unit, &r.From, &r.To, &r.MinStay, &arrivals); err != nil {
+		return "", r, err
+	}
+	for _, day := range strings.Fields(arrivals) {
+		n, err := strconv.Atoi(day)
+		if err != nil || n < 0 || n > 6 {
+			return "", r, fmt.Errorf("arrival days of %s: %q", unit, arrivals)
+		}
+		r.Arrivals = append(r.Arrivals, time.Weekday(n))
+	}
+	return unit, r, nil
+}
+
+// Rules reads the rules of some units whose periods touch days.
+func (l *Ledger) Rules(ctx context.Context, units []string, days stays.Range) (map[string][]stays.Rule, error) {
+	rules := map[string][]stays.Rule{}
+	_, err := list(ctx, l, func(rows *sql.Rows) (struct{}, error) {
+		unit, rule, err := scanRule(rows)
+		rules[unit] = append(rules[unit], rule)
+		return struct{}{}, err
+	}, "SELECT "+ruleColumns+" FROM rules WHERE unit IN (SELECT unit FROM "+l.db.Rows(1, "unit text")+
+		" AS r) AND from_day < $2 AND to_day > $3 ORDER BY unit, from_day", names(units), days.To, days.From)
+	return rules, err
+}
+
+// ErrRules are rules whose periods overlap, or that cannot be kept.
+var ErrRules = errors.New("the periods of a unit's rules must not overlap, and must have days")
+
+// SetRules replaces a unit's rules.
+func (l *Ledger) SetRules(ctx context.Context, unit string, rules []stays.Rule) error {
+	var rows [][]any
+	for i, r := range rules {
+		for _, other := range rules[:i] {
+			if r.Overlaps(other.Range) {
+				return ErrRules
+			}
+		}
+		if r.Days() < 1 || r.MinStay < 0 {
+			return ErrRules
+		}
+		arrivals := make([]string, len(r.Arrivals))
+		for i, day := range r.Arrivals {
+			arrivals[i] = strconv.Itoa(int(day))
+		}
+		rows = append(rows, []any{unit, r.From, r.To, r.MinStay, strings.Join(arrivals, " ")})
+	}
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM rules WHERE unit = $1", unit); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO rules ("+ruleColumns+") SELECT * FROM "+
+			l.db.Rows(1, "unit text", "from_day date", "to_day date", "min_stay integer", "arrivals text")+" AS r",
+			sqldb.JSON(rows))
+		return err
+	})
+}
