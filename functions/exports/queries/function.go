@@ -88,7 +88,6 @@ func (f function) keyed(h func(w http.ResponseWriter, r *http.Request, settings 
 			return web.NewProblem(http.StatusServiceUnavailable, "Set queries_key in exports.json first.", settings.KeyFault)
 		}
 		if !web.SameSecret(key, settings.QueriesKey) && !web.SameSecret(key, f.Key) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
 			return web.NewProblem(http.StatusUnauthorized, "Send the key of exports.json as Authorization: Bearer.", nil)
 		}
 		return h(w, r, settings)

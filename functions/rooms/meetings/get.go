@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,7 +63,7 @@ func (f *function) get(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("ETag", p.etag)
 	w.Header().Set("Cache-Control", "private, no-cache") // the ETag tells whether it is still right
-	if matches(r.Header.Get("If-None-Match"), p.etag) {
+	if web.Matches(r, p.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -175,17 +174,6 @@ func describe(room rooms.Room, s rooms.Snapshot, now time.Time) facts {
 		f.Meetings = append(f.Meetings, meetingOf(m, room))
 	}
 	return f
-}
-
-// matches compares weakly, as RFC 9110, section 13.1.2 says of If-None-Match.
-func matches(header, etag string) bool {
-	for candidate := range strings.SplitSeq(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == etag || candidate == "*" {
-			return true
-		}
-	}
-	return false
 }
 
 // function is the handler's state: what it was given, and answers written within the last second.

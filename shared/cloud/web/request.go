@@ -140,6 +140,18 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
+// Matches reports whether the client has the answer with this ETag already. It compares weakly, as RFC 9110, section
+// 13.1.2 says of If-None-Match.
+func Matches(r *http.Request, etag string) bool {
+	for candidate := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		if candidate == strings.TrimPrefix(etag, "W/") || candidate == "*" {
+			return true
+		}
+	}
+	return false
+}
+
 // SameSecret compares in a time that tells nothing of either value, not even its length. An empty want matches nothing.
 func SameSecret(got, want string) bool {
 	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))

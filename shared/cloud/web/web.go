@@ -94,7 +94,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
 	}
 
-	if p.Status == http.StatusUnauthorized { // every secret is a bearer token (RFC 9110, section 11.6.1)
+	if p.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" { // RFC 9110, section 11.6.1
 		w.Header().Set("WWW-Authenticate", `Bearer realm="carillon"`)
 	}
 	body, err := p.body()

@@ -1,0 +1,297 @@
+package bookings
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/secrets"
+)
+
+// A gate lets partners in by their secrets, and no partner in too often.
+type gate struct {
+	Config
+
+	key    []byte        // of the process, for right
+	hashes chan struct{} // as many as costly hashes may be under way
+
+	mu       sync.Mutex
+	partners map[string]read        // by name, and by the hash of a secret
+	right    map[[32]byte]time.Time // costly secrets that were right, by a keyed hash of them
+	failures map[string]*rate.Limiter
+	calls    map[string]*rate.Limiter // of partners
+}
+
+// A read is a partner as it was a moment ago.
+type read struct {
+	partner ledger.Partner
+	err     error
+	at      time.Time
+}
+
+// Bounds of the gate.
+const (
+	partnerAge   = 5 * time.Second // a revoked partner is let in for this long at most
+	hashesAtOnce = 2
+	remembered   = 1000 // entries of each map; then it is begun anew
+
+	// Wrong secrets: some at once, then one in a while, of a name and address, and of an address.
+	failuresAtOnce     = 5
+	failureEvery       = 12 * time.Second
+	addressAtOnce      = 30
+	addressEvery       = 2 * time.Second
+	callsAtOnceSeconds = 3 // of a partner's calls of a minute
+)
+
+func newGate(cfg Config, key string) *gate {
+	return &gate{
+		Config: cfg, key: []byte(key), hashes: make(chan struct{}, hashesAtOnce), partners: map[string]read{},
+		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, calls: map[string]*rate.Limiter{},
+	}
+}
+
+// realNow is the machine's clock: attempts and caches live in real time.
+func realNow() time.Time { return time.Now() } //nolint:forbidigo // the real clock
+
+// errWrong is a secret that lets nobody in.
+var errWrong = errors.New("wrong secret")
+
+// enter returns the partner whose secret a request has.
+func (g *gate) enter(w http.ResponseWriter, r *http.Request, settings *stays.Settings) (ledger.Partner, error) {
+	p, err := g.identify(r)
+	if err != nil {
+		return p, g.refuse(w, err)
+	}
+	perMinute := settings.RequestsPerMinute()
+	limit := rate.Limit(float64(perMinute) / 60)
+	burst := max(1, perMinute*callsAtOnceSeconds/60)
+	g.mu.Lock()
+	l := g.calls[p.Name]
+	if l == nil || l.Limit() != limit {
+		l = rate.NewLimiter(limit, burst)
+		g.calls[p.Name] = l
+	}
+	g.mu.Unlock()
+	if wait := reserve(l); wait > 0 {
+		return p, tooMany(w, wait, "You have made more than "+strconv.Itoa(perMinute)+" requests a minute.")
+	}
+	return p, nil
+}
+
+// reserve takes one of a limiter's, or says how long there will be none.
+func reserve(l *rate.Limiter) time.Duration {
+	res := l.Reserve()
+	wait := res.Delay()
+	if wait > 0 {
+		res.Cancel()
+	}
+	return wait
+}
+
+// A tooManyError is attempts that come too fast.
+type tooManyError struct{ wait time.Duration }
+
+func (tooManyError) Error() string { return "too many wrong secrets" }
+
+func tooMany(w http.ResponseWriter, wait time.Duration, detail string) error {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return web.NewProblem(http.StatusTooManyRequests, detail+" Wait as long as Retry-After says.", nil)
+}
+
+func (g *gate) refuse(w http.ResponseWriter, err error) error {
+	var fast tooManyError
+	switch {
+	case errors.As(err, &fast):
+		return tooMany(w, fast.wait, "Too many requests from your address had a wrong name or secret.")
+	case errors.Is(err, errWrong):
+		w.Header().Set("WWW-Authenticate", `Basic realm="carillon", charset="UTF-8"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="carillon"`)
+		return web.NewProblem(http.StatusUnauthorized,
+			"Send your partner name and secret by Basic authentication, or the secret as Authorization: Bearer.", nil)
+	}
+	return unreachable(w, err)
+}
+
+// identify finds the partner of a request. Whoever sends nothing, or what is wrong, is not told which.
+func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
+	name, secret, basic := r.BasicAuth()
+	if !basic {
+		secret = web.Bearer(r)
+	}
+	if secret == "" {
+		return ledger.Partner{}, errWrong
+	}
+	from := address(r)
+	find := func() (ledger.Partner, error) { return g.Ledger.Partner(r.Context(), name) }
+	key := name
+	if !basic {
+		key = secrets.Hash(secret)
+		find = func() (ledger.Partner, error) { return g.Ledger.PartnerOf(r.Context(), key) }
+	}
+	p, err := g.partner(key, find)
+	if err != nil && !errors.Is(err, ledger.ErrNoPartner) {
+		return p, err
+	}
+	now := g.Now()
+	costly := errors.Is(err, ledger.ErrNoPartner) && basic // an unknown name takes as long as a known one
+	for _, s := range p.Secrets {
+		if !s.Ends.IsZero() && !s.Ends.After(now) {
+			continue
+		}
+		if secrets.Costly(s.Hash) {
+			if g.known(s, secret) {
+				return p, nil
+			}
+			costly = true
+			continue
+		}
+		if ok, err := secrets.Right(s.Hash, secret); ok {
+			return p, err
+		}
+	}
+	if err := g.attempt(name, from); err != nil {
+		return p, err
+	}
+	if !costly || !basic {
+		return p, errWrong
+	}
+	return p, g.hash(r.Context(), p, secret)
+}
+
+// hash compares a secret with the costly ones of a partner.
+func (g *gate) hash(ctx context.Context, p ledger.Partner, secret string) error {
+	select {
+	case g.hashes <- struct{}{}:
+		defer func() { <-g.hashes }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if len(p.Secrets) == 0 {
+		secrets.HashChosen(secret)
+		return errWrong
+	}
+	for _, s := range p.Secrets {
+		if !secrets.Costly(s.Hash) || !s.Ends.IsZero() && !s.Ends.After(g.Now()) {
+			continue
+		}
+		ok, err := secrets.Right(s.Hash, secret)
+		if err != nil {
+			slog.ErrorContext(ctx, "partner's secret not checked", slog.String("partner", p.Name), slog.Any("error", err))
+		}
+		if ok {
+			g.remember(s, secret)
+			return nil
+		}
+	}
+	return errWrong
+}
+
+// partner returns a partner as it was a moment ago, or reads it.
+func (g *gate) partner(key string, find func() (ledger.Partner, error)) (ledger.Partner, error) {
+	g.mu.Lock()
+	known, ok := g.partners[key]
+	g.mu.Unlock()
+	if ok && realNow().Sub(known.at) < partnerAge {
+		return known.partner, known.err
+	}
+	p, err := find()
+	if err != nil && !errors.Is(err, ledger.ErrNoPartner) {
+		return p, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room(g.partners)
+	g.partners[key] = read{p, err, realNow()}
+	return p, err
+}
+
+// digest is by what a right secret is remembered: it means nothing outside this process.
+func (g *gate) digest(s ledger.Secret, secret string) (sum [32]byte) {
+	mac := hmac.New(sha256.New, g.key)
+	mac.Write([]byte(s.Hash + "\x00" + secret))
+	mac.Sum(sum[:0])
+	return sum
+}
+
+func (g *gate) known(s ledger.Secret, secret string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.right[g.digest(s, secret)]
+	return ok
+}
+
+func (g *gate) remember(s ledger.Secret, secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room(g.right)
+	g.right[g.digest(s, secret)] = realNow()
+}
+
+// attempt takes note of a secret that was not right at once; the error is a [tooManyError]. It is asked before a costly
+// hash is made.
+func (g *gate) attempt(name, from string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for key, limit := range map[string]struct {
+		at    time.Duration
+		burst int
+	}{
+		name + "\x00" + from: {failureEvery, failuresAtOnce},
+		from:                 {addressEvery, addressAtOnce},
+	} {
+		l := g.failures[key]
+		if l == nil {
+			room(g.failures)
+			l = rate.NewLimiter(rate.Every(limit.at), limit.burst)
+			g.failures[key] = l
+		}
+		if wait := reserve(l); wait > 0 {
+			return tooManyError{wait}
+		}
+	}
+	return nil
+}
+
+// room empties a map that has grown too large: whoever fills it gains nothing that a new instance would not give.
+func room[K comparable, V any](m map[K]V) {
+	if len(m) >= remembered {
+		clear(m)
+	}
+}
+
+// address is the client's; of IPv6 its network. What a proxy has added to X-Forwarded-For last counts where the request
+// comes from one: Google's front end in the cloud, or one on this machine or its network. A client out in the world
+// could have written it itself.
+func address(r *http.Request) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip := from.Addr().Unmap()
+	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 &&
+		(ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
+		last := list[len(list)-1]
+		if told, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+			ip = told.Unmap()
+		}
+	}
+	if ip.Is6() {
+		network, _ := ip.Prefix(64) // of one customer
+		return network.String()
+	}
+	return ip.String()
+}
