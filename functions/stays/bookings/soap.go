@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -16,7 +17,7 @@ const mostDays = (stays.YearsAhead + 1) * 366
 
 // wsdl answers with the service's description.
 func (f *function) wsdl(w http.ResponseWriter, r *http.Request) error {
-	if _, asked := r.URL.Query()["wsdl"]; r.URL.Path == "/calendar" && !asked {
+	if r.URL.Path == "/calendar" && !strings.EqualFold(strings.TrimSuffix(r.URL.RawQuery, "="), "wsdl") {
 		w.Header().Set("Allow", http.MethodPost)
 		return web.NewProblem(http.StatusMethodNotAllowed,
 			"This is a SOAP service: POST to it, as /calendar?wsdl describes.", nil)
