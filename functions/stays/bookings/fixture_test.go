@@ -176,4 +176,3 @@ func (f *fixture) log() string {
 	}
 	return strings.Join(lines, "\n")
 }
-

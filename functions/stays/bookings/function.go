@@ -105,7 +105,9 @@ type call struct {
 }
 
 // today is the day at the cottages.
-func (f *function) today(settings *stays.Settings) stays.Day { return stays.DayOf(f.Now().In(settings.Zone())) }
+func (f *function) today(settings *stays.Settings) stays.Day {
+	return stays.DayOf(f.Now().In(settings.Zone()))
+}
 
 // enter lets a partner in that has a right, if one is named.
 func (f *function) enter(w http.ResponseWriter, r *http.Request, right string) (c call, err error) {

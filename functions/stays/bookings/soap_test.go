@@ -48,7 +48,9 @@ func (f *fixture) calls(list []soapCall) {
 	}
 }
 
-func days(unit, first, last string) string { return tags("cgtId", unit, "startDate", first, "endDate", last) }
+func days(unit, first, last string) string {
+	return tags("cgtId", unit, "startDate", first, "endDate", last)
+}
 
 // TestSOAPAnswers: the four operations as the old service's clients know them, byte by byte (domain rules 1 to 11).
 func TestSOAPAnswers(t *testing.T) {
