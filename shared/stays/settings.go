@@ -14,6 +14,9 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 )
 
+// TopicRelay asks stays/relay to look at what is to be told.
+const TopicRelay = "stays_relay"
+
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "stays.json"
 
@@ -93,6 +96,20 @@ func (s *Settings) Zone() *time.Location {
 		return time.UTC
 	}
 	return zone
+}
+
+// errNoDatabase is that there is no server whose database every function could reach.
+var errNoDatabase = errors.New("stays.json has no database: deployed functions need a PostgreSQL server")
+
+// Server is the address of the ledger's PostgreSQL database.
+func (s *Settings) Server() (string, error) {
+	switch {
+	case s.DatabaseFault != nil:
+		return "", s.DatabaseFault
+	case s.Database == "":
+		return "", errNoDatabase
+	}
+	return s.Database, nil
 }
 
 // Pool is how many connections to the database an instance may have.

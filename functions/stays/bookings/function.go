@@ -34,8 +34,6 @@ type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
 }
 
-var errNoDatabase = errors.New("stays.json has no database: a function needs a PostgreSQL server")
-
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	cloud, err := gcloud.Open(ctx, stays.LoadSettings, env.ConfigBucket)
 	if err != nil {
@@ -45,10 +43,11 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if settings.Database == "" {
-		return nil, errors.Join(errNoDatabase, settings.DatabaseFault)
+	dsn, err := settings.Server()
+	if err != nil {
+		return nil, err
 	}
-	db, err := postgres.Open(settings.Database, settings.Pool())
+	db, err := postgres.Open(dsn, settings.Pool())
 	if err != nil {
 		return nil, err
 	}

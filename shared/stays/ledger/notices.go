@@ -28,3 +28,11 @@ func (l *Ledger) Notices(ctx context.Context) ([]Notice, error) {
 		return n, json.Unmarshal([]byte(data), &n.Lost)
 	}, "SELECT change, kind, data FROM outbox ORDER BY change, kind")
 }
+
+// Told takes a notice out of the outbox.
+func (l *Ledger) Told(ctx context.Context, n Notice) error {
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE change = $1 AND kind = $2", n.Change, n.Kind)
+		return err
+	})
+}

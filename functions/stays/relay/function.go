@@ -1,0 +1,120 @@
+// Package relay is the ledger's keeper: it brings its tables up to date, tells people what the ledger has for them, and
+// answers operators.
+//
+// Trigger: messages of stays_relay, each minute, for what is to be told; HTTP for operators: GET /status, /changes,
+// /units and /partners, PUT /units and /partners/{name}, POST /changes/{seq}/undo, /partners/{name}/secrets and /import,
+// DELETE /partners/{name}.
+// Reads: stays.json, the ledger. Writes: the ledger. Publishes: nothing; sends e-mails.
+// Caller: Pub/Sub and operators, by its invoker account. A repeat tells nobody twice, unless the first time was cut off.
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
+)
+
+//nolint:gochecknoinits // the Functions Framework finds functions through init
+func init() { functions.HTTP("StaysRelay", gcloud.Handler(setup)) }
+
+// Environment is what setup reads.
+type Environment struct {
+	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+}
+
+func setup(ctx context.Context, env Environment) (http.Handler, error) {
+	cloud, err := gcloud.Open(ctx, stays.LoadSettings, env.ConfigBucket)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := cloud.Settings.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dsn, err := settings.Server()
+	if err != nil {
+		return nil, err
+	}
+	db, err := postgres.Open(dsn, settings.Pool())
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now //nolint:forbidigo // the real clock
+	if _, err = migrations.Run(ctx, db); err == nil {
+		var book *ledger.Ledger
+		if book, err = ledger.Open(ctx, db, now); err == nil {
+			return New(Config{Settings: cloud.Settings, Ledger: book, Now: now}), nil
+		}
+	}
+	_ = db.Close()
+	return nil, fmt.Errorf("opening the ledger: %w", err)
+}
+
+// Config is what the function works with.
+type Config struct {
+	Settings *config.Settings[stays.Settings]
+	Ledger   *ledger.Ledger
+	Now      func() time.Time
+}
+
+// budget is how long a request may take.
+const budget = 4 * time.Minute
+
+// New returns the function's handler. It does no I/O.
+func New(cfg Config) http.Handler {
+	f := function{cfg}
+	mux := http.NewServeMux()
+	mux.Handle("POST /{$}", messages.Handle(f.message))
+	for pattern, h := range map[string]web.HandlerFunc{
+		"GET /status":                   f.status,
+		"GET /changes":                  f.changes,
+		"POST /changes/{seq}/undo":      f.undo,
+		"GET /units":                    f.units,
+		"PUT /units":                    f.putUnits,
+		"GET /partners":                 f.partners,
+		"PUT /partners/{name}":          f.putPartner,
+		"POST /partners/{name}/secrets": f.addSecret,
+		"DELETE /partners/{name}":       f.revoke,
+		"POST /import":                  f.importSite,
+	} {
+		mux.Handle(pattern, answering(h))
+	}
+	return web.Function(web.Routes(mux), budget)
+}
+
+type function struct{ Config }
+
+// answering tells operators of what the ledger does not have, or cannot do now.
+func answering(h web.HandlerFunc) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "no-store")
+		err := h(w, r)
+		var since *ledger.ChangedSince
+		switch {
+		case errors.Is(err, sqldb.ErrUnreachable):
+			return web.NewProblem(http.StatusServiceUnavailable, "The ledger's database cannot be reached just now.", err)
+		case errors.Is(err, ledger.ErrNoPartner):
+			return web.NewProblem(http.StatusNotFound, "There is no such partner.", err)
+		case errors.Is(err, ledger.ErrNoChange):
+			return web.NewProblem(http.StatusNotFound, "There is no such change.", err)
+		case errors.As(err, &since):
+			return web.NewProblem(http.StatusConflict, fmt.Sprintf(
+				"It cannot be undone: its days were changed since, by change %d. Undo that one first.", since.Number), err)
+		}
+		return err
+	}
+}
