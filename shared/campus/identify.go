@@ -53,7 +53,7 @@ func sameSlot(a, b Class) bool {
 }
 
 // placed reports whether only one lesson can be in a class's slot: its teacher is known, or its room is a place.
-func placed(c Class) bool { return c.Teacher != "" || c.Room != "" && c.Room != remote }
+func placed(c Class) bool { return c.Teacher != "" || c.Room != "" && c.Room != Remote }
 
 // A matcher finds which of the known classes the lessons of a reading are.
 type matcher struct {

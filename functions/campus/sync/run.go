@@ -174,7 +174,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 	if known && !w.o.tryPassword {
 		return campus.Reading{}, errKnownRefused
 	}
-	items, err := w.school.Timetable(ctx, w.step.Window)
+	reading, err := w.school.Timetable(ctx, w.step.Window)
 	switch refused := errors.Is(err, wigor.ErrRefused); {
 	case refused && !known:
 		return campus.Reading{},
@@ -186,7 +186,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 			return campus.Reading{}, err
 		}
 	}
-	return campus.Read(items, w.inst).Within(w.step.Window, w.step.Zone), nil
+	return reading.Within(w.step.Window, w.step.Zone), nil
 }
 
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
