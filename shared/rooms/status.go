@@ -110,7 +110,7 @@ func (r Room) meeting(e calendar.Event) (Meeting, bool) {
 // blocks tells whether the event takes the room, whenever it is.
 func (r Room) blocks(e calendar.Event) bool {
 	switch {
-	case e.Status == "cancelled":
+	case e.Cancelled():
 		return false
 	case e.Transparency == "transparent" && !r.TransparentBusy:
 		return false

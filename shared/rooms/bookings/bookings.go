@@ -173,7 +173,7 @@ func resolve(
 // Stands reports whether a booking's event is in the calendar and nobody else's overlaps it, or is over.
 func Stands(ctx context.Context, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) (bool, error) {
 	e, err := cal.Get(ctx, room.CalendarID, eventID)
-	if googlecal.NotFound(err) || err == nil && e.Status == "cancelled" {
+	if googlecal.NotFound(err) || err == nil && e.Cancelled() {
 		return false, nil
 	}
 	if err != nil {
