@@ -63,7 +63,7 @@ type Target struct {
 }
 
 // Reference is what an event of ours is known by in ECAL: the class, and the calendar, because
-// nobody says whether references are unique within a calendar or within the account.
+// it is not documented whether references are unique within a calendar or within the account.
 func (t Target) Reference(classID string) string { return classID + "-" + t.suffix() }
 
 func (t Target) suffix() string { return digest(t.CalendarID)[:8] }

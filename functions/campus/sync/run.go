@@ -214,7 +214,7 @@ func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Clas
 		return state.Timetable, err
 	}
 	w.listed = listed
-	// A stray whose event somebody has removed is none any more.
+	// A stray whose event somebody has removed is no longer one.
 	known := slices.DeleteFunc(slices.Clone(state.Timetable), func(c campus.Class) bool {
 		return c.Stray && !slices.ContainsFunc(listed, func(e campus.Event) bool { return e.ID == state.Sent[c.ID].EventID })
 	})
@@ -299,7 +299,7 @@ func (w *work) calendar(ctx context.Context) error {
 	switch {
 	case w.failed > 0:
 		return faults.Error{
-			Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions)),
+			Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not accepted by ECAL", w.failed, len(w.plan.Actions)),
 		}
 	case !w.run.Verified:
 		return faults.Error{

@@ -48,7 +48,7 @@ func mode(text string) string {
 var roomForm = regexp.MustCompile(`^(.*?)\s*\((.*)\)$`)
 
 // room is where a class is, "" for nowhere ("Aucune"). SALLE_19(DISTANCIEL) is not a place but a class at a
-// distance, and the M: before the rooms of a mixed class is no part of their names.
+// distance, and the M: before the rooms of a mixed class is not part of their names.
 func room(text, how string) string {
 	text = campus.Tidy(text)
 	if rest, ok := strings.CutPrefix(text, "M:"); ok {

@@ -30,10 +30,10 @@ var (
 	// ErrNoAnswer says that the school's servers cannot be reached, or fail.
 	ErrNoAnswer = errors.New("MonCampus did not answer")
 	// ErrIncomplete says that the timetable did not come whole.
-	ErrIncomplete = errors.New("MonCampus's timetable did not come whole")
+	ErrIncomplete = errors.New("MonCampus's timetable arrived incomplete")
 	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for
 	// it.
-	ErrLogin = errors.New("MonCampus asks for something else than a username and password")
+	ErrLogin = errors.New("MonCampus asks for something other than a username and password")
 )
 
 const (
@@ -125,7 +125,7 @@ type page struct {
 func (c *Client) get(ctx context.Context, address string) (*page, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, errors.New("the address of MonCampus in the settings is none")
+		return nil, errors.New("moncampus_host or moncampus_cas_url is not a valid address")
 	}
 	tickets := map[string]bool{}
 	for range maxRedirects {

@@ -119,7 +119,7 @@ func wallClockInUTC(t time.Time, zone *time.Location) time.Time {
 // kendoDate is a date of Kendo's older form, milliseconds since 1970 in UTC.
 var kendoDate = regexp.MustCompile(`^/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/$`)
 
-// instant reads a time of MonCampus's. One without an offset is refused: nobody knows which clock it would be of.
+// instant reads a time of MonCampus's. One without an offset is refused: its clock is unknown.
 func instant(text, clock string, zone *time.Location) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
 	if m := kendoDate.FindStringSubmatch(text); m != nil {

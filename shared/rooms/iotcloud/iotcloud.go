@@ -27,12 +27,12 @@ const callTimeout = 10 * time.Second
 
 var (
 	// ErrNotFound says that the Thing or property is gone.
-	ErrNotFound = errors.New("the Arduino cloud knows no such Thing or variable")
+	ErrNotFound = errors.New("the Arduino cloud has no such Thing or variable")
 	// ErrRefused says that the account's key, or its rights, are wrong.
 	ErrRefused = errors.New("the Arduino cloud refused the client id and secret")
 	// ErrInvalid says that the value is not of the variable's type.
-	ErrInvalid = errors.New("the Arduino cloud takes no such value for the variable")
-	// ErrNoAnswer says that nobody knows whether a value was taken.
+	ErrInvalid = errors.New("the Arduino cloud does not accept this value for the variable")
+	// ErrNoAnswer says that it is unknown whether the value was taken.
 	ErrNoAnswer = errors.New("the Arduino cloud did not answer")
 )
 
