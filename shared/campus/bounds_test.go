@@ -47,7 +47,9 @@ func TestMistypedYearIsPutAside(t *testing.T) {
 		"is_in_2012": {
 			wall("2012-10-13 10:00"), wall("2012-10-13 12:00"), "2012-10-13, more than a year outside",
 		},
-		"year_of_five_digits":  {time.UnixMilli(999999999999999), time.UnixMilli(999999999999999), "more than a year outside"},
+		"year_of_five_digits": {
+			time.UnixMilli(999999999999999), time.UnixMilli(999999999999999), "more than a year outside",
+		},
 		"began_before_window":  {wall("2026-07-20 07:00"), wall("2026-08-03 17:00"), ""},
 		"leap_day_of_a_window": {wall("2028-02-29 11:00"), wall("2028-02-29 13:00"), ""},
 	} {

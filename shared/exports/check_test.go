@@ -182,7 +182,9 @@ func TestFindings(t *testing.T) {
 			exports.Options{},
 			"3:PHC_SALARIE, PHC_CUMULPAIE: line 2 has the same: the query lacks a filter, or a row is there twice",
 		},
-		"no_date":      {ecriture + "31/13/2025;1;a;6;1;1;;\n", exports.Options{}, "2:E_DATECOMPTABLE: the value is not a date"},
+		"no_date": {
+			ecriture + "31/13/2025;1;a;6;1;1;;\n", exports.Options{}, "2:E_DATECOMPTABLE: the value is not a date",
+		},
 		"month_first":  {ecriture + "05/31/2025;1;a;6;1;1;;\n", exports.Options{DateOrder: exports.MonthFirst}, ""},
 		"not_balanced": {ecriture + "2025-01-01;1;a;6;1,10;1;;\n", exports.Options{}, "0:: debit and credit differ by 0.10"},
 		"shrunk": {

@@ -21,8 +21,8 @@ type Snapshot struct {
 	PushedAt time.Time `json:"pushed_at,omitzero"`
 	// Unwatched says that the calendar has no living channel, so that it is polled.
 	Unwatched bool `json:"unwatched,omitempty"`
-	// PushMissed is when a listing found a change that no push notification had reported, on Google's clock; zero once one has
-	// come.
+	// PushMissed is when a listing found a change that no push notification had reported, on Google's clock; zero once one
+	// has come.
 	PushMissed time.Time `json:"push_missed,omitzero"`
 	// Partial says that the calendar has more events in the window than these.
 	Partial bool `json:"partial,omitempty"`

@@ -60,7 +60,8 @@ const shown = 2
 // Status is what a room's display shows at one instant.
 type Status struct {
 	At time.Time
-	// Unknown says that the room's state is not known; then there is only ReadAt, when the calendar was last read, zero for never.
+	// Unknown says that the room's state is not known. Then there is only ReadAt, when the calendar was last read; zero
+	// for never.
 	Unknown bool
 	ReadAt  time.Time
 	Current *Meeting // the meeting that started first of those going on

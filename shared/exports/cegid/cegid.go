@@ -29,7 +29,7 @@ var (
 	// ErrNotFound says that Cegid knows no such provider or query.
 	ErrNotFound = errors.New("there is no such thing at Cegid")
 	// ErrNoAnswer says that Cegid did not answer, or not sensibly.
-	ErrNoAnswer = errors.New("Cegid gave no usable answer")
+	ErrNoAnswer = errors.New("no usable answer came from Cegid")
 	// ErrExpired says that a SAS address of the settings has come to its end.
 	ErrExpired = errors.New("the SAS address has expired")
 )
