@@ -76,3 +76,19 @@ func TestDependencies(t *testing.T) {
 		})
 	}
 }
+
+// TestRulesKnowNoClient: the form of an outside system's data stays in its client.
+func TestRulesKnowNoClient(t *testing.T) {
+	t.Parallel()
+	for _, bridge := range []string{"campus", "exports", "rooms"} {
+		out, err := exec.Command("go", "list", "-deps", "../shared/"+bridge).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dep := range strings.FieldsSeq(string(out)) {
+			if strings.HasPrefix(dep, module+"shared/"+bridge+"/") {
+				t.Errorf("the rules of %s import %s", bridge, dep)
+			}
+		}
+	}
+}

@@ -1,5 +1,5 @@
-// Package calendar holds events as Google Calendar writes them and reads their
-// dates: instants in UTC, intervals half-open, a zone only where a date needs one.
+// Package calendar holds a calendar's events as they are stored and published, and
+// reads their dates: instants in UTC, intervals half-open, a zone only where a date needs one.
 package calendar
 
 import (
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An Event is a Calendar API event
-// (developers.google.com/workspace/calendar/api/v3/reference/events) with only the fields that a room needs.
+// An Event has the fields of an event that a room needs, in the form of our documents and messages. Its words are those
+// of Google's API (developers.google.com/workspace/calendar/api/v3/reference/events), whose own form is in googlecal.
 type Event struct {
 	ID           string     `json:"id"`
 	Status       string     `json:"status,omitempty"`
@@ -49,6 +49,9 @@ type Attendee struct {
 	Self           bool   `json:"self,omitempty"`
 	Resource       bool   `json:"resource,omitempty"`
 }
+
+// Cancelled reports that the event was deleted.
+func (e Event) Cancelled() bool { return e.Status == "cancelled" }
 
 // Private reports that the event's details are for its guests only; confidential is the old name of private.
 func (e Event) Private() bool { return e.Visibility == "private" || e.Visibility == "confidential" }

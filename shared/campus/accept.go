@@ -133,7 +133,7 @@ const linksMatter = 24 * time.Hour
 // are deleted at once when their lesson is shown all the same, or another in its place. Else they
 // are deleted when they were missing from two complete readings and are not too many, and held before. A reading
 // that is empty, has lessons that could
-// not be read, or lacks too many classes is none of the two.
+// not be read, or lacks too many classes counts as neither of the two.
 func (s Step) absent(a *Accepted, known []Class, gone map[string]Class, r Reading, there shown) {
 	coming := 0
 	for _, c := range known {

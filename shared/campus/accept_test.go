@@ -1,7 +1,6 @@
 package campus_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -11,20 +10,18 @@ import (
 )
 
 // term are lessons of number 1 to n, one a weekday at ten, each of its own title; those in without are left out.
-func term(t *testing.T, n int, without map[int]bool) campus.Reading {
-	t.Helper()
-	var items []json.RawMessage
+func term(n int, without map[int]bool) campus.Reading {
+	var lessons []campus.Class
 	for i := 1; i <= n; i++ {
 		if without[i] {
 			continue
 		}
-		day := time.Date(2026, 10, 12+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
-		items = append(items, item(t, map[string]any{
-			"NoCours": i, "Commentaire": fmt.Sprint("Cours ", i), "NomProf": fmt.Sprint("ENSEIGNANT ", i),
-			"Start": day + "T10:00:00Z", "End": day + "T12:00:00Z",
+		lessons = append(lessons, lesson(int64(i), func(c *campus.Class) {
+			c.Title, c.Teacher = fmt.Sprint("Cours ", i), fmt.Sprint("ENSEIGNANT ", i)
+			c.Start, c.End = c.Start.AddDate(0, 0, i-1), c.End.AddDate(0, 0, i-1)
 		}))
 	}
-	return campus.Read(items, inst)
+	return campus.NewReading(lessons, nil)
 }
 
 // TestDeletionsHaveALimit: five may go, or one class in five of those to come, over a day and not in each run. One
@@ -54,7 +51,7 @@ func TestDeletionsHaveALimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			step := october()
-			first, err := step.Accept(nil, term(t, tt.coming, nil))
+			first, err := step.Accept(nil, term(tt.coming, nil))
 			if err != nil || len(first.Timetable) != tt.coming {
 				t.Fatalf("%d classes, %v", len(first.Timetable), err)
 			}
@@ -67,7 +64,7 @@ func TestDeletionsHaveALimit(t *testing.T) {
 			var a campus.Accepted
 			for range 2 { // two complete readings, an hour apart
 				step.Now = step.Now.Add(time.Hour)
-				if a, err = step.Accept(known, term(t, tt.coming, without)); err != nil {
+				if a, err = step.Accept(known, term(tt.coming, without)); err != nil {
 					t.Fatal(err)
 				}
 				known = a.Timetable
@@ -109,12 +106,12 @@ func TestSecondReadingComesLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			step := october()
-			first, err := step.Accept(nil, term(t, 10, nil))
+			first, err := step.Accept(nil, term(10, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
 			step.ByHand = tt.byHand
-			without := term(t, 10, map[int]bool{4: true})
+			without := term(10, map[int]bool{4: true})
 			second, err := step.Accept(first.Timetable, without)
 			if err != nil || len(second.Removed) != 0 || !second.Unconfirmed() {
 				t.Fatalf(
@@ -129,7 +126,7 @@ func TestSecondReadingComesLater(t *testing.T) {
 			if err != nil || len(third.Removed) != tt.removed || third.Unconfirmed() == (tt.removed > 0) {
 				t.Errorf("removed %v, held %v, %v; want %d removed", third.Removed, third.Held, err, tt.removed)
 			}
-			back, err := step.Accept(second.Timetable, term(t, 10, nil))
+			back, err := step.Accept(second.Timetable, term(10, nil))
 			if err != nil || len(back.Timetable) != 10 || len(back.Held) != 0 || back.Timetable[3].Missing != 0 {
 				t.Errorf("read again: %d classes, held %v, %v", len(back.Timetable), back.Held, err)
 			}
@@ -142,7 +139,7 @@ func TestSecondReadingComesLater(t *testing.T) {
 func TestWhatBeganIsKept(t *testing.T) {
 	t.Parallel()
 	step := october()
-	first, err := step.Accept(nil, term(t, 10, nil))
+	first, err := step.Accept(nil, term(10, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +161,7 @@ func TestWhatBeganIsKept(t *testing.T) {
 			var a campus.Accepted
 			for _, before := range []time.Duration{time.Hour, 0} {
 				step.Now = tt.now.Add(-before)
-				if a, err = step.Accept(known, term(t, 10, map[int]bool{4: true})); err != nil {
+				if a, err = step.Accept(known, term(10, map[int]bool{4: true})); err != nil {
 					t.Fatal(err)
 				}
 				known = a.Timetable
@@ -201,12 +198,12 @@ func TestShiftedTimetable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			step := october()
-			first, err := step.Accept(nil, term(t, tt.classes, nil))
+			first, err := step.Accept(nil, term(tt.classes, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
 			step.Now = step.Now.Add(time.Hour)
-			r := term(t, tt.classes, nil)
+			r := term(tt.classes, nil)
 			for i := range tt.moved {
 				r.Classes[i].Start, r.Classes[i].End = r.Classes[i].Start.Add(tt.by), r.Classes[i].End.Add(tt.by)
 			}

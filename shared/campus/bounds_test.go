@@ -1,7 +1,6 @@
 package campus_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -29,31 +28,37 @@ func october() campus.Step {
 func TestMistypedYearIsPutAside(t *testing.T) {
 	t.Parallel()
 	step := october()
-	for name, tt := range map[string]struct{ start, end, why string }{
-		"plain":      {"2026-10-13T12:00:00+02:00", "2026-10-13T14:00:00+02:00", ""},
-		"internship": {"2027-01-04T09:00:00+01:00", "2027-07-02T19:00:00+02:00", ""},
+	for name, tt := range map[string]struct {
+		start, end time.Time
+		why        string
+	}{
+		"plain":      {wall("2026-10-13 10:00"), wall("2026-10-13 12:00"), ""},
+		"internship": {wall("2027-01-04 08:00"), wall("2027-07-02 17:00"), ""},
 		"ends_next_year": {
-			"2026-10-13T12:00:00+02:00", "2027-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2027-10-13",
+			wall("2026-10-13 10:00"), wall("2027-10-13 12:00"), "lasts from 2026-10-13 to 2027-10-13",
 		},
 		"ends_in_2042": {
-			"2026-10-13T12:00:00+02:00", "2042-10-13T14:00:00+02:00", "lasts from 2026-10-13 to 2042-10-13",
+			wall("2026-10-13 10:00"), wall("2042-10-13 12:00"), "lasts from 2026-10-13 to 2042-10-13",
 		},
-		"begins_in_1926": {"1926-10-13T12:00:00+01:00", "2026-10-13T14:00:00+02:00", "lasts from 1926-10-13"},
+		"begins_in_1926": {wall("1926-10-13 11:00"), wall("2026-10-13 12:00"), "lasts from 1926-10-13"},
 		"is_in_2062": {
-			"2062-10-13T12:00:00+02:00", "2062-10-13T14:00:00+02:00", "2062-10-13, more than a year outside",
+			wall("2062-10-13 10:00"), wall("2062-10-13 12:00"), "2062-10-13, more than a year outside",
 		},
 		"is_in_2012": {
-			"2012-10-13T12:00:00+02:00", "2012-10-13T14:00:00+02:00", "2012-10-13, more than a year outside",
+			wall("2012-10-13 10:00"), wall("2012-10-13 12:00"), "2012-10-13, more than a year outside",
 		},
-		"year_of_five_digits":  {"/Date(999999999999999)/", "/Date(999999999999999)/", "more than a year outside"},
-		"began_before_window":  {"2026-07-20T09:00:00+02:00", "2026-08-03T19:00:00+02:00", ""},
-		"leap_day_of_a_window": {"2028-02-29T12:00:00+01:00", "2028-02-29T14:00:00+01:00", ""},
+		"year_of_five_digits": {
+			time.UnixMilli(999999999999999), time.UnixMilli(999999999999999), "more than a year outside",
+		},
+		"began_before_window":  {wall("2026-07-20 07:00"), wall("2026-08-03 17:00"), ""},
+		"leap_day_of_a_window": {wall("2028-02-29 11:00"), wall("2028-02-29 13:00"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			raw := item(t, map[string]any{"Start": tt.start, "End": tt.end, "IsAllDay": strings.HasPrefix(tt.start, "/Date")})
-			r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2, "Commentaire": "Maths"})},
-				inst).Within(step.Window, paris)
+			r := campus.NewReading([]campus.Class{
+				lesson(1, func(c *campus.Class) { c.Start, c.End = tt.start, tt.end }),
+				lesson(2, func(c *campus.Class) { c.Title = "Maths" }),
+			}, nil).Within(step.Window, paris)
 			aside := ""
 			if len(r.Unreadable) > 0 {
 				aside = r.Unreadable[0].Why
@@ -80,10 +85,10 @@ func TestMisdatedClassesLeave(t *testing.T) {
 	}
 	good := time.Date(2026, 10, 13, 10, 0, 0, 0, time.UTC)
 	known := []campus.Class{class(1, good.AddDate(16, 0, 0)), class(2, good)}
-	mistyped := func(n int) json.RawMessage {
-		return item(t, map[string]any{"NoCours": n, "End": "2042-10-13T14:00:00+02:00"})
+	mistyped := func(n int64) campus.Class {
+		return lesson(n, func(c *campus.Class) { c.End = wall("2042-10-13 12:00") })
 	}
-	r := campus.Read([]json.RawMessage{mistyped(1), mistyped(2)}, inst).Within(step.Window, paris)
+	r := campus.NewReading([]campus.Class{mistyped(1), mistyped(2)}, nil).Within(step.Window, paris)
 	a, err := step.Accept(known, r)
 	if err != nil || len(a.Timetable) != 1 || a.Timetable[0].ID != "wigor-2" || len(a.Removed) != 1 || len(a.Held) != 1 ||
 		a.Held[0].Code != campus.HeldUnreadable {

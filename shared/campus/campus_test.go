@@ -2,12 +2,9 @@ package campus_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +13,6 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/campus"
-	"github.com/carillon-calendar/carillon/shared/recorded"
 )
 
 var paris = func() *time.Location {
@@ -27,291 +23,71 @@ var paris = func() *time.Location {
 	return zone
 }()
 
-func read(t *testing.T, path string, v any) {
-	t.Helper()
-	data, err := os.ReadFile(path)
+// lesson is a class as it is read, from 10:00 to 12:00 on the 13th of October, with some fields replaced.
+func lesson(number int64, change func(*campus.Class)) campus.Class {
+	c := campus.Class{
+		Course: number, Title: "Anglais", Room: "BB-205 (BALMA B)", Teacher: "ENSEIGNANT 01", Group: "B3 DS",
+		Mode: "En présentiel", Start: wall("2026-10-13 10:00"), End: wall("2026-10-13 12:00"),
+	}
+	change(&c)
+	return c
+}
+
+// wall is an instant of the campus's clock.
+func wall(text string) time.Time {
+	t, err := time.ParseInLocation("2006-01-02 15:04", text, paris)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestRecordedClock checks the conversion against times that other clients of MonCampus agree on.
-func TestRecordedClock(t *testing.T) {
-	t.Parallel()
-	var file struct {
-		Vectors []struct {
-			Wigor     string `json:"wigor"`
-			ParisWall string `json:"paris_wall"`
-			UTC       time.Time
-		}
-	}
-	read(t, filepath.Join(recorded.Dir(t, "wigor"), "tz_vectors.json"), &file)
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
-	for _, v := range file.Vectors {
-		at, err := time.Parse(time.RFC3339, v.Wigor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := campus.WallClockInUTC(at, paris)
-		if !got.Equal(v.UTC) || got.In(paris).Format("2006-01-02T15:04") != v.ParisWall {
-			t.Errorf("%s is %s, want %s", v.Wigor, got, v.UTC)
-		}
-	}
-}
-
-var inst = campus.Instance{Name: "lea", Host: campus.DefaultHost}
-
-// TestRecordedTimetable reads a whole timetable in MonCampus's form.
-func TestRecordedTimetable(t *testing.T) {
-	t.Parallel()
-	var answer struct{ Data []json.RawMessage }
-	read(t, filepath.Join(recorded.Dir(t, "wigor"), "home_get_derived.json"), &answer)
-	r := campus.Read(answer.Data, inst)
-	if len(r.Classes) != 50 || len(r.Unreadable) != 0 {
-		t.Fatalf("%d classes, unreadable %v", len(r.Classes), r.Unreadable)
-	}
-	first := r.Classes[0]
-	if first.Title != "Rentrée" || first.Start.In(paris).Format(time.DateTime) != "2025-09-04 09:00:00" ||
-		first.End.In(paris).Format(time.DateTime) != "2025-09-04 12:00:00" ||
-		first.Room != "Cafétéria (BALMA B)" || first.Teacher != "" ||
-		first.Details() != "Groupe : CC all B3 25/26 EPSI TLS\nModalité : En présentiel" {
-		t.Errorf("the first class is %+v", first)
-	}
-	if len(first.Links) != 4 ||
-		!strings.HasPrefix(first.Links[0].URL, "https://ws-edt-cd.wigorservices.net/WebPsDyn.aspx?") {
-		t.Errorf("links = %+v", first.Links)
-	}
-	most := 0
-	for _, c := range r.Classes {
-		if hour := c.Start.In(paris).Hour(); hour < 7 || hour > 20 || strings.Contains(c.Room, "Aucune") ||
-			!c.Start.Before(c.End) {
-			t.Errorf("%+v", c)
-		}
-		most = max(most, len(c.Links))
-	}
-	if most != 4 {
-		t.Errorf("at most %d links, want 4", most)
-	}
-	step := campus.Step{Zone: paris, Now: r.Classes[0].Start.AddDate(0, 0, -1)}
-	step.Window.Start, step.Window.End = step.Now, step.Now.AddDate(1, 0, 0)
-	a, err := step.Accept(nil, r)
-	if err != nil || len(a.Timetable) != 50 {
-		t.Fatalf("%d accepted, %v", len(a.Timetable), err)
-	}
-	ids := map[string]bool{}
-	for _, c := range a.Timetable {
-		ids[c.ID] = true
-	}
-	if len(ids) != 50 {
-		t.Errorf("%d ids for 50 classes", len(ids))
-	}
-}
-
-// item is a lesson in MonCampus's form with some fields replaced.
-func item(t *testing.T, fields map[string]any) json.RawMessage {
-	t.Helper()
-	all := map[string]any{
-		"NoCours": 1, "Commentaire": "Anglais", "Matiere": "COMMENTAIRE", "Title": "G1", "Salles": "BB-205(BALMA B)",
-		"NomProf": "ENSEIGNANT 01", "LibelleGroupe": "B3 DS",
-		"CoursMixteInfoBulle": "Présentiel", "Start": "2026-10-13T12:00:00+02:00", "End": "2026-10-13T14:00:00+02:00",
-		"IsAllDay": false, "TeamsURL": nil, "TeamsUrl": nil,
-	}
-	maps.Copy(all, fields)
-	data, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func TestTexts(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		fields map[string]any
-		title  string
-		room   string
-		mode   string
-	}{
-		"plain": {nil, "Anglais", "BB-205 (BALMA B)", "En présentiel"},
-		"subject_as_title": {
-			map[string]any{"Commentaire": "COMMENTAIRE", "Matiere": "Réseaux"}, "Réseaux", "BB-205 (BALMA B)", "En présentiel",
-		},
-		"group_as_title":   {map[string]any{"Commentaire": nil}, "G1", "BB-205 (BALMA B)", "En présentiel"},
-		"nothing_as_title": {map[string]any{"Commentaire": " ", "Title": nil}, "Cours", "BB-205 (BALMA B)", "En présentiel"},
-		"lines_and_spaces": {
-			map[string]any{"Commentaire": "  Projet\r\n\t fil \x00 rouge "},
-			"Projet fil rouge",
-			"BB-205 (BALMA B)", "En présentiel",
-		},
-		"no_room":   {map[string]any{"Salles": "Aucune"}, "Anglais", "", "En présentiel"},
-		"null_room": {map[string]any{"Salles": nil}, "Anglais", "", "En présentiel"},
-		"remote": {
-			map[string]any{"Salles": "SALLE_19(DISTANCIEL)", "CoursMixteInfoBulle": "Distanciel"},
-			"Anglais",
-			"À distance", "À distance",
-		},
-		"remote_by_room": {map[string]any{"Salles": "SALLE_19(DISTANCIEL)"}, "Anglais", "À distance", "En présentiel"},
-		"remote_without": {
-			map[string]any{"Salles": "Aucune", "CoursMixteInfoBulle": "Distanciel"}, "Anglais", "À distance", "À distance",
-		},
-		"mixed": {
-			map[string]any{"Salles": "M: BB-303, BB-307", "CoursMixteInfoBulle": "Mixte"},
-			"Anglais",
-			"BB-303, BB-307 et à distance", "Mixte : sur place et à distance",
-		},
-		"two_buildings": {
-			map[string]any{"Salles": "BB-1(BALMA B), C-2(BALMA C, 1er)"},
-			"Anglais",
-			"BB-1 (BALMA B), C-2 (BALMA C, 1er)", "En présentiel",
-		},
-		"unbalanced": {map[string]any{"Salles": "BB-1(BALMA"}, "Anglais", "BB-1(BALMA", "En présentiel"},
-		"without_accent": {
-			map[string]any{"CoursMixteInfoBulle": "Presentiel"}, "Anglais", "BB-205 (BALMA B)", "En présentiel",
-		},
-		"another_mode": {map[string]any{"CoursMixteInfoBulle": "Hybride"}, "Anglais", "BB-205 (BALMA B)", "Hybride"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := campus.Read([]json.RawMessage{item(t, tt.fields)}, inst)
-			if len(r.Classes) != 1 {
-				t.Fatalf("unreadable: %v", r.Unreadable)
-			}
-			c := r.Classes[0]
-			if c.Title != tt.title || c.Room != tt.room || c.Mode != tt.mode {
-				t.Errorf("title %q, room %q, mode %q; want %q, %q, %q", c.Title, c.Room, c.Mode, tt.title, tt.room, tt.mode)
-			}
-		})
-	}
-}
-
-func TestLinks(t *testing.T) {
-	t.Parallel()
-	for fragment, want := range map[string][]string{
-		`<a href="https://b.example/2">x</a><a href='https://a.example/1?x=1&amp;y=2'><img src="MTeams_G.png"></a>`: {
-			"https://a.example/1?x=1&y=2", "https://b.example/2",
-		},
-		`<a href=https://a.example/1 target=_blank>`:                   {"https://a.example/1"},
-		`<a href="/WebPsDyn.aspx?Action=x">`:                           {campus.DefaultHost + "/WebPsDyn.aspx?Action=x"},
-		`<a href="javascript:alert(1)"><a href=""><a>`:                 nil,
-		`<a href="https://a.example/1"><a href="https://a.example/1">`: {"https://a.example/1"},
-		`not html < at > all`:                                          nil,
-		strings.Repeat(`<a href="https://a.example/1">`, 500):          {"https://a.example/1"},
-	} {
-		c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": fragment, "TeamsURL": fragment})},
-			inst).Classes[0]
-		got := make([]string, 0, len(c.Links))
-		for _, l := range c.Links {
-			got = append(got, l.URL)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%.60s: %v, want %v", fragment, got, want)
-		}
-	}
-	many := ""
-	var manySb185 strings.Builder
-	for i := range 15 {
-		manySb185.WriteString(`<a href="https://a.example/` + string(rune('a'+i)) + `">`)
-	}
-	many += manySb185.String()
-	if c := campus.Read([]json.RawMessage{item(t, map[string]any{"TeamsUrl": many})},
-		inst).Classes[0]; len(c.Links) != campus.MaxLinks {
-		t.Errorf("%d links, want ECAL's %d", len(c.Links), campus.MaxLinks)
-	}
-}
-
-func TestUnreadableItems(t *testing.T) {
-	t.Parallel()
-	for name, raw := range map[string]json.RawMessage{
-		"null_start":    item(t, map[string]any{"Start": nil}),
-		"no_offset":     item(t, map[string]any{"Start": "2026-10-13T12:00:00"}),
-		"ends_first":    item(t, map[string]any{"End": "2026-10-13T11:00:00+02:00"}),
-		"no_number":     item(t, map[string]any{"NoCours": nil}),
-		"other_type":    item(t, map[string]any{"Commentaire": 7}),
-		"not_an_object": json.RawMessage(`[1]`),
-		"huge_date":     item(t, map[string]any{"Start": "/Date(99999999999999999999)/"}),
-	} {
-		r := campus.Read([]json.RawMessage{raw, item(t, map[string]any{"NoCours": 2})}, inst)
-		if len(r.Classes) != 1 || len(r.Unreadable) != 1 || r.Unreadable[0].Why == "" {
-			t.Errorf("%s: %+v", name, r)
-		}
-	}
-}
-
-// TestSameRowTwice: a row that is there twice is one lesson.
-func TestSameRowTwice(t *testing.T) {
-	t.Parallel()
-	other := item(t, map[string]any{"LibelleGroupe": "B3 ASRBD"})
-	if r := campus.Read([]json.RawMessage{item(t, nil), other, item(t, nil)}, inst); len(r.Classes) != 2 {
-		t.Errorf("%d classes", len(r.Classes))
-	}
-}
-
-func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"NoCours":1,"Commentaire":"x","Start":"2026-10-13T12:00:00+02:00","End":"/Date(1794398400000)/","Salles":"M: a(b, c),d","TeamsUrl":"<a href=x>"}`))
-	f.Add([]byte(`{"NoCours":"1"}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		r := campus.Read([]json.RawMessage{raw}, inst)
-		if len(r.Classes)+len(r.Unreadable) != 1 {
-			t.Fatalf("one item became %+v", r)
-		}
-		for _, c := range r.Classes {
-			if c.Title == "" || c.Course == 0 || c.End.Before(c.Start) {
-				t.Errorf("%+v", c)
-			}
-		}
-	})
+	return t.UTC()
 }
 
 func TestOddHours(t *testing.T) {
 	t.Parallel()
-	items := make([]json.RawMessage, 0, 10)
+	lessons := make([]campus.Class, 0, 10)
 	for i := range 10 {
-		fields := map[string]any{"NoCours": i + 1, "LibelleGroupe": fmt.Sprint("B", i)}
-		if i < 3 {
-			fields["Start"], fields["End"] = "2026-10-13T08:00:00+02:00", "2026-10-13T10:00:00+02:00" // 06:00
-		}
-		items = append(items, item(t, fields))
+		lessons = append(lessons, lesson(int64(i+1), func(c *campus.Class) {
+			c.Group = fmt.Sprint("B", i)
+			if i < 3 {
+				c.Start, c.End = wall("2026-10-13 06:00"), wall("2026-10-13 08:00")
+			}
+		}))
 	}
 	step := campus.Step{Zone: paris, Now: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)}
-	if _, err := step.Accept(nil, campus.Read(items, inst)); err == nil {
+	if _, err := step.Accept(nil, campus.NewReading(lessons, nil)); err == nil {
 		t.Error("three classes of ten at six in the morning were believed")
 	}
 	step.ClockSet = true
-	if _, err := step.Accept(nil, campus.Read(items, inst)); err != nil {
+	if _, err := step.Accept(nil, campus.NewReading(lessons, nil)); err != nil {
 		t.Errorf("a clock that a person has chosen was doubted: %v", err)
 	}
 	step.ClockSet = false
-	if _, err := step.Accept(nil, campus.Read(items[1:], inst)); err == nil { // two of nine
+	if _, err := step.Accept(nil, campus.NewReading(lessons[1:], nil)); err == nil { // two of nine
 		t.Error("two of nine were believed")
 	}
-	if _, err := step.Accept(nil, campus.Read(items[2:], inst)); err != nil {
+	if _, err := step.Accept(nil, campus.NewReading(lessons[2:], nil)); err != nil {
 		t.Errorf("one of eight was doubted: %v", err)
 	}
 }
 
-// TestOneNumberForSeveral: lessons that share a NoCours are told apart by their start, and keep their ids when one
+// TestOneNumberForSeveral: lessons that share a number are told apart by their start, and keep their ids when one
 // moves or goes.
 func TestOneNumberForSeveral(t *testing.T) {
 	t.Parallel()
-	at := func(day string) json.RawMessage {
-		return item(t, map[string]any{
-			"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00",
+	at := func(day string) campus.Class {
+		return lesson(7, func(c *campus.Class) {
+			c.Start, c.End = wall("2026-10-"+day+" 10:00"), wall("2026-10-"+day+" 12:00")
 		})
 	}
 	step := campus.Step{Zone: paris, Now: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), ByHand: true}
 	step.Window.Start, step.Window.End = step.Now, step.Now.AddDate(0, 2, 0)
 	known := []campus.Class{}
 	ids := func(days ...string) (list []string) {
-		items := make([]json.RawMessage, 0, len(days))
+		lessons := make([]campus.Class, 0, len(days))
 		for _, d := range days {
-			items = append(items, at(d))
+			lessons = append(lessons, at(d))
 		}
-		a, err := step.Accept(known, campus.Read(items, inst))
+		a, err := step.Accept(known, campus.NewReading(lessons, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,9 +116,9 @@ func TestOneNumberForSeveral(t *testing.T) {
 // over.
 func TestPastLessonsKeepTheirEvents(t *testing.T) {
 	t.Parallel()
-	at := func(day string) json.RawMessage {
-		return item(t, map[string]any{
-			"NoCours": 7, "Start": "2026-10-" + day + "T12:00:00+02:00", "End": "2026-10-" + day + "T14:00:00+02:00",
+	at := func(day string) campus.Class {
+		return lesson(7, func(c *campus.Class) {
+			c.Start, c.End = wall("2026-10-"+day+" 10:00"), wall("2026-10-"+day+" 12:00")
 		})
 	}
 	var known []campus.Class
@@ -353,11 +129,11 @@ func TestPastLessonsKeepTheirEvents(t *testing.T) {
 		}
 		step := campus.Step{Zone: paris, Now: today.Add(8 * time.Hour)}
 		step.Window.Start, step.Window.End = today.AddDate(0, 0, -1), today.AddDate(0, 0, 8)
-		items := make([]json.RawMessage, 0, len(days))
+		lessons := make([]campus.Class, 0, len(days))
 		for _, d := range days {
-			items = append(items, at(d))
+			lessons = append(lessons, at(d))
 		}
-		a, err := step.Accept(known, campus.Read(items, inst))
+		a, err := step.Accept(known, campus.NewReading(lessons, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,6 @@
 package campus
 
-import (
-	"fmt"
-	"regexp"
-	"strconv"
-	"time"
-)
+import "time"
 
 // How MonCampus's times are read.
 const (
@@ -16,32 +11,6 @@ const (
 	// ClockOffset: the time means what it says, as it would if the school repaired it.
 	ClockOffset = "offset"
 )
-
-// WallClockInUTC returns the instant of a class that MonCampus says begins or ends at t.
-func WallClockInUTC(t time.Time, zone *time.Location) time.Time {
-	u := t.UTC()
-	return time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), 0, zone).UTC()
-}
-
-// kendoDate is a date of Kendo's older form, milliseconds since 1970 in UTC.
-var kendoDate = regexp.MustCompile(`^/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/$`)
-
-// instant reads a time of MonCampus's. One without an offset is refused: nobody knows which clock it would be of.
-func instant(text, clock string, zone *time.Location) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	if m := kendoDate.FindStringSubmatch(text); m != nil {
-		var ms int64
-		ms, err = strconv.ParseInt(m[1], 10, 64)
-		t = time.UnixMilli(ms)
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%.40q is no time with an offset", text)
-	}
-	if clock == ClockOffset {
-		return t.UTC(), nil
-	}
-	return WallClockInUTC(t, zone), nil
-}
 
 // The hours between which classes begin, and the share of others that is too many to be true.
 const (

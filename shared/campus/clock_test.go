@@ -1,7 +1,6 @@
 package campus_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -32,21 +31,19 @@ func TestHoursOfClasses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			items := make([]json.RawMessage, 0, tt.all)
+			lessons := make([]campus.Class, 0, tt.all)
 			for i := range tt.all {
 				at := "10:00"
 				if i < tt.n {
 					at = tt.odd
 				}
-				day := fmt.Sprintf("2026-10-%02dT", 13+i)
-				items = append(items, item(t, map[string]any{
-					"NoCours":     i + 1,
-					"Commentaire": fmt.Sprint("Cours ", i),
-					"Start":       day + at + ":00Z",
-					"End":         day + "22:30:00Z",
+				lessons = append(lessons, lesson(int64(i+1), func(c *campus.Class) {
+					c.Title = fmt.Sprint("Cours ", i)
+					day := fmt.Sprintf("2026-10-%02d ", 13+i)
+					c.Start, c.End = wall(day+at), wall(day+"22:30")
 				}))
 			}
-			r := campus.Read(items, inst)
+			r := campus.NewReading(lessons, nil)
 			if len(r.Classes) != tt.all {
 				t.Fatalf("%d classes were read", len(r.Classes))
 			}

@@ -63,7 +63,7 @@ type Target struct {
 }
 
 // Reference is what an event of ours is known by in ECAL: the class, and the calendar, because
-// nobody says whether references are unique within a calendar or within the account.
+// it is not documented whether references are unique within a calendar or within the account.
 func (t Target) Reference(classID string) string { return classID + "-" + t.suffix() }
 
 func (t Target) suffix() string { return digest(t.CalendarID)[:8] }
@@ -166,7 +166,7 @@ func (e Event) instants(zone *time.Location) (start, end time.Time, ok bool) {
 }
 
 // plainText is a text without what a server may change of it: spaces, line ends, HTML entities.
-func plainText(text string) string { return tidy(html.UnescapeString(text)) }
+func plainText(text string) string { return Tidy(html.UnescapeString(text)) }
 
 // differences names the fields of ours in which ECAL's event is not as wanted.
 func (e Event) differences(got Event, zone *time.Location) []string {

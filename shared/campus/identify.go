@@ -53,7 +53,7 @@ func sameSlot(a, b Class) bool {
 }
 
 // placed reports whether only one lesson can be in a class's slot: its teacher is known, or its room is a place.
-func placed(c Class) bool { return c.Teacher != "" || c.Room != "" && c.Room != remote }
+func placed(c Class) bool { return c.Teacher != "" || c.Room != "" && c.Room != Remote }
 
 // A matcher finds which of the known classes the lessons of a reading are.
 type matcher struct {
@@ -67,7 +67,7 @@ type matcher struct {
 }
 
 // identify gives each class that was read the ID under which it is known, by the surest rule first. A number
-// identifies a lesson, with its start where several lessons share the number. MonCampus also makes lessons anew under
+// identifies a lesson, with its start where several lessons share the number. MonCampus also recreates lessons under
 // another number: one that vanished and one that appeared are the same when they are alike, or begin at the same time
 // with the same title, or have the same time, room and teacher.
 func (s Step) identify(known []Class, r Reading) []Class {

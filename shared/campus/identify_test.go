@@ -1,55 +1,39 @@
 package campus_test
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/carillon-calendar/carillon/shared/campus"
-	"github.com/carillon-calendar/carillon/shared/recorded"
 )
 
-// row is a lesson in MonCampus's form: "number day hour title room teacher group"; "-" is nothing.
-func row(t testing.TB, text string) json.RawMessage {
+// row is a lesson as it is read: "number day hour title room teacher group"; "-" is nothing.
+func row(t testing.TB, text string) campus.Class {
 	t.Helper()
-	field := strings.Fields(text)
+	var number int64
 	var day, hour int
-	if _, err := fmt.Sscan(field[1]+" "+field[2], &day, &hour); err != nil {
+	field := strings.Fields(text)
+	if _, err := fmt.Sscan(strings.Join(field[:3], " "), &number, &day, &hour); err != nil {
 		t.Fatal(err)
 	}
-	value := func(i int) any {
-		if field[i] == "-" {
-			return nil
-		}
-		return field[i]
+	value := func(i int) string { return strings.TrimPrefix(field[i], "-") }
+	start := time.Date(2026, 10, day, hour, 0, 0, 0, paris).UTC()
+	return campus.Class{
+		Course: number, Title: value(3), Room: value(4), Teacher: value(5), Group: value(6),
+		Start: start, End: start.Add(2 * time.Hour),
 	}
-	data, err := json.Marshal(map[string]any{
-		"NoCours": json.Number(field[0]), "Commentaire": value(3), "Salles": value(4), "NomProf": value(5),
-		"LibelleGroupe": value(6),
-		"Start":         fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+2),
-		"End":           fmt.Sprintf("2026-10-%02dT%02d:00:00+02:00", day, hour+4),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 func reading(t testing.TB, rows ...string) campus.Reading {
 	t.Helper()
-	items := make([]json.RawMessage, 0, len(rows))
+	lessons := make([]campus.Class, 0, len(rows))
 	for _, text := range rows {
-		items = append(items, row(t, text))
+		lessons = append(lessons, row(t, text))
 	}
-	return campus.Read(items, inst)
+	return campus.NewReading(lessons, nil)
 }
 
 // TestSameLessonUnderAnotherNumber: which known class a lesson is, by reading before and after; what it says is the
@@ -183,60 +167,4 @@ func TestUnreadableTwin(t *testing.T) {
 	if got := summary(second); err != nil || got != "1@13/10 Anglais, 2@14/10 Maths held 1" {
 		t.Errorf("%s, %v", got, err)
 	}
-}
-
-// TestRecordedLessonsAreRecreated: in a recorded timetable, whichever lessons get another number and label, and
-// whichever are listed twice, no class gets another ID, none is held and none is removed.
-func TestRecordedLessonsAreRecreated(t *testing.T) {
-	t.Parallel()
-	var answer struct{ Data []map[string]any }
-	read(t, filepath.Join(recorded.Dir(t, "wigor"), "home_get_derived.json"), &answer)
-	classes := func(rows []map[string]any) campus.Reading {
-		items := make([]json.RawMessage, 0, len(rows))
-		for _, one := range rows {
-			data, err := json.Marshal(one)
-			if err != nil {
-				t.Fatal(err)
-			}
-			items = append(items, data)
-		}
-		return campus.Read(items, inst)
-	}
-	before := classes(answer.Data)
-	step := october()
-	step.Now = before.Classes[0].Start.AddDate(0, 0, -1)
-	step.Window.Start, step.Window.End = step.Now, step.Now.AddDate(1, 0, 0)
-	known, err := step.Accept(nil, before)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rapid.Check(t, func(r *rapid.T) {
-		rows := make([]map[string]any, 0, 2*len(answer.Data))
-		by := rapid.SampledFrom([]float64{1, 500, -1}).Draw(r, "by") // 1 and -1: numbers of other lessons
-		for _, one := range answer.Data {
-			one = maps.Clone(one)
-			number := one["NoCours"].(float64)
-			switch rapid.SampledFrom([]string{"same", "recreated", "twice"}).Draw(r, "row") {
-			case "recreated":
-				one["NoCours"], one["LibelleGroupe"], one["Title"] = number+by, "Tronc commun B3", "Tronc commun B3"
-			case "twice":
-				other := maps.Clone(one)
-				other["NoCours"] = number + 100_000
-				rows = append(rows, other)
-			}
-			rows = append(rows, one)
-		}
-		rows = rapid.Permutation(rows).Draw(r, "order")
-		a, err := step.Accept(known.Timetable, classes(rows))
-		if err != nil || len(a.Held) > 0 || len(a.Removed) > 0 || len(a.Timetable) != len(known.Timetable) {
-			r.Fatalf("%d classes, %d held, %d removed, %v", len(a.Timetable), len(a.Held), len(a.Removed), err)
-		}
-		byID := func(x, y campus.Class) int { return cmp.Compare(x.ID, y.ID) }
-		want := slices.SortedFunc(slices.Values(known.Timetable), byID)
-		for i, c := range slices.SortedFunc(slices.Values(a.Timetable), byID) {
-			if c.ID != want[i].ID || !c.Start.Equal(want[i].Start) || c.Title != want[i].Title {
-				r.Fatalf("%s %s %s became %s %s %s", want[i].ID, want[i].Title, want[i].Start, c.ID, c.Title, c.Start)
-			}
-		}
-	})
 }

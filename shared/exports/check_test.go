@@ -109,22 +109,22 @@ func TestFindings(t *testing.T) {
 		"other_table": {
 			"A;B\n1;2\n",
 			exports.Options{},
-			"1:: the header is of no table that the importer knows: HISTOCUMSAL, ECRITURE, ABSENCESALARIE, ANALYTIQ",
+			"1:: the header does not match any table that the importer knows: HISTOCUMSAL, ECRITURE, ABSENCESALARIE, ANALYTIQ",
 		},
 		"a_part_of_a_table": {
 			"E_DEBIT;E_CREDIT\n1;1\n",
 			exports.Options{},
-			"1:: the header is of no table that the importer knows: HISTOCUMSAL, ECRITURE, ABSENCESALARIE, ANALYTIQ",
+			"1:: the header does not match any table that the importer knows: HISTOCUMSAL, ECRITURE, ABSENCESALARIE, ANALYTIQ",
 		},
 		"one_column_more": {
 			"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;PHC_DATEFIN\n1;01;1;x\n",
 			exports.Options{},
-			"1:PHC_DATEFIN: the importer knows no such column of HISTOCUMSAL",
+			"1:PHC_DATEFIN: the importer does not know this column in HISTOCUMSAL",
 		},
 		"a_column_twice": {
 			"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;PHC_MONTANT\n1;01;1;1\n",
 			exports.Options{},
-			"1:PHC_MONTANT: the column stands there twice",
+			"1:PHC_MONTANT: the column appears twice",
 		},
 		"row_cut_off": {
 			cumul + "1;01;1,00\n2;0", exports.Options{Unended: true}, "3:: the row has 2 columns, the header 3",
@@ -132,7 +132,7 @@ func TestFindings(t *testing.T) {
 		"quote_not_closed": {
 			cumul + "1;\"01;1,00\n2;01;1\n",
 			exports.Options{},
-			"2:: the row cannot be read: a quotation mark is not closed, or stands in the middle of a value",
+			"2:: the row cannot be read: a quotation mark is not closed, or is in the middle of a value",
 		},
 		"semicolon_in_label": {
 			"E_DATECOMPTABLE,E_REFINTERNE,E_LIBELLE,E_GENERAL,E_DEBIT,E_CREDIT,E_AUXILIAIRE,E_REFLIBRE\n2025-01-01,1,a;b,6,1.00,1.00,,\n", exports.Options{}, "",
@@ -144,7 +144,7 @@ func TestFindings(t *testing.T) {
 		},
 		"keys_apart":  {cumul + "1;11;1\n11;1;1\n", exports.Options{}, ""},
 		"key_missing": {cumul + ";01;1\n", exports.Options{}, "2:PHC_SALARIE: it is missing"},
-		"no_number":   {cumul + "1;01;abc\n", exports.Options{}, "2:PHC_MONTANT: the value is no number"},
+		"no_number":   {cumul + "1;01;abc\n", exports.Options{}, "2:PHC_MONTANT: the value is not a number"},
 		"ambiguous": {
 			cumul + "1;01;1,234\n",
 			exports.Options{},
@@ -165,7 +165,7 @@ func TestFindings(t *testing.T) {
 		"text_behind_a_quote": {
 			cumul + "1;\"01\"x;1\n",
 			exports.Options{},
-			"2:: the row cannot be read: a quotation mark is not closed, or stands in the middle of a value",
+			"2:: the row cannot be read: a quotation mark is not closed, or is in the middle of a value",
 		},
 		"semicolon_at_the_end": {"PHC_SALARIE;PHC_CUMULPAIE;PHC_MONTANT;\r\n1;01;1;\r\n", exports.Options{AsItIs: true}, ""},
 		"semicolon_not_in_all": {
@@ -175,24 +175,26 @@ func TestFindings(t *testing.T) {
 		},
 		"semicolon_in_rows": {cumul + "1;01;1;\n", exports.Options{}, "2:: the row has 4 columns, the header 3"},
 		"bom_and_latin_1": {
-			"\xef\xbb\xbf" + cumul + "\xe9;01;1\n", exports.Options{}, "2:: a byte is neither of UTF-8 nor of Windows-1252",
+			"\xef\xbb\xbf" + cumul + "\xe9;01;1\n", exports.Options{}, "2:: a byte is neither UTF-8 nor Windows-1252",
 		},
 		"key_with_blanks": {
 			cumul + "1;01;1\n 1 ;01;1\n",
 			exports.Options{},
 			"3:PHC_SALARIE, PHC_CUMULPAIE: line 2 has the same: the query lacks a filter, or a row is there twice",
 		},
-		"no_date":      {ecriture + "31/13/2025;1;a;6;1;1;;\n", exports.Options{}, "2:E_DATECOMPTABLE: the value is no date"},
+		"no_date": {
+			ecriture + "31/13/2025;1;a;6;1;1;;\n", exports.Options{}, "2:E_DATECOMPTABLE: the value is not a date",
+		},
 		"month_first":  {ecriture + "05/31/2025;1;a;6;1;1;;\n", exports.Options{DateOrder: exports.MonthFirst}, ""},
 		"not_balanced": {ecriture + "2025-01-01;1;a;6;1,10;1;;\n", exports.Options{}, "0:: debit and credit differ by 0.10"},
 		"shrunk": {
 			cumul + "1;01;1\n",
 			exports.Options{PreviousRows: 3},
-			"0:: the file has 1 rows, the one before had 3: more than half is missing",
+			"0:: the file has 1 rows, and the one before had 3: more than half is missing",
 		},
 		"halved":      {cumul + "1;01;1\n", exports.Options{PreviousRows: 2}, ""},
 		"utf_16":      {"\xff\xfeP\x00H\x00", exports.Options{}, "1:: it holds NUL: the file is UTF-16, or damaged"},
-		"no_encoding": {cumul + "1;\x81;1\n", exports.Options{}, "2:: a byte is neither of UTF-8 nor of Windows-1252"},
+		"no_encoding": {cumul + "1;\x81;1\n", exports.Options{}, "2:: a byte is neither UTF-8 nor Windows-1252"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

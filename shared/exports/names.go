@@ -17,7 +17,7 @@ type Run struct {
 	Database   string
 	Collection string
 	Query      string
-	// At is the time in the name. Nobody says of which zone it is: it orders the runs of one query, and nothing else.
+	// At is the time in the name. Its zone is not documented: it orders the runs of one query, and nothing else.
 	At time.Time
 }
 
@@ -60,7 +60,7 @@ var (
 	errOutside  = errors.New("it leads out of the folder")
 	errReserved = errors.New("a name in it is reserved, on Windows or for us")
 	errLength   = errors.New("a name in it is empty or longer than 200 bytes")
-	errBytes    = errors.New("it holds control characters, or is no UTF-8")
+	errBytes    = errors.New("it holds control characters, or is not UTF-8")
 )
 
 const maxName = 200

@@ -111,7 +111,7 @@ func (s Source) deletion(m Mark, now time.Time) (do, why string) {
 }
 
 // refuseCollisions: two blobs may not become one file, nor one a file and the other a folder of that name. All stay,
-// for nobody can tell which one is meant. Names that differ in case only are one on some systems.
+// since the one that is meant cannot be told. Names that differ in case only are one on some systems.
 func refuseCollisions(tasks []Task) {
 	first := map[string]int{}
 	refuse := func(i, j int, why string) {

@@ -40,7 +40,7 @@ func (p *Providers) Save(src Source, id string) {
 }
 
 var (
-	// ErrNoProvider says that nobody has named a source's provider.
+	// ErrNoProvider says that a source's provider is not set.
 	ErrNoProvider = errors.New("cegid_provider_id is not set")
 	// ErrProviderForm says that an id cannot be a provider's.
 	ErrProviderForm = errors.New("a provider's id has letters, digits, spaces, points, hyphens and underscores, begins " +

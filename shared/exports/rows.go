@@ -8,7 +8,7 @@ import (
 )
 
 // A rowReader reads the rows of a CSV file as Python's csv does, with which the importer reads: a quotation mark in an
-// unquoted value is a character as any other, and empty lines are no rows. encoding/csv is stricter there. Unlike
+// unquoted value is a character as any other, and empty lines are not rows. encoding/csv is stricter there. Unlike
 // Python it says where a quoted value has no end, or more behind it.
 type rowReader struct {
 	r     *bufio.Reader

@@ -19,7 +19,7 @@ type SAS struct {
 }
 
 // errNoSAS says that an address is no container's with a token.
-var errNoSAS = errors.New("this is no SAS address of a container, such as " +
+var errNoSAS = errors.New("this is not a SAS address of a container, such as " +
 	"https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&se=…&sp=…&sig=…")
 
 // ParseSAS reads a container's address with its token. Its errors never hold the address.
@@ -36,12 +36,12 @@ func ParseSAS(address string) (SAS, error) {
 	s := SAS{Rights: query.Get("sp"), token: u.RawQuery}
 	if text := query.Get("se"); text != "" {
 		if s.Expires, err = parseSASTime(text); err != nil {
-			return SAS{}, fmt.Errorf("the SAS address ends (se) at no time: %w", err)
+			return SAS{}, fmt.Errorf("the SAS address's end (se) cannot be read: %w", err)
 		}
 	}
 	if text := query.Get("st"); text != "" {
 		if s.Starts, err = parseSASTime(text); err != nil {
-			return SAS{}, fmt.Errorf("the SAS address starts (st) at no time: %w", err)
+			return SAS{}, fmt.Errorf("the SAS address's start (st) cannot be read: %w", err)
 		}
 	}
 	u.RawQuery, u.Fragment = "", ""

@@ -56,7 +56,7 @@ type Settings struct {
 	SMTP       *alerts.Mailbox `json:"smtp"`
 	Locale     string          `json:"locale"` // of e-mails; default fr
 
-	// SMTPFault and KeyFault say that a secret cannot be had.
+	// SMTPFault and KeyFault say that a secret cannot be read.
 	SMTPFault error `json:"-"`
 	KeyFault  error `json:"-"`
 }

@@ -81,7 +81,7 @@ func TestSettings(t *testing.T) {
 		"delete":    {`{"sources": [{` + api + `, "delete": "after 0 days"}]}`, "delete"},
 		"short_key": {`{"queries_key": "x", "sources": []}`, "queries_key"},
 		"secret_in_the_error": {
-			`{"sources": [{"name": "a", "mode": "sas_url", "sas_url": "https://u:hunter2@x/c?sig=hunter2"}]}`, "no SAS address",
+			`{"sources": [{"name": "a", "mode": "sas_url", "sas_url": "https://u:hunter2@x/c?sig=hunter2"}]}`, "not a SAS address",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

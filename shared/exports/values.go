@@ -24,7 +24,7 @@ type Options struct {
 	Decimal string
 	// PreviousRows is how many rows the last file of this query had; 0 where it is unknown.
 	PreviousRows int
-	// Unended says that a last line without a line end is no finding.
+	// Unended says that a last line without a line end is not a finding.
 	Unended bool
 	// AsItIs says that the file is handed on as it is or not at all: what the importer would misread is a finding.
 	AsItIs bool
@@ -32,12 +32,12 @@ type Options struct {
 
 // Errors of values, with the codes of their findings.
 var (
-	errNoNumber  = faults.Error{Code: codeNoNumber, Detail: "is no number"}
+	errNoNumber  = faults.Error{Code: codeNoNumber, Detail: "is not a number"}
 	errAmbiguous = faults.Error{Code: codeAmbiguous, Detail: "can be read as two numbers: set the source's decimal mark"}
 	errDecimals  = faults.Error{Code: codeDecimals, Detail: "has more than two decimals"}
 	errTooLarge  = faults.Error{Code: codeTooLarge, Detail: "has more than ten digits before the decimal mark"}
-	errNoInteger = faults.Error{Code: codeNoInteger, Detail: "is no whole number"}
-	errNoDate    = faults.Error{Code: codeNoDate, Detail: "is no date"}
+	errNoInteger = faults.Error{Code: codeNoInteger, Detail: "is not a whole number"}
+	errNoDate    = faults.Error{Code: codeNoDate, Detail: "is not a date"}
 	errTooOld    = faults.Error{Code: codeTooOld, Detail: "is a date before 1990"}
 )
 

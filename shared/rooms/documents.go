@@ -17,12 +17,12 @@ type Snapshot struct {
 	Events    []calendar.Event `json:"events"`
 	FetchedAt time.Time        `json:"fetched_at"`
 	TimeZone  string           `json:"time_zone,omitempty"` // the calendar's
-	// PushedAt is the FetchedAt of the last facts that a push message of Google brought.
+	// PushedAt is the FetchedAt of the last facts that a push notification of Google brought.
 	PushedAt time.Time `json:"pushed_at,omitzero"`
 	// Unwatched says that the calendar has no living channel, so that it is polled.
 	Unwatched bool `json:"unwatched,omitempty"`
-	// PushMissed is when a listing found a change that no push message had told of, on Google's clock; zero once one has
-	// come.
+	// PushMissed is when a listing found a change that no push notification had reported, on Google's clock; zero once one
+	// has come.
 	PushMissed time.Time `json:"push_missed,omitzero"`
 	// Partial says that the calendar has more events in the window than these.
 	Partial bool `json:"partial,omitempty"`
@@ -62,13 +62,13 @@ func SnapshotRoom(name string) string {
 }
 
 // MetaTransition is the metadata key of a snapshot's next transition (RFC 3339); MetaPoll is "true" where the calendar
-// must be polled, because Google's messages do not come.
+// must be polled, because Google's notifications do not arrive.
 const (
 	MetaTransition = "next_transition"
 	MetaPoll       = "poll"
 )
 
-// Polled reports whether the calendar is asked each minute, because Google's messages do not come.
+// Polled reports whether the calendar is asked each minute, because Google's notifications do not arrive.
 func (s *Snapshot) Polled() bool { return !s.Removed && (s.Unwatched || !s.PushMissed.IsZero()) }
 
 // A Watch is a room's notification channel: document <room_name>.json in the
@@ -76,7 +76,7 @@ func (s *Snapshot) Polled() bool { return !s.Removed && (s.Unwatched || !s.PushM
 type Watch struct {
 	Version int       `json:"version"`
 	Channel *Channel  `json:"channel,omitempty"`
-	Pending *Channel  `json:"pending,omitempty"` // being opened; its messages are genuine
+	Pending *Channel  `json:"pending,omitempty"` // being opened; its notifications are genuine
 	Old     []Channel `json:"old,omitempty"`     // still to be stopped
 	Fault   *Fault    `json:"fault,omitempty"`
 	Removed bool      `json:"removed,omitempty"`

@@ -35,13 +35,8 @@ type Variable struct {
 	Value func(Fields) any
 }
 
-// Type is the variable's type in the Arduino cloud.
-func (v Variable) Type() string {
-	if v.Name == "busynow" {
-		return "INT"
-	}
-	return "CHARSTRING"
-}
+// Number reports whether the variable is a number, and not a text.
+func (v Variable) Number() bool { return v.Name == "busynow" }
 
 // Variables lists a display's variables in the order of their importance: the colour of the door, then the current
 // texts, then the next.

@@ -18,7 +18,7 @@ const (
 
 // Knowledge is how far a room's snapshot can be believed at an instant. What is not known is never shown as free.
 type Knowledge struct {
-	Known bool // else nobody can say whether the room is free
+	Known bool // else the room may be free or busy
 	Stale bool // the calendar was not read lately, though it should have been
 	// ReadAt is when the calendar was last read, on Google's clock; zero for never.
 	ReadAt time.Time

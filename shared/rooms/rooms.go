@@ -47,7 +47,7 @@ const (
 	// should show.
 	KindDue       = "due"
 	KindReconcile = "reconcile"
-	// KindPoll is of the [TopicRefresh] message that lists the rooms of whose changes Google does not tell.
+	// KindPoll is of the [TopicRefresh] message that lists the rooms whose changes Google does not report.
 	KindPoll = "poll"
 	// KindOpen is of the [TopicWatch] message that opens a channel also where one seems to live.
 	KindOpen = "open"
@@ -156,12 +156,12 @@ func (s *Settings) Limit() int {
 	}
 }
 
-// WebhookURL is where Google sends its messages.
+// WebhookURL is where Google sends its notifications.
 func (s *Settings) WebhookURL() string {
 	return strings.TrimSuffix(strings.TrimRight(s.WatchURL, "/"), "/webhook") + "/webhook"
 }
 
-// Polls reports whether Google has no address to tell of changes at, as behind a firewall: calendars are asked instead.
+// Polls reports whether Google has no address to report changes to, as behind a firewall: calendars are asked instead.
 func (s *Settings) Polls() bool { return s.WatchURL == "" }
 
 // pollsPerMinute is how many calendars are asked in a minute: a third of Google's 600 requests/min/user, which bookings
@@ -230,7 +230,7 @@ type EventsMessage struct {
 // Reasons for listing a room.
 const (
 	WhyPush    = "push"
-	WhyOpened  = "opened" // the message that every new channel begins with; it tells of no change
+	WhyOpened  = "opened" // the notification that every new channel begins with; it reports no change
 	WhyRefresh = "refresh"
 	WhyBooking = "booking"
 )
@@ -244,7 +244,7 @@ type RoomMessage struct {
 	After string `json:"after,omitempty"`
 }
 
-// ChannelToken is the token of a room's channel: it proves that a message comes
+// ChannelToken is the token of a room's channel: it proves that a notification comes
 // from a channel that we opened, before anything is read. A token has at most 256 characters: a name of other letters
 // than ASCII stands as base64.
 func ChannelToken(key, channelID, room string) string {

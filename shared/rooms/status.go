@@ -29,7 +29,7 @@ type Room struct {
 const (
 	PendingBusy      = "busy"      // it blocks the room, without its title
 	PendingFree      = "free"      // it is ignored
-	PendingTentative = "tentative" // it is told of as what comes next, without its title, and blocks nothing
+	PendingTentative = "tentative" // it is shown as what comes next, without its title, and blocks nothing
 )
 
 // In returns the room with its calendar's zone, in which it is where the settings name none.
@@ -46,7 +46,7 @@ type Meeting struct {
 	calendar.Interval
 
 	ID        string
-	Title     string // never empty: a hidden or missing title is told in words
+	Title     string // never empty: words stand for a hidden or missing title
 	Organizer string // a name, else an e-mail; "" where hidden, or nobody but the room itself
 	AllDay    bool
 	Booking   string
@@ -57,10 +57,11 @@ type Meeting struct {
 // shown is how many meetings a display needs: the current and the next.
 const shown = 2
 
-// Status is what a room's display tells at one instant.
+// Status is what a room's display shows at one instant.
 type Status struct {
 	At time.Time
-	// Unknown says that nobody knows; then there is only ReadAt, when the calendar was last read, zero for never.
+	// Unknown says that the room's state is not known. Then there is only ReadAt, when the calendar was last read; zero
+	// for never.
 	Unknown bool
 	ReadAt  time.Time
 	Current *Meeting // the meeting that started first of those going on
@@ -110,7 +111,7 @@ func (r Room) meeting(e calendar.Event) (Meeting, bool) {
 // blocks tells whether the event takes the room, whenever it is.
 func (r Room) blocks(e calendar.Event) bool {
 	switch {
-	case e.Status == "cancelled":
+	case e.Cancelled():
 		return false
 	case e.Transparency == "transparent" && !r.TransparentBusy:
 		return false

@@ -12,6 +12,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/campus/wigor"
 )
 
 // TestFeedOfAMistypedYearIsSmall: a class that ends in another century, in a state from before such lessons were put
@@ -67,7 +68,7 @@ func FuzzFeed(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		accepted, err := step.Accept(nil, campus.Read([]json.RawMessage{raw}, inst).Within(step.Window, step.Zone))
+		accepted, err := step.Accept(nil, wigor.Read([]json.RawMessage{raw}, inst).Within(step.Window, step.Zone))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,7 +174,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 	if known && !w.o.tryPassword {
 		return campus.Reading{}, errKnownRefused
 	}
-	items, err := w.school.Timetable(ctx, w.step.Window)
+	reading, err := w.school.Timetable(ctx, w.step.Window)
 	switch refused := errors.Is(err, wigor.ErrRefused); {
 	case refused && !known:
 		return campus.Reading{},
@@ -186,7 +186,7 @@ func (w *work) read(ctx context.Context) (campus.Reading, error) {
 			return campus.Reading{}, err
 		}
 	}
-	return campus.Read(items, w.inst).Within(w.step.Window, w.step.Zone), nil
+	return reading.Within(w.step.Window, w.step.Zone), nil
 }
 
 func (w *work) refusals(ctx context.Context, change func(*campus.Refusals) error) error {
@@ -214,7 +214,7 @@ func (w *work) known(ctx context.Context, reading campus.Reading) ([]campus.Clas
 		return state.Timetable, err
 	}
 	w.listed = listed
-	// A stray whose event somebody has removed is none any more.
+	// A stray whose event somebody has removed is no longer one.
 	known := slices.DeleteFunc(slices.Clone(state.Timetable), func(c campus.Class) bool {
 		return c.Stray && !slices.ContainsFunc(listed, func(e campus.Event) bool { return e.ID == state.Sent[c.ID].EventID })
 	})
@@ -299,7 +299,7 @@ func (w *work) calendar(ctx context.Context) error {
 	switch {
 	case w.failed > 0:
 		return faults.Error{
-			Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not taken by ECAL", w.failed, len(w.plan.Actions)),
+			Code: codeWrites, Detail: fmt.Sprintf("%d of %d changes were not accepted by ECAL", w.failed, len(w.plan.Actions)),
 		}
 	case !w.run.Verified:
 		return faults.Error{

@@ -263,7 +263,7 @@ func choose(list []cegid.Scheduler, req Force) ([]cegid.Scheduler, error) {
 		chosen := slices.DeleteFunc(slices.Clone(list),
 			func(s cegid.Scheduler) bool { return !slices.Contains(req.IDs, s.ID) })
 		if len(chosen) != len(req.IDs) {
-			return nil, web.NewProblem(http.StatusNotFound, "Cegid has no query of one of these ids.", nil)
+			return nil, web.NewProblem(http.StatusNotFound, "Cegid has no query with one of these ids.", nil)
 		}
 		return chosen, nil
 	}

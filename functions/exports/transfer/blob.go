@@ -35,7 +35,7 @@ var (
 	// errCorrupt says that what was read is not what the store says it holds.
 	errCorrupt = errors.New("what was read is not what the store holds, by its length or MD5")
 	// errLost says that a temporary file went before it got its name.
-	errLost = errors.New("its temporary file went: does another program tidy the work folder?")
+	errLost = errors.New("its temporary file is gone: does another program clean up the work folder?")
 	// errOlder says that a newer version of the blob was handed on.
 	errOlder = errors.New("a newer version of it was handed on")
 	// errTaken says that the importer's folder has another file of that name.

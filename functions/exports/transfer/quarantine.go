@@ -85,7 +85,7 @@ func (f function) inQuarantine(ctx context.Context, source string) ([]exports.En
 }
 
 func errNotQuarantined() error {
-	return web.NewProblem(http.StatusNotFound, "No file of this id is in the quarantine.", nil)
+	return web.NewProblem(http.StatusNotFound, "No file in the quarantine has this id.", nil)
 }
 
 // showQuarantined shows one file's report, with texts in ?locale=.

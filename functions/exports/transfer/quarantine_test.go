@@ -39,9 +39,9 @@ func TestQuarantine(t *testing.T) {
 			f.ask(http.MethodGet, "/quarantine/paie/"+one.ID, "", &q)
 		}
 	}
-	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is no number", Code: "no_number"}}
+	want := []exports.Finding{{Line: 2, Column: "PHC_MONTANT", Reason: "the value is not a number", Code: "no_number"}}
 	if q.Report == nil || cmp.Diff(want, q.Report.Findings) != "" ||
-		q.Summary != "line 2: PHC_MONTANT: the value is no number" {
+		q.Summary != "line 2: PHC_MONTANT: the value is not a number" {
 		t.Errorf("report %+v", q)
 	}
 	if n := names(f.quarantine()); strings.Count(n, ".report.json") != 3 ||
@@ -303,7 +303,7 @@ func TestListOfTheQuarantine(t *testing.T) {
 	}
 	list := f.quarantined()
 	if len(list) != 3 || list[0].Blob != "a.csv" || list[1].Blob != "c.csv" ||
-		list[0].Summary != "line 2: PHC_MONTANT: the value is no number (and 1 more)" {
+		list[0].Summary != "line 2: PHC_MONTANT: the value is not a number (and 1 more)" {
 		t.Errorf("list %+v", list)
 	}
 	if s := f.status(); s.Quarantine != 3 || s.Held != 0 {

@@ -153,14 +153,14 @@ func (w *work) end(err error) {
 	}
 	if err == nil && w.t.Failed > 0 {
 		err = faults.Error{
-			Code: codeFiles, Detail: fmt.Sprintf("%d files could not be brought over; see what is said of each", w.t.Failed),
+			Code: codeFiles, Detail: fmt.Sprintf("%d files could not be transferred; see the reason of each", w.t.Failed),
 		}
 	}
 	if err == nil && w.late && !progress {
-		err = faults.Error{Code: faults.Failed, Detail: "not one file could be brought in the time of a whole run"}
+		err = faults.Error{Code: faults.Failed, Detail: "not one file could be transferred in the time of a whole run"}
 	}
 	if err == nil && w.late {
-		err = faults.Error{Code: codeOutOfTime, Detail: "there is more to bring than the time allowed"}
+		err = faults.Error{Code: codeOutOfTime, Detail: "there is more to transfer than the time allowed"}
 	}
 	order := []string{exports.Refuse, lineQuarantine, exports.Keep, exports.Take, exports.Archive, exports.Delete}
 	slices.SortStableFunc(w.t.Files, func(a, b exports.FileLine) int {
@@ -362,7 +362,7 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 		}
 		err = w.remove(ctx, t.Blob, e)
 		if errors.Is(err, azure.ErrChanged) {
-			w.keep(t.Blob, "it was written anew; the next run looks at it")
+			w.keep(t.Blob, "it was rewritten; the next run looks at it")
 			return nil
 		}
 		return err
@@ -373,7 +373,7 @@ func (w *work) one(ctx context.Context, t exports.Task) error {
 // versions is how many versions of a blob a run follows; its writer may be at work.
 const versions = 3
 
-// bringNewest brings a blob, and what it was written anew to meanwhile.
+// bringNewest transfers a blob, and its newer version where it was rewritten in the meantime.
 func (w *work) bringNewest(ctx context.Context, t exports.Task) error {
 	for range versions {
 		err := w.bring(ctx, t)

@@ -199,7 +199,7 @@ func (f *function) earlier(ctx context.Context, room rooms.Room, key, id string,
 	}
 	span, ok := e.Interval(room.Zone)
 	switch {
-	case e.Status == "cancelled" || !ok:
+	case e.Cancelled() || !ok:
 		return meeting{}, true, web.NewProblem(http.StatusConflict,
 			"The meeting that was booked with this Idempotency-Key has been deleted; use a new key.", nil)
 	case e.Request != "" && e.Request != body.fingerprint():
@@ -266,7 +266,7 @@ func (f *function) inserted(ctx context.Context, room rooms.Room, id string, cau
 	switch {
 	case err != nil && !googlecal.NotFound(err):
 		return bookings.Unanswered
-	case err == nil && e.Status != "cancelled":
+	case err == nil && !e.Cancelled():
 		return bookings.Unverified
 	case googlecal.Answered(cause):
 		return bookings.Absent
@@ -346,7 +346,7 @@ func (f *function) getBooked(w http.ResponseWriter, r *http.Request) error {
 		return failed(err)
 	}
 	span, ok := e.Interval(room.Zone)
-	if e.Status == "cancelled" || !ok {
+	if e.Cancelled() || !ok {
 		return web.NewProblem(http.StatusNotFound, "The meeting has been deleted.", nil)
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -356,7 +356,7 @@ func (f *function) getBooked(w http.ResponseWriter, r *http.Request) error {
 
 func (f *function) remove(ctx context.Context, room rooms.Room, id string) error {
 	e, err := f.booked(ctx, room, id)
-	if err != nil || e.Status == "cancelled" {
+	if err != nil || e.Cancelled() {
 		return err
 	}
 	if err := f.Calendar.Delete(ctx, room.CalendarID, id); err != nil {

@@ -117,7 +117,7 @@ func (f *function) room(ctx context.Context, clientID, secret, name string) (*ro
 	}
 	room, ok := settings.Room(name)
 	if !ok {
-		return nil, rooms.Room{}, web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
+		return nil, rooms.Room{}, web.NewProblem(http.StatusNotFound, "config.json has no room of this name.", nil)
 	}
 	return settings, room, nil
 }

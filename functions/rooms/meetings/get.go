@@ -146,7 +146,7 @@ func write(what facts, fetchedAt time.Time) (p page, err error) {
 	return p, nil
 }
 
-// unknown says why nobody can tell whether a room is free, and since when.
+// unknown says why it is not known whether a room is free, and since when.
 func unknown(room rooms.Room, s rooms.Snapshot, k rooms.Knowledge) error {
 	detail := "The room's calendar has not been read yet."
 	if !k.ReadAt.IsZero() {

@@ -1,7 +1,7 @@
-// Package refresh lists rooms on schedule, because a small share of push messages never arrives.
+// Package refresh lists rooms on schedule, because a small share of push notifications never arrives.
 //
 // Trigger: push of roomcalendar_refresh: without a room, it hands rooms on to itself, paced below Google's quota: all
-// of them hourly, and with kind=poll those of whose changes Google does not tell; with a room, it lists that one.
+// of them hourly, and with kind=poll those whose changes Google does not report; with a room, it lists that one.
 // Reads: config.json, calendars, channels, booking claims, which snapshots are to be polled. Writes: a claim that a
 // crash left. Publishes: roomcalendar_events, roomcalendar_refresh, and after the last room of the hour one
 // roomcalendar_due that asks rooms/status to compare all Things.
@@ -159,7 +159,7 @@ func (f function) all(ctx context.Context, settings *rooms.Settings, after, kind
 	return messages.PublishJSON(ctx, f.Publisher, rooms.TopicDue, rooms.RoomMessage{}, compare)
 }
 
-// names are the rooms to list: all, or in a poll those of whose changes Google does not tell.
+// names are the rooms to list: all, or in a poll those whose changes Google does not report.
 func (f function) names(ctx context.Context, settings *rooms.Settings, kind string) (names []string, err error) {
 	polled := map[string]bool{}
 	if kind == rooms.KindPoll && !settings.Polls() {
@@ -204,5 +204,5 @@ func (f function) one(ctx context.Context, settings *rooms.Settings, room rooms.
 
 // jitter spreads d by a quarter both ways.
 func jitter(d time.Duration) time.Duration {
-	return d*3/4 + rand.N(d/2) //nolint:gosec // jitter is no secret
+	return d*3/4 + rand.N(d/2) //nolint:gosec // jitter is not a secret
 }

@@ -57,7 +57,7 @@ func sameFault(old, now *rooms.Fault) *rooms.Fault {
 	return now
 }
 
-// pushTime is how late a push message may be; most take seconds.
+// pushTime is how late a push notification may be; most take seconds.
 const pushTime = 2 * time.Minute
 
 // missed reports whether a listing that nobody pushed for found a change that Google should have told of: an event

@@ -183,12 +183,12 @@ func (f function) healthy(w rooms.Watch, room rooms.Room, address string) bool {
 	return c != nil && c.CalendarID == room.CalendarID && c.Address == address && c.Expiration.Sub(f.Now()) >= renewBefore
 }
 
-// open makes a new channel: recorded before the call, because its first message
+// open makes a new channel: recorded before the call, because its first notification
 // may come before the call returns; the old one is stopped when the new one stands.
 func (f function) open(ctx context.Context, room rooms.Room, address string, w rooms.Watch, gen int64) error {
 	began := f.Now()
 	c := rooms.Channel{ID: uuid.NewString(), CalendarID: room.CalendarID, Address: address, Since: began}
-	w.Pending, w.Removed = &c, false // a pending one of a crash is forgotten: its messages will end it
+	w.Pending, w.Removed = &c, false // a pending one of a crash is forgotten: its notifications will end it
 	gen, err := f.store(ctx, room.Name, gen, w)
 	if err != nil {
 		return err

@@ -1,11 +1,11 @@
-// Package webhook takes Google Calendar's push messages and tells rooms/status what changed.
+// Package webhook receives Google Calendar's push notifications and publishes what changed to rooms/status.
 //
-// Trigger: POST /webhook, public, from Google; a message is genuine when its
+// Trigger: POST /webhook, public, from Google; a notification is genuine when its
 // channel token carries our signature.
 // Reads: config.json, the room's watch record, the room's calendar. Writes nothing.
 // Publishes: roomcalendar_events.
-// A repeat is harmless: it lists again, with all that come within the same half second. Message numbers are not looked
-// at: the token does not sign them, so anybody who has seen one message could write the numbers of those to come.
+// A repeat is harmless: it lists again, with all that come within the same half second. Their numbers are not looked
+// at: the token does not sign them, so anybody who has seen one notification could write the numbers of those to come.
 package webhook
 
 import (
@@ -86,7 +86,7 @@ type function struct {
 	lists *coalescer
 }
 
-// push answers a message of Google's (developers.google.com/workspace/calendar/api/guides/push).
+// push answers a notification of Google's (developers.google.com/workspace/calendar/api/guides/push).
 // 5xx makes Google send it again, so it is for our own failures only.
 func (f *function) push(w http.ResponseWriter, r *http.Request) error {
 	channel := r.Header.Get("X-Goog-Channel-Id")
@@ -106,7 +106,7 @@ func (f *function) push(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// take lists the room of a genuine message, or ends a channel that nobody wants any more.
+// take lists the room of a genuine notification, or ends a channel that is no longer needed.
 func (f *function) take(ctx context.Context, name, channel, resource, why string) error {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func (f *function) take(ctx context.Context, name, channel, resource, why string
 		err := f.Calendar.Stop(ctx, channel, resource)
 		slog.InfoContext(ctx, "stopped a channel without a record", slog.String("room", name),
 			slog.Bool("stopped", err == nil))
-		return nil // its next message tries again
+		return nil // its next notification tries again
 	}
 	return f.lists.do(ctx, why+" "+name, func(ctx context.Context) error { return f.tell(ctx, room, why) })
 }
@@ -130,7 +130,7 @@ func (f *function) take(ctx context.Context, name, channel, resource, why string
 func (f *function) tell(ctx context.Context, room rooms.Room, why string) error {
 	began := f.Now()
 	msg, readErr := f.Calendar.Facts(ctx, room, why)
-	unwatched := false // the message came through the room's channel
+	unwatched := false // the notification came through the room's channel
 	msg.Unwatched = &unwatched
 	if err := messages.PublishJSON(ctx, f.Publisher, rooms.TopicEvents, msg, nil); err != nil || readErr != nil {
 		return errors.Join(readErr, err)

@@ -98,7 +98,7 @@ func TestOperatorsCommands(t *testing.T) {
 			t.Errorf("dropping what was sent again: %v", err)
 		}
 		if _, err := run(t, "dead", "show", "x", "--data", dir); err == nil {
-			t.Error("an id that is no number is taken")
+			t.Error("an id that is not a number is taken")
 		}
 	})
 	t.Run("wrong_key", func(t *testing.T) {

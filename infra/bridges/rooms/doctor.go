@@ -231,7 +231,7 @@ func (e *examination) addThing(room string, things []iotcloud.Thing) {
 		switch {
 		case kind == "" && !v.Optional:
 			missing = append(missing, v.Name)
-		case kind != "" && kind != v.Type():
+		case kind != "" && kind != iotcloud.TypeOf(v):
 			wrong = append(wrong, v.Name)
 		}
 	}

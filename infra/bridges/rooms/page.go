@@ -133,7 +133,7 @@ func (b *bridge) listNow(w http.ResponseWriter, r *http.Request) error {
 	}
 	room, ok := settings.Room(r.PathValue("room"))
 	if !ok {
-		return web.NewProblem(http.StatusNotFound, "No room of this name is in config.json.", nil)
+		return web.NewProblem(http.StatusNotFound, "config.json has no room of this name.", nil)
 	}
 	if err := messages.PublishJSON(r.Context(), b.Host, rooms.TopicRefresh,
 		rooms.RoomMessage{RoomName: room.Name}, nil); err != nil {

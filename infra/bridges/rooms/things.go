@@ -64,7 +64,7 @@ func createVariables(
 	for _, v := range rooms.Variables {
 		kind := cmp.Or(thing.Types[v.Name], thing.Types[v.Alias])
 		switch {
-		case kind != "" && kind != v.Type():
+		case kind != "" && kind != iotcloud.TypeOf(v):
 			line.Wrong = append(line.Wrong, v.Name)
 			continue
 		case kind != "" || v.Optional:

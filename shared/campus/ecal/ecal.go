@@ -33,7 +33,7 @@ var (
 	ErrNotFound = errors.New("ECAL knows no such event or calendar")
 	// ErrInvalid says that ECAL takes no such event.
 	ErrInvalid = errors.New("ECAL does not take the event as it is")
-	// ErrNoAnswer says that nobody knows whether a write was done.
+	// ErrNoAnswer says that it is unknown whether the write was done.
 	ErrNoAnswer = errors.New("ECAL did not answer")
 
 	errExists = errors.New("ECAL has an event of this reference")
@@ -121,7 +121,7 @@ func (c *Client) List(ctx context.Context, calendarID string) ([]campus.Event, e
 			Data *[]event `json:"data"`
 		}
 		if err := json.Unmarshal(data, &answer); err != nil || answer.Data == nil {
-			return nil, errors.New("listing the calendar: the answer is no list of events")
+			return nil, errors.New("listing the calendar: the answer is not a list of events")
 		}
 		for _, got := range *answer.Data {
 			e := got.event()
@@ -145,7 +145,7 @@ func (c *Client) List(ctx context.Context, calendarID string) ([]campus.Event, e
 // createAttempts bounds how often a creation is tried after it was looked up and not found.
 const createAttempts = 3
 
-// Create makes an event. Where nobody knows whether it was made, it is looked
+// Create makes an event. Where it is unknown whether it was made, it is looked
 // up by its reference before it is tried again.
 func (c *Client) Create(ctx context.Context, e campus.Event) (campus.Event, error) {
 	for attempt := 1; ; attempt++ {
@@ -171,7 +171,7 @@ func (c *Client) Update(ctx context.Context, id string, e campus.Event) (campus.
 	return c.write(ctx, http.MethodPut, id, e)
 }
 
-// Delete removes the event of an id; one that is gone already is no error.
+// Delete removes the event of an id; one that is already gone is not an error.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	_, _, err := c.call(ctx, http.MethodDelete, "/event/"+url.PathEscape(id), map[string]string{}, nil)
 	if errors.Is(err, ErrNotFound) {
@@ -214,7 +214,7 @@ func one(data []byte) campus.Event {
 	if json.Unmarshal(data, &list) == nil && len(list.Data) == 1 {
 		return list.Data[0].event()
 	}
-	_ = json.Unmarshal(data, &object) // the zero event says that nothing was told
+	_ = json.Unmarshal(data, &object) // the zero event says that the answer had none
 	return object.Data.event()
 }
 
@@ -247,7 +247,7 @@ func (c *Client) call(
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.baseURL+path+"?"+values.Encode(), bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, errors.New("the address of ECAL in the settings is none")
+		return 0, nil, errors.New("ecal_url is not a valid address")
 	}
 	r.Header.Set("Accept", "application/json")
 	doer := c.safe

@@ -45,7 +45,7 @@ func (y *yesNo) UnmarshalJSON(data []byte) error {
 // quickLinks are an event's links, by their number from 1.
 type quickLinks campus.QuickLinks
 
-// UnmarshalJSON implements [json.Unmarshaler]: what is no object of links, such as an empty list, is none.
+// UnmarshalJSON implements [json.Unmarshaler]: anything but an object of links, such as an empty list, means no links.
 func (q *quickLinks) UnmarshalJSON(data []byte) error {
 	var links campus.QuickLinks
 	_ = json.Unmarshal(data, &links)

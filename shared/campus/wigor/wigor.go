@@ -30,10 +30,10 @@ var (
 	// ErrNoAnswer says that the school's servers cannot be reached, or fail.
 	ErrNoAnswer = errors.New("MonCampus did not answer")
 	// ErrIncomplete says that the timetable did not come whole.
-	ErrIncomplete = errors.New("MonCampus's timetable did not come whole")
+	ErrIncomplete = errors.New("MonCampus's timetable arrived incomplete")
 	// ErrLogin says that MonCampus shows another page than the timetable after the login, or another form than the one for
 	// it.
-	ErrLogin = errors.New("MonCampus asks for something else than a username and password")
+	ErrLogin = errors.New("MonCampus asks for something other than a username and password")
 )
 
 const (
@@ -66,11 +66,19 @@ func New(inst campus.Instance) (*Client, error) {
 
 // Timetable reads the lessons that begin in the window, after a login where there is no session.
 // After [ErrRefused] it must not be called again with the same credentials.
-func (c *Client) Timetable(ctx context.Context, window calendar.Interval) ([]json.RawMessage, error) {
+func (c *Client) Timetable(ctx context.Context, window calendar.Interval) (campus.Reading, error) {
+	rows, err := c.rows(ctx, window)
+	if err != nil {
+		return campus.Reading{}, err
+	}
+	return Read(rows, c.inst), nil
+}
+
+func (c *Client) rows(ctx context.Context, window calendar.Interval) ([]json.RawMessage, error) {
 	address := c.address(window)
 	if c.loggedIn {
 		if p, err := c.get(ctx, address); err != nil || p.isJSON() {
-			return lessons(p, err)
+			return rowsOf(p, err)
 		}
 		// The session has ended: some servers redirect to the login then, others answer 200 with a page.
 	}
@@ -82,7 +90,7 @@ func (c *Client) Timetable(ctx context.Context, window calendar.Interval) ([]jso
 		err = ErrLogin
 	}
 	c.loggedIn = err == nil
-	return lessons(p, err)
+	return rowsOf(p, err)
 }
 
 // Reach looks for the login form and sends nothing to it.
@@ -117,7 +125,7 @@ type page struct {
 func (c *Client) get(ctx context.Context, address string) (*page, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, errors.New("the address of MonCampus in the settings is none")
+		return nil, errors.New("moncampus_host or moncampus_cas_url is not a valid address")
 	}
 	tickets := map[string]bool{}
 	for range maxRedirects {
@@ -278,29 +286,4 @@ func (e statusError) Is(target error) bool { return target == ErrNoAnswer }
 
 func (p *page) isJSON() bool {
 	return p.contentType == "application/json" || p.contentType == "text/json"
-}
-
-// lessons reads the answer of Home/Get, Kendo's DataSourceResult, and whether it is whole.
-func lessons(p *page, err error) ([]json.RawMessage, error) {
-	if err != nil {
-		return nil, err
-	}
-	if !p.isJSON() {
-		return nil, fmt.Errorf("%w: the answer is no JSON", ErrIncomplete)
-	}
-	var answer struct {
-		Data   *[]json.RawMessage
-		Total  *int
-		Errors json.RawMessage
-	}
-	if err := json.Unmarshal(p.body, &answer); err != nil || answer.Data == nil {
-		return nil, fmt.Errorf("%w: the answer has no list of lessons", ErrIncomplete)
-	}
-	if len(answer.Errors) > 0 && string(answer.Errors) != "null" {
-		return nil, fmt.Errorf("%w: it reports an error of its own", ErrIncomplete)
-	}
-	if answer.Total == nil || *answer.Total != len(*answer.Data) {
-		return nil, fmt.Errorf("%w: it does not have as many lessons as it says", ErrIncomplete)
-	}
-	return *answer.Data, nil
 }

@@ -1,6 +1,7 @@
 package wigor_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -77,6 +78,25 @@ func (f *fixture) fault(fault faults.Fault) {
 	}
 }
 
+// recordAnswer serves the simulator at another address, and keeps what it answers of the timetable.
+func (f *fixture) recordAnswer() *bytes.Buffer {
+	var answer bytes.Buffer
+	server := httptest.NewServer(http.StripPrefix("/sim/wigor", http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			recorder := httptest.NewRecorder()
+			f.sim.ServeHTTP(recorder, r)
+			if strings.HasSuffix(r.URL.Path, "/Home/Get") && recorder.Code == http.StatusOK {
+				answer.Write(recorder.Body.Bytes())
+			}
+			maps.Copy(w.Header(), recorder.Header())
+			w.WriteHeader(recorder.Code)
+			_, _ = recorder.Body.WriteTo(w)
+		})))
+	f.t.Cleanup(server.Close)
+	f.inst.Host, f.inst.CAS = server.URL+"/sim/wigor", server.URL+"/sim/wigor/cas/login"
+	return &answer
+}
+
 func TestLoginAndSession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -86,12 +106,11 @@ func TestLoginAndSession(t *testing.T) {
 	c := f.client()
 	check := func(what string, logins int) {
 		t.Helper()
-		items, err := c.Timetable(t.Context(), window)
-		if err != nil || len(items) != 2 || f.sim.Counts().Logins != logins {
-			t.Fatalf("%s: %d items, %v, %d logins", what, len(items), err, f.sim.Counts().Logins)
+		got, err := c.Timetable(t.Context(), window)
+		if err != nil || len(got.Classes) != 2 || f.sim.Counts().Logins != logins {
+			t.Fatalf("%s: %d classes, %v, %d logins", what, len(got.Classes), err, f.sim.Counts().Logins)
 		}
-		got := campus.Read(items, f.inst)
-		if len(got.Classes) != 2 || got.Classes[0].Title != "In" ||
+		if got.Classes[0].Title != "In" ||
 			!got.Classes[0].Start.Equal(window.Start.Add(58*time.Hour)) ||
 			got.Classes[0].Links[0].URL != "https://teams.example/?a=1&b=2" {
 			t.Errorf("%s: %+v", what, got)
@@ -217,14 +236,14 @@ func TestIncomplete(t *testing.T) {
 	} {
 		f := newFixture(t)
 		f.fault(fault)
-		if items, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrIncomplete) {
-			t.Errorf("%s: %d items, %v", name, len(items), err)
+		if r, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrIncomplete) {
+			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
 	f := newFixture(t)
 	f.fault(faults.Fault{Status: 503, Times: 2})
-	if items, err := f.client().Timetable(t.Context(), window); err != nil || len(items) != 2 {
-		t.Errorf("after two 503: %d items, %v", len(items), err)
+	if r, err := f.client().Timetable(t.Context(), window); err != nil || len(r.Classes) != 2 {
+		t.Errorf("after two 503: %+v, %v", r, err)
 	}
 }
 
@@ -244,15 +263,15 @@ func TestSimulatorsFields(t *testing.T) {
 		want = append(want, field.Name)
 	}
 	f := newFixture(t)
-	items, err := f.client().Timetable(t.Context(), window)
-	if err != nil {
+	answer := f.recordAnswer()
+	if _, err := f.client().Timetable(t.Context(), window); err != nil {
 		t.Fatal(err)
 	}
-	fields := map[string]any{}
-	if err := json.Unmarshal(items[0], &fields); err != nil {
-		t.Fatal(err)
+	var timetable struct{ Data []map[string]any }
+	if err := json.Unmarshal(answer.Bytes(), &timetable); err != nil || len(timetable.Data) == 0 {
+		t.Fatalf("%s: %v", answer, err)
 	}
-	got := slices.Sorted(maps.Keys(fields))
+	got := slices.Sorted(maps.Keys(timetable.Data[0]))
 	slices.Sort(want)
 	if len(want) != 31 || !slices.Equal(got, want) {
 		t.Errorf("fields %v, want %v", got, want)
@@ -285,8 +304,8 @@ func TestTicketThatComesBack(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	f.inst.CAS, f.inst.Host = server.URL+"/cas/login", server.URL
-	if items, err := f.client().Timetable(t.Context(), window); err != nil || len(items) != 1 {
-		t.Errorf("%d items, %v; asked with the tickets %q", len(items), err, asked)
+	if r, err := f.client().Timetable(t.Context(), window); err != nil || len(r.Unreadable) != 1 {
+		t.Errorf("%+v, %v; asked with the tickets %q", r, err, asked)
 	}
 	if !slices.Equal(asked, []string{"ST-1", ""}) {
 		t.Errorf("asked with the tickets %q, want it once", asked)

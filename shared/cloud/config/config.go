@@ -126,7 +126,7 @@ func (s *Settings[T]) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	text, _ := Text(doc.Data) // what is no text is told below
+	text, _ := Text(doc.Data) // what is not text is reported below
 	current := !bytes.Contains(text, []byte(`"file:`)) || time.Since(s.resolved) < secretsAge
 	if s.value != nil && doc.Generation == s.gen && current {
 		return nil

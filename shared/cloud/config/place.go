@@ -115,7 +115,7 @@ func read(name string, data []byte) (any, *source, error) {
 	return raw, src, join(w.faults)
 }
 
-// Decode reads a settings file that is no document of ours yet into a value; its faults name the place, as those of
+// Decode reads a settings file that is not yet a document of ours into a value; its faults name the place, as those of
 // [Settings] do.
 func Decode(name string, data []byte, into any) error {
 	raw, _, err := read(name, data)

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// syntax says what is wrong with text that is no JSON.
+// syntax says what is wrong with text that is not JSON.
 func (s *source) syntax(err error) error {
 	var broken *json.SyntaxError
 	if !errors.As(err, &broken) {

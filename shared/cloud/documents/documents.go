@@ -45,7 +45,7 @@ type Bucket interface {
 	// Put writes data and metadata if the document's generation is still gen
 	// (0: it does not exist) and returns the new generation, else [ErrConflict].
 	Put(ctx context.Context, name string, gen int64, data []byte, metadata map[string]string) (int64, error)
-	// Delete removes a document if its generation is still gen, else [ErrConflict]. One that is not there is no error.
+	// Delete removes a document if its generation is still gen, else [ErrConflict]. One that is not there is not an error.
 	Delete(ctx context.Context, name string, gen int64) error
 	// List yields the documents whose names begin with prefix, in the order of
 	// their names. After an error it ends.
@@ -61,7 +61,7 @@ const updateAttempts = 12
 // none yet) and writes what change left there with the metadata it returned.
 // After a lost race it starts again from the read, so change may run more
 // than once. An error of change is returned as it is and nothing is written;
-// [ErrUnchanged] is no error.
+// [ErrUnchanged] is not an error.
 func Update[T any](ctx context.Context, b Bucket, name string, change func(*T) (map[string]string, error)) (T, error) {
 	for attempt := range updateAttempts {
 		value, gen, err := Load[T](ctx, b, name)
@@ -90,7 +90,7 @@ func Update[T any](ctx context.Context, b Bucket, name string, change func(*T) (
 // pause waits a random, growing time, so that losers of one race do not meet again.
 func pause(ctx context.Context, attempt int) error {
 	limit := min(time.Second, 5*time.Millisecond<<attempt)
-	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // jitter is no secret
+	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // jitter is not a secret
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

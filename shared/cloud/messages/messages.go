@@ -93,13 +93,13 @@ func Decode(r *http.Request) (Delivery, error) {
 }
 
 // Handle returns the handler of a subscription. An envelope that cannot be
-// read is answered 400, an error of f that is no [web.Problem] 503, so that the
-// message comes again; nil is answered 204.
+// read is answered 400, an error of f that is not a [web.Problem] 503, so that the
+// message is redelivered; nil is answered 204.
 func Handle(f func(ctx context.Context, d Delivery) error) http.Handler {
 	return web.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		d, err := Decode(r)
 		if err != nil {
-			return web.NewProblem(http.StatusBadRequest, "The body is no Pub/Sub push envelope.", err)
+			return web.NewProblem(http.StatusBadRequest, "The body is not a Pub/Sub push envelope.", err)
 		}
 		ctx := r.Context()
 		if id, ok := logging.ParseTraceparent(d.Message.Attributes[traceparent]); ok {
@@ -125,14 +125,14 @@ func (d Delivery) Kind(known ...string) (string, error) {
 	return value, nil
 }
 
-// Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is no JSON of v's
+// Payload decodes the JSON data of a delivery into v. No data leaves v as it is; other data that is not JSON of v's
 // shape is a 400 problem.
 func (d Delivery) Payload(v any) error {
 	if len(d.Message.Data) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(d.Message.Data, v); err != nil {
-		return web.NewProblem(http.StatusBadRequest, "The message's data is not of this topic's form.", err)
+		return web.NewProblem(http.StatusBadRequest, "The message's data does not have this topic's form.", err)
 	}
 	return nil
 }

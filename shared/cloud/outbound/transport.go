@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// ErrNotPublic says that an address which an outside system gave is none on the public internet, or of another port
+// ErrNotPublic says that an address which an outside system gave is not on the public internet, or of another port
 // than 80 and 443. Nothing was sent there.
 var ErrNotPublic error = final("the address that was given is not a public one, and was not connected to")
 

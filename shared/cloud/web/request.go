@@ -111,7 +111,7 @@ func decodeProblem(err error) error {
 		return NewProblem(http.StatusBadRequest,
 			"The body has an unknown field: "+strings.TrimPrefix(err.Error(), "json: unknown field ")+".", nil)
 	default:
-		return NewProblem(http.StatusBadRequest, "The body is no JSON object.", nil)
+		return NewProblem(http.StatusBadRequest, "The body is not a JSON object.", nil)
 	}
 }
 

@@ -90,7 +90,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is no fault
+	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is not a fault
 		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
 	}
 

@@ -98,7 +98,7 @@ func TestRoutesAnswersProblems(t *testing.T) {
 func TestDecodeJSONNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`[]`: "an object", `{"name":1}`: `"name" is a number; it must be a string`, `{"x":1}`: `"x"`, `{`: "no JSON object",
+		`[]`: "an object", `{"name":1}`: `"name" is a number; it must be a string`, `{"x":1}`: `"x"`, `{`: "not a JSON object",
 		`{} {}`: "nothing after it",
 		`{"name":"` + strings.Repeat("x", web.MaxBody) + `"}`: "larger than",
 	} {

@@ -25,14 +25,14 @@ import (
 
 var (
 	// ErrChanged says that the blob is another version now, or gone where it was to be read.
-	ErrChanged = errors.New("the blob was written again meanwhile")
+	ErrChanged = errors.New("the blob was rewritten in the meantime")
 	// ErrGone says that the blob is no longer there.
 	ErrGone = errors.New("the blob is no longer there")
 	// ErrRefused says that the container's address has expired, is wrong or lacks the right.
-	ErrRefused = errors.New("the container refused the access")
+	ErrRefused = errors.New("the container refused access")
 	errNoRight = errors.New("the address does not include this right") // another one would not either
 	// ErrNotYet says that the container's address starts later, which the store refuses like a wrong one.
-	ErrNotYet = errors.New("the address is not good yet")
+	ErrNotYet = errors.New("the address is not valid yet")
 	// ErrNoContainer says that there is no such container.
 	ErrNoContainer = errors.New("there is no such container")
 	// ErrHeld says that a blob cannot be deleted: it has snapshots, a lease, or a policy keeps it.
@@ -163,7 +163,7 @@ func translated(ctx context.Context, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		// a text: a socket's deadline is none of ours
+		// a text: a socket's deadline is not ours
 		return fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error())
 	}
 	told := fmt.Errorf("%d %s", answer.StatusCode, answer.ErrorCode)
@@ -223,7 +223,7 @@ func (c *Container) List(ctx context.Context) iter.Seq2[exports.Blob, error] {
 // folderMark is the metadata of a blob that stands for a folder (hierarchical namespaces, and tools that imitate them).
 const folderMark = "hdi_isfolder"
 
-// blobOf reads an item of a listing; ok is false for what is no file.
+// blobOf reads an item of a listing; ok is false for what is not a file.
 func blobOf(item *container.BlobItem) (b exports.Blob, ok bool) {
 	p := item.Properties
 	if item.Name == nil || p == nil || p.ETag == nil || p.ContentLength == nil {

@@ -29,7 +29,7 @@ var (
 	// ErrNotFound says that Cegid knows no such provider or query.
 	ErrNotFound = errors.New("there is no such thing at Cegid")
 	// ErrNoAnswer says that Cegid did not answer, or not sensibly.
-	ErrNoAnswer = errors.New("no sensible answer came from Cegid")
+	ErrNoAnswer = errors.New("no usable answer came from Cegid")
 	// ErrExpired says that a SAS address of the settings has come to its end.
 	ErrExpired = errors.New("the SAS address has expired")
 )
@@ -86,7 +86,7 @@ func (c *Client) authorize(ctx context.Context, refused string) (string, error) 
 		ExpireIn    json.RawMessage `json:"expireIn"` // seconds, as a text
 	}
 	if json.Unmarshal(data, &answer) != nil || answer.AccessToken == "" {
-		return "", fmt.Errorf("getting a token: %w: its answer holds none", ErrNoAnswer)
+		return "", fmt.Errorf("getting a token: %w: its answer has none", ErrNoAnswer)
 	}
 	seconds, err := strconv.Atoi(strings.Trim(string(answer.ExpireIn), `"`))
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Client) do(
 ) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.src.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, errors.New("cegid_api_base_url is no address")
+		return nil, errors.New("cegid_api_base_url is not a valid address")
 	}
 	header.Set("Accept", "application/json")
 	req.Header = header
@@ -130,7 +130,7 @@ func (c *Client) do(
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		// a text: a call's deadline is none of the run's
+		// a text: a call's deadline is not the run's
 		return nil, fmt.Errorf("%w: %s", ErrNoAnswer, outbound.WithoutURL(err).Error())
 	}
 	defer resp.Body.Close()
@@ -210,7 +210,7 @@ func (c *Client) SAS(ctx context.Context, deletion bool) (exports.SAS, error) {
 	}
 	sas, err := exports.JoinSAS(answer.BlobServiceURI, answer.ContainerName, answer.SASToken)
 	if err == nil && !outbound.Secure(sas.Container) {
-		err = errors.New("its address is not of https")
+		err = errors.New("its address is not https")
 	}
 	if err != nil {
 		return exports.SAS{}, fmt.Errorf("getting access to the container: %w: %w", ErrNoAnswer, err)
@@ -218,7 +218,7 @@ func (c *Client) SAS(ctx context.Context, deletion bool) (exports.SAS, error) {
 	return sas, nil
 }
 
-// soon is how long after it was made an address is not made anew, though it be refused: another would be refused too.
+// soon is how long after it was made an address is not replaced even where it is refused: another would be refused too.
 const soon = time.Minute
 
 // Access returns how a source's container is reached: by addresses that the API makes, each

@@ -28,7 +28,7 @@ func Choose(list []Scheduler, name string, part bool) ([]Scheduler, error) {
 	}
 	switch {
 	case len(partial) == 0:
-		return nil, fmt.Errorf("%w: no query's name is %q or holds it", ErrNotFound, name)
+		return nil, fmt.Errorf("%w: no query's name is %q or contains it", ErrNotFound, name)
 	case part:
 		return partial, nil
 	case len(exact) > 0:

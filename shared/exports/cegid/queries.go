@@ -88,7 +88,7 @@ func (c *Client) Schedulers(ctx context.Context) ([]Scheduler, error) {
 	}
 	var raws []json.RawMessage
 	if json.Unmarshal(data, &raws) != nil {
-		return nil, fmt.Errorf("listing the schedules: %w: its answer is no list", ErrNoAnswer)
+		return nil, fmt.Errorf("listing the schedules: %w: its answer is not a list", ErrNoAnswer)
 	}
 	list := make([]Scheduler, 0, len(raws))
 	for _, raw := range raws {

@@ -19,7 +19,7 @@ var (
 	ErrNotFound = errors.New("there is no such file")
 	// ErrExists says that the name is taken, by a file or a folder, or that a file stands where a folder of its path
 	// should. None is ever overwritten.
-	ErrExists = errors.New("the name is taken already")
+	ErrExists = errors.New("the name is already taken")
 	// ErrUnusable says that the destination as a whole cannot be written to.
 	ErrUnusable = errors.New("the destination cannot be used")
 )
@@ -54,7 +54,7 @@ type Store interface {
 	// Move gives a file another name, at once and durably. [ErrExists] where the name is taken, [ErrNotFound] where the
 	// file is not there.
 	Move(ctx context.Context, from, to exports.File) error
-	// Remove removes a file. One that is not there is no error.
+	// Remove removes a file. One that is not there is not an error.
 	Remove(ctx context.Context, f exports.File) error
 	// List yields the files of a place. After an error it ends.
 	List(ctx context.Context, place string) iter.Seq2[Info, error]

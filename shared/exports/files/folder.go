@@ -54,7 +54,7 @@ func (d Folder) Check(ctx context.Context) error {
 		}
 	}
 	if info, err := os.Stat(d.files); err != nil || !info.IsDir() {
-		return fmt.Errorf("%w: %s is no folder; make it, or mount the drive that it is on", ErrUnusable, d.files)
+		return fmt.Errorf("%w: %s is not a folder; make it, or mount the drive that it is on", ErrUnusable, d.files)
 	}
 	from, to := exports.File{Place: exports.PlaceTemp, Path: probe}, exports.File{Place: exports.PlaceFiles, Path: probe}
 	w, err := d.Create(ctx, from)
@@ -211,7 +211,7 @@ func (d Folder) Move(_ context.Context, from, to exports.File) error {
 		return ErrExists
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Lstat(source); err == nil {
-			return errors.New("a folder of the destination went while a file was given its name")
+			return errors.New("a folder of the destination disappeared while a file was given its name")
 		}
 		return ErrNotFound
 	case err != nil:

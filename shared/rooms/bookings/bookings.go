@@ -35,7 +35,7 @@ var (
 	// ErrRepeated says that this very booking is being made already.
 	ErrRepeated = errors.New("this booking is being made")
 	// ErrUnsettled says that Google did not answer to the last booking: it may yet be made.
-	ErrUnsettled = errors.New("nobody knows yet what became of the last booking")
+	ErrUnsettled = errors.New("the outcome of the last booking is not known yet")
 )
 
 // lease is longer than a booking may take (rooms/meetings' deadline), so that an expired claim has nobody at work.
@@ -49,7 +49,7 @@ type Desk struct {
 	id    string
 
 	mu        sync.Mutex
-	unsettled map[string]time.Time // events of which nobody knows whether they are there, with the end of their claims
+	unsettled map[string]time.Time // events that may or may not be there, with the end of their claims
 }
 
 // NewDesk returns a process's desk. alone says that no other process books here, so that a claim of another one was
@@ -173,7 +173,7 @@ func resolve(
 // Stands reports whether a booking's event is in the calendar and nobody else's overlaps it, or is over.
 func Stands(ctx context.Context, cal *googlecal.Client, room rooms.Room, eventID string, now time.Time) (bool, error) {
 	e, err := cal.Get(ctx, room.CalendarID, eventID)
-	if googlecal.NotFound(err) || err == nil && e.Status == "cancelled" {
+	if googlecal.NotFound(err) || err == nil && e.Cancelled() {
 		return false, nil
 	}
 	if err != nil {

@@ -75,7 +75,7 @@ func zonesDiffer(room rooms.Room) bool {
 	return room.CalendarZone != nil && room.CalendarZone.String() != room.Zone.String()
 }
 
-// zone is a calendar's zone as it was last told.
+// zone is a calendar's zone as it was last read.
 func (c *Client) zone(calendarID string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

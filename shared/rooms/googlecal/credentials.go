@@ -34,7 +34,7 @@ func FromBucket(ctx context.Context, bucket documents.Bucket, env Environment, n
 	case err == nil:
 		return client, nil
 	case len(doc.Data) > 0:
-		return nil, fmt.Errorf("%s is no service account's key of type JSON: %w", rooms.CredentialsFile, err)
+		return nil, fmt.Errorf("%s is not a service account's key of type JSON: %w", rooms.CredentialsFile, err)
 	case env.Account == "":
 		return nil, fmt.Errorf("there is no %s beside the settings, and this machine has no Google account of its own: %w",
 			rooms.CredentialsFile, err)

@@ -15,7 +15,7 @@ func NotFound(err error) bool {
 	return code == http.StatusNotFound || code == http.StatusGone
 }
 
-// Answered reports whether a failed call was answered at all; else nobody knows whether it was done.
+// Answered reports whether a failed call was answered at all; else it may or may not have been done.
 func Answered(err error) bool { return status(err) != 0 }
 
 // Duplicate reports that an event with this id exists or once did.

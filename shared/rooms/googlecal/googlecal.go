@@ -36,7 +36,7 @@ const maxSummary = 1000
 // maxPages is more than a room's days can have.
 const maxPages = 100
 
-var errEndless = errors.New("listing events: there is no end of pages")
+var errEndless = errors.New("listing events: the pages do not end")
 
 // callTimeout bounds each call.
 const callTimeout = 10 * time.Second
@@ -236,7 +236,7 @@ func (c *Client) Insert(ctx context.Context, calendarID string, b Booking) error
 	return nil
 }
 
-// Delete removes an event; one that is gone already is no error.
+// Delete removes an event; one that is already gone is not an error.
 func (c *Client) Delete(ctx context.Context, calendarID, id string) error {
 	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.api.Events.Delete(calendarID, id).SendUpdates("none").Context(ctx).Do()
@@ -266,7 +266,7 @@ func (c *Client) Watch(ctx context.Context, calendarID, channelID, token, addres
 	return Watched{got.ResourceId, time.UnixMilli(got.Expiration).UTC()}, nil
 }
 
-// Stop ends a channel; one that is gone already is no error.
+// Stop ends a channel; one that is already gone is not an error.
 func (c *Client) Stop(ctx context.Context, channelID, resourceID string) error {
 	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.api.Channels.Stop(&gcal.Channel{Id: channelID, ResourceId: resourceID}).Context(ctx).Do()
@@ -281,7 +281,7 @@ const attempts = 4
 
 type onceKey struct{}
 
-// Once returns a context whose calls are not repeated, for who asks anew soon.
+// Once returns a context whose calls are not repeated, for callers that soon ask again.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // retry repeats a call that may pass the next time, with growing random pauses, while ctx allows.

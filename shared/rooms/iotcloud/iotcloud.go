@@ -27,12 +27,12 @@ const callTimeout = 10 * time.Second
 
 var (
 	// ErrNotFound says that the Thing or property is gone.
-	ErrNotFound = errors.New("the Arduino cloud knows no such Thing or variable")
+	ErrNotFound = errors.New("the Arduino cloud has no such Thing or variable")
 	// ErrRefused says that the account's key, or its rights, are wrong.
 	ErrRefused = errors.New("the Arduino cloud refused the client id and secret")
 	// ErrInvalid says that the value is not of the variable's type.
-	ErrInvalid = errors.New("the Arduino cloud takes no such value for the variable")
-	// ErrNoAnswer says that nobody knows whether a value was taken.
+	ErrInvalid = errors.New("the Arduino cloud does not accept this value for the variable")
+	// ErrNoAnswer says that it is unknown whether the value was taken.
 	ErrNoAnswer = errors.New("the Arduino cloud did not answer")
 )
 
@@ -91,7 +91,7 @@ type Thing struct {
 
 	Name   string
 	Values map[string]any    // by variable; absent when never written
-	Types  map[string]string // by variable, such as INT and CHARSTRING
+	Types  map[string]string // by variable, see [TypeOf]
 }
 
 // Things lists the account's Things with their variables and values: one request.
@@ -172,10 +172,18 @@ func (c *Client) CreateThing(ctx context.Context, name, zone string) (made Thing
 	return made, nil
 }
 
+// TypeOf is a variable's type in the Arduino cloud, as in [Thing.Types].
+func TypeOf(v rooms.Variable) string {
+	if v.Number() {
+		return "INT"
+	}
+	return "CHARSTRING"
+}
+
 // CreateVariable gives a Thing a variable that the cloud and the device may both write: one request.
 func (c *Client) CreateVariable(ctx context.Context, thingID string, v rooms.Variable) error {
 	body := iot.Property{
-		Name: v.Name, VariableName: &v.Name, Type: v.Type(), Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE",
+		Name: v.Name, VariableName: &v.Name, Type: TypeOf(v), Permission: "READ_WRITE", UpdateStrategy: "ON_CHANGE",
 	}
 	err := c.call(ctx, 0, func(ctx context.Context) (*http.Response, error) {
 		_, resp, err := c.api.PropertiesV2API.PropertiesV2Create(ctx, thingID).Property(body).Execute()

@@ -23,7 +23,7 @@ const (
 // first is a rank before every call's: without a token there is none.
 const first = -1
 
-// tokens give everybody the account's token. Whoever finds none asks for all; a failure is told to all who come
+// tokens shares the account's token. A caller that finds none asks for all; a failure is returned to all who come
 // until its pause is over.
 type tokens struct {
 	ask func(context.Context) (*oauth2.Token, error)

@@ -67,7 +67,7 @@ func (m Mailer) send(ctx context.Context, id, name string, params faults.Params)
 	}
 	subject, text := m.Texts.Mail(m.Locale, name, params)
 	if subject == "" || text == "" {
-		return fmt.Errorf("the texts mail.%s lack a parameter", name)
+		return fmt.Errorf("the texts of mail.%s lack a parameter", name)
 	}
 	email := alerts.Email{To: m.To, ID: m.Bridge + "-" + m.Part + "-" + id, Subject: subject, Text: text}
 	return smtp.Send(ctx, m.Box, email)

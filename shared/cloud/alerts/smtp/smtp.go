@@ -29,7 +29,7 @@ func Send(ctx context.Context, m *alerts.Mailbox, e alerts.Email) error {
 		to = m.To
 	}
 	if msg.From(m.From) != nil || msg.To(to...) != nil {
-		return errors.New("the sender's or a receiver's e-mail address in the settings is none")
+		return errors.New("the sender's or a recipient's e-mail address in the settings is not valid")
 	}
 	msg.Subject(e.Subject)
 	msg.SetMessageIDWithValue(strings.ReplaceAll(names.Object(e.ID), " ", "%20") + "@carillon")
