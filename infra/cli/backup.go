@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 )
 
 // A backup is a compressed tar of two folders: data/, with the database as it was at one moment and then the files
@@ -28,8 +29,43 @@ const (
 	configFolder = "config/"
 )
 
-// notKept are files of the data folder that a running system makes anew, or that the snapshot stands for.
-var notKept = append(slices.Clone(machine.DatabaseFiles), machine.RunFile, machine.LockFile)
+// notKept are files of the data folder that a running system makes anew, or that the snapshots stand for.
+func notKept(bridges []machine.Bridge) []string {
+	names := append(slices.Clone(machine.DatabaseFiles), machine.RunFile, machine.LockFile)
+	for _, b := range bridges {
+		if b.Database != "" {
+			names = append(names, b.Database, b.Database+"-wal", b.Database+"-shm")
+		}
+	}
+	return names
+}
+
+// snapshotAll writes the databases of a data folder as they are to files of another one, and returns their names.
+func snapshotAll(ctx context.Context, data, to string, bridges []machine.Bridge) (names []string, err error) {
+	all := []string{machine.DatabaseFile}
+	for _, b := range bridges {
+		if b.Database != "" {
+			all = append(all, b.Database)
+		}
+	}
+	for i, name := range all {
+		file := filepath.Join(to, name)
+		err := sqlite.Snapshot(ctx, filepath.Join(data, name), file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && i > 0:
+			continue // that bridge has not run
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%s is no data folder: no system has run with it", data)
+		case err != nil:
+			return nil, fmt.Errorf("reading the database %s: %w", name, err)
+		}
+		if err := os.Chmod(file, 0o600); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
 
 // Backup is `carillon backup`.
 func Backup(bridges []machine.Bridge) *cobra.Command {
@@ -45,7 +81,7 @@ func Backup(bridges []machine.Bridge) *cobra.Command {
 			if info, err := os.Lstat(args[0]); err == nil && !info.IsDir() && !overwrite {
 				return fmt.Errorf("%s is there already: name another file, or add --overwrite", args[0])
 			}
-			size, left, err := backup(cmd.Context(), args[0], data, config, foreign(bridges))
+			size, left, err := backup(cmd.Context(), args[0], data, config, bridges)
 			for _, line := range left {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Left out:", line)
 			}
@@ -64,7 +100,9 @@ func Backup(bridges []machine.Bridge) *cobra.Command {
 }
 
 // backup writes the archive to a file that is complete or not there.
-func backup(ctx context.Context, file, data, config string, foreign []string) (files int, left []string, err error) {
+func backup(
+	ctx context.Context, file, data, config string, bridges []machine.Bridge,
+) (files int, left []string, err error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return 0, nil, fmt.Errorf("%s is a folder: name a file in it", file)
 	}
@@ -76,28 +114,28 @@ func backup(ctx context.Context, file, data, config string, foreign []string) (f
 		return 0, nil, err
 	}
 	defer os.RemoveAll(scratch)
-	snapshot := filepath.Join(scratch, machine.DatabaseFile)
-	if err := machine.Snapshot(ctx, data, snapshot); errors.Is(err, fs.ErrNotExist) {
-		return 0, nil, fmt.Errorf("%s is no data folder: no system has run with it", data)
-	} else if err != nil {
-		return 0, nil, fmt.Errorf("reading the database: %w", err)
+	snapshots, err := snapshotAll(ctx, data, scratch, bridges)
+	if err != nil {
+		return 0, nil, err
 	}
 	out, err := os.OpenFile(filepath.Join(scratch, "backup"), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600) //nolint:gosec // beside the file that the caller names
 	if err != nil {
 		return 0, nil, err
 	}
 	defer out.Close()
-	a := archive{gzip: gzip.NewWriter(out), foreign: foreign}
+	a := archive{gzip: gzip.NewWriter(out), foreign: foreign(bridges)}
 	a.tar = tar.NewWriter(a.gzip)
-	if err := os.Chmod(snapshot, 0o600); err != nil {
-		return 0, nil, err
+	for _, name := range snapshots {
+		in, openErr := os.Open(filepath.Join(scratch, name)) //nolint:gosec // ours
+		if err = openErr; err == nil {
+			err = a.add(in, dataFolder+name)
+		}
+		if err != nil {
+			break
+		}
 	}
-	in, err := os.Open(snapshot) //nolint:gosec // ours
 	if err == nil {
-		err = a.add(in, dataFolder+machine.DatabaseFile)
-	}
-	if err == nil {
-		err = a.addAll(data, dataFolder, notKept)
+		err = a.addAll(data, dataFolder, notKept(bridges))
 	}
 	if err == nil && config != "" {
 		err = a.addAll(config, configFolder, nil)

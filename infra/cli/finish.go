@@ -30,14 +30,18 @@ func finish(cmd *cobra.Command) {
 		finishArgs(cmd)
 		return
 	}
-	cmd.Example = ""
+	itself := cmd.RunE
+	if itself == nil {
+		cmd.Example = ""
+		itself = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	for _, sub := range cmd.Commands() {
 		finish(sub)
 	}
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return cmd.Help()
+			return itself(cmd, args)
 		}
 		return noCommand(cmd, args[0])
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"cmp"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ import (
 )
 
 // Restore is `carillon restore`.
-func Restore() *cobra.Command {
+func Restore(bridges []machine.Bridge) *cobra.Command {
 	var data, config string
 	cmd := &cobra.Command{
 		Use: "restore FILE", Example: "carillon restore carillon-backup.tar.gz --data /var/lib/carillon --config " +
@@ -28,7 +29,7 @@ func Restore() *cobra.Command {
 		Short: "Bring back what a backup holds, into folders that hold nothing yet",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			left, err := restore(args[0], data, config)
+			left, err := restore(cmd.Context(), args[0], data, config, bridges)
 			if err == nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "Restored into %s%s. Start it: carillon up --data %s%s\n", data, andFolder(config),
 					data, configFlag(config))
@@ -61,7 +62,9 @@ func configFlag(config string) string {
 }
 
 // restore unpacks an archive into folders that are new. left says that it holds settings, and config is "".
-func restore(file, data, config string) (left bool, err error) {
+func restore(
+	ctx context.Context, file, data, config string, bridges []machine.Bridge,
+) (left bool, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return false, err
 	}
@@ -85,6 +88,13 @@ func restore(file, data, config string) (left bool, err error) {
 	}
 	if _, err := os.Stat(filepath.Join(intoData.scratch, machine.DatabaseFile)); err != nil {
 		return false, fmt.Errorf("%s is no backup: it has no %s", file, dataFolder+machine.DatabaseFile)
+	}
+	for _, b := range bridges {
+		if b.Restored != nil {
+			if err := b.Restored(ctx, intoData.scratch); err != nil {
+				return false, fmt.Errorf("restoring %s: %w", file, err)
+			}
+		}
 	}
 	if config == "" {
 		return has, intoData.moveUp()

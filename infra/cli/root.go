@@ -24,7 +24,7 @@ func Root(version string, bridges []machine.Bridge) *cobra.Command {
 			root.AddCommand(b.Command())
 		}
 	}
-	root.AddCommand(Dead(), Backup(bridges), Restore(), man())
+	root.AddCommand(Dead(), Backup(bridges), Restore(bridges), man())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	finish(root)

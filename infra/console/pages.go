@@ -34,6 +34,7 @@ const overviewName = "overview"
 // A pageView is a page in the frame.
 type pageView struct {
 	Title, Script string
+	Style         string // beside the shared one; "": none
 	Links         []link
 	Content       template.HTML // of a file that is part of the program
 }
@@ -80,6 +81,9 @@ func (c *console) page(files fs.FS, name string) (http.Handler, error) {
 		}
 		return frame.Write(w, r, "frame.html", func(lang string) any {
 			view := pageView{Script: name + ".js", Content: template.HTML(content)} //nolint:gosec // G203: see pageView
+			if _, err := fs.Stat(files, "web/"+name+".css"); err == nil {
+				view.Style = name + ".css"
+			}
 			view.Links = c.links(lang, name)
 			for _, l := range view.Links {
 				if l.Here {

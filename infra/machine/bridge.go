@@ -32,6 +32,10 @@ type Bridge struct {
 
 	// Folders are what it has in the data folder beside the database. Others may write there.
 	Folders []string
+	// Database is the name of a SQLite file of its own in the data folder, which a backup takes as it is at one moment.
+	Database string
+	// Restored is called for a data folder that was brought back from a backup, before anything runs on it.
+	Restored func(ctx context.Context, data string) error
 
 	// Open makes the functions. It reads the settings, after it has written the sample's where the outside is simulated.
 	Open func(*Host) (*Service, error)

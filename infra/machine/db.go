@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 )
 
 const tables = `
@@ -52,45 +51,15 @@ type DB struct {
 // Open opens carillon.db in dir, and makes it if need be. What a call has
 // acknowledged survives kill -9 and a power cut: WAL with full sync.
 func Open(ctx context.Context, dir string) (*DB, error) {
-	if err := private(filepath.Join(dir, DatabaseFile)); err != nil {
-		return nil, fmt.Errorf("opening %s: %w", dir, err)
-	}
-	dsn := "file:" + filepath.Join(dir, DatabaseFile) +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
-	write, err := sql.Open("sqlite", dsn)
+	db, err := sqlite.Open(ctx, filepath.Join(dir, DatabaseFile))
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", dir, err)
+		return nil, err
 	}
-	write.SetMaxOpenConns(1)
-	if err := prepare(ctx, write); err != nil {
-		_ = write.Close()
+	if err := prepare(ctx, db.Write); err != nil {
+		_ = db.Close()
 		return nil, fmt.Errorf("opening the database in %s: %w", dir, err)
 	}
-	read, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		_ = write.Close()
-		return nil, fmt.Errorf("opening %s: %w", dir, err)
-	}
-	read.SetMaxOpenConns(2 * runtime.NumCPU())
-	return &DB{write: write, read: read}, nil
-}
-
-// private makes the database and the files that SQLite lays beside it, which get its rights, readable by nobody else:
-// there are keys in them.
-func private(name string) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // below the data folder
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Chmod(name+suffix, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return &DB{write: db.Write, read: db.Read}, nil
 }
 
 // format is the form of the tables (testdata has the first), kept in the file as user_version (sqlite.org/pragma.html).
@@ -109,22 +78,6 @@ func prepare(ctx context.Context, db *sql.DB) error {
 		return errNewer
 	}
 	_, err := db.ExecContext(ctx, tables+fmt.Sprintf("PRAGMA user_version = %d;", format))
-	return err
-}
-
-// Snapshot writes the file as it is at this moment to another one, which must not be there. Who writes meanwhile is not
-// kept waiting.
-func Snapshot(ctx context.Context, dir, to string) error {
-	name := filepath.Join(dir, DatabaseFile)
-	if _, err := os.Stat(name); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", "file:"+name+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
 }
 

@@ -58,8 +58,8 @@ func Age(t, now time.Time) float64 {
 }
 
 // Gauge adds a value, by its one label.
-func Gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, label string) {
-	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
+func Gauge(ch chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
 // messageCounts reads, when asked, which messages wait.

@@ -201,7 +201,7 @@ function lose(failure) {
   document.querySelectorAll('main button, #faults button').forEach((control) => enable(control, !failure));
 }
 
-// startPage shows a page: draw gets what path answers, every so many milliseconds and after each act;
+// startPage shows a page: draw gets what path, a text or what makes one, answers, every so many milliseconds and after each act;
 // lost(true) is called when Carillon has stopped answering, lost(false) when it answers again, before the next draw, which must draw all.
 let refresh;
 function startPage({ path, every, simulators, presets, draw, lost = () => {} }) {
@@ -211,7 +211,7 @@ function startPage({ path, every, simulators, presets, draw, lost = () => {} }) 
   refresh = async () => {
     const turn = ++asked;
     try {
-      const view = await send('GET', path);
+      const view = await send('GET', typeof path === 'function' ? path() : path);
       if (turn < drawn) return; // a later one was quicker
       drawn = turn;
       if (away) {

@@ -1,0 +1,215 @@
+// Package stays is the stays bridge on one machine.
+package stays
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/carillon-calendar/carillon/functions/stays/bookings"
+	"github.com/carillon-calendar/carillon/functions/stays/relay"
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
+)
+
+var (
+	//go:embed web
+	assets embed.FS
+	//go:embed texts
+	textFiles embed.FS
+)
+
+// texts are what is said of parts on the overview, by language.
+var texts = faults.Load(textFiles, "texts")
+
+// databaseFile is the ledger in the data folder, where stays.json names no server.
+const databaseFile = "stays.db"
+
+// mostWait is how long a partner's request may wait for a change.
+const mostWait = 25 * time.Second
+
+// New returns the stays bridge.
+func New() machine.Bridge { return new(bridge).definition() }
+
+type bridge struct {
+	*machine.Host
+
+	settings *config.Settings[stays.Settings]
+	db       *sqldb.DB
+	ledger   *ledger.Ledger
+	// The functions.
+	bookings, relay http.Handler
+}
+
+func (b *bridge) definition() machine.Bridge {
+	return machine.Bridge{
+		Name: "stays", Title: map[string]string{"en": "Stays", "fr": "Séjours"},
+		Units: machine.Units{"en": {"cottage", "cottages"}, "fr": {"gîte", "gîtes"}},
+
+		Settings: stays.SettingsFile, Schema: "shared/stays/stays.schema.json",
+		Database: databaseFile, Restored: restored,
+		Open: b.open, Examine: examineFolder, Command: command, Page: assets,
+	}
+}
+
+func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
+	b.Host = host
+	ctx := b.Context()
+	if b.Sample {
+		if err := b.WriteSample(stays.SettingsFile, []byte(sampleSettings)); err != nil {
+			return nil, err
+		}
+	}
+	if b.settings, err = stays.LoadSettings(b.Config()); err != nil {
+		return nil, err
+	}
+	settings, err := b.settings.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b.db, err = openDatabase(ctx, settings, b.Data); err != nil {
+		return nil, err
+	}
+	if err := b.take(ctx); err != nil {
+		_ = b.db.Close()
+		return nil, err
+	}
+	return &machine.Service{
+		Subscriptions: []machine.Subscription{
+			{Name: "stays-relay", Topic: stays.TopicRelay, Handler: b.relay, Concurrency: 1},
+		},
+		Jobs:   []machine.Job{{Schedule: "* * * * *", Topic: stays.TopicRelay}},
+		Public: b.public, Operations: b.operations(), Pages: b.pages, Parts: b.parts, Examine: b.examine, Zone: b.zone,
+		Announce: b.announce, Collector: b, Close: func() { _ = b.db.Close() },
+	}, nil
+}
+
+// openDatabase opens the ledger's database: the server's that the settings name, else the file in the data folder.
+func openDatabase(ctx context.Context, settings *stays.Settings, data string) (*sqldb.DB, error) {
+	if settings.DatabaseFault != nil {
+		return nil, settings.DatabaseFault
+	}
+	if settings.Database != "" {
+		return postgres.Open(settings.Database, settings.Pool())
+	}
+	return sqlite.Open(ctx, filepath.Join(data, databaseFile))
+}
+
+// take brings the tables up to date and makes the functions.
+func (b *bridge) take(ctx context.Context) (err error) {
+	if _, err = migrations.Run(ctx, b.db); err != nil {
+		return err
+	}
+	if b.ledger, err = ledger.Open(ctx, b.db, b.Clock.Now); err != nil {
+		return err
+	}
+	if b.Sample {
+		if err := fillSample(ctx, b.ledger, b.Clock.Now()); err != nil {
+			return fmt.Errorf("filling the sample's ledger: %w", err)
+		}
+	}
+	b.bookings = b.Function("stays-bookings", bookings.New(bookings.Config{
+		Settings: b.settings, Ledger: b.ledger, Wait: mostWait, Now: b.Clock.Now,
+	}))
+	b.relay = b.Function("stays-relay", relay.New(relay.Config{
+		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now,
+	}))
+	return nil
+}
+
+// restored gives a restored ledger another id: it repeats numbers, and whoever follows it must start over.
+func restored(ctx context.Context, data string) error {
+	file := filepath.Join(data, databaseFile)
+	if !exists(file) {
+		return nil
+	}
+	db, err := sqlite.Open(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if version, _, err := ledger.Schema(ctx, db); err != nil || version == 0 {
+		return err
+	}
+	return migrations.Renew(ctx, db)
+}
+
+func (b *bridge) public(mux *http.ServeMux) {
+	for _, pattern := range []string{"/calendar", "/++resource++booking.wsdl", "/stays/v1/"} {
+		mux.Handle(pattern, b.bookings)
+	}
+}
+
+// operations pass the operators' commands to the function as they are.
+func (b *bridge) operations() map[string]web.HandlerFunc {
+	pass := func(w http.ResponseWriter, r *http.Request) error {
+		http.StripPrefix("/operator/stays", b.relay).ServeHTTP(w, r)
+		return nil
+	}
+	all := map[string]web.HandlerFunc{}
+	for _, pattern := range []string{
+		"GET /operator/stays/status", "GET /operator/stays/changes", "POST /operator/stays/changes/{seq}/undo",
+		"GET /operator/stays/units", "PUT /operator/stays/units", "GET /operator/stays/partners",
+		"PUT /operator/stays/partners/{name}", "POST /operator/stays/partners/{name}/secrets",
+		"DELETE /operator/stays/partners/{name}", "POST /operator/stays/import",
+	} {
+		all[pattern] = pass
+	}
+	return all
+}
+
+func (b *bridge) zone(ctx context.Context) string {
+	settings, err := b.settings.Get(ctx)
+	if err != nil {
+		return ""
+	}
+	return settings.Zone().String()
+}
+
+func (b *bridge) announce(w io.Writer) {
+	fmt.Fprintf(w, "  partners' service    %s/calendar?wsdl and %s/stays/v1/", b.URL, b.URL)
+	if b.Sample {
+		fmt.Fprint(w, "  (channel:channel-key, portal:portal-key)")
+	}
+	fmt.Fprintln(w)
+}
+
+var (
+	descNumber = prometheus.NewDesc("carillon_stays_changes", "Number of the ledger's newest change.", nil, nil)
+	descUntold = prometheus.NewDesc("carillon_stays_untold", "Overwritten bookings of which nobody was told yet.", nil, nil)
+	descUnits  = prometheus.NewDesc("carillon_stays_unlisted_units", "Units that only a partner has named.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (b *bridge) Describe(ch chan<- *prometheus.Desc) {
+	ch <- descNumber
+	ch <- descUntold
+	ch <- descUnits
+}
+
+// Collect implements [prometheus.Collector]: it asks the ledger.
+func (b *bridge) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(b.Context(), machine.CollectTime)
+	defer cancel()
+	var s relay.Status
+	if err := machine.Ask(ctx, b.relay, "/status", &s); err != nil {
+		return
+	}
+	machine.Gauge(ch, descNumber, float64(s.Number))
+	machine.Gauge(ch, descUntold, float64(len(s.Untold)))
+	machine.Gauge(ch, descUnits, float64(len(s.Unlisted)))
+}

@@ -1,0 +1,169 @@
+package stays
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/stays/relay"
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+func (b *bridge) pages(handle func(pattern string, h http.Handler)) {
+	handle("GET /dashboard/stays", web.HandlerFunc(b.overview))
+	handle("POST /dashboard/stays/undo/{seq}", web.HandlerFunc(b.undoFromDashboard))
+	if b.Sample {
+		handle("POST /dashboard/stays/book", web.HandlerFunc(b.book))
+	}
+}
+
+// A view is what the page shows.
+type view struct {
+	Now      time.Time      `json:"now"`
+	Zone     string         `json:"time_zone"`
+	Today    stays.Day      `json:"today"`
+	From     stays.Day      `json:"from"` // the first day that is shown
+	To       stays.Day      `json:"to"`   // the last one
+	Editable bool           `json:"editable"`
+	Partners []string       `json:"partners"` // as which the page can book
+	Units    []viewUnit     `json:"units"`
+	Changes  []relay.Change `json:"changes"` // the newest first
+}
+
+type viewUnit struct {
+	Unit   string       `json:"unit"`
+	Name   string       `json:"name"`
+	Listed bool         `json:"listed"`
+	Held   []relay.Hold `json:"held"`
+}
+
+// Bounds of the page.
+const (
+	shownDays    = 31
+	shownUnits   = 60
+	shownChanges = 12
+)
+
+// overview answers with a month of each cottage, and the newest changes.
+func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	settings, err := b.settings.Get(ctx)
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	now := b.Clock.Now()
+	v := view{
+		Now: now.UTC(), Zone: settings.Zone().String(), Today: stays.DayOf(now.In(settings.Zone())), Editable: b.Sample,
+		Partners: []string{}, Units: []viewUnit{},
+	}
+	if b.Sample {
+		v.Partners = samplePartners
+	}
+	month, err := monthOf(r.URL.Query().Get("from"), v.Today)
+	if err != nil {
+		return err
+	}
+	v.From, v.To = month.From, month.Last()
+	units, err := b.ledger.Units(ctx, nil)
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	for _, u := range units[:min(len(units), shownUnits)] {
+		shown := viewUnit{u.Unit, u.Name, u.Listed, []relay.Hold{}}
+		holds, err := b.ledger.Holds(ctx, u.Unit, month)
+		if err != nil {
+			return web.Unavailable(err)
+		}
+		for _, h := range holds {
+			shown.Held = append(shown.Held, relay.HoldOf(h))
+		}
+		v.Units = append(v.Units, shown)
+	}
+	if err := machine.Ask(ctx, b.relay, fmt.Sprint("/changes?limit=", shownChanges), &v.Changes); err != nil {
+		return err
+	}
+	slices.Reverse(v.Changes)
+	w.Header().Set("Cache-Control", "no-store")
+	return web.WriteJSON(w, http.StatusOK, v)
+}
+
+// monthOf is a month of days from the one that is asked for, or today, on.
+func monthOf(text string, today stays.Day) (stays.Range, error) {
+	first := today
+	if text != "" {
+		var err error
+		if first, err = stays.ParseDay(text); err != nil {
+			return stays.Range{}, web.NewProblem(http.StatusBadRequest, "from must be a date, YYYY-MM-DD.", nil)
+		}
+	}
+	return stays.Range{From: first, To: first + shownDays}, nil
+}
+
+// A booking is what the page's form sends.
+type booking struct {
+	Partner string     `json:"partner"`
+	Unit    string     `json:"unit"`
+	From    stays.Day  `json:"from"`
+	To      stays.Day  `json:"to"`
+	Type    stays.Type `json:"type"`
+}
+
+// book does as a sample partner would: it calls the partners' service with that partner's secret.
+func (b *bridge) book(w http.ResponseWriter, r *http.Request) error {
+	var form booking
+	if err := web.DecodeJSON(w, r, &form); err != nil {
+		return err
+	}
+	if !slices.Contains(samplePartners, form.Partner) {
+		return web.NewProblem(http.StatusBadRequest, "There is no such partner in the sample.", nil)
+	}
+	method, body := http.MethodPut, []byte(nil)
+	if form.Type == stays.Available {
+		method = http.MethodDelete
+	} else {
+		body, _ = json.Marshal(map[string]any{"type": form.Type})
+	}
+	path := "/stays/v1/units/" + url.PathEscape(form.Unit) + "/days?from=" + form.From.String() + "&to=" + form.To.String()
+	call, err := http.NewRequestWithContext(r.Context(), method, path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	call.SetBasicAuth(form.Partner, sampleSecret(form.Partner))
+	call.RemoteAddr = r.RemoteAddr
+	b.bookings.ServeHTTP(w, call)
+	return nil
+}
+
+// undoFromDashboard takes a change back.
+func (b *bridge) undoFromDashboard(w http.ResponseWriter, r *http.Request) error {
+	call := r.Clone(r.Context())
+	call.URL.Path = "/changes/" + r.PathValue("seq") + "/undo"
+	b.relay.ServeHTTP(w, call)
+	return nil
+}
+
+// parts are the cottages on the overview. One is well: it is in the ledger, which has just been read.
+func (b *bridge) parts(ctx context.Context, locale string) ([]machine.Part, error) {
+	units, err := b.ledger.Units(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	zone, now := b.zone(ctx), b.Clock.Now().UTC()
+	list := make([]machine.Part, 0, len(units))
+	for _, u := range units {
+		p := machine.Part{Name: u.Unit, State: machine.PartOK, SeenAt: now, TimeZone: zone}
+		if !u.Listed {
+			p.State, p.Detail = machine.PartWarning, texts.Text(locale, "unlisted", faults.Params{})
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
