@@ -25,19 +25,23 @@ var only = map[string]struct {
 	functions []string
 	why       string
 }{
-	"github.com/arduino/iot-client-go":  {[]string{"rooms/status"}, "one instance holds the account's limit"},
-	"github.com/wneessen/go-mail":       {[]string{"campus/sync", "exports/transfer"}, "the others write to nobody"},
+	"github.com/arduino/iot-client-go": {[]string{"rooms/status"}, "one instance holds the account's limit"},
+	"github.com/wneessen/go-mail": {
+		[]string{"campus/sync", "exports/transfer", "stays/relay"}, "the others write to nobody",
+	},
 	"github.com/Azure/azure-sdk-for-go": {[]string{"exports/transfer"}, "the others have no business in a container"},
 	"google.golang.org/api/calendar": {
 		[]string{"rooms/webhook", "rooms/watch", "rooms/status", "rooms/refresh", "rooms/meetings"},
 		"it is the rooms' calendar",
 	},
 	"github.com/arran4/golang-ical":        {[]string{"campus/feed"}, "the others serve no calendars"},
+	"github.com/jackc/pgx":                 {[]string{"stays/bookings", "stays/relay"}, "the ledger is theirs"},
+	"github.com/pressly/goose":             {[]string{"stays/relay"}, "one function changes the ledger's tables"},
 	"github.com/klauspost/compress/gzhttp": {[]string{"campus/feed"}, "the others have no large answers"},
 }
 
 // mute functions publish nothing.
-var mute = []string{"campus/feed", "exports/queries"}
+var mute = []string{"campus/feed", "exports/queries", "stays/bookings", "stays/relay"}
 
 const pubsub = "cloud.google.com/go/pubsub"
 

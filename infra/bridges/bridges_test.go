@@ -23,6 +23,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
 func TestMain(m *testing.M) { machinetest.Main(m) }
@@ -112,6 +113,9 @@ func TestThePackagesExamplesAreUsable(t *testing.T) {
 		t.Error(err)
 	}
 	if err := cli.Usable(t.Context(), exports.LoadSettings, dir); err != nil {
+		t.Error(err)
+	}
+	if err := cli.Usable(t.Context(), stays.LoadSettings, dir); err != nil {
 		t.Error(err)
 	}
 	loader, err := rooms.LoadSettings(machine.Folder(dir))
