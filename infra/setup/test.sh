@@ -19,6 +19,7 @@ grep -qs '^ID=ubuntu' "${OS_RELEASE:-/etc/os-release}" && chromium=chromium-brow
 need "gcc libc6-dev" command -v gcc                                            # the race detector
 need "$chromium" browser                                                       # shows the dashboard
 need "python3 python3-icalendar" "${PYTHON3:-/usr/bin/python3}" -c 'import icalendar' # reads our feeds
+need "python3 python3-zeep" "${PYTHON3:-/usr/bin/python3}" -c 'import zeep'   # calls our SOAP service
 need "nodejs" node_20                                                          # Azurite, Google's Node client, Prism, ical.js
 need "npm" command -v npm
 need "postgresql" ls -d /usr/lib/postgresql/*/bin/postgres                     # holds the ledger of stays
