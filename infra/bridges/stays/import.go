@@ -72,10 +72,10 @@ const (
 	siteOwners = `SELECT pro_pk, coalesce(pro_prenom1, ''), coalesce(pro_nom1, ''), coalesce(pro_email, ''),
 		coalesce(pro_langue, ''), coalesce(pro_etat, false) FROM proprio ORDER BY pro_pk`
 	siteUnits = `SELECT heb_pk, heb_code_cgt, coalesce(heb_nom, ''), coalesce(heb_pro_fk, 0),
-		coalesce(heb_site_public, '') FROM hebergement WHERE coalesce(heb_code_cgt, '') <> '' ORDER BY heb_pk`
-	siteDays = `SELECT h.heb_code_cgt, r.res_date, r.res_type, coalesce(r.pro_fk, 0) FROM reservation_proprio r
-		JOIN hebergement h ON h.heb_pk = r.heb_fk WHERE coalesce(h.heb_code_cgt, '') <> '' AND r.res_date >= $1
-		ORDER BY h.heb_code_cgt, r.res_date, r.res_date_cre`
+		coalesce(heb_site_public, '') FROM hebergement WHERE trim(coalesce(heb_code_cgt, '')) <> '' ORDER BY heb_pk`
+	siteDays = `SELECT h.code, r.res_date, r.res_type, coalesce(r.pro_fk, 0) FROM reservation_proprio r
+		JOIN (SELECT trim(heb_code_cgt) AS code, min(heb_pk) AS pk FROM hebergement GROUP BY 1) h ON h.pk = r.heb_fk
+		WHERE h.code <> '' AND r.res_date >= $1 ORDER BY h.code, r.res_date, r.res_date_cre`
 )
 
 // readSite reads a gîtes database. Where two cottages have one code, the first has it, as the old program saw it.
@@ -124,7 +124,7 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 		var day stays.Day
 		var owner int64
 		err := rows.Scan(&unit, &day, &typ, &owner)
-		site.Stays = addDay(site.Stays, stayOf(strings.TrimSpace(unit), day, typ, owner))
+		site.Stays = addDay(site.Stays, stayOf(unit, day, typ, owner))
 		return err
 	})
 }

@@ -1,0 +1,191 @@
+package relay_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-calendar/carillon/functions/stays/relay"
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
+)
+
+// A fixture is the function with a ledger: one unit of an owner who reads French, and two partners.
+type fixture struct {
+	*testing.T
+
+	ledger  *ledger.Ledger
+	handler http.Handler
+}
+
+func newFixture(t *testing.T, settings map[string]any) *fixture {
+	t.Helper()
+	f := &fixture{T: t}
+	dir := t.TempDir()
+	state, err := machine.Open(t.Context(), dir)
+	f.must(err)
+	t.Cleanup(func() { _ = state.Close() })
+	data, err := json.Marshal(settings)
+	f.must(err)
+	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0, data, nil)
+	f.must(err)
+	loaded, err := stays.LoadSettings(state.Bucket("config"))
+	f.must(err)
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
+	f.must(err)
+	t.Cleanup(func() { _ = db.Close() })
+	_, err = migrations.Run(t.Context(), db)
+	f.must(err)
+	f.ledger, err = ledger.Open(t.Context(), db, time.Now)
+	f.must(err)
+	f.must(f.ledger.PutOwners(t.Context(), []ledger.Owner{{ID: 1, Name: "A.", Email: "owner@example.org", Language: "fr"}}))
+	f.must(f.ledger.PutUnits(t.Context(), []ledger.Unit{{Unit: "GFLX0001", Owner: 1, Listed: true}}))
+	for _, name := range []string{"channel", "portal"} {
+		f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: name, All: true, Email: name + "@example.org"}))
+	}
+	f.handler = relay.New(relay.Config{Settings: loaded, Ledger: f.ledger, Now: time.Now})
+	return f
+}
+
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// take has portal take a day of channel's.
+func (f *fixture) take() {
+	f.Helper()
+	day := stays.Date(2027, time.July, 3)
+	for _, r := range []stays.Request{
+		{Unit: "GFLX0001", Range: stays.Through(day, day+2), Type: stays.Booked, Origin: "partner:channel", Overwrite: true},
+		{Unit: "GFLX0001", Range: stays.Through(day+1, day+1), Type: stays.Booked, Origin: "partner:portal", Overwrite: true},
+	} {
+		_, err := f.ledger.Change(f.Context(), ledger.Order{Request: r})
+		f.must(err)
+	}
+}
+
+// send makes a request, and decodes the answer.
+func (f *fixture) send(method, path, body string, into any) int {
+	f.Helper()
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, httptest.NewRequestWithContext(f.Context(), method, path, strings.NewReader(body)))
+	if into != nil {
+		f.must(json.Unmarshal(w.Body.Bytes(), into))
+	}
+	return w.Code
+}
+
+// minute is what the scheduler's message does.
+func (f *fixture) minute() {
+	f.Helper()
+	const push = `{"subscription":"s","message":{"messageId":"1","publishTime":"2027-01-01T00:00:00Z"}}`
+	if code := f.send(http.MethodPost, "/", push, nil); code != http.StatusNoContent {
+		f.Fatalf("answered %d", code)
+	}
+}
+
+func (f *fixture) untold() int {
+	f.Helper()
+	var s relay.Status
+	f.send(http.MethodGet, "/status", "", &s)
+	return len(s.Untold)
+}
+
+// TestOverwritesAreTold: the owner in his language and the partner that lost days get an e-mail, once; a mail server that
+// refuses is tried again, and until then the status lists the loss.
+func TestOverwritesAreTold(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f.take()
+	mail.Refuse(true)
+	f.minute()
+	if f.untold() != 1 {
+		t.Error("what could not be sent is not listed")
+	}
+	mail.Refuse(false)
+	f.minute()
+	f.minute()
+	all := strings.Join(mail.Want(t, 2), "\n")
+	for _, part := range []string{
+		"owner@example.org", "Des jours du gîte GFLX0001", "channel@example.org", "Days of the cottage GFLX0001", "2027-07-04",
+		"partner:portal",
+	} {
+		if !strings.Contains(all, part) {
+			t.Errorf("no e-mail has %q:\n%s", part, all)
+		}
+	}
+	if strings.Contains(all, "portal@example.org") {
+		t.Errorf("who took the days is written to:\n%s", all)
+	}
+	if f.untold() != 0 {
+		t.Error("what was told is still listed")
+	}
+}
+
+// TestWithoutMailbox: what nobody can be told stays listed.
+func TestWithoutMailbox(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	f.take()
+	f.minute()
+	if f.untold() != 1 {
+		t.Error("the loss is forgotten")
+	}
+}
+
+// TestOperatorsFaults: what is wrong with a request is said.
+func TestOperatorsFaults(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/changes/7/undo", "", 404},
+		{"POST", "/changes/x/undo", "", 404},
+		{"GET", "/changes?since=yesterday", "", 400},
+		{"GET", "/changes?limit=0", "", 400},
+		{"PUT", "/units", `{"units":[{"unit":""}]}`, 400},
+		{"PUT", "/units", `{"units":[{"unit":"X","owner":9}]}`, 400},
+		{"PUT", "/partners/a:b", `{"all_units":true}`, 400},
+		{"PUT", "/partners/a", `{"all_units":true,"units":["X"]}`, 400},
+		{"POST", "/partners/nobody/secrets", ``, 404},
+		{"POST", "/partners/channel/secrets", `{"hours":-1}`, 400},
+		{"DELETE", "/partners/nobody", ``, 404},
+		{"POST", "/import", `{"stays":[{"unit":"X","from":"2027-07-01","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400},
+		{"POST", "/import", `{"stays":[{"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400},
+		{"GET", "/nothing", "", 404},
+	} {
+		var p struct{ Title string }
+		if code := f.send(c.method, c.path, c.body, &p); code != c.status || p.Title == "" {
+			t.Errorf("%s %s %s: %d %+v", c.method, c.path, c.body, code, p)
+		}
+	}
+}
+
+// TestImportKeepsTheLedger: days that the ledger has otherwise stay, and are counted.
+func TestImportKeepsTheLedger(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	f.take()
+	const site = `{"stays":[{"unit":"GFLX0001","from":"2027-07-05","to":"2027-07-08","type":"booked","origin":"website"},
+		{"unit":"GFLX0001","from":"2027-07-20","to":"2027-07-21","type":"unavailable","origin":"owner:1"}]}`
+	for i, want := range []relay.Imported{{Stays: 1, Conflicts: 1}, {Unchanged: 1, Conflicts: 1}} {
+		var got relay.Imported
+		if f.send(http.MethodPost, "/import", site, &got); got != want {
+			t.Errorf("time %d: %+v, want %+v", i+1, got, want)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package stays
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
+)
+
+// TestPage: a person books as a partner, is refused by another's booking, sees both on the page, and undoes.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	r := start(t, machine.Options{Data: t.TempDir()})
+	p := machinetest.Open(t, r.Running)
+	from, to := r.ahead(3, 5)
+	set := func(selector, value string) {
+		p.JS(`(document.querySelector("` + selector + `").value = "` + value + `") && "set"`)
+	}
+	p.Do("opening", chromedp.Navigate(r.URL+"/stays.html"))
+	p.Shows(".calendar", "La Grange aux hirondelles")
+	row := `document.querySelectorAll(".calendar tbody tr")[5].querySelectorAll("td.booked").length`
+	p.Becomes("the last cottage is free", row+" === 0")
+	set(".booking .unit", "GFLX0006")
+	set(".booking .from", from)
+	set(".booking .to", to)
+	p.Press("booking", ".booking button[type=submit]")
+	p.Shows(".booking .answer", "Change ")
+	p.Becomes("three days are held", row+" === 3")
+	p.Shows(".lines tbody tr:first-child", "partner channel")
+	set(".booking .partner", "portal")
+	p.Press("booking over it", ".booking button[type=submit]")
+	p.Shows(".booking .answer.error", "Others hold these days: ")
+	if got := p.Text(".booking .answer"); !strings.Contains(got, "rented, partner") {
+		t.Errorf("the refusal says %q", got)
+	}
+	p.Press("undoing", ".lines tbody tr:first-child button")
+	p.Shows(".journal .answer", "It is as it was before.")
+	p.Becomes("the days are free", row+" === 0")
+	before := p.Text(".month")
+	p.Press("going on", ".months .after")
+	p.Becomes("later days", `document.querySelector(".month").textContent !== "`+before+`"`)
+	set(".booking .to", "2020-01-01")
+	p.Press("the wrong order", ".booking button[type=submit]")
+	p.Shows(".booking .answer.error", "The last night is before the first one.")
+}
