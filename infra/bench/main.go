@@ -1,5 +1,5 @@
 // Command bench measures the bridges, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [deploy] [up]; all
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [stays] [deploy] [up]; all
 // without a name. docs/performance.md tells what they mean.
 package main
 
@@ -25,6 +25,7 @@ var figures = []struct {
 	{"campus", campusYear},
 	{"exports", checkExports},
 	{"move", move},
+	{"stays", staysLedger},
 	{"deploy", deploy},
 	{"up", upMemory},
 }

@@ -18,6 +18,7 @@ import (
 const (
 	defaultPage = 500
 	mostPage    = 2000
+	fewUnits    = 100
 )
 
 // A Unit is a unit in answers.
@@ -88,21 +89,12 @@ func (f *function) page(c call, q url.Values) (units []ledger.Unit, next string,
 	if err != nil {
 		return nil, "", err
 	}
-	all, err := f.Ledger.Units(c.Context(), c.visible(q["unit"]))
-	if err != nil {
-		return nil, "", err
+	units, err = f.Ledger.UnitsAfter(c.Context(), c.visible(q["unit"]), q.Get("after"), int(limit)+1)
+	if err != nil || int64(len(units)) <= limit {
+		return units, "", err
 	}
-	after := q.Get("after")
-	for _, u := range all {
-		if u.Unit <= after {
-			continue
-		}
-		if int64(len(units)) == limit {
-			return units, units[limit-1].Unit, nil
-		}
-		units = append(units, u)
-	}
-	return units, "", nil
+	units = units[:limit]
+	return units, units[limit-1].Unit, nil
 }
 
 // units answers with the partner's units.
@@ -141,12 +133,16 @@ func (f *function) availability(w http.ResponseWriter, c call) error {
 	for i, u := range units {
 		v.Units[i], at[u.Unit], ids[i] = UnitSummary{u.Unit, []Days{}}, i, u.Unit
 	}
+	if c.partner.All && len(ids) > fewUnits {
+		ids = nil // others are read over, which is quicker than to look each up
+	}
 	for s, err := range f.Ledger.Spans(c.Context(), ids, days) {
 		if err != nil {
 			return err
 		}
-		u := &v.Units[at[s.Unit]]
-		u.Held = append(u.Held, daysOf(s.Range, s.Type))
+		if i, shown := at[s.Unit]; shown {
+			v.Units[i].Held = append(v.Units[i].Held, daysOf(s.Range, s.Type))
+		}
 	}
 	return tagged(w, c.Request, v)
 }

@@ -86,9 +86,14 @@ type Changed struct {
 
 // days answers with who holds a unit.
 func (f *function) days(w http.ResponseWriter, c call) error {
-	unit, days, err := f.unitDays(c)
+	unit, days, err := c.unitDays()
 	if err != nil {
 		return err
+	}
+	if found, err := f.Ledger.Units(c.Context(), []string{unit}); err != nil {
+		return err
+	} else if len(found) == 0 {
+		return notFound(unit)
 	}
 	holds, err := f.Ledger.Holds(c.Context(), unit, days)
 	if err != nil {
@@ -130,13 +135,10 @@ func notFound(unit string) error {
 }
 
 // unitDays reads the unit and the days of an address. A unit that is not the partner's is as one that is not there.
-func (f *function) unitDays(c call) (unit string, days stays.Range, err error) {
+func (c call) unitDays() (unit string, days stays.Range, err error) {
 	unit = c.PathValue("unit")
 	if !c.partner.Has(unit) {
 		return unit, days, notFound(unit)
-	}
-	if found, err := f.Ledger.Units(c.Context(), []string{unit}); err != nil || len(found) == 0 {
-		return unit, days, errors.Join(err, notFound(unit))
 	}
 	q, err := query(c.Request, "from", "to", "replaces")
 	if err != nil {
@@ -247,7 +249,7 @@ func printable(s string) bool {
 }
 
 func (f *function) change(w http.ResponseWriter, c call, body Put) error {
-	unit, days, err := f.unitDays(c)
+	unit, days, err := c.unitDays()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,42 +37,60 @@ const (
 func Start(t *testing.T) *Server {
 	t.Helper()
 	peers.Need(t)
-	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if len(bins) == 0 {
-		t.Fatal("PostgreSQL is not installed")
-	}
-	home, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path must be short
+	s, err := Run()
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(s.Remove)
+	return s
+}
+
+// Run starts a server.
+func Run() (_ *Server, err error) {
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if len(bins) == 0 {
+		return nil, errors.New("PostgreSQL is not installed")
+	}
+	home, err := os.MkdirTemp("", "pg") // short: it is a socket's path too
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{dir: filepath.Join(home, "data"), bin: slices.Max(bins)}
 	s.DSN = "host=" + home + " user=postgres dbname=postgres sslmode=disable"
-	t.Cleanup(func() {
-		_ = s.ctl("stop", "-m", Immediate)
-		_ = os.RemoveAll(home)
-	})
+	if err := s.make(home); err != nil {
+		s.Remove()
+		return nil, err
+	}
+	return s, nil
+}
+
+// make makes the server's data and starts it.
+func (s *Server) make(home string) error {
 	if os.Getuid() == 0 { // the server refuses to run as root
 		if err := chown(home); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	if err := s.run("initdb", "-D", s.dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"); err != nil {
-		t.Fatal(err)
-	}
-	// A crash of the server is survived; one of the machine, which no test makes, need not be.
-	settings := fmt.Sprintf("listen_addresses=''\nunix_socket_directories='%s'\nmax_connections=60\nshared_buffers=64MB\n", home)
-	conf, err := os.OpenFile(filepath.Join(s.dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // ours
-	if err == nil {
-		_, err = conf.WriteString(settings)
-		_ = conf.Close()
-	}
-	if err == nil {
-		err = s.Up()
-	}
+	err := s.run("initdb", "-D", s.dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	return s
+	conf, err := os.OpenFile(filepath.Join(s.dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // ours
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(conf, "listen_addresses=''\nunix_socket_directories='%s'\nmax_connections=60\nshared_buffers=64MB\n",
+		home)
+	if err = errors.Join(err, conf.Close()); err != nil {
+		return err
+	}
+	return s.Up()
+}
+
+// Remove stops the server and removes its data.
+func (s *Server) Remove() {
+	_ = s.ctl("stop", "-m", Immediate)
+	_ = os.RemoveAll(filepath.Dir(s.dir))
 }
 
 // Up starts a server that was stopped. After a crash the old processes hold its memory for a moment.

@@ -31,7 +31,7 @@ var (
 )
 
 // longHold is the most days of a hold that is found by its first day.
-const longHold = 62
+const longHold = 31
 
 func holdRow(h stays.Hold) []any {
 	return []any{h.ID, h.Unit, h.From, h.To, h.Type, h.Origin, h.Ref, h.Note, h.Change, sqldb.At(h.At)}

@@ -36,9 +36,19 @@ type Owner struct {
 
 // Units reads some units, or with nil all, in the order of their ids.
 func (l *Ledger) Units(ctx context.Context, ids []string) ([]Unit, error) {
-	query, args := "", []any(nil)
+	return l.UnitsAfter(ctx, ids, "", 0)
+}
+
+// UnitsAfter reads at most so many units whose ids come after one; 0 is all of them.
+func (l *Ledger) UnitsAfter(ctx context.Context, ids []string, after string, limit int) ([]Unit, error) {
+	query, args := " WHERE unit > $1", []any{after}
 	if ids != nil {
-		query, args = " WHERE unit IN (SELECT unit FROM "+l.db.Rows(1, "unit text")+" AS r)", []any{names(ids)}
+		query += " AND unit IN (SELECT unit FROM " + l.db.Rows(2, "unit text") + " AS r)"
+		args = append(args, names(ids))
+	}
+	query += " ORDER BY unit"
+	if limit > 0 {
+		query += fmt.Sprint(" LIMIT ", limit)
 	}
 	return list(ctx, l, func(rows *sql.Rows) (u Unit, err error) {
 		var owner, site sql.NullInt64
@@ -46,7 +56,7 @@ func (l *Ledger) Units(ctx context.Context, ids []string) ([]Unit, error) {
 		err = rows.Scan(&u.Unit, &u.Name, &owner, &site, &u.Listed, &u.Published, &u.Capacity, &added)
 		u.Owner, u.Site, u.Added = owner.Int64, site.Int64, added.Time
 		return u, err
-	}, "SELECT unit, name, owner, site, listed, published, capacity, added FROM units"+query+" ORDER BY unit", args...)
+	}, "SELECT unit, name, owner, site, listed, published, capacity, added FROM units"+query, args...)
 }
 
 // PutUnits adds units, or changes those that are there. Holds stay.

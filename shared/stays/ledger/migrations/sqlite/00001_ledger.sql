@@ -80,8 +80,8 @@ CREATE TABLE holds (
     at TEXT NOT NULL,
     long INTEGER NOT NULL
 );
-CREATE INDEX holds_from ON holds (from_day, unit);
-CREATE INDEX holds_long ON holds (to_day) WHERE long;
+CREATE INDEX holds_from ON holds (from_day, unit, to_day, type);
+CREATE INDEX holds_long ON holds (to_day, from_day, unit, type) WHERE long;
 
 CREATE TABLE days (
     unit TEXT NOT NULL,
