@@ -58,7 +58,7 @@ func (l *Ledger) begin(ctx context.Context, tx *sql.Tx) (*batch, error) {
 		ctx: ctx, db: l.db, tx: tx, at: sqldb.At(l.now()), units: map[string]bool{}, rules: map[string][]stays.Rule{},
 		holds: map[string][]stays.Hold{}, was: map[int64]stays.Hold{}, known: map[key]answered{},
 	}
-	row := tx.QueryRowContext(ctx, "SELECT ledger, number, hold FROM head"+l.db.Lock)
+	row := tx.QueryRowContext(ctx, "SELECT ledger, number, hold FROM head WHERE one = 1"+l.db.Lock)
 	return b, row.Scan(&b.head.Ledger, &b.head.Number, &b.hold)
 }
 
@@ -72,7 +72,7 @@ func (b *batch) each(scan func(*sql.Rows) error, query string, args ...any) erro
 func (b *batch) load(orders []Order) error {
 	var ranges, keys [][]any
 	for _, o := range orders {
-		ranges = append(ranges, []any{o.Unit, o.From, o.To, o.Rules})
+		ranges = append(ranges, []any{o.Unit, o.From, o.To})
 		if o.Key != "" {
 			keys = append(keys, []any{o.Actor, o.Key})
 		}
@@ -95,22 +95,36 @@ func (b *batch) load(orders []Order) error {
 		b.db.Rows(1, "actor text", "key text")+" AS r)", sqldb.JSON(keys))
 }
 
+// loadUnits reads which units there are, each with the rules that orders are held to.
 func (b *batch) loadUnits(wanted string) error {
-	wants := b.db.Rows(1, "unit text", "from_day date", "to_day date", "rules boolean")
-	err := b.each(func(rows *sql.Rows) error {
-		var unit string
-		err := rows.Scan(&unit)
-		b.units[unit] = true
-		return err
-	}, "SELECT unit FROM units WHERE unit IN (SELECT unit FROM "+wants+" AS r)", wanted)
-	if err != nil {
-		return err
-	}
 	return b.each(func(rows *sql.Rows) error {
-		unit, rule, err := scanRule(rows)
+		var unit string
+		var from, to stays.Day
+		var minStay sql.NullInt64
+		var arrivals sql.NullString
+		if err := rows.Scan(&unit, orNull{&from}, orNull{&to}, &minStay, &arrivals); err != nil {
+			return err
+		}
+		b.units[unit] = true
+		if !minStay.Valid {
+			return nil
+		}
+		rule, err := ruleOf(unit, stays.Range{From: from, To: to}, int(minStay.Int64), arrivals.String)
 		b.rules[unit] = append(b.rules[unit], rule)
 		return err
-	}, "SELECT "+ruleColumns+" FROM rules WHERE unit IN (SELECT unit FROM "+wants+" AS r WHERE rules)", wanted)
+	}, "SELECT u.unit, rules.from_day, rules.to_day, rules.min_stay, rules.arrivals FROM units u LEFT JOIN rules ON "+
+		"rules.unit = u.unit WHERE u.unit IN (SELECT unit FROM "+b.db.Rows(1, "unit text")+" AS r)", wanted)
+}
+
+// orNull scans a date that may be NULL, and is then left as it is.
+type orNull struct{ day *stays.Day }
+
+// Scan implements [sql.Scanner].
+func (n orNull) Scan(v any) error {
+	if v == nil {
+		return nil
+	}
+	return n.day.Scan(v)
 }
 
 func (b *batch) loadHolds(wanted string) error {
@@ -136,8 +150,10 @@ func (b *batch) apply(o Order) (Result, error) {
 	if !b.units[o.Unit] && !o.Adopt {
 		return Result{}, ErrNoUnit
 	}
-	if err := stays.CheckRules(b.rules[o.Unit], o.Request); err != nil {
-		return Result{}, err
+	if o.Rules {
+		if err := stays.CheckRules(b.rules[o.Unit], o.Request); err != nil {
+			return Result{}, err
+		}
 	}
 	effect, err := stays.Apply(b.holds[o.Unit], o.Request)
 	if err != nil {
@@ -228,7 +244,7 @@ func (b *batch) write() error {
 			return fmt.Errorf("writing changes: %w", err)
 		}
 	}
-	_, err := b.tx.ExecContext(b.ctx, "UPDATE head SET number = $1, hold = $2", b.head.Number, b.hold)
+	_, err := b.tx.ExecContext(b.ctx, "UPDATE head SET number = $1, hold = $2 WHERE one = 1", b.head.Number, b.hold)
 	return err
 }
 

@@ -82,7 +82,7 @@ type Head struct {
 
 // Head reads the ledger's id and newest number.
 func (l *Ledger) Head(ctx context.Context) (h Head, err error) {
-	err = l.db.Read.QueryRowContext(ctx, "SELECT ledger, number FROM head").Scan(&h.Ledger, &h.Number)
+	err = l.db.Read.QueryRowContext(ctx, "SELECT ledger, number FROM head WHERE one = 1").Scan(&h.Ledger, &h.Number)
 	return h, l.db.Fault(err)
 }
 

@@ -111,18 +111,27 @@ func (l *Ledger) PutOwners(ctx context.Context, owners []Owner) error {
 const ruleColumns = "unit, from_day, to_day, min_stay, arrivals"
 
 func scanRule(rows *sql.Rows) (unit string, r stays.Rule, err error) {
+	var days stays.Range
+	var minStay int
 	var arrivals string
-	if err := rows.Scan(&unit, &r.From, &r.To, &r.MinStay, &arrivals); err != nil {
+	if err := rows.Scan(&unit, &days.From, &days.To, &minStay, &arrivals); err != nil {
 		return "", r, err
 	}
+	r, err = ruleOf(unit, days, minStay, arrivals)
+	return unit, r, err
+}
+
+// ruleOf is a rule as it is kept: arrivals are the numbers of weekdays, Sunday being 0.
+func ruleOf(unit string, days stays.Range, minStay int, arrivals string) (stays.Rule, error) {
+	r := stays.Rule{Range: days, MinStay: minStay}
 	for _, day := range strings.Fields(arrivals) {
 		n, err := strconv.Atoi(day)
 		if err != nil || n < 0 || n > 6 {
-			return "", r, fmt.Errorf("arrival days of %s: %q", unit, arrivals)
+			return r, fmt.Errorf("arrival days of %s: %q", unit, arrivals)
 		}
 		r.Arrivals = append(r.Arrivals, time.Weekday(n))
 	}
-	return unit, r, nil
+	return r, nil
 }
 
 // Rules reads the rules of some units whose periods touch days.

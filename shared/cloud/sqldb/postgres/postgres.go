@@ -37,6 +37,7 @@ func Open(dsn string, connections int) (*sqldb.DB, error) {
 	// Plans are made while tables are small, and kept while they grow: what has an index is read by it from the first row on
 	// (postgresql.org/docs/current/runtime-config-query.html).
 	cfg.RuntimeParams["enable_seqscan"] = "off"
+	cfg.RuntimeParams["jit"] = "off" // compiling a plan takes longer than any statement here
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
