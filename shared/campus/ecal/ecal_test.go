@@ -67,7 +67,8 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := simulator.AddAccount(simecal.Account{Key: "k", Secret: "s"}, map[string]string{calendar: "Lea & co"}); err != nil {
+	if err := simulator.AddAccount(simecal.Account{Key: "k", Secret: "s"},
+		map[string]string{calendar: "Lea & co"}); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(simulator)
