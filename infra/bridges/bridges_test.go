@@ -69,7 +69,8 @@ func TestBridgesApart(t *testing.T) {
 	}
 }
 
-// TestSimulatorsAreServedByName: the sample's are at /sim/NAME/, and their records are where the first release has them.
+// TestSimulatorsAreServedByName: the simulators are at /sim/NAME/, and their records have the names of the first
+// release.
 func TestSimulatorsAreServedByName(t *testing.T) {
 	t.Parallel()
 	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus"}})
