@@ -15,6 +15,7 @@ import (
 
 	campussync "github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -101,9 +102,9 @@ func newYear(ctx context.Context) (*year, error) {
 	}
 	y := &year{now: time.Date(2026, 9, 1, 6, 0, 0, 0, time.UTC), remove: remove}
 	now := func() time.Time { return y.now }
-	y.school, err = simwigor.New("/sim/wigor", now, nil)
+	y.school, err = simwigor.New(sim.Options{Now: now, Prefix: "/sim/wigor"})
 	if err == nil {
-		y.ecal, err = simecal.New(now, nil)
+		y.ecal, err = simecal.New(sim.Options{Now: now})
 	}
 	if err == nil {
 		err = errors.Join(y.school.AddStudent("lea", "password", "B3"),
@@ -141,7 +142,8 @@ func (y *year) configure(ctx context.Context, db *machine.DB) error {
 	data, err := json.Marshal(map[string]any{"instances": []any{map[string]any{
 		"instance_name": "lea", "moncampus_username": "lea", "moncampus_password": "password",
 		"moncampus_host": y.server.URL + "/sim/wigor", "moncampus_cas_url": y.server.URL + "/sim/wigor/cas/login",
-		"ecal_url": y.server.URL + "/sim/ecal", "ecal_api_key": "k", "ecal_api_secret": "s", "ecal_calendar_id": yearCalendar,
+		"ecal_url": y.server.URL + "/sim/ecal/apiv2", "ecal_api_key": "k", "ecal_api_secret": "s",
+		"ecal_calendar_id": yearCalendar,
 	}}})
 	if err != nil {
 		return err
@@ -227,7 +229,10 @@ func (y *year) run(ctx context.Context, changes int) (time.Duration, error) {
 	// {"instance":"lea"}
 	body := fmt.Sprintf(`{"message":{"messageId":"1","publishTime":%q,"data":"eyJpbnN0YW5jZSI6ImxlYSJ9"}}`,
 		y.now.Format(time.RFC3339))
-	writes := func() int { c := y.ecal.Counts(); return c.Creates + c.Updates + c.Deletes }
+	writes := func() int {
+		c := y.ecal.Counts()
+		return c[http.MethodPost] + c[http.MethodPut] + c[http.MethodDelete]
+	}
 	was, began := writes(), time.Now()
 	w := httptest.NewRecorder()
 	y.h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader([]byte(body))))

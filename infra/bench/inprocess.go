@@ -25,6 +25,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/rooms/status"
 	"github.com/carillon-calendar/carillon/functions/rooms/webhook"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
@@ -177,7 +178,7 @@ func burst(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	google, err := simgoogle.New(time.Now, nil)
+	google, err := simgoogle.New(sim.Options{})
 	if err != nil {
 		return err
 	}

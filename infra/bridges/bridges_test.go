@@ -70,6 +70,24 @@ func TestBridgesApart(t *testing.T) {
 	}
 }
 
+// TestSimulatorsAreServedByName: the simulators are at /sim/NAME/, and their records have the names of the first
+// release.
+func TestSimulatorsAreServedByName(t *testing.T) {
+	t.Parallel()
+	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus"}})
+	for _, name := range []string{"googlecal", "iotcloud", "wigor", "ecal"} {
+		if code, counts := o.Call(http.MethodGet, "/sim/"+name+"/_counts", "", nil); code != http.StatusOK {
+			t.Errorf("the counts of %s were answered %d %v", name, code, counts)
+		}
+		if code, _ := o.Call(http.MethodDelete, "/sim/"+name+"/_faults", "", nil); code != http.StatusNoContent {
+			t.Errorf("ending the faults of %s was answered %d", name, code)
+		}
+		if records, err := o.DB.Records("sim/" + name).Load(); err != nil || len(records) == 0 {
+			t.Errorf("%s has %d records, %v", name, len(records), err)
+		}
+	}
+}
+
 // TestTheServiceStartsForAnyBridge: its unit waits for the settings of each of them.
 func TestTheServiceStartsForAnyBridge(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
 	"github.com/carillon-calendar/carillon/functions/rooms/watch"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -227,7 +228,7 @@ func (w *wrongClock) room() rooms.Room {
 
 func (w *wrongClock) calendar() *googlecal.Client {
 	w.t.Helper()
-	google, err := simgoogle.New(time.Now, nil)
+	google, err := simgoogle.New(sim.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

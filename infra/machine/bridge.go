@@ -59,8 +59,10 @@ type Units map[string][2]string
 type Service struct {
 	Subscriptions []Subscription
 	Jobs          []Job
-	// Public serves the functions that the world reaches, and the simulators.
+	// Public serves the functions that the world reaches.
 	Public func(*http.ServeMux)
+	// Simulators are served below /sim/NAME/, without that prefix; each is opened with [Host.Simulation].
+	Simulators map[string]http.Handler
 	// Operations are the operators' commands, by pattern; each is below /operator/.
 	Operations map[string]web.HandlerFunc
 	// Pages serves what the bridge's page asks for, below /dashboard/.

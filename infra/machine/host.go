@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
@@ -31,8 +33,14 @@ func (h *Host) Config() documents.Bucket { return h.m.config }
 // Bucket is a bucket of documents, by the name that it has in the cloud without its prefix.
 func (h *Host) Bucket(name string) documents.Bucket { return h.m.DB.Bucket(name) }
 
-// Records keeps what a simulator has to keep.
-func (h *Host) Records(owner string) Records { return h.m.DB.Records(owner) }
+// Simulation returns the options of a simulator, which [Service.Simulators] has under the name.
+func (h *Host) Simulation(name string) sim.Options {
+	path := simulatorPath(name)
+	return sim.Options{Now: h.Clock.Now, Store: h.m.DB.Records(strings.TrimPrefix(path, "/")), Prefix: path}
+}
+
+// simulatorPath is where a simulator is served; below that name it keeps its records.
+func simulatorPath(name string) string { return "/sim/" + name }
 
 // Setting returns a value that is kept with the data; first makes it.
 func (h *Host) Setting(name string, first func() string) (string, error) {

@@ -179,6 +179,10 @@ func (m *Machine) serve(listener net.Listener) error {
 		if b.Public != nil {
 			b.Public(mux)
 		}
+		for name, simulator := range b.Simulators {
+			path := simulatorPath(name)
+			mux.Handle(path+"/", m.metrics.function("sim-"+name, http.StripPrefix(path, simulator)))
+		}
 		jobs = append(jobs, b.Jobs...)
 	}
 	if m.Sample() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	simarduino "github.com/carillon-calendar/carillon/infra/sim/iotcloud"
@@ -87,12 +88,14 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 		}),
 	})
 	const calendar, room = "blue@resource.calendar.google.com", "blue_room"
-	google, err := simgoogle.New(time.Now, nil)
+	google, err := simgoogle.New(sim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(google.Close)
-	arduino, err := simarduino.New(simarduino.Account{ClientID: "id", ClientSecret: "the-secret", Unlimited: true}, nil)
+	arduino, err := simarduino.New(simarduino.Options{
+		Account: simarduino.Account{ClientID: "id", ClientSecret: "the-secret", Unlimited: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,16 +177,16 @@ func TestCampusAcrossProcesses(t *testing.T) {
 	})
 	mux := http.NewServeMux()
 	outside := serve(t, mux)
-	school, err := simwigor.New("/sim/wigor", time.Now, nil)
+	school, err := simwigor.New(sim.Options{Prefix: "/sim/wigor"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	calendars, err := simecal.New(time.Now, nil)
+	calendars, err := simecal.New(sim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux.Handle("/sim/wigor/", http.StripPrefix("/sim/wigor", school))
-	mux.Handle("/sim/ecal/apiv2/", http.StripPrefix("/sim/ecal/apiv2", calendars))
+	mux.Handle("/sim/ecal/", http.StripPrefix("/sim/ecal", calendars))
 	day := time.Now().UTC().Truncate(24 * time.Hour).Add(72 * time.Hour)
 	if err := school.AddStudent("lea", "lea-password", "B3"); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/wigor"
@@ -58,15 +59,15 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, now: monday, dir: t.TempDir()}
 	now := func() time.Time { return f.now }
 	var err error
-	if f.school, err = wigor.New("/sim/wigor", now, nil); err != nil {
+	if f.school, err = wigor.New(sim.Options{Now: now, Prefix: "/sim/wigor"}); err != nil {
 		t.Fatal(err)
 	}
-	if f.ecal, err = ecal.New(now, nil); err != nil {
+	if f.ecal, err = ecal.New(sim.Options{Now: now}); err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/sim/wigor/", http.StripPrefix("/sim/wigor", f.school))
-	mux.Handle("/sim/ecal/apiv2/", http.StripPrefix("/sim/ecal/apiv2", f.ecal))
+	mux.Handle("/sim/ecal/", http.StripPrefix("/sim/ecal", f.ecal))
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.inFlight++
@@ -323,7 +324,8 @@ func (f *fixture) agrees(all ...wigor.Lesson) {
 
 func (f *fixture) counts() string {
 	c := f.ecal.Counts()
-	return fmt.Sprintf("%d created, %d updated, %d deleted", c.Creates, c.Updates, c.Deletes)
+	return fmt.Sprintf("%d created, %d updated, %d deleted", c[http.MethodPost], c[http.MethodPut],
+		c[http.MethodDelete])
 }
 
 // does reports a run's counts.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 )
 
@@ -90,7 +91,7 @@ func TestCallsOutside(t *testing.T) {
 		}
 	}
 	// a reading's address is asked with the ticket, then without
-	if logins != 1 || readings != 2 || f.school.Counts().Readings != 3 || pages != 11 || writes != 20 {
+	if logins != 1 || readings != 2 || f.school.Counts()[wigor.Readings] != 3 || pages != 11 || writes != 20 {
 		t.Errorf("%d logins, %d readings, %d pages, %d writes: %v", logins, readings, pages, writes, f.calls)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/campus"
 )
 
@@ -28,7 +29,7 @@ func TestOldFault01RecursionOnError(t *testing.T) {
 	f.put(lessons(1, 4)...)
 	f.fault(&f.ecal.Faults, faults.Fault{Status: 403})
 	f.did(f.sync(), "+0 ~0 -0 =0 held 0 verified false ecal_refused")
-	if n := f.school.Counts().Logins; n != 1 {
+	if n := f.school.Counts()[wigor.Logins]; n != 1 {
 		t.Errorf("%d logins for one run", n)
 	}
 	f.ecal.Faults.Clear("")
@@ -348,7 +349,7 @@ func TestOldFault16WrongPasswordOnce(t *testing.T) {
 		f.did(f.sync(), "+0 ~0 -0 =0 held 0 verified false moncampus_refused")
 		f.sync(`"dry_run":true`)
 	}
-	if got := f.school.Counts().Refused; got != 1 {
+	if got := f.school.Counts()[wigor.Refused]; got != 1 {
 		t.Errorf("a wrong password was tried %d times", got)
 	}
 	f.lea()["moncampus_password"] = "lea-password"
@@ -367,7 +368,7 @@ func TestWrongPasswordInADryRun(t *testing.T) {
 		f.did(f.sync(`"dry_run":true`), "+0 ~0 -0 =0 held 0 verified false moncampus_refused")
 	}
 	f.sync()
-	if got := f.school.Counts().Refused; got != 1 {
+	if got := f.school.Counts()[wigor.Refused]; got != 1 {
 		t.Errorf("a wrong password was tried %d times", got)
 	}
 }
@@ -417,9 +418,9 @@ func TestOldFault19Reads(t *testing.T) {
 	f.put(lessons(1, 101)...)
 	f.sync()
 	f.cancel(1, 2, lesson(3).ID, lesson(4).ID, lesson(5).ID)
-	before := f.ecal.Counts().Reads
+	before := f.ecal.Counts()[http.MethodGet]
 	f.did(f.sync(), "+0 ~0 -3 =97 held 0 verified true")
-	if got := f.ecal.Counts().Reads - before; got != 2 { // one full page, and the end
+	if got := f.ecal.Counts()[http.MethodGet] - before; got != 2 { // one full page, and the end
 		t.Errorf("%d reads", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim/wigor"
 )
 
 // TestWrongPasswordManyWays: dry runs beside another run, at once, and several instances of one account try it once.
@@ -30,7 +31,7 @@ func TestWrongPasswordManyWays(t *testing.T) {
 		wg.Go(func() { f.push(fmt.Sprintf("lea%d", i)) })
 	}
 	wg.Wait()
-	if got := f.school.Counts().Refused; got != 1 {
+	if got := f.school.Counts()[wigor.Refused]; got != 1 {
 		t.Errorf("a wrong password was tried %d times", got)
 	}
 	f.did(f.sync(), "+0 ~0 -0 =0 held 0 verified true") // her right one is another

@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/exports/queries"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -47,9 +48,14 @@ func newFixture(t *testing.T, more string) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if f.cegid, err = simcegid.New("/sim/cegid", func() time.Time { return noon }, db.Records("sim"), simcegid.Account{
-		Tenant: "1", KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}, Provider: provider,
-		ProviderName: "cegid-xrp", Database: "DB1",
+	if f.cegid, err = simcegid.New(simcegid.Options{
+		Options: sim.Options{
+			Now: func() time.Time { return noon }, Store: db.Records("sim"), Prefix: "/sim/cegid",
+		},
+		Account: simcegid.Account{
+			Tenant: "1", KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}, Provider: provider,
+			ProviderName: "cegid-xrp", Database: "DB1",
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +66,7 @@ func newFixture(t *testing.T, more string) *fixture {
 			t.Fatal(err)
 		}
 	}
-	front := httptest.NewServer(f.cegid)
+	front := httptest.NewServer(http.StripPrefix("/sim/cegid", f.cegid))
 	t.Cleanup(front.Close)
 	doc := `{
   "queries_key": "` + key + `",
@@ -124,7 +130,7 @@ func TestKey(t *testing.T) {
 			t.Errorf("%q: %d", bearer, w.Code)
 		}
 	}
-	if n := f.cegid.Counts(); n.Tokens != 0 {
+	if n := f.cegid.Counts(); n[simcegid.Tokens] != 0 {
 		t.Errorf("Cegid was asked %+v", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
@@ -61,18 +62,23 @@ func TestAddressThatStartsLater(t *testing.T) {
 	}
 }
 
+// cegid is a simulated Cegid whose customer has the fixture's container; it is served below /sim/cegid.
+func (f *fixture) cegid() *simcegid.Server {
+	f.Helper()
+	server, err := simcegid.New(simcegid.Options{
+		Options: sim.Options{Store: f.db.Records("sim"), Prefix: "/sim/cegid"},
+		Account: simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return server
+}
+
 // TestAccessEndsInTheMiddle: with mode api an access that ends while files are brought is renewed, and nothing fails.
 func TestAccessEndsInTheMiddle(t *testing.T) {
 	f := newFixture(t, nil)
-	server, err := simcegid.New(
-		"/sim/cegid",
-		time.Now,
-		f.db.Records("sim"),
-		simcegid.Account{Tenant: f.name, KeyID: "id", KeySecret: "secret", SubscriptionKeys: []string{"primary"}},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := f.cegid()
 	if err := server.Serve(t.Context(), account(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +86,7 @@ func TestAccessEndsInTheMiddle(t *testing.T) {
 		if strings.Contains(r.URL.Path, "/blobs/") && isBlob(r, http.MethodGet) {
 			time.Sleep(400 * time.Millisecond)
 		}
-		server.ServeHTTP(w, r)
+		http.StripPrefix("/sim/cegid", server).ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
 	for kind, path := range map[string]string{"sas_life": "GetSAS", "token_life": "Token"} {
@@ -101,7 +107,7 @@ func TestAccessEndsInTheMiddle(t *testing.T) {
 		t.Errorf("run %+v", r)
 	}
 	took := r.Ended.Sub(r.Began)
-	if made, most := server.Counts().SAS, 2+int(took/(800*time.Millisecond)); made < 2 ||
+	if made, most := server.Counts()[simcegid.SAS], 2+int(took/(800*time.Millisecond)); made < 2 ||
 		made > most { // one each four fifths of its life, whose end is in whole seconds
 		t.Errorf("%d accesses were made in %s, at most %d are needed", made, took, most)
 	}
@@ -144,21 +150,7 @@ func TestWhatWasRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			server, err := simcegid.New(
-				"/sim/cegid",
-				time.Now,
-				f.db.Records("sim"),
-				simcegid.Account{
-					Tenant:           f.name,
-					KeyID:            "id",
-					KeySecret:        "secret",
-					SubscriptionKeys: []string{"primary"},
-				},
-			)
-			if err != nil {
-				t.Fatal(err)
-			}
-			front := httptest.NewServer(server)
+			front := httptest.NewServer(http.StripPrefix("/sim/cegid", f.cegid()))
 			t.Cleanup(front.Close)
 			f.configure(func(src map[string]any) {
 				if name != "container" {

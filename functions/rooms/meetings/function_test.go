@@ -15,6 +15,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/rooms/meetings"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -63,7 +64,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 3, 0, 0, time.UTC), before: func(*http.Request) {}}
 	now := func() time.Time { return f.now }
 	var err error
-	if f.google, err = simgoogle.New(now, nil); err != nil {
+	if f.google, err = simgoogle.New(sim.Options{Now: now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.google.Close)

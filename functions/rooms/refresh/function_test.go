@@ -18,6 +18,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/rooms/refresh"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -125,7 +126,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{}
 	clock := func() time.Time { return now }
 	var err error
-	if f.google, err = simgoogle.New(clock, nil); err != nil {
+	if f.google, err = simgoogle.New(sim.Options{Now: clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.google.Close)

@@ -68,7 +68,9 @@ type fixture struct {
 
 func newFixture(t *testing.T, variables ...string) *fixture {
 	t.Helper()
-	arduino, err := iotcloud.New(iotcloud.Account{ClientID: "id", ClientSecret: "secret", Unlimited: true}, nil)
+	arduino, err := iotcloud.New(iotcloud.Options{
+		Account: iotcloud.Account{ClientID: "id", ClientSecret: "secret", Unlimited: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/rooms/watch"
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -49,7 +50,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	google, err := simgoogle.New(func() time.Time { return f.now }, nil)
+	google, err := simgoogle.New(sim.Options{Now: func() time.Time { return f.now }})
 	if err != nil {
 		t.Fatal(err)
 	}

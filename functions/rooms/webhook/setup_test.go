@@ -8,12 +8,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
-	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -45,7 +45,7 @@ func TestSetup(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(storage.Stop)
-	google, err := simgoogle.New(time.Now, nil)
+	google, err := simgoogle.New(sim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,8 +76,9 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 			{Name: "campus-sync", Topic: campus.TopicSync, Handler: b.sync, Concurrency: 4},
 		},
 		Jobs:   []machine.Job{{Schedule: campus.CronSchedule, Topic: campus.TopicSync}},
-		Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue,
-		Parts: b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b,
+		Public: b.public, Simulators: b.demo.simulators(), Operations: b.operations(), Pages: b.pages, Start: b.start,
+		Overdue: b.overdue,
+		Parts:   b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b,
 	}, nil
 }
 
@@ -114,15 +115,7 @@ func (b *bridge) stateOf(ctx context.Context, instance string) (campus.State, er
 	return documents.LoadIfAny[campus.State](ctx, b.state, campus.StateName(instance))
 }
 
-func (b *bridge) public(mux *http.ServeMux) {
-	mux.Handle("/feeds/campus/", b.feed)
-	if b.demo != nil {
-		mux.Handle("/sim/wigor/", b.Function("sim-wigor", http.StripPrefix("/sim/wigor", b.demo.wigor)))
-		mux.Handle("/sim/ecal/apiv2/", b.Function("sim-ecal", http.StripPrefix("/sim/ecal/apiv2", b.demo.ecal)))
-		mux.Handle("/sim/ecal/_faults", http.StripPrefix("/sim/ecal", b.demo.ecal))
-		mux.Handle("/sim/ecal/_faults/", http.StripPrefix("/sim/ecal", b.demo.ecal))
-	}
-}
+func (b *bridge) public(mux *http.ServeMux) { mux.Handle("/feeds/campus/", b.feed) }
 
 // operations pass the operators' commands to the function as they are.
 func (b *bridge) operations() map[string]web.HandlerFunc {

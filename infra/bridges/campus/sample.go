@@ -3,6 +3,7 @@ package campus
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
@@ -30,12 +31,20 @@ type campusDemo struct {
 	ecal  *simecal.Server
 }
 
+// simulators are those of the sample, by name.
+func (d *campusDemo) simulators() map[string]http.Handler {
+	if d == nil {
+		return nil
+	}
+	return map[string]http.Handler{"wigor": d.wigor, "ecal": d.ecal}
+}
+
 func openCampusDemo(b *bridge) (*campusDemo, error) {
-	school, err := simwigor.New("/sim/wigor", b.Clock.Now, b.Records("sim/wigor"))
+	school, err := simwigor.New(b.Simulation("wigor"))
 	if err != nil {
 		return nil, err
 	}
-	calendars, err := simecal.New(b.Clock.Now, b.Records("sim/ecal"))
+	calendars, err := simecal.New(b.Simulation("ecal"))
 	if err != nil {
 		return nil, err
 	}

@@ -78,8 +78,9 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 			{Name: "exports-transfer", Topic: exports.TopicTransfer, Handler: b.transfer, Concurrency: 4},
 		},
 		Jobs:   []machine.Job{{Schedule: "CRON_TZ=UTC " + exports.Schedule, Topic: exports.TopicTransfer}},
-		Public: b.public, Operations: b.operations(), Pages: b.pages, Start: b.start, Overdue: b.overdue,
-		Parts: b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b, Close: b.close,
+		Public: b.public, Simulators: b.demo.simulators(), Operations: b.operations(), Pages: b.pages, Start: b.start,
+		Overdue: b.overdue,
+		Parts:   b.parts, Examine: b.examine, Zone: b.zone, Announce: b.announce, Collector: b, Close: b.close,
 	}, nil
 }
 
@@ -144,9 +145,6 @@ func (b *bridge) overdue(context.Context) ([]string, error) {
 func (b *bridge) public(mux *http.ServeMux) {
 	mux.Handle("/queries", b.queries)
 	mux.Handle("/queries/", b.queries)
-	if b.demo != nil {
-		mux.Handle("/sim/cegid/", b.Function("sim-cegid", b.demo.cegid))
-	}
 }
 
 // operations pass the operators' commands to the functions as they are.

@@ -43,8 +43,16 @@ type exportsDemo struct {
 	need  string // what is missing for the blob store
 }
 
+// simulators are those of the sample, by name.
+func (d *exportsDemo) simulators() map[string]http.Handler {
+	if d == nil {
+		return nil
+	}
+	return map[string]http.Handler{"cegid": d.cegid}
+}
+
 func openExportsDemo(b *bridge) (*exportsDemo, error) {
-	cegid, err := simcegid.New("/sim/cegid", b.Clock.Now, b.Records("sim/cegid"), demoAccount)
+	cegid, err := simcegid.New(simcegid.Options{Options: b.Simulation("cegid"), Account: demoAccount})
 	if err != nil {
 		return nil, err
 	}

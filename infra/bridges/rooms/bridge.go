@@ -110,6 +110,7 @@ func (b *bridge) open(host *machine.Host) (*machine.Service, error) {
 		if b.demo, err = openDemo(b); err != nil {
 			return service, err
 		}
+		service.Simulators = b.demo.simulators()
 	}
 	if b.settings, err = rooms.LoadSettings(b.Config()); err != nil {
 		return service, err
@@ -224,12 +225,9 @@ func (b *bridge) public(mux *http.ServeMux) {
 	mux.Handle("/meetings", b.meetings)
 	mux.Handle("/meetings/", b.meetings)
 	mux.Handle("/meeting/", b.meetings)
-	if b.demo == nil {
-		return
+	if b.demo != nil {
+		mux.Handle("/calendar/v3/", b.demo.google) // Google's Node client drops a prefix from its rootUrl
 	}
-	mux.Handle("/calendar/v3/", b.demo.google) // Google's Node client drops a prefix from its rootUrl
-	mux.Handle("/sim/googlecal/", b.Function("sim-googlecal", http.StripPrefix("/sim/googlecal", b.demo.google)))
-	mux.Handle("/sim/iotcloud/", b.Function("sim-iotcloud", http.StripPrefix("/sim/iotcloud", b.demo.arduino)))
 }
 
 // waiting names the rooms that have neither shown a first status nor a fault that says why not.

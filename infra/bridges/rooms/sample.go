@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -36,10 +37,15 @@ type demo struct {
 	arduino *simarduino.Server
 }
 
+// simulators are those of the sample, by name.
+func (d *demo) simulators() map[string]http.Handler {
+	return map[string]http.Handler{"googlecal": d.google, "iotcloud": d.arduino}
+}
+
 func (d *demo) close() { d.google.Close() }
 
 func openDemo(b *bridge) (*demo, error) {
-	google, err := simgoogle.New(b.Clock.Now, b.Records("sim/googlecal"))
+	google, err := simgoogle.New(b.Simulation("googlecal"))
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +53,7 @@ func openDemo(b *bridge) (*demo, error) {
 		ClientID: demoClient, ClientSecret: demoSecret, Organization: demoOrg,
 		Unlimited: b.Speed > maxLimitedBy || b.options.ArduinoLimit > 0,
 	}
-	arduino, err := simarduino.New(account, b.Records("sim/iotcloud"))
+	arduino, err := simarduino.New(simarduino.Options{Options: b.Simulation("iotcloud"), Account: account})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,9 @@ func things(t *testing.T, args []string) map[string]iotcloud.Thing {
 // of its settings.
 func thingsOffice(t *testing.T) (arduino *account, args []string) {
 	t.Helper()
-	simulator, err := simarduino.New(simarduino.Account{ClientID: "id", ClientSecret: "hidden", Unlimited: true}, nil)
+	simulator, err := simarduino.New(simarduino.Options{
+		Account: simarduino.Account{ClientID: "id", ClientSecret: "hidden", Unlimited: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
+	"regexp"
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/sim/blobs"
@@ -21,10 +20,11 @@ const Version = "3.37.0"
 type Server struct {
 	blobs.Account // its key is made anew with each start
 
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	said  tail // on standard error
-	done  chan struct{}
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	said    tail // on standard error
+	address chan string
+	done    chan struct{}
 }
 
 // leash ends Azurite with its standard input, so that it lives no longer than who started it, however that ends.
@@ -34,22 +34,19 @@ const leash = `data:text/javascript,let stopping=false;const stop=()=>{if(stoppi
 // startTime bounds how long Azurite may take to answer.
 const startTime = time.Minute
 
-// Start starts Azurite with its data in dir.
+// Start starts Azurite with its data in dir, at a free port.
 func Start(ctx context.Context, script, dir string) (*Server, error) {
 	node, err := Node(ctx)
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{Account: blobs.NewAccount(fmt.Sprintf("http://127.0.0.1:%d", port)), done: make(chan struct{})}
+	s := &Server{Account: blobs.NewAccount(""), address: make(chan string, 1), done: make(chan struct{})}
 	s.cmd = exec.Command(node, "--import", leash, script, //nolint:gosec,noctx // our own arguments; it ends with our standard input
-		"--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, "--silent", "--disableTelemetry",
+		"--blobHost", "127.0.0.1", "--blobPort", "0", "--location", dir, "--silent", "--disableTelemetry",
 		"--skipApiVersionCheck")
 	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+blobs.Name+":"+s.Key)
 	s.cmd.Stderr = &s.said
+	s.cmd.Stdout = &listening{address: s.address}
 	apart(s.cmd)
 	s.stdin, err = s.cmd.StdinPipe()
 	if err != nil {
@@ -59,7 +56,7 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 		return nil, fmt.Errorf("starting Azurite: %w", err)
 	}
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
-	if err := s.wait(ctx, port); err != nil {
+	if err := s.wait(ctx); err != nil {
 		_ = s.cmd.Process.Kill() // it has acknowledged nothing yet
 		<-s.done
 		return nil, err
@@ -67,30 +64,38 @@ func Start(ctx context.Context, script, dir string) (*Server, error) {
 	return s, nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening does not wait
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil //nolint:errcheck // of a TCP listener
+// listening reads, from what Azurite prints, the address at which it listens.
+type listening struct {
+	address chan string // nil once it was found
+	text    []byte
 }
 
-func (s *Server) wait(ctx context.Context, port int) error {
+var listens = regexp.MustCompile(`successfully listens on (http://127\.0\.0\.1:\d+)\n`)
+
+func (l *listening) Write(p []byte) (int, error) {
+	if l.address == nil {
+		return len(p), nil
+	}
+	l.text = append(l.text, p...)
+	if found := listens.FindSubmatch(l.text); found != nil {
+		l.address <- string(found[1])
+		l.address, l.text = nil, nil
+	}
+	return len(p), nil
+}
+
+// wait returns when Azurite listens, which it prints after it has opened its data.
+func (s *Server) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	for {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("starting Azurite: %w", ctx.Err())
-		case <-s.done:
-			return fmt.Errorf("starting Azurite: %w", s.said.reason("it ended at once"))
-		case <-time.After(50 * time.Millisecond):
-		}
+	select {
+	case address := <-s.address:
+		s.Account = s.At(address)
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("starting Azurite: %w", ctx.Err())
+	case <-s.done:
+		return fmt.Errorf("starting Azurite: %w", s.said.reason("it ended at once"))
 	}
 }
 

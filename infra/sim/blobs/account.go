@@ -23,7 +23,13 @@ type Account struct {
 func NewAccount(address string) Account {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
-	return Account{URL: address + "/" + Name + "/", Key: base64.StdEncoding.EncodeToString(key)}
+	return Account{Key: base64.StdEncoding.EncodeToString(key)}.At(address)
+}
+
+// At is the account where its server has another address.
+func (a Account) At(address string) Account {
+	a.URL = address + "/" + Name + "/"
+	return a
 }
 
 // Service returns the account's client.

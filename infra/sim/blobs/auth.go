@@ -108,7 +108,7 @@ func (s *Server) authorizeSAS(c *call, rights string) *apiError {
 	}
 	start, startErr := sasTime(q.Get("st"))
 	end, endErr := sasTime(q.Get("se"))
-	now := s.now()
+	now := s.Now()
 	if q.Has("st") && (startErr != nil || now.Before(start)) || endErr != nil || !now.Before(end) {
 		return denied("Signature not valid in the specified time frame.")
 	}

@@ -37,7 +37,7 @@ type version struct {
 // touch gives a version a new ETag and time. The lock is held.
 func (s *Server) touch(v *version) {
 	v.etag = fmt.Sprintf("0x%X", s.tick())
-	v.modified = s.now().UTC()
+	v.modified = s.Now().UTC()
 	if v.created.IsZero() {
 		v.created = v.modified
 	}
@@ -45,7 +45,7 @@ func (s *Server) touch(v *version) {
 
 // tick is the time in units of 100 ns; it is never given out twice. The lock is held.
 func (s *Server) tick() int64 {
-	s.last = max(s.last+1, s.now().UnixNano()/100)
+	s.last = max(s.last+1, s.Now().UnixNano()/100)
 	return s.last
 }
 
@@ -165,7 +165,7 @@ func (s *Server) change(c *call, kind string) (*blob, *apiError) {
 	if err := conditions(c.r, &b.version); err != nil {
 		return nil, err
 	}
-	return b, b.lease.admits(c.r, s.now(), true)
+	return b, b.lease.admits(c.r, s.Now(), true)
 }
 
 // create finds or makes the blob that a call writes whole, if the conditions and a lease let it. The lock is held.
@@ -179,7 +179,7 @@ func (s *Server) create(c *call) (*blob, *apiError) {
 			return nil, errCondition
 		}
 		b = &blob{}
-		if err := b.lease.admits(c.r, s.now(), true); err != nil {
+		if err := b.lease.admits(c.r, s.Now(), true); err != nil {
 			return nil, err
 		}
 		in.blobs[c.blob] = b
@@ -191,7 +191,7 @@ func (s *Server) create(c *call) (*blob, *apiError) {
 	if err := conditions(c.r, &b.version); err != nil {
 		return nil, err
 	}
-	return b, b.lease.admits(c.r, s.now(), true)
+	return b, b.lease.admits(c.r, s.Now(), true)
 }
 
 // conditions checks the conditional headers of a call against a version.
@@ -224,7 +224,7 @@ func (s *Server) get(c *call) *apiError {
 	s.mu.Lock()
 	b, v, err := s.version(c)
 	if err == nil {
-		err = b.lease.admits(c.r, s.now(), false)
+		err = b.lease.admits(c.r, s.Now(), false)
 	}
 	if err == nil {
 		err = conditions(c.r, v)
@@ -234,7 +234,7 @@ func (s *Server) get(c *call) *apiError {
 		return err
 	}
 	read := *v // what comes is this version, also if the blob is written again meanwhile
-	state := b.lease.state(s.now())
+	state := b.lease.state(s.Now())
 	s.mu.Unlock()
 	if c.r.Method == http.MethodHead {
 		c.setProperties(&read, state)
@@ -346,7 +346,7 @@ func (s *Server) deleteBlob(c *call) *apiError {
 		c.WriteHeader(http.StatusAccepted)
 		return nil
 	}
-	if err := b.lease.admits(c.r, s.now(), true); err != nil {
+	if err := b.lease.admits(c.r, s.Now(), true); err != nil {
 		return err
 	}
 	switch how := c.r.Header.Get("X-Ms-Delete-Snapshots"); {
@@ -374,7 +374,7 @@ func (s *Server) snapshot(c *call) *apiError {
 	if err := conditions(c.r, v); err != nil {
 		return err
 	}
-	if err := b.lease.admits(c.r, s.now(), false); err != nil {
+	if err := b.lease.admits(c.r, s.Now(), false); err != nil {
 		return err
 	}
 	made := *v
@@ -397,7 +397,7 @@ func (s *Server) setTier(c *call) *apiError {
 	if err != nil {
 		return err
 	}
-	if err := b.lease.admits(c.r, s.now(), false); err != nil {
+	if err := b.lease.admits(c.r, s.Now(), false); err != nil {
 		return err
 	}
 	tier := c.r.Header.Get("X-Ms-Access-Tier")

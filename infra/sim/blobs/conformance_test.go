@@ -65,7 +65,7 @@ var cases = map[string]func(*fixture){
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) (blobs.Account, func()){
-		"simulated": func(t *testing.T) (blobs.Account, func()) { t.Helper(); return blobstest.Simulated(t.TempDir()) },
+		"simulated": func(t *testing.T) (blobs.Account, func()) { t.Helper(); return blobstest.Simulated(t, t.TempDir()) },
 		"azurite": func(t *testing.T) (blobs.Account, func()) {
 			t.Helper()
 			return blobstest.Azurite(t, t.TempDir())

@@ -71,7 +71,7 @@ func (s *Server) leaseBlob(c *call) *apiError {
 	if err := conditions(c.r, &b.version); err != nil {
 		return err
 	}
-	h, now := c.r.Header, s.now()
+	h, now := c.r.Header, s.Now()
 	action, id := h.Get("X-Ms-Lease-Action"), h.Get("X-Ms-Lease-Id")
 	status := http.StatusOK
 	switch action {

@@ -132,7 +132,7 @@ func (s *Server) listed(c *call) ([]listed, *apiError) {
 			}
 		}
 		one := listedOf(name, &b.version, include)
-		one.Properties.LeaseState = b.lease.state(s.now())
+		one.Properties.LeaseState = b.lease.state(s.Now())
 		one.Properties.LeaseStatus = leaseStatus(one.Properties.LeaseState)
 		all = append(all, one)
 	}

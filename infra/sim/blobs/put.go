@@ -81,7 +81,7 @@ func (s *Server) putBlock(c *call) *apiError {
 		return errBlobType
 	}
 	if b != nil {
-		if err := b.lease.admits(c.r, s.now(), true); err != nil {
+		if err := b.lease.admits(c.r, s.Now(), true); err != nil {
 			return err
 		}
 	}

@@ -14,19 +14,24 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim"
 )
 
-// A Server is the simulated store.
+// Options of the simulator. It keeps no records.
+type Options struct {
+	sim.Options
+
+	Account Account
+	Dir     string // large blobs are kept in files there; without it all are kept in memory
+}
+
+// A Server is the simulated store. Calls that were answered with success are counted by method.
 type Server struct {
-	Faults faults.Set
+	*sim.Server
 
 	account Account
 	dir     string
-	now     func() time.Time
-	served  http.Handler
 
 	mu         sync.Mutex
 	containers map[string]*container
@@ -40,17 +45,19 @@ type container struct {
 	blocks map[string]map[string]piece
 }
 
-// New returns a server for an account. Large blobs are kept in files in dir; without dir all are kept in memory.
-func New(account Account, dir string, now func() time.Time) *Server {
-	s := &Server{account: account, dir: dir, now: now, containers: map[string]*container{}}
-	s.served = s.Faults.Wrap(http.HandlerFunc(s.serve), func(w http.ResponseWriter, status int, reason string) {
+// New returns a server for an account.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		Server: sim.New(o.Options), account: o.Account, dir: o.Dir, containers: map[string]*container{},
+	}
+	s.Route(http.HandlerFunc(s.serve), func(w http.ResponseWriter, status int, reason string) {
 		e := &apiError{status, reason, http.StatusText(status)}
 		if reason == "" {
 			e.code = faultCodes[status]
 		}
 		e.write(w)
 	})
-	return s
+	return s, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -62,7 +69,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get("X-Ms-Client-Request-Id"); id != "" {
 		h.Set("X-Ms-Client-Request-Id", id)
 	}
-	s.served.ServeHTTP(w, r)
+	s.Server.ServeHTTP(w, r)
 }
 
 // A call is a request for a container or a blob.
@@ -127,7 +134,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{ResponseWriter: w, r: r, query: r.URL.Query()}
 	if err := s.answer(c); err != nil {
 		err.write(w)
+		return
 	}
+	s.Count(r.Method)
 }
 
 func (s *Server) answer(c *call) *apiError {

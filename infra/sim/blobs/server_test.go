@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
@@ -20,11 +21,11 @@ func simulated(t *testing.T) (server *blobs.Server, f *fixture, offset *atomic.I
 	offset, dir = new(atomic.Int64), t.TempDir()
 	front := httptest.NewUnstartedServer(nil)
 	account := blobs.NewAccount("http://" + front.Listener.Addr().String())
-	server = blobs.New(
-		account,
-		dir,
-		func() time.Time { return time.Now().Add(time.Duration(offset.Load()) * time.Second) },
-	)
+	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load()) * time.Second) }
+	server, err := blobs.New(blobs.Options{Options: sim.Options{Now: now}, Account: account, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
 	front.Config.Handler = server
 	front.Start()
 	t.Cleanup(front.Close)

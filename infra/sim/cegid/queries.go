@@ -1,7 +1,6 @@
 package cegid
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,7 +59,7 @@ func (s *Server) AddQuery(q Query) error {
 		"query": map[string]any{"name": q.Name, "content": q.SQL, "collection": q.Collection}, "format": "csv",
 	}
 	if q.Enabled {
-		next, err := after(q.Cron, s.now())
+		next, err := after(q.Cron, s.Now())
 		if err != nil {
 			return err
 		}
@@ -102,7 +101,7 @@ func (s *Server) RunDue(ctx context.Context) error {
 	s.mu.Lock()
 	var due []string
 	for _, one := range s.schedulers {
-		if next, err := one.next(); err == nil && one["enable"] == true && !next.IsZero() && !next.After(s.now()) {
+		if next, err := one.next(); err == nil && one["enable"] == true && !next.IsZero() && !next.After(s.Now()) {
 			id, _ := one["id"].(string)
 			due = append(due, id)
 		}
@@ -122,7 +121,7 @@ func (s *Server) RunDue(ctx context.Context) error {
 // Execute runs a query now: its file is written, then its schedule moves on.
 func (s *Server) Execute(ctx context.Context, id string) error {
 	s.mu.Lock()
-	q, store, at := s.queries[id], s.blobs, s.now().UTC()
+	q, store, at := s.queries[id], s.blobs, s.Now().UTC()
 	s.mu.Unlock()
 	silent := false
 	for _, f := range s.Faults.Own("RUN", "/"+q.Name) {
@@ -176,18 +175,12 @@ func (s *Server) makeContainer(ctx context.Context, store blobs.Account) error {
 
 const schedulesKey = "schedulers"
 
-func (s *Server) save() error {
-	data, err := json.Marshal(s.schedulers)
-	if err != nil {
-		return err
-	}
-	return s.records.Save(schedulesKey, data)
-}
+func (s *Server) save() error { return s.Save(schedulesKey, s.schedulers) }
 
 func (s *Server) load() error {
-	kept, err := s.records.Load()
+	kept, err := s.Load()
 	if err != nil || kept[schedulesKey] == nil {
 		return err
 	}
-	return json.NewDecoder(bytes.NewReader(kept[schedulesKey])).Decode(&s.schedulers)
+	return json.Unmarshal(kept[schedulesKey], &s.schedulers)
 }

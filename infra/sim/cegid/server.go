@@ -17,15 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/blobs"
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
 )
-
-// A Store keeps records by key.
-type Store interface {
-	Save(key string, data []byte) error
-	Load() (map[string][]byte, error)
-}
 
 // An Account is a customer's.
 type Account struct {
@@ -45,15 +39,18 @@ const (
 // maxBody is the size of a request's body, in bytes.
 const maxBody = 1 << 20
 
-// A Server is the simulated API. It is served below prefix, such as /sim/cegid.
-type Server struct {
-	Faults faults.Set
+// Options of the simulator.
+type Options struct {
+	sim.Options
 
-	prefix  string
+	Account Account
+}
+
+// A Server is the simulated API. Queries run by the simulated time.
+type Server struct {
+	*sim.Server
+
 	account Account
-	now     func() time.Time // simulated; queries run by it
-	records Store
-	served  http.Handler
 
 	mu         sync.Mutex
 	blobs      *blobs.Account // nil: not there yet
@@ -61,17 +58,20 @@ type Server struct {
 	tokens     map[string]time.Time
 	schedulers []scheduler
 	queries    map[string]Query // what they write is not kept
-	counts     Counts
 }
 
-// Counts are what was asked of the server.
-type Counts struct{ Tokens, SAS, Lists, Changes int }
+// What the server counts.
+const (
+	Tokens  = "tokens"
+	SAS     = "sas"
+	Lists   = "lists"
+	Changes = "changes"
+)
 
 // New returns a server with what the store has. The blob store comes with [Server.Serve].
-func New(prefix string, now func() time.Time, records Store, account Account) (*Server, error) {
+func New(o Options) (*Server, error) {
 	s := &Server{
-		prefix: prefix, account: account, now: now, records: records, tokens: map[string]time.Time{},
-		queries: map[string]Query{},
+		Server: sim.New(o.Options), account: o.Account, tokens: map[string]time.Time{}, queries: map[string]Query{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /tokenprovider/Token", s.token)
@@ -86,7 +86,7 @@ func New(prefix string, now func() time.Time, records Store, account Account) (*
 		mux.Handle(pattern, s.authorized(h))
 	}
 	mux.HandleFunc("/blobs/", s.blob)
-	s.served = http.StripPrefix(prefix, s.Faults.Wrap(mux, refuse))
+	s.Route(mux, refuse)
 	return s, s.load()
 }
 
@@ -114,16 +114,6 @@ func (s *Server) Serve(ctx context.Context, store blobs.Account) error {
 		FlushInterval: -1,
 	})
 	return nil
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
-
-// Counts returns what was asked so far.
-func (s *Server) Counts() Counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts
 }
 
 // refuse answers with an error in the form of the API, or of the gateway before it where the reason speaks of a
@@ -183,7 +173,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.tokens[token] = time.Now().Add(life)
-	s.counts.Tokens++
+	s.Count(Tokens)
 	s.mu.Unlock()
 	write(w, http.StatusOK, map[string]string{
 		"accessToken": token, "expireIn": strconv.Itoa(int(life.Seconds())), "tenantId": s.account.Tenant,
@@ -219,7 +209,7 @@ func (s *Server) sas(rights string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		store := s.blobs
-		s.counts.SAS++
+		s.Count(SAS)
 		s.mu.Unlock()
 		if store == nil {
 			refuse(w, http.StatusServiceUnavailable, "The storage is not available.")
@@ -240,7 +230,7 @@ func (s *Server) sas(rights string) http.HandlerFunc {
 			return
 		}
 		write(w, http.StatusOK, map[string]string{
-			"blobServiceUri": "http://" + r.Host + s.prefix + "/blobs/" + blobs.Name + "/", "containerName": s.container(),
+			"blobServiceUri": "http://" + r.Host + s.Prefix + "/blobs/" + blobs.Name + "/", "containerName": s.container(),
 			"sasToken": "?" + token, "blobName": "",
 		})
 	}
@@ -299,7 +289,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.Lists++
+	s.Count(Lists)
 	all := make([]map[string]any, 0, len(s.schedulers))
 	for _, one := range s.schedulers {
 		all = append(all, one)
@@ -331,7 +321,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 			next["nextExecution"] = t.UTC().Format(timeForm)
 		}
 	}
-	s.counts.Changes++
+	s.Count(Changes)
 	s.schedulers[i] = next
 	if err := s.save(); err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())

@@ -79,7 +79,7 @@ func (s *Server) shown(c call, e Event) bool {
 		return false
 	}
 	if q.Get("showPastEvents") != "true" {
-		if end, ok := e.end(); ok && !end.After(s.now()) {
+		if end, ok := e.end(); ok && !end.After(s.Now()) {
 			return false
 		}
 	}

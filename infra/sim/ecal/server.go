@@ -21,14 +21,8 @@ import (
 	"time"
 	_ "time/tzdata" // events name their zones
 
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim"
 )
-
-// A Store keeps records by key.
-type Store interface {
-	Save(key string, data []byte) error
-	Load() (map[string][]byte, error)
-}
 
 // maxBody is the size of a request's body, in bytes.
 const maxBody = 1 << 20
@@ -40,24 +34,15 @@ type Account struct {
 	PerSecond int
 }
 
-// Counts are the calls that were answered with success.
-type Counts struct {
-	Reads, Creates, Updates, Deletes int
-}
-
-// A Server is the simulated API, without the /apiv2 of its address.
+// A Server is the simulated API. The simulated time decides which events are past; calls that were answered with
+// success are counted by method.
 type Server struct {
-	Faults faults.Set
-
-	now    func() time.Time // decides what is past
-	store  Store
-	served http.Handler
+	*sim.Server
 
 	mu        sync.Mutex
 	accounts  map[string]*account
 	calendars map[string]*Calendar
 	events    map[string]*Event
-	counts    Counts
 }
 
 type account struct {
@@ -105,28 +90,26 @@ type QuickLink struct {
 }
 
 // New returns a server with what the store has.
-func New(now func() time.Time, store Store) (*Server, error) {
+func New(o sim.Options) (*Server, error) {
 	s := &Server{
-		now: now, store: store, accounts: map[string]*account{}, calendars: map[string]*Calendar{},
+		Server: sim.New(o), accounts: map[string]*account{}, calendars: map[string]*Calendar{},
 		events: map[string]*Event{},
 	}
 	mux := http.NewServeMux()
 	for pattern, f := range map[string]operation{
-		"GET /calendar/{$}": s.listCalendars, "GET /calendar/{id}": s.showCalendar,
-		"POST /calendar/{$}": s.createCalendar, "PUT /calendar/{id}": s.updateCalendar,
-		"DELETE /calendar/{id}": s.deleteCalendar,
-		"GET /event/{$}":        s.list, "GET /event/{id}": s.show, "POST /event/{$}": s.create, "PUT /event/{id}": s.update,
-		"DELETE /event/{id}": s.remove,
-		"PUT /events/{type}": s.updateAll,
+		"GET /apiv2/calendar/{$}": s.listCalendars, "GET /apiv2/calendar/{id}": s.showCalendar,
+		"POST /apiv2/calendar/{$}": s.createCalendar, "PUT /apiv2/calendar/{id}": s.updateCalendar,
+		"DELETE /apiv2/calendar/{id}": s.deleteCalendar,
+		"GET /apiv2/event/{$}":        s.list, "GET /apiv2/event/{id}": s.show,
+		"POST /apiv2/event/{$}": s.create, "PUT /apiv2/event/{id}": s.update,
+		"DELETE /apiv2/event/{id}": s.remove,
+		"PUT /apiv2/events/{type}": s.updateAll,
 	} {
 		mux.HandleFunc(pattern, s.serve(f))
 	}
-	s.served = s.Faults.Wrap(mux, func(w http.ResponseWriter, status int, _ string) { refuse(w, status) })
+	s.Route(mux, func(w http.ResponseWriter, status int, _ string) { refuse(w, status) })
 	return s, s.load()
 }
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
 
 // AddAccount makes an account with its calendars, by id and name, unless they are there.
 func (s *Server) AddAccount(a Account, calendars map[string]string) error {
@@ -142,13 +125,6 @@ func (s *Server) AddAccount(a Account, calendars map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// Counts returns the calls so far.
-func (s *Server) Counts() Counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts
 }
 
 // Events returns a calendar's events, sorted by start.
@@ -250,26 +226,13 @@ func (s *Server) serve(f operation) http.HandlerFunc {
 			refuse(w, status)
 			return
 		}
-		s.count(r)
+		s.Count(r.Method)
 		if v == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"data": v})
-	}
-}
-
-func (s *Server) count(r *http.Request) {
-	switch r.Method {
-	case http.MethodGet:
-		s.counts.Reads++
-	case http.MethodPost:
-		s.counts.Creates++
-	case http.MethodPut:
-		s.counts.Updates++
-	case http.MethodDelete:
-		s.counts.Deletes++
 	}
 }
 
@@ -299,25 +262,12 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-func (s *Server) saveEvent(id string) error    { return save(s.store, "event/"+id, s.events[id]) }
-func (s *Server) saveCalendar(id string) error { return save(s.store, "calendar/"+id, s.calendars[id]) }
-
-func save[T any](store Store, key string, v *T) error {
-	if store == nil {
-		return nil
-	}
-	data, err := json.Marshal(v) // null: it was deleted
-	if err != nil {
-		return err
-	}
-	return store.Save(key, data)
-}
+// saveEvent stores an event; a deleted one is the record null, as a deleted calendar is.
+func (s *Server) saveEvent(id string) error    { return s.Save("event/"+id, s.events[id]) }
+func (s *Server) saveCalendar(id string) error { return s.Save("calendar/"+id, s.calendars[id]) }
 
 func (s *Server) load() error {
-	if s.store == nil {
-		return nil
-	}
-	records, err := s.store.Load()
+	records, err := s.Load()
 	for key, data := range records {
 		kind, id, _ := strings.Cut(key, "/")
 		var err error

@@ -79,7 +79,7 @@ func (s *Server) add(c *calendar, e event) (event, error) {
 	if err := e.check(c); err != nil {
 		return nil, err
 	}
-	now := s.now().UTC().Format("2006-01-02T15:04:05.000Z")
+	now := s.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.ID, "self": true}
 	for key, value := range map[string]any{
 		"kind": "calendar#event", "status": "confirmed", "eventType": "default", "sequence": 0, "created": now,
@@ -122,9 +122,9 @@ func (e event) check(c *calendar) error {
 func (s *Server) put(c *calendar, e event) (event, error) {
 	s.seq++
 	e[seqKey] = s.seq
-	e["etag"] = fmt.Sprintf(`"%d"`, s.now().UnixMilli()*1000+s.seq%1000)
-	e["updated"] = s.now().UTC().Format("2006-01-02T15:04:05.000Z")
-	if err := s.save("event/"+c.ID+"\n"+e.id(), e); err != nil {
+	e["etag"] = fmt.Sprintf(`"%d"`, s.Now().UnixMilli()*1000+s.seq%1000)
+	e["updated"] = s.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	if err := s.Save("event/"+c.ID+"\n"+e.id(), e); err != nil {
 		return nil, err
 	}
 	c.events[e.id()] = e

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/recorded"
@@ -41,7 +42,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	var err error
-	if f.sim, err = googlecal.New(f.clock, nil); err != nil {
+	if f.sim, err = googlecal.New(sim.Options{Now: f.clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.sim.Close)

@@ -68,7 +68,7 @@ func (s *Server) page(c *calendar, q url.Values, items []event) (any, error) {
 	}
 	answer := map[string]any{
 		"kind": "calendar#events", "etag": fmt.Sprintf(`"p%d"`, s.seq), "summary": c.ID, "timeZone": c.TimeZone,
-		"accessRole": "owner", "updated": s.now().UTC().Format(time.RFC3339Nano), "defaultReminders": []any{},
+		"accessRole": "owner", "updated": s.Now().UTC().Format(time.RFC3339Nano), "defaultReminders": []any{},
 	}
 	shown := []event{}
 	for _, e := range items[min(offset, len(items)):min(offset+size, len(items))] {
@@ -143,7 +143,7 @@ func (s *Server) selected(c *calendar, q url.Values) ([]event, error) {
 		return nil, invalid("The requested ordering is not available for the particular query.")
 	}
 	if single && to.Equal(distantFuture) {
-		to = s.now().AddDate(2, 0, 0) // an endless series has to end somewhere
+		to = s.Now().AddDate(2, 0, 0) // an endless series has to end somewhere
 	}
 	items := c.window(from, to, single)
 	if items, err = s.updatedSince(items, q.Get("updatedMin")); err != nil {
@@ -178,7 +178,7 @@ func (s *Server) updatedSince(items []event, text string) ([]event, error) {
 	if err != nil {
 		return nil, invalid("Invalid value for updatedMin: %s", text)
 	}
-	if s.now().Sub(since) > memory {
+	if s.Now().Sub(since) > memory {
 		return nil, errUpdatedMin
 	}
 	return slices.DeleteFunc(items, func(e event) bool {
@@ -244,7 +244,7 @@ func (s *Server) changed(c *calendar, q url.Values) ([]event, error) {
 	if err != nil {
 		return nil, err
 	}
-	items := c.window(distantPast, s.now().AddDate(2, 0, 0), q.Get("singleEvents") == "true")
+	items := c.window(distantPast, s.Now().AddDate(2, 0, 0), q.Get("singleEvents") == "true")
 	items = slices.DeleteFunc(items, func(e event) bool { return e.seq() <= since })
 	c.sort(items, "")
 	return items, nil
@@ -252,7 +252,7 @@ func (s *Server) changed(c *calendar, q url.Values) ([]event, error) {
 
 // syncToken names the present state, the moment and the parameters.
 func (s *Server) syncToken(q url.Values) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%d", s.seq, s.now().Unix(), parameters(q)))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%d", s.seq, s.Now().Unix(), parameters(q)))
 }
 
 // parameters tells apart requests that ask for different things: an incremental one must ask for the same as the first.
@@ -272,7 +272,7 @@ func (s *Server) checkSyncToken(q url.Values) (since int64, err error) {
 	if n, err := fmt.Sscanf(string(raw), "%d.%d.%d", &since, &at, &params); n != 3 || err != nil {
 		return 0, errSyncToken
 	}
-	if since > s.seq || s.now().Sub(time.Unix(at, 0)) > memory {
+	if since > s.seq || s.Now().Sub(time.Unix(at, 0)) > memory {
 		return 0, errSyncToken
 	}
 	if params != parameters(q) {

@@ -76,15 +76,15 @@ func loopback(host string) bool { return host == "127.0.0.1" || host == "localho
 
 // expiration is what was asked for (ms, or params.ttl in s), at most and by default seven days.
 func (s *Server) expiration(at, ttl json.Number) (time.Time, error) {
-	longest := s.now().Add(defaultTTL).Truncate(time.Second)
+	longest := s.Now().Add(defaultTTL).Truncate(time.Second)
 	want := longest
 	if seconds, err := ttl.Int64(); err == nil {
-		want = s.now().Add(time.Duration(seconds) * time.Second)
+		want = s.Now().Add(time.Duration(seconds) * time.Second)
 	}
 	if ms, err := at.Int64(); err == nil {
 		want = time.UnixMilli(ms)
 	}
-	if !want.After(s.now()) {
+	if !want.After(s.Now()) {
 		return want, invalid("Invalid ttl value")
 	}
 	if want.After(longest) {
@@ -110,13 +110,13 @@ func (s *Server) stopChannel(r *http.Request) (any, error) {
 		return nil, &apiError{404, "global", "notFound", "Channel '" + body.ID + "' not found for project", ""}
 	}
 	ch.Stopped = true
-	return nil, s.save("channel/"+ch.ID, ch)
+	return nil, s.Save("channel/"+ch.ID, ch)
 }
 
 // notify sends "exists" to every live channel of a calendar.
 func (s *Server) notify(calendar string) {
 	for _, ch := range s.channels {
-		if ch.Calendar == calendar && !ch.Stopped && s.now().Before(ch.Expiration) {
+		if ch.Calendar == calendar && !ch.Stopped && s.Now().Before(ch.Expiration) {
 			_ = s.send(ch, "exists")
 		}
 	}
@@ -127,7 +127,7 @@ const tries = 6
 // send delivers a message, again after 500, 502, 503, 504 or no answer, in growing pauses.
 func (s *Server) send(ch *channel, state string) error {
 	ch.Number++
-	if err := s.save("channel/"+ch.ID, ch); err != nil {
+	if err := s.Save("channel/"+ch.ID, ch); err != nil {
 		return err
 	}
 	h := http.Header{}

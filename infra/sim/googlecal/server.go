@@ -13,24 +13,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim"
 )
 
-// Store keeps the simulator's records; a nil Store keeps nothing.
-type Store interface {
-	Save(key string, data []byte) error
-	Load() (map[string][]byte, error)
-}
-
-// Server is a simulated Google Calendar. Its handler serves /calendar/v3/...
+// Server is a simulated Google Calendar. Its handler serves /calendar/v3/...; calls that were answered with success are
+// counted by method.
 type Server struct {
-	now   func() time.Time
-	store Store
-	mux   *http.ServeMux
-	push  *http.Client
-	// Faults are what the simulator is asked to do wrong; also under /_faults.
-	Faults faults.Set
-	served http.Handler
+	*sim.Server
+
+	mux  *http.ServeMux
+	push *http.Client
 
 	mu        sync.Mutex
 	seq       int64 // grows with every change
@@ -46,14 +38,14 @@ type calendar struct {
 	events   map[string]event
 }
 
-// New returns a server whose clock is now, with what the store has.
-func New(now func() time.Time, store Store) (*Server, error) {
+// New returns a server with what the store has.
+func New(o sim.Options) (*Server, error) {
 	s := &Server{
-		now: now, store: store, push: &http.Client{Timeout: 10 * time.Second},
+		Server: sim.New(o), push: &http.Client{Timeout: 10 * time.Second},
 		calendars: map[string]*calendar{}, channels: map[string]*channel{}, stop: make(chan struct{}),
 	}
 	s.routes()
-	s.served = s.Faults.Wrap(s.mux, refuse)
+	s.Route(s.mux, refuse)
 	return s, s.load()
 }
 
@@ -80,8 +72,8 @@ func (s *Server) routes() {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
-	s.served.ServeHTTP(w, r)
+	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
+	s.Server.ServeHTTP(w, r)
 }
 
 // handle registers a method of the API: it returns what to answer, or an *apiError.
@@ -104,6 +96,7 @@ func (s *Server) handle(pattern string, f func(*http.Request) (any, error)) {
 			writeError(w, err)
 			return
 		}
+		s.Count(r.Method)
 		if body == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -215,7 +208,7 @@ func (s *Server) AddCalendar(id, zone string) error {
 		return nil
 	}
 	s.calendars[id] = &calendar{ID: id, TimeZone: zone, events: map[string]event{}}
-	return s.save("calendar/"+id, s.calendars[id])
+	return s.Save("calendar/"+id, s.calendars[id])
 }
 
 func (s *Server) calendar(r *http.Request) (*calendar, error) {
@@ -226,22 +219,8 @@ func (s *Server) calendar(r *http.Request) (*calendar, error) {
 	return c, nil
 }
 
-func (s *Server) save(key string, v any) error {
-	if s.store == nil {
-		return nil
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return s.store.Save(key, data)
-}
-
 func (s *Server) load() error {
-	if s.store == nil {
-		return nil
-	}
-	records, err := s.store.Load()
+	records, err := s.Load()
 	if err != nil {
 		return err
 	}

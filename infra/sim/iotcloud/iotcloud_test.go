@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 // newFixture checks every request and answer against the vendor's OpenAPI document.
 func newFixture(t *testing.T, account iotcloud.Account) *fixture {
 	t.Helper()
-	sim, err := iotcloud.New(account, nil)
+	sim, err := iotcloud.New(iotcloud.Options{Account: account})
 	if err != nil {
 		t.Fatal(err)
 	}

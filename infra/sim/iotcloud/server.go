@@ -14,14 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim"
 )
-
-// Store keeps the simulator's records; a nil Store keeps nothing.
-type Store interface {
-	Save(key string, data []byte) error
-	Load() (map[string][]byte, error)
-}
 
 // Account is the one that the simulator serves.
 type Account struct {
@@ -30,14 +24,20 @@ type Account struct {
 	Unlimited              bool   // no limit of requests a second
 }
 
-// Server is a simulated Arduino IoT Cloud. Its handler serves /iot/v1/clients/token and /iot/v2/...
+// Options of the simulator.
+type Options struct {
+	sim.Options
+
+	Account Account
+}
+
+// Server is a simulated Arduino IoT Cloud. Its handler serves /iot/v1/clients/token and /iot/v2/...; calls that were
+// answered with success are counted by method.
 type Server struct {
+	*sim.Server
+
 	account Account
-	store   Store
 	mux     *http.ServeMux
-	// Faults are what the simulator is asked to do wrong; also under /_faults.
-	Faults faults.Set
-	served http.Handler
 
 	mu     sync.Mutex
 	things map[string]*thing
@@ -86,8 +86,8 @@ type property struct {
 }
 
 // New returns a server for the account, with what the store has.
-func New(account Account, store Store) (*Server, error) {
-	s := &Server{account: account, store: store, things: map[string]*thing{}, tokens: map[string]*token{}}
+func New(o Options) (*Server, error) {
+	s := &Server{Server: sim.New(o.Options), account: o.Account, things: map[string]*thing{}, tokens: map[string]*token{}}
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("POST /iot/v1/clients/token", s.token)
 	const list, one = "application/vnd.arduino.thing+json; type=collection", "application/vnd.arduino.thing+json"
@@ -101,12 +101,9 @@ func New(account Account, store Store) (*Server, error) {
 	s.handle("GET /iot/v2/things/{id}/properties/{pid}", prop, s.showProperty)
 	s.handle("PUT /iot/v2/things/{id}/properties/{pid}/publish", "", s.publish)
 	s.handle("PUT /iot/v2/things/{id}/publish", "", s.publishMulti)
-	s.served = s.Faults.Wrap(s.mux, refuse)
+	s.Route(s.mux, refuse)
 	return s, s.load()
 }
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
 
 // refuse answers a fault's status with the vendor's error body.
 func refuse(w http.ResponseWriter, status int, reason string) {
@@ -152,6 +149,7 @@ func (s *Server) handle(pattern, contentType string, f func(*http.Request) (any,
 			writeError(w, e)
 			return
 		}
+		s.Count(r.Method)
 		if contentType == "" {
 			return // 200 without a body
 		}
@@ -220,24 +218,14 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) save(t *thing) *apiError {
-	if s.store == nil {
-		return nil
-	}
-	data, err := json.Marshal(t)
-	if err == nil {
-		err = s.store.Save(t.ID, data)
-	}
-	if err != nil {
+	if err := s.Save(t.ID, t); err != nil {
 		return &apiError{500, "internal", "not stored"}
 	}
 	return nil
 }
 
 func (s *Server) load() error {
-	if s.store == nil {
-		return nil
-	}
-	records, err := s.store.Load()
+	records, err := s.Load()
 	for id, data := range records {
 		t := &thing{}
 		if err := json.Unmarshal(data, t); err != nil {

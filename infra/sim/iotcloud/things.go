@@ -60,10 +60,7 @@ func (s *Server) RemoveThing(name string) error {
 			continue
 		}
 		delete(s.things, id)
-		if s.store != nil {
-			return s.store.Save(id, []byte("{}"))
-		}
-		return nil
+		return s.Save(id, struct{}{})
 	}
 	return notFound("thing")
 }
@@ -174,7 +171,7 @@ func (s *Server) remove(r *http.Request) (any, *apiError) {
 		return nil, e
 	}
 	delete(s.things, t.ID)
-	if s.store != nil && s.store.Save(t.ID, []byte("{}")) != nil {
+	if s.Save(t.ID, struct{}{}) != nil {
 		return nil, &apiError{500, "internal", "not stored"}
 	}
 	return nil, nil

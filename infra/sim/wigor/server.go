@@ -18,7 +18,7 @@ import (
 	"time"
 	_ "time/tzdata" // the campus's zone
 
-	"github.com/carillon-calendar/carillon/infra/sim/faults"
+	"github.com/carillon-calendar/carillon/infra/sim"
 )
 
 // Lifetimes.
@@ -29,21 +29,11 @@ const (
 	maxItems    = 5000
 )
 
-// A Store keeps records by key.
-type Store interface {
-	Save(key string, data []byte) error
-	Load() (map[string][]byte, error)
-}
-
-// A Server is the simulated school. It is served below prefix, such as /sim/wigor.
+// A Server is the simulated school. Its sessions end by the simulated time.
 type Server struct {
-	Faults faults.Set
+	*sim.Server
 
-	prefix string
-	now    func() time.Time // simulated; sessions live by it
-	store  Store
-	served http.Handler
-	zone   *time.Location
+	zone *time.Location
 
 	mu         sync.Mutex
 	students   map[string]*student
@@ -51,13 +41,14 @@ type Server struct {
 	granting   map[string]string
 	tickets    map[string]ticket
 	sessions   map[string]session
-	counts     Counts
 }
 
-// Counts are what was asked of the server.
-type Counts struct {
-	Logins, Refused, Readings int
-}
+// What the server counts.
+const (
+	Logins   = "logins"
+	Refused  = "refused"
+	Readings = "readings"
+)
 
 type student struct {
 	Password string            `json:"password"`
@@ -77,13 +68,13 @@ type session struct {
 }
 
 // New returns a server with what the store has.
-func New(prefix string, now func() time.Time, store Store) (*Server, error) {
+func New(o sim.Options) (*Server, error) {
 	zone, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		prefix: prefix, now: now, store: store, zone: zone, students: map[string]*student{}, executions: map[string]bool{},
+		Server: sim.New(o), zone: zone, students: map[string]*student{}, executions: map[string]bool{},
 		granting: map[string]string{}, tickets: map[string]ticket{}, sessions: map[string]session{},
 	}
 	mux := http.NewServeMux()
@@ -98,20 +89,10 @@ func New(prefix string, now func() time.Time, store Store) (*Server, error) {
 	} {
 		mux.Handle(pattern, guard.Handler(h))
 	}
-	s.served = s.Faults.Wrap(mux, func(w http.ResponseWriter, status int, _ string) {
+	s.Route(mux, func(w http.ResponseWriter, status int, _ string) {
 		page(w, status, "<h1>"+http.StatusText(status)+"</h1>")
 	})
 	return s, s.load()
-}
-
-// ServeHTTP implements [http.Handler]; the prefix is stripped from the path.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
-
-// Counts returns what was asked so far.
-func (s *Server) Counts() Counts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts
 }
 
 // AddStudent makes an account, unless there is one; with a new password it gets that one.
@@ -164,7 +145,7 @@ func (s *Server) showForm(w http.ResponseWriter, status int, message string) {
 	s.mu.Lock()
 	s.executions[execution] = true
 	s.mu.Unlock()
-	http.SetCookie(w, &http.Cookie{Name: "JSESSIONID", Value: secret(""), Path: s.prefix + "/cas", HttpOnly: true}) //nolint:gosec // as the school sets it, and over http
+	http.SetCookie(w, &http.Cookie{Name: "JSESSIONID", Value: secret(""), Path: s.Prefix + "/cas", HttpOnly: true}) //nolint:gosec // as the school sets it, and over http
 	var body strings.Builder
 	_ = form.Execute(&body, map[string]string{"Message": message, "Execution": execution, "LT": secret("LT-")})
 	page(w, status, body.String())
@@ -173,7 +154,7 @@ func (s *Server) showForm(w http.ResponseWriter, status int, message string) {
 // ours reports whether a service is the timetable server, or CAS would not send a ticket there.
 func (s *Server) ours(r *http.Request, service string) bool {
 	u, err := url.Parse(service)
-	return err == nil && u.Host == r.Host && strings.HasPrefix(u.Path, s.prefix+"/")
+	return err == nil && u.Host == r.Host && strings.HasPrefix(u.Path, s.Prefix+"/")
 }
 
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
@@ -209,9 +190,9 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	case !known:
 	case right:
 		account.failures = 0
-		s.counts.Logins++
+		s.Count(Logins)
 	default:
-		s.counts.Refused++
+		s.Count(Refused)
 		if account != nil {
 			account.failures++
 		}
@@ -229,7 +210,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.granting[granting] = user
 		s.mu.Unlock()
-		http.SetCookie(w, &http.Cookie{Name: "TGC", Value: granting, Path: s.prefix + "/cas", HttpOnly: true}) //nolint:gosec // as the school sets it, and over http
+		http.SetCookie(w, &http.Cookie{Name: "TGC", Value: granting, Path: s.Prefix + "/cas", HttpOnly: true}) //nolint:gosec // as the school sets it, and over http
 		s.grant(w, user, service)
 	}
 }
@@ -259,7 +240,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) bool {
 	if !ok {
 		return false
 	}
-	service := "http://" + r.Host + s.prefix + r.URL.Path
+	service := "http://" + r.Host + s.Prefix + r.URL.Path
 	if before != "" {
 		service += "?" + before
 	}
@@ -269,7 +250,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) bool {
 	valid := known && time.Now().Before(t.expires) && t.service == service
 	id := secret("")
 	if valid {
-		s.sessions[id] = session{t.user, s.now().Add(sessionLife)}
+		s.sessions[id] = session{t.user, s.Now().Add(sessionLife)}
 	}
 	s.mu.Unlock()
 	if !valid {
@@ -277,7 +258,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	for _, name := range []string{"ASP.NET_SessionId", ".DotNetCasClientAuth"} {
-		http.SetCookie(w, &http.Cookie{Name: name, Value: id, Path: s.prefix + "/", HttpOnly: true}) //nolint:gosec // as above
+		http.SetCookie(w, &http.Cookie{Name: name, Value: id, Path: s.Prefix + "/", HttpOnly: true}) //nolint:gosec // as above
 	}
 	w.Header().Set("Location", service)
 	w.WriteHeader(http.StatusFound)
@@ -303,7 +284,7 @@ func (s *Server) user(r *http.Request) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, ok := s.sessions[first.Value]
-	if !ok || s.now().After(found.expires) {
+	if !ok || s.Now().After(found.expires) {
 		return ""
 	}
 	return found.user
@@ -311,11 +292,11 @@ func (s *Server) user(r *http.Request) string {
 
 func (s *Server) toLogin(w http.ResponseWriter, r *http.Request) {
 	query, _, _ := cutTicket(r.URL.RawQuery)
-	service := "http://" + r.Host + s.prefix + r.URL.Path
+	service := "http://" + r.Host + s.Prefix + r.URL.Path
 	if query != "" {
 		service += "?" + query
 	}
-	http.Redirect(w, r, s.prefix+"/cas/login?service="+url.QueryEscape(service), http.StatusFound)
+	http.Redirect(w, r, s.Prefix+"/cas/login?service="+url.QueryEscape(service), http.StatusFound)
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
@@ -328,22 +309,10 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) save(name string) error {
-	if s.store == nil {
-		return nil
-	}
-	data, err := json.Marshal(s.students[name]) //nolint:gosec // simulated students have simulated passwords
-	if err != nil {
-		return err
-	}
-	return s.store.Save(name, data)
-}
+func (s *Server) save(name string) error { return s.Save(name, s.students[name]) }
 
 func (s *Server) load() error {
-	if s.store == nil {
-		return nil
-	}
-	records, err := s.store.Load()
+	records, err := s.Load()
 	for name, data := range records {
 		account := &student{}
 		if err := json.Unmarshal(data, account); err != nil {

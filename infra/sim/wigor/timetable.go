@@ -89,7 +89,7 @@ func (s *Server) homeGet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	s.counts.Readings++
+	s.Count(Readings)
 	s.mu.Unlock()
 	items := []map[string]any{}
 	for _, l := range s.Lessons(user) {

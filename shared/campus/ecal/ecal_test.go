@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	"github.com/carillon-calendar/carillon/shared/campus"
@@ -60,16 +61,22 @@ const calendar = "64229d018723a1000e07da01"
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	sim, err := simecal.New(func() time.Time { return time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC) }, nil)
+	simulator, err := simecal.New(sim.Options{
+		Now: func() time.Time { return time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sim.AddAccount(simecal.Account{Key: "k", Secret: "s"}, map[string]string{calendar: "Lea & co"}); err != nil {
+	if err := simulator.AddAccount(simecal.Account{Key: "k", Secret: "s"},
+		map[string]string{calendar: "Lea & co"}); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(sim)
+	server := httptest.NewServer(simulator)
 	t.Cleanup(server.Close)
-	return &fixture{sim, ecal.New(campus.Instance{ECALURL: server.URL + "/", ECALKey: "k", ECALSecret: "s"}), server.URL}
+	address := server.URL + "/apiv2"
+	return &fixture{
+		simulator, ecal.New(campus.Instance{ECALURL: address + "/", ECALKey: "k", ECALSecret: "s"}), address,
+	}
 }
 
 func event(n int) campus.Event {
@@ -144,8 +151,8 @@ func TestPages(t *testing.T) {
 		}
 	}
 	list, err := f.client.List(t.Context(), calendar)
-	if err != nil || len(list) != 200 || f.sim.Counts().Reads != 3 {
-		t.Errorf("%d events, %v, %d reads", len(list), err, f.sim.Counts().Reads)
+	if err != nil || len(list) != 200 || f.sim.Counts()[http.MethodGet] != 3 {
+		t.Errorf("%d events, %v, %d reads", len(list), err, f.sim.Counts()[http.MethodGet])
 	}
 	for name, fault := range map[string]faults.Fault{
 		"refused": {Status: 403}, "truncated": {Truncate: true}, "odd": {Status: 418},
@@ -214,16 +221,16 @@ func TestOtherAnswers(t *testing.T) {
 // TestSimulator checks the simulator against the recorded signatures, error bodies and page.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
-	sim, err := simecal.New(time.Now, nil)
+	simulator, err := simecal.New(sim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sim.AddAccount(simecal.Account{Key: "123123123", Secret: "API-SECRET", PerSecond: 100},
+	if err := simulator.AddAccount(simecal.Account{Key: "123123123", Secret: "API-SECRET", PerSecond: 100},
 		map[string]string{"cal1": "One"}); err != nil {
 		t.Fatal(err)
 	}
 	request := func(v vector, sign string) *httptest.ResponseRecorder {
-		method, path := http.MethodGet, "/event/"
+		method, path := http.MethodGet, "/apiv2/event/"
 		if v.Body != "" {
 			method = http.MethodPost
 		}
@@ -232,7 +239,7 @@ func TestSimulator(t *testing.T) {
 			q = append(q, name+"="+value)
 		}
 		w := httptest.NewRecorder()
-		sim.ServeHTTP(w, httptest.NewRequest(method, path+"?"+strings.Join(append(q, "apiSign="+sign), "&"),
+		simulator.ServeHTTP(w, httptest.NewRequest(method, path+"?"+strings.Join(append(q, "apiSign="+sign), "&"),
 			strings.NewReader(v.Body)))
 		return w
 	}
@@ -263,7 +270,7 @@ func TestSimulator(t *testing.T) {
 		if e.HTTP < 400 {
 			continue
 		}
-		if _, err := sim.Faults.Add(faults.Fault{Status: e.HTTP, Times: 1}); err != nil {
+		if _, err := simulator.Faults.Add(faults.Fault{Status: e.HTTP, Times: 1}); err != nil {
 			t.Fatal(err)
 		}
 		w := request(vector{Query: map[string]string{"apiKey": "123123123"}}, "x")
@@ -301,7 +308,7 @@ func TestCreationIsSentOnce(t *testing.T) {
 			f := newFixture(t)
 			var asked []string
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if asked = append(asked, r.Method+" "+r.URL.Path); len(asked) > 1 {
+				if asked = append(asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/apiv2")); len(asked) > 1 {
 					f.sim.ServeHTTP(w, r)
 					return
 				}
@@ -311,7 +318,7 @@ func TestCreationIsSentOnce(t *testing.T) {
 				w.WriteHeader(http.StatusInternalServerError)
 			}))
 			t.Cleanup(server.Close)
-			client := ecal.New(campus.Instance{ECALURL: server.URL, ECALKey: "k", ECALSecret: "s"})
+			client := ecal.New(campus.Instance{ECALURL: server.URL + "/apiv2", ECALKey: "k", ECALSecret: "s"})
 			got, err := client.Create(t.Context(), event(1))
 			if err != nil || got.Name != event(1).Name || !slices.Equal(asked, tt.want) {
 				t.Errorf("%+v, %v after %q, want %q", got, err, asked, tt.want)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/faults"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	"github.com/carillon-calendar/carillon/shared/calendar"
@@ -37,7 +38,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, now: window.Start}
 	var err error
-	if f.sim, err = simwigor.New("/sim/wigor", func() time.Time { return f.now }, nil); err != nil {
+	if f.sim, err = simwigor.New(sim.Options{Now: func() time.Time { return f.now }, Prefix: "/sim/wigor"}); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.StripPrefix("/sim/wigor", f.sim))
@@ -107,8 +108,8 @@ func TestLoginAndSession(t *testing.T) {
 	check := func(what string, logins int) {
 		t.Helper()
 		got, err := c.Timetable(t.Context(), window)
-		if err != nil || len(got.Classes) != 2 || f.sim.Counts().Logins != logins {
-			t.Fatalf("%s: %d classes, %v, %d logins", what, len(got.Classes), err, f.sim.Counts().Logins)
+		if err != nil || len(got.Classes) != 2 || f.sim.Counts()[simwigor.Logins] != logins {
+			t.Fatalf("%s: %d classes, %v, %d logins", what, len(got.Classes), err, f.sim.Counts()[simwigor.Logins])
 		}
 		if got.Classes[0].Title != "In" ||
 			!got.Classes[0].Start.Equal(window.Start.Add(58*time.Hour)) ||
@@ -131,8 +132,8 @@ func TestRefused(t *testing.T) {
 	f := newFixture(t)
 	f.inst.Password = "wrong"
 	if _, err := f.client().Timetable(t.Context(), window); !errors.Is(err, wigor.ErrRefused) ||
-		f.sim.Counts().Refused != 1 {
-		t.Errorf("%v after %d tries", err, f.sim.Counts().Refused)
+		f.sim.Counts()[simwigor.Refused] != 1 {
+		t.Errorf("%v after %d tries", err, f.sim.Counts()[simwigor.Refused])
 	}
 	// Some builds show the form again with 200.
 	twice := 0

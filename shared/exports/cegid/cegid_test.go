@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/blobs"
 	"github.com/carillon-calendar/carillon/infra/sim/blobs/blobstest"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
@@ -36,9 +37,12 @@ func simulated(t *testing.T) (*simcegid.Server, exports.Source) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	server, err := simcegid.New("/sim/cegid", time.Now, db.Records("sim/cegid"), simcegid.Account{
-		Tenant: "99990000", KeyID: "key-id", KeySecret: "key-secret", SubscriptionKeys: []string{"primary", "secondary"},
-		Provider: provider, ProviderName: "cegid-xrp", Database: "DB000001",
+	server, err := simcegid.New(simcegid.Options{
+		Options: sim.Options{Store: db.Records("sim/cegid"), Prefix: "/sim/cegid"},
+		Account: simcegid.Account{
+			Tenant: "99990000", KeyID: "key-id", KeySecret: "key-secret", SubscriptionKeys: []string{"primary", "secondary"},
+			Provider: provider, ProviderName: "cegid-xrp", Database: "DB000001",
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +55,7 @@ func simulated(t *testing.T) (*simcegid.Server, exports.Source) {
 			t.Fatal(err)
 		}
 	}
-	front := httptest.NewServer(server)
+	front := httptest.NewServer(http.StripPrefix("/sim/cegid", server))
 	t.Cleanup(front.Close)
 	settings := exports.Settings{Sources: []exports.Source{{
 		Name: "paie", Mode: exports.ModeAPI, BaseURL: front.URL + "/sim/cegid/", TenantID: "99990000", KeyID: "key-id",
@@ -171,8 +175,8 @@ func TestControl(t *testing.T) {
 		found[0].Found != "cegid-xrp" {
 		t.Errorf("providers by guessing: %+v, %v", found, err)
 	}
-	if n := server.Counts(); n.Tokens != 2 {
-		t.Errorf("%d tokens for two clients", n.Tokens)
+	if n := server.Counts(); n[simcegid.Tokens] != 2 {
+		t.Errorf("%d tokens for two clients", n[simcegid.Tokens])
 	}
 }
 
@@ -252,8 +256,8 @@ func TestAccess(t *testing.T) {
 	if err != nil || !first.Allows('d') {
 		t.Fatal(first, err)
 	}
-	if again, err := access(t.Context(), true); err != nil || again != first || server.Counts().SAS != 1 {
-		t.Errorf("an address just made is not made again: %v, %v, %d made", again, err, server.Counts().SAS)
+	if again, err := access(t.Context(), true); err != nil || again != first || server.Counts()[simcegid.SAS] != 1 {
+		t.Errorf("an address just made is not made again: %v, %v, %d made", again, err, server.Counts()[simcegid.SAS])
 	}
 	fault(t, server, faults.Fault{Kind: "sas_life", Items: 2, Path: "GetSASToken"})
 	short := cegid.Access(src)
@@ -261,17 +265,17 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(1700 * time.Millisecond) // after four fifths of its life
-	if _, err := short(t.Context(), false); err != nil || server.Counts().SAS != 3 {
-		t.Errorf("%v, %d addresses made, want 3", err, server.Counts().SAS)
+	if _, err := short(t.Context(), false); err != nil || server.Counts()[simcegid.SAS] != 3 {
+		t.Errorf("%v, %d addresses made, want 3", err, server.Counts()[simcegid.SAS])
 	}
 	fault(t, server, faults.Fault{Kind: "sas_life", Items: -3600, Path: "GetSASToken"})
-	over, before := cegid.Access(src), server.Counts().SAS // as by a clock that is an hour ahead
+	over, before := cegid.Access(src), server.Counts()[simcegid.SAS] // as by a clock that is an hour ahead
 	for range 5 {
 		if _, err := over(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := server.Counts().SAS - before; n != 1 {
+	if n := server.Counts()[simcegid.SAS] - before; n != 1 {
 		t.Errorf("by a clock that is ahead %d addresses were made", n)
 	}
 	src.Delete = "never"
@@ -335,7 +339,9 @@ func TestSimulator(t *testing.T) {
 	now.Store(&start)
 	account := simcegid.Account{Tenant: "99990000", Database: "DB000001"}
 	open := func() *simcegid.Server {
-		s, err := simcegid.New("", func() time.Time { return *now.Load() }, db.Records("sim"), account)
+		s, err := simcegid.New(simcegid.Options{
+			Options: sim.Options{Now: func() time.Time { return *now.Load() }, Store: db.Records("sim")}, Account: account,
+		})
 		if err == nil {
 			err = s.AddQuery(simcegid.Query{
 				ID: "1", Name: "ECRITURE", Collection: "cpa", Cron: "0 4 * * *", Enabled: true,

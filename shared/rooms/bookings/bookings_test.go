@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/sim"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/rooms"
@@ -89,7 +90,7 @@ func newFixture(t *testing.T) *fixture {
 	f.room = rooms.Room{Name: "blue", CalendarID: "blue@example.com", Zone: time.UTC}
 	clock := func() time.Time { return f.now }
 	var err error
-	if f.google, err = simgoogle.New(clock, nil); err != nil {
+	if f.google, err = simgoogle.New(sim.Options{Now: clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.google.Close)

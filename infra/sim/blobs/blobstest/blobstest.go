@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
 	"github.com/carillon-calendar/carillon/infra/sim/blobs"
@@ -20,14 +19,19 @@ func Start(t *testing.T, dir string) (account blobs.Account, stop func()) {
 	if peers.Wanted() {
 		return Azurite(t, dir)
 	}
-	return Simulated(dir)
+	return Simulated(t, dir)
 }
 
 // Simulated starts the simulated store.
-func Simulated(dir string) (account blobs.Account, stop func()) {
+func Simulated(t *testing.T, dir string) (account blobs.Account, stop func()) {
+	t.Helper()
 	front := httptest.NewUnstartedServer(nil)
 	account = blobs.NewAccount("http://" + front.Listener.Addr().String())
-	front.Config.Handler = blobs.New(account, dir, time.Now)
+	server, err := blobs.New(blobs.Options{Account: account, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	front.Config.Handler = server
 	front.Start()
 	return account, front.Close
 }
