@@ -99,11 +99,14 @@ func staysOn(ctx context.Context, name string, db *sqldb.DB, dir string) error {
 		slices.Sort(list)
 	}
 	rate := func(list []time.Duration) float64 { return float64(len(list)) / (2 * staysTime.Seconds()) }
-	fmt.Printf("%s: %.0f bookings/s by %d callers, p99 %s; bare inserts %.0f/s, p99 %s; ratio of the p99 %.2f\n", name, rate(empty),
+	fmt.Printf("%s: %.0f bookings/s by %d callers, p99 %s; bare inserts %.0f/s, p99 %s; ratio of the p99 %.2f\n", name,
+		rate(empty),
 		staysCallers, ms(at(empty, .99)), rate(bare), ms(at(bare, .99)), float64(at(empty, .99))/float64(at(bare, .99)))
-	fmt.Printf("%s: with %d day rows %.0f bookings/s, p99 %s: %.2f of the empty ledger's time each\n", name, staysDays, rate(full),
+	fmt.Printf("%s: with %d day rows %.0f bookings/s, p99 %s: %.2f of the empty ledger's time each\n",
+		name, staysDays, rate(full),
 		ms(at(full, .99)), rate(empty)/rate(full))
-	fmt.Printf("%s: a month of %d units with them, median %s, p90 %s\n", name, staysUnits, ms(at(read, .5)), ms(at(read, .9)))
+	fmt.Printf("%s: a month of %d units with them, median %s, p90 %s\n", name, staysUnits,
+		ms(at(read, .5)), ms(at(read, .9)))
 	return nil
 }
 
@@ -120,7 +123,8 @@ func newStaysBench(ctx context.Context, db *sqldb.DB, dir string) (*staysBench, 
 		units[i] = staysledger.Unit{Unit: staysUnit(i), Listed: true}
 	}
 	p := staysledger.Partner{
-		Name: "channel", Rights: []string{staysledger.RightAdd, staysledger.RightView}, All: true, Conflicts: staysledger.ConflictsRefuse,
+		Name: "channel", Rights: []string{staysledger.RightAdd, staysledger.RightView}, All: true,
+		Conflicts: staysledger.ConflictsRefuse,
 	}
 	err = errors.Join(book.PutUnits(ctx, units), book.PutPartner(ctx, p),
 		book.AddSecret(ctx, "channel", staysledger.Secret{ID: "1", Hash: secrets.Hash("key")}, time.Time{}))
@@ -212,7 +216,7 @@ func (b *staysBench) fill(ctx context.Context) error {
 	perUnit := staysDays / staysUnits / nights
 	hold := int64(1 << 40)
 	for unit := range staysUnits {
-		var holds, days [][]any
+		holds, days := make([][]any, 0, perUnit), make([][]any, 0, perUnit*nights)
 		for n := range perUnit {
 			hold++
 			from := b.first - stays.Day((n+1)*nights)
@@ -245,8 +249,9 @@ func (b *staysBench) fill(ctx context.Context) error {
 func (b *staysBench) readMonth(ctx context.Context) (took []time.Duration, err error) {
 	from := b.first - 400
 	for range 50 {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/stays/v1/availability?from=%s&to=%s&limit=2000",
-			b.server.URL, from, from+30), nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet,
+			fmt.Sprintf("%s/stays/v1/availability?from=%s&to=%s&limit=2000",
+				b.server.URL, from, from+30), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ type Conflict struct {
 func (c *Conflict) Error() string {
 	texts := make([]string, len(c.Holds))
 	for i, h := range c.Holds {
-		texts[i] = h.Range.String() + " (" + string(h.Type) + ")"
+		texts[i] = h.String() + " (" + string(h.Type) + ")"
 	}
 	return "these days are held by another: " + strings.Join(texts, ", ")
 }
@@ -108,8 +108,8 @@ type Change struct {
 	Undoes int64  // the number of the change that it takes back, or 0
 }
 
-// Undo is the requests that bring back what the days of a change held before it: one for each hold, and one for each run
-// of days that were free. They are the actor's, in the name of those who held the days.
+// Undo is the requests that bring back what the days of a change held before it: one for each hold, and one for each
+// run of days that were free. They are the actor's, in the name of those who held the days.
 func Undo(c Change, actor Origin) (requests []Request) {
 	free := make([]Span, len(c.Before))
 	for i, h := range c.Before {

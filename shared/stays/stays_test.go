@@ -68,25 +68,59 @@ func TestApply(t *testing.T) {
 		after, before, lost string
 		conflict            string
 	}{
-		"before all":           {stays.Request{Range: nights(1, 2), Type: stays.Booked, Origin: "c"}, "1-2 booked c, 3-7 booked a, 10-12 unavailable b", "", "", ""},
-		"between":              {stays.Request{Range: nights(8, 9), Type: stays.Booked, Origin: "c"}, "3-7 booked a, 8-9 booked c, 10-12 unavailable b", "", "", ""},
-		"its own, the same":    {stays.Request{Range: nights(3, 7), Type: stays.Booked, Origin: "a"}, "3-7 booked a, 10-12 unavailable b", "3-7 booked a", "", ""},
-		"its own, another":     {stays.Request{Range: nights(3, 7), Type: stays.Unavailable, Origin: "a"}, "3-7 unavailable a, 10-12 unavailable b", "3-7 booked a", "", ""},
-		"its own, the middle":  {stays.Request{Range: nights(4, 5), Type: stays.Available, Origin: "a"}, "3-3 booked a, 6-7 booked a, 10-12 unavailable b", "4-5 booked a", "", ""},
-		"its own, the end":     {stays.Request{Range: nights(7, 8), Type: stays.Booked, Origin: "a"}, "3-6 booked a, 7-8 booked a, 10-12 unavailable b", "7-7 booked a", "", ""},
-		"another's first day":  {stays.Request{Range: nights(1, 3), Type: stays.Booked, Origin: "c"}, "", "", "", "3-3 booked a"},
-		"another's last day":   {stays.Request{Range: nights(7, 9), Type: stays.Available, Origin: "c"}, "", "", "", "7-7 booked a"},
-		"over two":             {stays.Request{Range: nights(1, 31), Type: stays.Booked, Origin: "c"}, "", "", "", "3-7 booked a, 10-12 unavailable b"},
-		"over its own and one": {stays.Request{Range: nights(5, 11), Type: stays.Booked, Origin: "a"}, "", "", "", "10-11 unavailable b"},
-		"replacing one":        {stays.Request{Range: nights(5, 11), Type: stays.Booked, Origin: "a", Replaces: []int64{2}}, "3-4 booked a, 5-11 booked a, 12-12 unavailable b", "5-7 booked a, 10-11 unavailable b", "10-11 unavailable b", ""},
-		"overwriting":          {stays.Request{Range: nights(1, 31), Type: stays.Available, Origin: "c", Overwrite: true}, "", "3-7 booked a, 10-12 unavailable b", "3-7 booked a, 10-12 unavailable b", ""},
+		"before all": {
+			stays.Request{Range: nights(1, 2), Type: stays.Booked, Origin: "c"},
+			"1-2 booked c, 3-7 booked a, 10-12 unavailable b", "", "", "",
+		},
+		"between": {
+			stays.Request{Range: nights(8, 9), Type: stays.Booked, Origin: "c"},
+			"3-7 booked a, 8-9 booked c, 10-12 unavailable b", "", "", "",
+		},
+		"its own, the same": {
+			stays.Request{Range: nights(3, 7), Type: stays.Booked, Origin: "a"},
+			"3-7 booked a, 10-12 unavailable b", "3-7 booked a", "", "",
+		},
+		"its own, another": {
+			stays.Request{Range: nights(3, 7), Type: stays.Unavailable, Origin: "a"},
+			"3-7 unavailable a, 10-12 unavailable b", "3-7 booked a", "", "",
+		},
+		"its own, the middle": {
+			stays.Request{Range: nights(4, 5), Type: stays.Available, Origin: "a"},
+			"3-3 booked a, 6-7 booked a, 10-12 unavailable b", "4-5 booked a", "", "",
+		},
+		"its own, the end": {
+			stays.Request{Range: nights(7, 8), Type: stays.Booked, Origin: "a"},
+			"3-6 booked a, 7-8 booked a, 10-12 unavailable b", "7-7 booked a", "", "",
+		},
+		"another's first day": {
+			stays.Request{Range: nights(1, 3), Type: stays.Booked, Origin: "c"}, "", "", "", "3-3 booked a",
+		},
+		"another's last day": {
+			stays.Request{Range: nights(7, 9), Type: stays.Available, Origin: "c"}, "", "", "", "7-7 booked a",
+		},
+		"over two": {
+			stays.Request{Range: nights(1, 31), Type: stays.Booked, Origin: "c"},
+			"", "", "",
+			"3-7 booked a, 10-12 unavailable b",
+		},
+		"over its own and one": {
+			stays.Request{Range: nights(5, 11), Type: stays.Booked, Origin: "a"}, "", "", "", "10-11 unavailable b",
+		},
+		"replacing one": {
+			stays.Request{Range: nights(5, 11), Type: stays.Booked, Origin: "a", Replaces: []int64{2}},
+			"3-4 booked a, 5-11 booked a, 12-12 unavailable b", "5-7 booked a, 10-11 unavailable b", "10-11 unavailable b", "",
+		},
+		"overwriting": {
+			stays.Request{Range: nights(1, 31), Type: stays.Available, Origin: "c", Overwrite: true},
+			"",
+			"3-7 booked a, 10-12 unavailable b", "3-7 booked a, 10-12 unavailable b", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.request.Unit = "GFLX0001"
 			e, err := stays.Apply(slices.Clone(held), c.request)
-			var conflict *stays.Conflict
-			if errors.As(err, &conflict) {
+			if conflict, ok := errors.AsType[*stays.Conflict](err); ok {
 				if text(conflict.Holds) != c.conflict {
 					t.Errorf("conflict %s, want %s", text(conflict.Holds), c.conflict)
 				}
@@ -124,7 +158,8 @@ func TestMergeAndFree(t *testing.T) {
 	if !slices.Equal(merged, want) {
 		t.Errorf("%v, want %v", merged, want)
 	}
-	if free := stays.Free(merged[:3], nights(1, 12)); !slices.Equal(free, []stays.Range{nights(1, 1), nights(7, 7), nights(10, 12)}) {
+	if free := stays.Free(merged[:3], nights(1, 12)); !slices.Equal(free,
+		[]stays.Range{nights(1, 1), nights(7, 7), nights(10, 12)}) {
 		t.Errorf("free %v", free)
 	}
 	if free := stays.Free(nil, nights(1, 12)); !slices.Equal(free, []stays.Range{nights(1, 12)}) {
@@ -157,7 +192,8 @@ func TestWindow(t *testing.T) {
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]bool{
-		"GFLX1234": true, "GFLX1": true, "GFLX": false, "GFLX12345": false, "gflx1234": false, "GFL1234": false, "GFLX1234\n": false,
+		"GFLX1234": true, "GFLX1": true, "GFLX": false, "GFLX12345": false, "gflx1234": false,
+		"GFL1234": false, "GFLX1234\n": false,
 	} {
 		if stays.IsCode(id) != want {
 			t.Errorf("%q is a code: %v", id, !want)

@@ -136,13 +136,13 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 		return ledger.Partner{}, errWrong
 	}
 	from := address(r)
-	find := func() (ledger.Partner, error) { return g.Ledger.Partner(r.Context(), name) }
+	find := func(ctx context.Context) (ledger.Partner, error) { return g.Ledger.Partner(ctx, name) }
 	key := name
 	if !basic {
 		key = secrets.Hash(secret)
-		find = func() (ledger.Partner, error) { return g.Ledger.PartnerOf(r.Context(), key) }
+		find = func(ctx context.Context) (ledger.Partner, error) { return g.Ledger.PartnerOf(ctx, key) }
 	}
-	p, err := g.partner(key, find)
+	p, err := g.partner(r.Context(), key, find)
 	if err != nil && !errors.Is(err, ledger.ErrNoPartner) {
 		return p, err
 	}
@@ -201,14 +201,16 @@ func (g *gate) hash(ctx context.Context, p ledger.Partner, secret string) error 
 }
 
 // partner returns a partner as it was a moment ago, or reads it.
-func (g *gate) partner(key string, find func() (ledger.Partner, error)) (ledger.Partner, error) {
+func (g *gate) partner(
+	ctx context.Context, key string, find func(context.Context) (ledger.Partner, error),
+) (ledger.Partner, error) {
 	g.mu.Lock()
 	known, ok := g.partners[key]
 	g.mu.Unlock()
 	if ok && realNow().Sub(known.at) < partnerAge {
 		return known.partner, known.err
 	}
-	p, err := find()
+	p, err := find(ctx)
 	if err != nil && !errors.Is(err, ledger.ErrNoPartner) {
 		return p, err
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/secrets"
 )
 
-// TestWhoIsLetIn: by Basic authentication or with the secret as a bearer token, with each of two secrets, until it ends.
+// TestWhoIsLetIn: by Basic authentication or with the secret as a bearer token, with each of two secrets, until it
+// ends.
 func TestWhoIsLetIn(t *testing.T) {
 	f := newFixture(t, `{}`)
 	ctx := t.Context()
@@ -59,8 +60,8 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// TestChosenSecrets: a secret that a person chose is right or wrong; guessing is slowed down, by name and address, before
-// anything is computed; whoever has the right one already goes on.
+// TestChosenSecrets: a secret that a person chose is right or wrong; guessing is slowed down, by name and address,
+// before anything is computed; whoever has the right one already goes on.
 func TestChosenSecrets(t *testing.T) {
 	f := newFixture(t, `{}`)
 	ctx := t.Context()
@@ -75,7 +76,8 @@ func TestChosenSecrets(t *testing.T) {
 		last = f.send("old:guess"+strconv.Itoa(i), "GET", "/stays/v1/units", "")
 		counts[last.Code]++
 	}
-	if wait, err := strconv.Atoi(last.Header().Get("Retry-After")); last.Code != http.StatusTooManyRequests || err != nil || wait < 1 {
+	if wait, err := strconv.Atoi(last.Header().Get("Retry-After")); last.Code != http.StatusTooManyRequests ||
+		err != nil || wait < 1 {
 		t.Errorf("the twentieth guess: %d, Retry-After %q", last.Code, last.Header().Get("Retry-After"))
 	}
 	if counts[http.StatusUnauthorized] > 6 {
@@ -125,7 +127,8 @@ func TestAddresses(t *testing.T) {
 	if code := guess("203.0.113.10:1", ""); code != out {
 		t.Errorf("another client: %d", code)
 	}
-	if code := many("169.254.1.1:1", func(i int) string { return strconv.Itoa(i) + ".1.1.1, 192.0.2.1" }); code != tooMany {
+	if code := many("169.254.1.1:1",
+		func(i int) string { return strconv.Itoa(i) + ".1.1.1, 192.0.2.1" }); code != tooMany {
 		t.Errorf("through Google's front end: %d", code)
 	}
 	if code := guess("169.254.1.1:1", "192.0.2.2"); code != out {

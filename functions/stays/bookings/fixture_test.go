@@ -67,7 +67,7 @@ func newFixture(t *testing.T, settings string) *fixture {
 func (f *fixture) people() {
 	f.Helper()
 	ctx := f.Context()
-	var units []ledger.Unit
+	units := make([]ledger.Unit, 0, 3)
 	for i := range 3 {
 		units = append(units, ledger.Unit{Unit: fmt.Sprintf("GFLX000%d", i+1), Name: "Gîte", Listed: true, Capacity: 4})
 	}
@@ -159,7 +159,8 @@ func tags(pairs ...string) string {
 // add books or closes days by SOAP; it must be accepted.
 func (f *fixture) add(who, unit, first, last, typ string) {
 	f.Helper()
-	code, got := f.soap(who, "addBookingRequest", tags("cgtId", unit, "startDate", first, "endDate", last, "bookingType", typ))
+	code, got := f.soap(who, "addBookingRequest",
+		tags("cgtId", unit, "startDate", first, "endDate", last, "bookingType", typ))
 	if code != http.StatusOK {
 		f.Fatalf("%d %s", code, got)
 	}
@@ -170,7 +171,7 @@ func (f *fixture) log() string {
 	f.Helper()
 	changes, err := f.ledger.Changes(f.Context(), ledger.Query{})
 	f.must(err)
-	var lines []string
+	lines := make([]string, 0, len(changes))
 	for _, c := range changes {
 		lines = append(lines, fmt.Sprintf("%d %s %s %s %s", c.Number, c.Unit, c.Range, c.Type, c.Origin.Name()))
 	}

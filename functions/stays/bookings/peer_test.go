@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +27,7 @@ func TestSOAPClients(t *testing.T) {
 				f := newFixture(t, settings)
 				server := httptest.NewServer(f.handler)
 				t.Cleanup(server.Close)
-				args := append(command[1:], server.URL+"/calendar?wsdl", "channel", "channel-key")
+				args := slices.Concat(command[1:], []string{server.URL + "/calendar?wsdl", "channel", "channel-key"})
 				out, err := exec.CommandContext(t.Context(), command[0], args...).Output()
 				if err != nil {
 					exit := &exec.ExitError{}

@@ -1,6 +1,7 @@
 package bookings
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -131,7 +132,8 @@ func tagged(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 func notFound(unit string) error {
-	return web.NewProblem(http.StatusNotFound, fmt.Sprintf("There is no unit %.40q, or it is not one of yours.", unit), nil)
+	return web.NewProblem(http.StatusNotFound,
+		fmt.Sprintf("There is no unit %.40q, or it is not one of yours.", unit), nil)
 }
 
 // unitDays reads the unit and the days of an address. A unit that is not the partner's is as one that is not there.
@@ -190,7 +192,7 @@ func (f *function) order(c call, unit string, days stays.Range, typ stays.Type) 
 }
 
 // overwritten logs days that others lost; the ledger has noted whom to tell.
-func (f *function) overwritten(c call, result ledger.Result) {
+func (f *function) overwritten(ctx context.Context, c call, result ledger.Result) {
 	lost := 0
 	for _, h := range result.Before {
 		if h.Origin != result.Origin {
@@ -198,7 +200,7 @@ func (f *function) overwritten(c call, result ledger.Result) {
 		}
 	}
 	if lost > 0 && !result.Again {
-		slog.WarnContext(c.Context(), "days of others overwritten", slog.String("partner", c.partner.Name),
+		slog.WarnContext(ctx, "days of others overwritten", slog.String("partner", c.partner.Name),
 			slog.String("unit", result.Unit), slog.Int64("change", result.Number), slog.Int("holds", lost))
 	}
 }
@@ -266,7 +268,7 @@ func (f *function) change(w http.ResponseWriter, c call, body Put) error {
 	if err != nil {
 		return problem(c, unit, err)
 	}
-	f.overwritten(c, result)
+	f.overwritten(c.Context(), c, result)
 	return web.WriteJSON(w, http.StatusOK, Changed{
 		result.Number, result.Ledger, result.Unit, result.From, result.Last(), result.Type, result.Again,
 	})

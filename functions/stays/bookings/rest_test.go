@@ -45,20 +45,49 @@ func TestREST(t *testing.T) {
 		status                        int
 		want                          string
 	}{
-		{"free", channel, "GET", one, "", 200, `"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-09","held":[],"rules":[]`},
-		{"booked", channel, "PUT", one, `{"type":"booked","ref":"R-7"}`, 200, `"change":1,"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-09","type":"booked","repeated":false`},
-		{"mine", channel, "GET", july("GFLX0001", 1, 4), "", 200, `"held":[{"from":"2027-07-03","to":"2027-07-04","type":"booked","holder":"you","ref":"R-7","change":1}]`},
-		{"another's", portal, "GET", july("GFLX0001", 1, 4), "", 200, `"held":[{"from":"2027-07-03","to":"2027-07-04","type":"booked","holder":"partner","change":1}]`},
-		{"conflict", portal, "PUT", july("GFLX0001", 8, 12), `{"type":"booked"}`, 409, `"type":"urn:carillon:problem:conflict","conflicts":[{"from":"2027-07-08","to":"2027-07-09","type":"booked","holder":"partner","change":1}]`},
-		{"freeing another's", portal, "DELETE", july("GFLX0001", 8, 12), "", 409, `"conflicts":[{"from":"2027-07-08","to":"2027-07-09","type":"booked","holder":"partner","change":1}]`},
+		{
+			"free", channel, "GET", one, "", 200, `"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-09","held":[],"rules":[]`,
+		},
+		{
+			"booked", channel, "PUT", one, `{"type":"booked","ref":"R-7"}`, 200,
+			`"change":1,"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-09","type":"booked","repeated":false`,
+		},
+		{
+			"mine", channel, "GET", july("GFLX0001", 1, 4), "", 200,
+			`"held":[{"from":"2027-07-03","to":"2027-07-04","type":"booked","holder":"you","ref":"R-7","change":1}]`,
+		},
+		{
+			"another's", portal, "GET", july("GFLX0001", 1, 4), "", 200,
+			`"held":[{"from":"2027-07-03","to":"2027-07-04","type":"booked","holder":"partner","change":1}]`,
+		},
+		{
+			"conflict", portal, "PUT", july("GFLX0001", 8, 12), `{"type":"booked"}`, 409,
+			`"type":"urn:carillon:problem:conflict","conflicts":[{"from":"2027-07-08","to":"2027-07-09","type":"booked","holder":"partner","change":1}]`,
+		},
+		{
+			"freeing another's", portal, "DELETE", july("GFLX0001", 8, 12), "", 409,
+			`"conflicts":[{"from":"2027-07-08","to":"2027-07-09","type":"booked","holder":"partner","change":1}]`,
+		},
 		{"replacing another", portal, "PUT", july("GFLX0001", 8, 12), `{"type":"unavailable","replaces":[7]}`, 409, ``},
 		{"replacing it", portal, "PUT", july("GFLX0001", 8, 12), `{"type":"unavailable","replaces":[1]}`, 200, `"change":2`},
-		{"freeing by number", portal, "DELETE", july("GFLX0001", 3, 3) + "&replaces=1", "", 200, `"change":3,"type":"available"`},
+		{
+			"freeing by number", portal, "DELETE", july("GFLX0001", 3, 3) + "&replaces=1", "", 200,
+			`"change":3,"type":"available"`,
+		},
 		{"bad numbers", portal, "DELETE", july("GFLX0001", 3, 3) + "&replaces=one", "", 400, ``},
 		{"its own", channel, "DELETE", july("GFLX0001", 4, 7), "", 200, `"change":4`},
-		{"past", channel, "PUT", "/units/GFLX0001/days?from=2027-01-29&to=2027-02-02", `{"type":"booked"}`, 422, `"type":"urn:carillon:problem:past","limit":"2027-01-30"`},
-		{"far", channel, "PUT", "/units/GFLX0001/days?from=2030-03-02&to=2030-03-03", `{"type":"booked"}`, 422, `"type":"urn:carillon:problem:too-far","limit":"2030-03-02"`},
-		{"the farthest", channel, "PUT", "/units/GFLX0001/days?from=2030-03-02&to=2030-03-02", `{"type":"booked"}`, 200, `"change":5`},
+		{
+			"past", channel, "PUT", "/units/GFLX0001/days?from=2027-01-29&to=2027-02-02", `{"type":"booked"}`, 422,
+			`"type":"urn:carillon:problem:past","limit":"2027-01-30"`,
+		},
+		{
+			"far", channel, "PUT", "/units/GFLX0001/days?from=2030-03-02&to=2030-03-03", `{"type":"booked"}`, 422,
+			`"type":"urn:carillon:problem:too-far","limit":"2030-03-02"`,
+		},
+		{
+			"the farthest", channel, "PUT", "/units/GFLX0001/days?from=2030-03-02&to=2030-03-02",
+			`{"type":"booked"}`, 200, `"change":5`,
+		},
 		{"any window", channel, "GET", "/units/GFLX0003/days?from=1900-01-01&to=9999-12-31", "", 200, `"held":[]`},
 		{"no unit", channel, "GET", july("GFLX4711", 1, 2), "", 404, ``},
 		{"nor is one made", channel, "PUT", july("GFLX4711", 1, 2), `{"type":"booked"}`, 404, ``},
@@ -69,10 +98,16 @@ func TestREST(t *testing.T) {
 		{"order", channel, "GET", july("GFLX0001", 3, 2), "", 400, ``},
 		{"no date", channel, "GET", "/units/GFLX0001/days?from=2027-02-30&to=2027-07-01", "", 400, ``},
 		{"no window", channel, "GET", "/units/GFLX0001/days", "", 400, ``},
-		{"a parameter", channel, "GET", july("GFLX0001", 1, 2) + "&untill=3", "", 400, `"detail":"There is no parameter \"untill\" here: from, to, replaces are."`},
+		{
+			"a parameter", channel, "GET", july("GFLX0001", 1, 2) + "&until=3", "", 400,
+			`"detail":"There is no parameter \"until\" here: from, to, replaces are."`,
+		},
 		{"a type", channel, "PUT", one, `{"type":"rented"}`, 400, ``},
 		{"available is DELETE", channel, "PUT", one, `{"type":"available"}`, 400, ``},
-		{"an unknown field", channel, "PUT", one, `{"type":"booked","guest":"x"}`, 400, `"detail":"The body has an unknown field: \"guest\"."`},
+		{
+			"an unknown field", channel, "PUT", one, `{"type":"booked","guest":"x"}`, 400,
+			`"detail":"The body has an unknown field: \"guest\"."`,
+		},
 		{"a reference", channel, "PUT", one, `{"type":"booked","ref":"` + strings.Repeat("é", 201) + `"}`, 400, ``},
 		{"a control character", channel, "PUT", one, `{"type":"booked","ref":"a\u0000b"}`, 400, ``},
 		{"a method", channel, "POST", one, `{}`, 405, ``},
@@ -99,9 +134,18 @@ func TestRules(t *testing.T) {
 		status                   int
 		want                     string
 	}{
-		{"told", "GET", july("GFLX0001", 20, 21), "", 200, `"rules":[{"from":"2027-07-01","to":"2027-07-31","min_stay":7,"arrival_days":["saturday"]}]`},
-		{"short", "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, 422, `"type":"urn:carillon:problem:min-stay","min_stay":7,"detail":"A stay must be of at least 7 nights."`},
-		{"a Sunday", "PUT", july("GFLX0001", 4, 12), `{"type":"booked"}`, 422, `"type":"urn:carillon:problem:arrival-day","arrival_days":["saturday"]`},
+		{
+			"told", "GET", july("GFLX0001", 20, 21), "", 200,
+			`"rules":[{"from":"2027-07-01","to":"2027-07-31","min_stay":7,"arrival_days":["saturday"]}]`,
+		},
+		{
+			"short", "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, 422,
+			`"type":"urn:carillon:problem:min-stay","min_stay":7,"detail":"A stay must be of at least 7 nights."`,
+		},
+		{
+			"a Sunday", "PUT", july("GFLX0001", 4, 12), `{"type":"booked"}`, 422,
+			`"type":"urn:carillon:problem:arrival-day","arrival_days":["saturday"]`,
+		},
 		{"as asked", "PUT", july("GFLX0001", 3, 9), `{"type":"booked"}`, 200, ``},
 		{"closing", "PUT", july("GFLX0001", 20, 20), `{"type":"unavailable"}`, 200, ``},
 		{"freeing", "DELETE", july("GFLX0001", 20, 20), ``, 200, ``},
@@ -129,7 +173,8 @@ func TestKeys(t *testing.T) {
 	f.want("later", 200, `"change":1,"repeated":true`, code, got)
 	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, "Idempotency-Key", "k1")
 	f.want("another request", 422, `"type":"urn:carillon:problem:key-taken"`, code, got)
-	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, "Idempotency-Key", strings.Repeat("k", 201))
+	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, "Idempotency-Key",
+		strings.Repeat("k", 201))
 	f.want("a long key", 400, ``, code, got)
 }
 
@@ -144,7 +189,8 @@ func TestETags(t *testing.T) {
 			t.Errorf("%s: %d with the ETag %q", path, code, etag)
 		}
 		f.now = f.now.Add(time.Minute)
-		f.add(channel, "GFLX0001", "2027-07-03", "2027-07-09", map[bool]string{true: "booked", false: "unavailable"}[path[1] == 'u'])
+		f.add(channel, "GFLX0001", "2027-07-03", "2027-07-09",
+			map[bool]string{true: "booked", false: "unavailable"}[path[1] == 'u'])
 		if code, _ := f.rest(channel, "GET", path, "", "If-None-Match", etag); code != http.StatusOK {
 			t.Errorf("%s: %d after a change", path, code)
 		}
@@ -161,13 +207,28 @@ func TestLists(t *testing.T) {
 		status    int
 		want      string
 	}{
-		{channel, "/units?limit=2", 200, `"units":[{"unit":"GFLX0001","name":"Gîte","capacity":4,"listed":true},{"unit":"GFLX0002","name":"Gîte","capacity":4,"listed":true}],"next":"GFLX0002"`},
-		{channel, "/units?limit=2&after=GFLX0002", 200, `"units":[{"unit":"GFLX0003","name":"Gîte","capacity":4,"listed":true}]`},
+		{
+			channel, "/units?limit=2", 200,
+			`"units":[{"unit":"GFLX0001","name":"Gîte","capacity":4,"listed":true},{"unit":"GFLX0002","name":"Gîte","capacity":4,"listed":true}],"next":"GFLX0002"`,
+		},
+		{
+			channel, "/units?limit=2&after=GFLX0002", 200,
+			`"units":[{"unit":"GFLX0003","name":"Gîte","capacity":4,"listed":true}]`,
+		},
 		{single, "/units", 200, `"units":[{"unit":"GFLX0001","name":"Gîte","capacity":4,"listed":true}]`},
 		{channel, "/units?limit=0", 400, ``},
-		{channel, "/availability?from=2027-07-04&to=2027-07-31", 200, `"from":"2027-07-04","to":"2027-07-31","units":[{"unit":"GFLX0001","held":[]},{"unit":"GFLX0002","held":[{"from":"2027-07-04","to":"2027-07-06","type":"booked"}]},{"unit":"GFLX0003","held":[]}]`},
-		{channel, "/availability?from=2027-07-04&to=2027-07-31&limit=1&after=GFLX0001", 200, `"units":[{"unit":"GFLX0002","held":[{"from":"2027-07-04","to":"2027-07-06","type":"booked"}]}],"next":"GFLX0002"`},
-		{channel, "/availability?from=2027-07-04&to=2027-07-31&unit=GFLX0003&unit=GFLX0001", 200, `"units":[{"unit":"GFLX0001","held":[]},{"unit":"GFLX0003","held":[]}]`},
+		{
+			channel, "/availability?from=2027-07-04&to=2027-07-31", 200,
+			`"from":"2027-07-04","to":"2027-07-31","units":[{"unit":"GFLX0001","held":[]},{"unit":"GFLX0002","held":[{"from":"2027-07-04","to":"2027-07-06","type":"booked"}]},{"unit":"GFLX0003","held":[]}]`,
+		},
+		{
+			channel, "/availability?from=2027-07-04&to=2027-07-31&limit=1&after=GFLX0001", 200,
+			`"units":[{"unit":"GFLX0002","held":[{"from":"2027-07-04","to":"2027-07-06","type":"booked"}]}],"next":"GFLX0002"`,
+		},
+		{
+			channel, "/availability?from=2027-07-04&to=2027-07-31&unit=GFLX0003&unit=GFLX0001", 200,
+			`"units":[{"unit":"GFLX0001","held":[]},{"unit":"GFLX0003","held":[]}]`,
+		},
 		{single, "/availability?from=2027-07-04&to=2027-07-31&unit=GFLX0002", 200, `"units":[]`},
 	} {
 		code, got := f.rest(c.who, "GET", c.path, "")
@@ -178,7 +239,8 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestChanges: the log is read from a number on; beyond the newest it is empty; what is not the partner's is passed over.
+// TestChanges: the log is read from a number on; beyond the newest it is empty; what is not the partner's is passed
+// over.
 func TestChanges(t *testing.T) {
 	f := newFixture(t, `{}`)
 	code, got := f.rest(channel, "GET", "/changes?after=0", "")
@@ -188,7 +250,8 @@ func TestChanges(t *testing.T) {
 	code, got = f.rest(channel, "GET", "/changes?after=0&limit=1", "")
 	f.want("a page", 200, `"changes":[{"change":1,"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-04","type":"booked","holder":"you","at":"2027-03-01T23:30:00Z"}],"last":1,"more":true`, code, got)
 	code, got = f.rest(channel, "GET", "/changes?after=1&limit=1", "")
-	f.want("the last page", 200, `"changes":[{"change":2,"unit":"GFLX0002","from":"2027-07-05","to":"2027-07-06","type":"unavailable","holder":"partner","at":"2027-03-01T23:30:00Z"}],"last":2,"more":false`, code, got)
+	f.want("the last page", 200,
+		`"changes":[{"change":2,"unit":"GFLX0002","from":"2027-07-05","to":"2027-07-06","type":"unavailable","holder":"partner","at":"2027-03-01T23:30:00Z"}],"last":2,"more":false`, code, got)
 	for _, after := range []string{"2", "3", "900"} {
 		code, got = f.rest(channel, "GET", "/changes?after="+after, "")
 		f.want("beyond", 200, `"changes":[],"last":`+after, code, got)

@@ -42,7 +42,7 @@ func (f *function) wsdl(w http.ResponseWriter, r *http.Request) error {
 // soap serves the four operations. Every fault has the form that SOAP gives it.
 func (f *function) soap(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w}
-	err := f.operation(a, r)
+	err := f.operation(a, r) //nolint:contextcheck // the call has the request's
 	switch {
 	case err == nil:
 	case a.begun:
@@ -160,7 +160,7 @@ func (f *function) book(w *answer, c call, operation, unit string, first, last s
 	case err != nil:
 		return err
 	}
-	f.overwritten(c, result)
+	f.overwritten(c.Context(), c, result)
 	a := soap.Begin(w, operation, false)
 	a.Number(result.Number)
 	return a.End()

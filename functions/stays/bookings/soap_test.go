@@ -3,6 +3,7 @@ package bookings_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,19 +17,33 @@ func fault(text string) string {
 	return "<SOAP-ENV:Fault><faultcode>SOAP-ENV:Client</faultcode><faultstring>" + text + "</faultstring></SOAP-ENV:Fault>"
 }
 
+// wire is a booking or notification in an answer, its elements in their order.
+func wire(kind string, values ...string) string {
+	names := []string{"cgtId", "startDate", "endDate", "bookingType"}
+	if kind == "notifications" {
+		names = slices.Insert(names, 1, "notificationId")
+	}
+	var b strings.Builder
+	for i, name := range names {
+		b.WriteString(tags(name, values[i]))
+	}
+	return "<" + kind + ">" + b.String() + "</" + kind + ">"
+}
+
 // A soapCall is a call with the answer that it must get, byte by byte.
 type soapCall struct {
-	name           string
-	who            string // default channel
-	operation      string
-	children       string
-	status         int // default 200
-	want           string
-	wantPart, next string // a part of the answer instead; settings
+	name      string
+	who       string // default channel
+	operation string
+	children  string
+	status    int // default 200
+	want      string
+	wantPart  string // a part of the answer instead
 }
 
 func number(operation string, n int) string {
-	return fmt.Sprintf("<ns1:%sResponse%s<notificationId>%d</notificationId></ns1:%sResponse>", operation, ns1, n, operation)
+	return fmt.Sprintf("<ns1:%sResponse%s<notificationId>%d</notificationId></ns1:%sResponse>",
+		operation, ns1, n, operation)
 }
 
 func (f *fixture) calls(list []soapCall) {
@@ -57,38 +72,73 @@ func TestSOAPAnswers(t *testing.T) {
 	f := newFixture(t, `{}`)
 	booked := tags("bookingType", "booked")
 	f.calls([]soapCall{
-		{name: "one day", operation: "addBooking", children: days("GFLX0001", "2027-07-03", "2027-07-03") + booked, want: number("addBooking", 1)},
-		{name: "the same again is a notification too", operation: "addBooking", children: days("GFLX0001", "2027-07-03", "2027-07-03") + booked, want: number("addBooking", 2)},
-		{name: "the next days", operation: "addBooking", children: days("GFLX0001", "2027-07-04", "2027-07-10") + booked, want: number("addBooking", 3)},
-		{name: "closed", operation: "addBooking", children: days("GFLX0002", "2027-07-01", "2027-07-02") + tags("bookingType", "unavailable"), want: number("addBooking", 4)},
-		{name: "a part is freed", operation: "cancelBooking", children: days("GFLX0001", "2027-07-06", "2027-07-07"), want: number("cancelBooking", 5)},
-		{name: "nothing is freed", operation: "cancelBooking", children: days("GFLX0003", "2027-07-06", "2027-07-07"), want: number("cancelBooking", 6)},
-		{name: "available frees", operation: "addBooking", children: days("GFLX0001", "2027-07-10", "2027-07-10") + tags("bookingType", "available"), want: number("addBooking", 7)},
 		{
-			name: "bookings, merged and clipped, of all", operation: "getBookings", children: tags("minDate", "2027-07-02", "maxDate", "2027-07-08"),
+			name: "one day", operation: "addBooking", children: days("GFLX0001", "2027-07-03", "2027-07-03") + booked,
+			want: number("addBooking", 1),
+		},
+		{
+			name: "the same again is a notification too", operation: "addBooking",
+			children: days("GFLX0001", "2027-07-03", "2027-07-03") + booked, want: number("addBooking", 2),
+		},
+		{
+			name: "the next days", operation: "addBooking", children: days("GFLX0001", "2027-07-04", "2027-07-10") + booked,
+			want: number("addBooking", 3),
+		},
+		{
+			name: "closed", operation: "addBooking",
+			children: days("GFLX0002", "2027-07-01", "2027-07-02") + tags("bookingType", "unavailable"),
+			want:     number("addBooking", 4),
+		},
+		{
+			name: "a part is freed", operation: "cancelBooking", children: days("GFLX0001", "2027-07-06", "2027-07-07"),
+			want: number("cancelBooking", 5),
+		},
+		{
+			name: "nothing is freed", operation: "cancelBooking", children: days("GFLX0003", "2027-07-06", "2027-07-07"),
+			want: number("cancelBooking", 6),
+		},
+		{
+			name: "available frees", operation: "addBooking",
+			children: days("GFLX0001", "2027-07-10", "2027-07-10") + tags("bookingType", "available"),
+			want:     number("addBooking", 7),
+		},
+		{
+			name: "bookings, merged and clipped, of all", operation: "getBookings",
+			children: tags("minDate", "2027-07-02", "maxDate", "2027-07-08"),
 			want: "<ns1:getBookingsResponse" + ns1 +
-				"<bookings><cgtId>GFLX0001</cgtId><startDate>2027-07-03</startDate><endDate>2027-07-05</endDate><bookingType>booked</bookingType></bookings>" +
-				"<bookings><cgtId>GFLX0001</cgtId><startDate>2027-07-08</startDate><endDate>2027-07-08</endDate><bookingType>booked</bookingType></bookings>" +
-				"<bookings><cgtId>GFLX0002</cgtId><startDate>2027-07-02</startDate><endDate>2027-07-02</endDate><bookingType>unavailable</bookingType></bookings>" +
+				wire("bookings", "GFLX0001", "2027-07-03", "2027-07-05", "booked") +
+				wire("bookings", "GFLX0001", "2027-07-08", "2027-07-08", "booked") +
+				wire("bookings", "GFLX0002", "2027-07-02", "2027-07-02", "unavailable") +
 				"</ns1:getBookingsResponse>",
 		},
 		{
 			name: "of some", operation: "getBookings",
-			children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31", "cgtId", "GFLX0002", "cgtId", "GFLX0003", "cgtId", "unheard-of"),
+			children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31", "cgtId", "GFLX0002", "cgtId",
+				"GFLX0003", "cgtId", "unheard-of"),
 			want: "<ns1:getBookingsResponse" + ns1 +
-				"<bookings><cgtId>GFLX0002</cgtId><startDate>2027-07-01</startDate><endDate>2027-07-02</endDate><bookingType>unavailable</bookingType></bookings>" +
+				wire("bookings", "GFLX0002", "2027-07-01", "2027-07-02", "unavailable") +
 				"</ns1:getBookingsResponse>",
 		},
-		{name: "of none", operation: "getBookings", children: tags("minDate", "2026-07-01", "maxDate", "2026-07-31"), want: "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>"},
 		{
-			name: "notifications", operation: "getNotifications", children: tags("minNotificationId", "4", "maxNotificationId", "5"),
+			name: "of none", operation: "getBookings", children: tags("minDate", "2026-07-01", "maxDate", "2026-07-31"),
+			want: "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>",
+		},
+		{
+			name: "notifications", operation: "getNotifications",
+			children: tags("minNotificationId", "4", "maxNotificationId", "5"),
 			want: "<ns1:getNotificationsResponse" + ns1 +
-				"<notifications><cgtId>GFLX0002</cgtId><notificationId>4</notificationId><startDate>2027-07-01</startDate><endDate>2027-07-02</endDate><bookingType>unavailable</bookingType></notifications>" +
-				"<notifications><cgtId>GFLX0001</cgtId><notificationId>5</notificationId><startDate>2027-07-06</startDate><endDate>2027-07-07</endDate><bookingType>available</bookingType></notifications>" +
+				wire("notifications", "GFLX0002", "4", "2027-07-01", "2027-07-02", "unavailable") +
+				wire("notifications", "GFLX0001", "5", "2027-07-06", "2027-07-07", "available") +
 				"</ns1:getNotificationsResponse>",
 		},
-		{name: "from one on", operation: "getNotifications", children: tags("minNotificationId", "7"), wantPart: "<notificationId>7</notificationId>"},
-		{name: "a bound of 0 is none", operation: "getNotifications", children: tags("minNotificationId", "7", "maxNotificationId", "0"), wantPart: "<notificationId>7</notificationId>"},
+		{
+			name: "from one on", operation: "getNotifications", children: tags("minNotificationId", "7"),
+			wantPart: "<notificationId>7</notificationId>",
+		},
+		{
+			name: "a bound of 0 is none", operation: "getNotifications",
+			children: tags("minNotificationId", "7", "maxNotificationId", "0"), wantPart: "<notificationId>7</notificationId>",
+		},
 	})
 }
 
@@ -99,34 +149,100 @@ func TestSOAPFaults(t *testing.T) {
 	many := tags("minDate", "2027-07-01", "maxDate", "2027-07-31") + strings.Repeat("<cgtId>GFLX0001</cgtId>", 1001)
 	const failed = http.StatusInternalServerError
 	f.calls([]soapCall{
-		{name: "order before type", operation: "addBooking", children: days("GFLX0001", "2027-07-02", "2027-07-01") + tags("bookingType", "?"), status: failed, want: fault("the first date is after the last one")},
-		{name: "type", operation: "addBooking", children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("bookingType", "rented&amp;"), status: failed, want: fault("there is no bookingType &#34;rented&amp;&#34;: it must be booked, unavailable or available")},
-		{name: "order", operation: "cancelBooking", children: days("GFLX0001", "2027-07-02", "2027-07-01"), status: failed, want: fault("the first date is after the last one")},
-		{name: "order before many", operation: "getBookings", children: strings.Replace(many, "2027-07-31", "2027-06-30", 1), status: failed, want: fault("the first date is after the last one")},
+		{
+			name: "order before type", operation: "addBooking",
+			children: days("GFLX0001", "2027-07-02", "2027-07-01") + tags("bookingType", "?"), status: failed,
+			want: fault("the first date is after the last one"),
+		},
+		{
+			name: "type", operation: "addBooking",
+			children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("bookingType", "rented&amp;"), status: failed,
+			want: fault("there is no bookingType &#34;rented&amp;&#34;: it must be booked, unavailable or available"),
+		},
+		{
+			name: "order", operation: "cancelBooking", children: days("GFLX0001", "2027-07-02", "2027-07-01"), status: failed,
+			want: fault("the first date is after the last one"),
+		},
+		{
+			name: "order before many", operation: "getBookings", children: strings.Replace(many, "2027-07-31", "2027-06-30", 1),
+			status: failed, want: fault("the first date is after the last one"),
+		},
 		{name: "many", operation: "getBookings", children: many, status: failed, want: fault("more than 1000 cgtId")},
-		{name: "no more than many", operation: "getBookings", children: strings.Replace(many, "<cgtId>GFLX0001</cgtId>", "", 1), wantPart: "GFLX0001"},
-		{name: "min above max before below 1", operation: "getNotifications", children: tags("minNotificationId", "-1", "maxNotificationId", "-2"), status: failed, want: fault("minNotificationId is above maxNotificationId")},
-		{name: "below 1", operation: "getNotifications", children: tags("minNotificationId", "-1"), status: failed, want: fault("a notification id is below 1")},
-		{name: "no number", operation: "getNotifications", children: tags("minNotificationId", "one"), status: failed, want: fault("a notification id is not a number: &#34;one&#34;")},
-		{name: "no date", operation: "cancelBooking", children: days("GFLX0001", "2027-02-30", "2027-07-01"), status: failed, want: fault("startDate is not a date: &#34;2027-02-30&#34;; it must be YYYY-MM-DD")},
-		{name: "lacking", operation: "cancelBooking", children: tags("cgtId", "GFLX0001", "startDate", "2027-07-01"), status: failed, want: fault("cancelBookingRequest lacks endDate")},
-		{name: "unknown", operation: "cancelBooking", children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("guest", "x"), status: failed, want: fault("cancelBookingRequest does not have the element guest here")},
-		{name: "twice", operation: "cancelBooking", children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("endDate", "2027-07-05"), status: failed, want: fault("cancelBookingRequest has endDate more than once")},
-		{name: "no operation", operation: "dropTables", status: failed, want: fault("there is no operation dropTablesRequest")},
-		{name: "held by another", who: portal, operation: "addBooking", children: days("GFLX0001", "2027-07-07", "2027-07-09") + tags("bookingType", "booked"), status: failed, want: fault("these days are held by another: 2027-07-07 (booked)")},
-		{name: "freed by another", who: portal, operation: "cancelBooking", children: days("GFLX0001", "2027-06-01", "2027-07-02"), status: failed, want: fault("these days are held by another: 2027-07-01 to 2027-07-02 (booked)")},
-		{name: "another's unit", who: single, operation: "cancelBooking", children: days("GFLX0002", "2027-07-01", "2027-07-02"), status: failed, want: fault("there is no cottage &#34;GFLX0002&#34;")},
-		{name: "no unit's name", operation: "cancelBooking", children: days("cottage", "2027-07-01", "2027-07-02"), status: failed, want: fault("there is no cottage &#34;cottage&#34;")},
-		{name: "no right", who: viewer, operation: "cancelBooking", children: days("GFLX0001", "2027-07-01", "2027-07-02"), status: http.StatusForbidden, want: fault("you do not have the right add")},
-		{name: "no partner", who: "channel:wrong", operation: "cancelBooking", children: days("GFLX0001", "2027-07-01", "2027-07-02"), status: http.StatusUnauthorized, wantPart: "<faultcode>SOAP-ENV:Client</faultcode>"},
+		{
+			name: "no more than many", operation: "getBookings",
+			children: strings.Replace(many, "<cgtId>GFLX0001</cgtId>", "", 1), wantPart: "GFLX0001",
+		},
+		{
+			name: "min above max before below 1", operation: "getNotifications",
+			children: tags("minNotificationId", "-1", "maxNotificationId", "-2"), status: failed,
+			want: fault("minNotificationId is above maxNotificationId"),
+		},
+		{
+			name: "below 1", operation: "getNotifications", children: tags("minNotificationId", "-1"), status: failed,
+			want: fault("a notification id is below 1"),
+		},
+		{
+			name: "no number", operation: "getNotifications", children: tags("minNotificationId", "one"), status: failed,
+			want: fault("a notification id is not a number: &#34;one&#34;"),
+		},
+		{
+			name: "no date", operation: "cancelBooking", children: days("GFLX0001", "2027-02-30", "2027-07-01"), status: failed,
+			want: fault("startDate is not a date: &#34;2027-02-30&#34;; it must be YYYY-MM-DD"),
+		},
+		{
+			name: "lacking", operation: "cancelBooking", children: tags("cgtId", "GFLX0001", "startDate", "2027-07-01"),
+			status: failed, want: fault("cancelBookingRequest lacks endDate"),
+		},
+		{
+			name: "unknown", operation: "cancelBooking",
+			children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("guest", "x"), status: failed,
+			want: fault("cancelBookingRequest does not have the element guest here"),
+		},
+		{
+			name: "twice", operation: "cancelBooking",
+			children: days("GFLX0001", "2027-07-01", "2027-07-01") + tags("endDate", "2027-07-05"), status: failed,
+			want: fault("cancelBookingRequest has endDate more than once"),
+		},
+		{
+			name: "no operation", operation: "dropTables", status: failed,
+			want: fault("there is no operation dropTablesRequest"),
+		},
+		{
+			name: "held by another", who: portal, operation: "addBooking",
+			children: days("GFLX0001", "2027-07-07", "2027-07-09") + tags("bookingType", "booked"), status: failed,
+			want: fault("these days are held by another: 2027-07-07 (booked)"),
+		},
+		{
+			name: "freed by another", who: portal, operation: "cancelBooking",
+			children: days("GFLX0001", "2027-06-01", "2027-07-02"), status: failed,
+			want: fault("these days are held by another: 2027-07-01 to 2027-07-02 (booked)"),
+		},
+		{
+			name: "another's unit", who: single, operation: "cancelBooking",
+			children: days("GFLX0002", "2027-07-01", "2027-07-02"), status: failed,
+			want: fault("there is no cottage &#34;GFLX0002&#34;"),
+		},
+		{
+			name: "no unit's name", operation: "cancelBooking", children: days("cottage", "2027-07-01", "2027-07-02"),
+			status: failed, want: fault("there is no cottage &#34;cottage&#34;"),
+		},
+		{
+			name: "no right", who: viewer, operation: "cancelBooking", children: days("GFLX0001", "2027-07-01", "2027-07-02"),
+			status: http.StatusForbidden, want: fault("you do not have the right add"),
+		},
+		{
+			name: "no partner", who: "channel:wrong", operation: "cancelBooking",
+			children: days("GFLX0001", "2027-07-01", "2027-07-02"), status: http.StatusUnauthorized,
+			wantPart: "<faultcode>SOAP-ENV:Client</faultcode>",
+		},
 	})
 	if got := f.log(); got != "1 GFLX0001 2027-07-01 to 2027-07-07 booked channel" {
 		t.Errorf("the log is\n%s", got)
 	}
 }
 
-// TestOddBehaviours: what the old service did oddly (the [Q] of section 1.1), as it is decided in docs/stays.md. The old
-// service fails each of these.
+// TestOddBehaviours: what the old service did oddly (the [Q] of section 1.1), as it is decided in docs/stays.md. The
+// old service fails each of these.
 func TestOddBehaviours(t *testing.T) {
 	t.Parallel()
 	const failed = http.StatusInternalServerError
@@ -137,21 +253,43 @@ func TestOddBehaviours(t *testing.T) {
 		f := newFixture(t, `{}`)
 		f.calls([]soapCall{
 			{name: "its own", who: single, operation: "addBooking", children: one + booked, want: number("addBooking", 1)},
-			{name: "another", who: single, operation: "addBooking", children: days("GFLX0002", "2027-07-03", "2027-07-05") + booked, status: failed, wantPart: "no cottage"},
-			{name: "it sees its own", who: single, operation: "getBookings", children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31"), wantPart: "GFLX0001"},
+			{
+				name: "another", who: single, operation: "addBooking",
+				children: days("GFLX0002", "2027-07-03", "2027-07-05") + booked, status: failed, wantPart: "no cottage",
+			},
+			{
+				name: "it sees its own", who: single, operation: "getBookings",
+				children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31"), wantPart: "GFLX0001",
+			},
 		})
 		f.add(channel, "GFLX0002", "2027-07-03", "2027-07-05", "booked")
 		f.calls([]soapCall{
-			{name: "no other", who: single, operation: "getBookings", children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31", "cgtId", "GFLX0002"), want: "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>"},
-			{name: "nor its notifications", who: single, operation: "getNotifications", children: tags("minNotificationId", "2"), want: none},
+			{
+				name: "no other", who: single, operation: "getBookings",
+				children: tags("minDate", "2027-07-01", "maxDate", "2027-07-31", "cgtId", "GFLX0002"),
+				want:     "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>",
+			},
+			{
+				name: "nor its notifications", who: single, operation: "getNotifications",
+				children: tags("minNotificationId", "2"), want: none,
+			},
 		})
 	})
 	t.Run("03_an_unknown_code_is_a_unit_that_status_shows", func(t *testing.T) {
 		f := newFixture(t, `{}`)
 		f.calls([]soapCall{
-			{name: "a code", operation: "addBooking", children: days("GFLX9999", "2027-07-03", "2027-07-05") + booked, want: number("addBooking", 1)},
-			{name: "no code", operation: "addBooking", children: days("X", "2027-07-03", "2027-07-05") + booked, status: failed, wantPart: "no cottage"},
-			{name: "not for all", who: single, operation: "addBooking", children: days("GFLX9998", "2027-07-03", "2027-07-05") + booked, status: failed, wantPart: "no cottage"},
+			{
+				name: "a code", operation: "addBooking", children: days("GFLX9999", "2027-07-03", "2027-07-05") + booked,
+				want: number("addBooking", 1),
+			},
+			{
+				name: "no code", operation: "addBooking", children: days("X", "2027-07-03", "2027-07-05") + booked,
+				status: failed, wantPart: "no cottage",
+			},
+			{
+				name: "not for all", who: single, operation: "addBooking",
+				children: days("GFLX9998", "2027-07-03", "2027-07-05") + booked, status: failed, wantPart: "no cottage",
+			},
 		})
 		units, err := f.ledger.Units(t.Context(), []string{"GFLX9999", "X", "GFLX9998"})
 		if f.must(err); len(units) != 1 || units[0].Listed {
@@ -171,26 +309,46 @@ func TestOddBehaviours(t *testing.T) {
 	})
 	t.Run("11_last_plus_one_is_an_empty_list", func(t *testing.T) {
 		f := newFixture(t, `{}`)
-		f.calls([]soapCall{{name: "no change at all", operation: "getNotifications", children: tags("minNotificationId", "1"), want: none}})
+		f.calls([]soapCall{
+			{name: "no change at all", operation: "getNotifications", children: tags("minNotificationId", "1"), want: none},
+		})
 		f.add(channel, "GFLX0001", "2027-07-03", "2027-07-05", "booked")
 		f.calls([]soapCall{
 			{name: "beyond", operation: "getNotifications", children: tags("minNotificationId", "2"), want: none},
-			{name: "through beyond", operation: "getNotifications", children: tags("minNotificationId", "1", "maxNotificationId", "9"), wantPart: "<notificationId>1<"},
+			{
+				name: "through beyond", operation: "getNotifications",
+				children: tags("minNotificationId", "1", "maxNotificationId", "9"), wantPart: "<notificationId>1<",
+			},
 		})
 	})
 	t.Run("11_or_the_fault_of_before", func(t *testing.T) {
 		f := newFixture(t, `{"soap": {"beyond_last": "fault", "zero": "refuse"}}`)
 		f.add(channel, "GFLX0001", "2027-07-03", "2027-07-05", "booked")
 		f.calls([]soapCall{
-			{name: "beyond", operation: "getNotifications", children: tags("minNotificationId", "2"), status: failed, want: fault("a notification id is above the newest, 1")},
-			{name: "through beyond", operation: "getNotifications", children: tags("minNotificationId", "1", "maxNotificationId", "2"), status: failed, want: fault("a notification id is above the newest, 1")},
-			{name: "zero", operation: "getNotifications", children: tags("minNotificationId", "0"), status: failed, want: fault("a notification id is below 1")},
-			{name: "all there are", operation: "getNotifications", children: tags("minNotificationId", "1", "maxNotificationId", "1"), wantPart: "<notificationId>1<"},
+			{
+				name: "beyond", operation: "getNotifications", children: tags("minNotificationId", "2"), status: failed,
+				want: fault("a notification id is above the newest, 1"),
+			},
+			{
+				name: "through beyond", operation: "getNotifications",
+				children: tags("minNotificationId", "1", "maxNotificationId", "2"), status: failed,
+				want: fault("a notification id is above the newest, 1"),
+			},
+			{
+				name: "zero", operation: "getNotifications", children: tags("minNotificationId", "0"), status: failed,
+				want: fault("a notification id is below 1"),
+			},
+			{
+				name: "all there are", operation: "getNotifications",
+				children: tags("minNotificationId", "1", "maxNotificationId", "1"), wantPart: "<notificationId>1<",
+			},
 		})
 	})
 	t.Run("11_zero_is_let_through", func(t *testing.T) {
 		f := newFixture(t, `{}`)
-		f.calls([]soapCall{{name: "zero", operation: "getNotifications", children: tags("minNotificationId", "0"), want: none}})
+		f.calls([]soapCall{
+			{name: "zero", operation: "getNotifications", children: tags("minNotificationId", "0"), want: none},
+		})
 	})
 	t.Run("12_past_dates", func(t *testing.T) {
 		f := newFixture(t, `{}`)
@@ -200,17 +358,33 @@ func TestOddBehaviours(t *testing.T) {
 		t.Run("refused", func(t *testing.T) {
 			g = newFixture(t, `{"soap": {"past": "refuse"}}`)
 			g.calls([]soapCall{
-				{name: "refused", operation: "addBooking", children: past, status: failed, want: fault("days before 2027-01-30 can no longer be changed")},
-				{name: "a month ago", operation: "addBooking", children: days("GFLX0001", "2027-01-30", "2027-02-03") + booked, want: number("addBooking", 1)},
+				{
+					name: "refused", operation: "addBooking", children: past, status: failed,
+					want: fault("days before 2027-01-30 can no longer be changed"),
+				},
+				{
+					name: "a month ago", operation: "addBooking", children: days("GFLX0001", "2027-01-30", "2027-02-03") + booked,
+					want: number("addBooking", 1),
+				},
 			})
 		})
 	})
 	t.Run("15_the_length_of_a_range_is_bounded", func(t *testing.T) {
 		f := newFixture(t, `{}`)
 		f.calls([]soapCall{
-			{name: "for ever", operation: "addBooking", children: days("GFLX0001", "1900-01-01", "9999-12-31") + booked, status: failed, wantPart: "at once"},
-			{name: "far ahead", operation: "addBooking", children: days("GFLX0001", "2030-03-01", "2030-03-03") + booked, status: failed, want: fault("days after 2030-03-02 cannot be changed yet")},
-			{name: "readings of any window", operation: "getBookings", children: tags("minDate", "1900-01-01", "maxDate", "9999-12-31"), want: "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>"},
+			{
+				name: "for ever", operation: "addBooking", children: days("GFLX0001", "1900-01-01", "9999-12-31") + booked,
+				status: failed, wantPart: "at once",
+			},
+			{
+				name: "far ahead", operation: "addBooking", children: days("GFLX0001", "2030-03-01", "2030-03-03") + booked,
+				status: failed, want: fault("days after 2030-03-02 cannot be changed yet"),
+			},
+			{
+				name: "readings of any window", operation: "getBookings",
+				children: tags("minDate", "1900-01-01", "maxDate", "9999-12-31"),
+				want:     "<ns1:getBookingsResponse" + ns1 + "</ns1:getBookingsResponse>",
+			},
 		})
 	})
 	t.Run("overwriting_as_before_is_reported", func(t *testing.T) {
@@ -237,8 +411,14 @@ func TestDates(t *testing.T) {
 			f := newFixture(t, `{"soap": {"dates": "zulu"}}`)
 			f.add(channel, "GFLX0001", form, form, "booked")
 			f.calls([]soapCall{
-				{name: "bookings", operation: "getBookings", children: tags("minDate", form, "maxDate", form), wantPart: "<startDate>2027-07-03Z</startDate><endDate>2027-07-03Z</endDate>"},
-				{name: "notifications", operation: "getNotifications", children: tags("minNotificationId", "1"), wantPart: "<startDate>2027-07-03Z</startDate>"},
+				{
+					name: "bookings", operation: "getBookings", children: tags("minDate", form, "maxDate", form),
+					wantPart: "<startDate>2027-07-03Z</startDate><endDate>2027-07-03Z</endDate>",
+				},
+				{
+					name: "notifications", operation: "getNotifications", children: tags("minNotificationId", "1"),
+					wantPart: "<startDate>2027-07-03Z</startDate>",
+				},
 			})
 		})
 	}
@@ -250,31 +430,51 @@ func TestHostileXML(t *testing.T) {
 	operation := element("getNotificationsRequest", tags("minNotificationId", "1"))
 	entity := `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>`
 	for name, c := range map[string]struct{ body, want string }{
-		"nothing":         {"", "not well-formed"},
-		"text":            {"hello", "text where an element belongs"},
-		"html":            {"<html/>", "not a SOAP envelope"},
-		"half":            {strings.TrimSuffix(envelope(operation), "</s:Envelope>"), "not well-formed"},
-		"an entity":       {entity + envelope(element("getNotificationsRequest", "<minNotificationId>&b;</minNotificationId>")), "DOCTYPE"},
-		"no entity":       {envelope(element("getNotificationsRequest", "<minNotificationId>&b;</minNotificationId>")), "not well-formed"},
-		"SOAP 1.2":        {strings.ReplaceAll(envelope(operation), "schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"), "VersionMismatch"},
-		"XML 1.1":         {strings.Replace(envelope(operation), `version="1.0"`, `version="1.1"`, 1), "not XML 1.0"},
-		"an encoding":     {strings.Replace(envelope(operation), `version="1.0"`, `version="1.0" encoding="klingon"`, 1), "encoding"},
-		"two operations":  {envelope(operation + operation), "second element"},
-		"no namespace":    {envelope(`<getNotificationsRequest><minNotificationId>1</minNotificationId></getNotificationsRequest>`), "no element of the namespace"},
-		"deep":            {strings.Replace(envelope(operation), "<s:Body>", "<s:Header>"+strings.Repeat("<a>", 20)+strings.Repeat("</a>", 20)+"</s:Header><s:Body>", 1), "in one another"},
-		"must understand": {strings.Replace(envelope(operation), "<s:Body>", `<s:Header><h s:mustUnderstand="1"/></s:Header><s:Body>`, 1), "MustUnderstand"},
+		"nothing": {"", "not well-formed"},
+		"text":    {"hello", "text where an element belongs"},
+		"html":    {"<html/>", "not a SOAP envelope"},
+		"half":    {strings.TrimSuffix(envelope(operation), "</s:Envelope>"), "not well-formed"},
+		"an entity": {
+			entity + envelope(element("getNotificationsRequest", "<minNotificationId>&b;</minNotificationId>")), "DOCTYPE",
+		},
+		"no entity": {
+			envelope(element("getNotificationsRequest", "<minNotificationId>&b;</minNotificationId>")), "not well-formed",
+		},
+		"SOAP 1.2": {
+			strings.ReplaceAll(envelope(operation), "schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"),
+			"VersionMismatch",
+		},
+		"XML 1.1": {strings.Replace(envelope(operation), `version="1.0"`, `version="1.1"`, 1), "not XML 1.0"},
+		"an encoding": {
+			strings.Replace(envelope(operation), `version="1.0"`, `version="1.0" encoding="klingon"`, 1), "encoding",
+		},
+		"two operations": {envelope(operation + operation), "second element"},
+		"no namespace": {
+			envelope(`<getNotificationsRequest><minNotificationId>1</minNotificationId></getNotificationsRequest>`),
+			"no element of the namespace",
+		},
+		"deep": {
+			strings.Replace(envelope(operation), "<s:Body>",
+				"<s:Header>"+strings.Repeat("<a>", 20)+strings.Repeat("</a>", 20)+"</s:Header><s:Body>", 1), "in one another",
+		},
+		"must understand": {
+			strings.Replace(envelope(operation), "<s:Body>", `<s:Header><h s:mustUnderstand="1"/></s:Header><s:Body>`, 1),
+			"MustUnderstand",
+		},
 	} {
 		w := f.send(channel, http.MethodPost, "/calendar", c.body)
 		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), c.want) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
-	if w := f.send(channel, http.MethodPost, "/calendar", envelope(strings.Repeat(" ", 300<<10))); w.Code != http.StatusRequestEntityTooLarge {
+	if w := f.send(channel, http.MethodPost, "/calendar",
+		envelope(strings.Repeat(" ", 300<<10))); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large one: %d %s", w.Code, w.Body)
 	}
 	latin := strings.Replace(envelope(element("cancelBookingRequest", days("\xe9", "2027-07-01", "2027-07-01"))),
 		`version="1.0"`, `version="1.0" encoding="ISO-8859-1"`, 1)
-	if w := f.send(channel, http.MethodPost, "/calendar", latin); !strings.Contains(w.Body.String(), "no cottage &#34;é&#34;") {
+	if w := f.send(channel, http.MethodPost, "/calendar", latin); !strings.Contains(w.Body.String(),
+		"no cottage &#34;é&#34;") {
 		t.Errorf("another encoding: %d %s", w.Code, w.Body)
 	}
 	header := strings.Replace(envelope(operation), "<s:Body>", `<s:Header><h><i/>x</h></s:Header><s:Body>`, 1)

@@ -2,10 +2,11 @@
 // answers operators.
 //
 // Trigger: messages of stays_relay, each minute, for what is to be told; HTTP for operators: GET /status, /changes,
-// /units and /partners, PUT /units and /partners/{name}, POST /changes/{seq}/undo, /partners/{name}/secrets and /import,
-// DELETE /partners/{name}.
+// /units and /partners, PUT /units and /partners/{name}, POST /changes/{seq}/undo, /partners/{name}/secrets and
+// /import, DELETE /partners/{name}.
 // Reads: stays.json, the ledger. Writes: the ledger. Publishes: nothing; sends e-mails.
-// Caller: Pub/Sub and operators, by its invoker account. A repeat tells nobody twice, unless the first time was cut off.
+// Caller: Pub/Sub and operators, by its invoker account. A repeat tells nobody twice, unless the first time was cut
+// off.
 package relay
 
 import (

@@ -46,7 +46,9 @@ func newFixture(t *testing.T, settings map[string]any) *fixture {
 	f.must(err)
 	f.ledger, err = ledger.Open(t.Context(), db, time.Now)
 	f.must(err)
-	f.must(f.ledger.PutOwners(t.Context(), []ledger.Owner{{ID: 1, Name: "A.", Email: "owner@example.org", Language: "fr"}}))
+	f.must(f.ledger.PutOwners(t.Context(), []ledger.Owner{
+		{ID: 1, Name: "A.", Email: "owner@example.org", Language: "fr"},
+	}))
 	f.must(f.ledger.PutUnits(t.Context(), []ledger.Unit{{Unit: "GFLX0001", Owner: 1, Listed: true}}))
 	for _, name := range []string{"channel", "portal"} {
 		f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: name, All: true, Email: name + "@example.org"}))
@@ -102,8 +104,8 @@ func (f *fixture) untold() int {
 	return len(s.Untold)
 }
 
-// TestOverwritesAreTold: the owner in his language and the partner that lost days get an e-mail, once; a mail server that
-// refuses is tried again, and until then the status lists the loss.
+// TestOverwritesAreTold: the owner in his language and the partner that lost days get an e-mail, once; a mail server
+// that refuses is tried again, and until then the status lists the loss.
 func TestOverwritesAreTold(t *testing.T) {
 	t.Parallel()
 	mail := mailtest.Start(t)
@@ -119,7 +121,8 @@ func TestOverwritesAreTold(t *testing.T) {
 	f.minute()
 	all := strings.Join(mail.Want(t, 2), "\n")
 	for _, part := range []string{
-		"owner@example.org", "Des jours du gîte GFLX0001", "channel@example.org", "Days of the cottage GFLX0001", "2027-07-04",
+		"owner@example.org", "Des jours du gîte GFLX0001", "channel@example.org",
+		"Days of the cottage GFLX0001", "2027-07-04",
 		"partner:portal",
 	} {
 		if !strings.Contains(all, part) {
@@ -164,8 +167,12 @@ func TestOperatorsFaults(t *testing.T) {
 		{"POST", "/partners/nobody/secrets", ``, 404},
 		{"POST", "/partners/channel/secrets", `{"hours":-1}`, 400},
 		{"DELETE", "/partners/nobody", ``, 404},
-		{"POST", "/import", `{"stays":[{"unit":"X","from":"2027-07-01","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400},
-		{"POST", "/import", `{"stays":[{"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400},
+		{
+			"POST", "/import", `{"stays":[{"unit":"X","from":"2027-07-01","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400,
+		},
+		{
+			"POST", "/import", `{"stays":[{"unit":"GFLX0001","from":"2027-07-03","to":"2027-07-02","type":"booked","origin":"website"}]}`, 400,
+		},
 		{"GET", "/nothing", "", 404},
 	} {
 		var p struct{ Title string }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailer"
@@ -61,7 +62,7 @@ func (f function) tell(ctx context.Context, settings *stays.Settings, n ledger.N
 	}
 	lost := make([]string, len(n.Lost))
 	for i, h := range n.Lost {
-		lost[i] = h.Range.String()
+		lost[i] = h.String()
 	}
 	told := true
 	for _, r := range receivers {
@@ -71,7 +72,7 @@ func (f function) tell(ctx context.Context, settings *stays.Settings, n ledger.N
 		}
 		told = m.Send(ctx, fmt.Sprint(n.Change, "-", r.kind), n.Kind, faults.Params{
 			"unit": log[0].Unit, "days": strings.Join(lost, ", "), "by": string(log[0].Origin),
-			"change": fmt.Sprint(n.Change),
+			"change": strconv.FormatInt(n.Change, 10),
 		}) && told
 	}
 	return told, nil

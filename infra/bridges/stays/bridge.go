@@ -190,8 +190,9 @@ func (b *bridge) announce(w io.Writer) {
 
 var (
 	descNumber = prometheus.NewDesc("carillon_stays_changes", "Number of the ledger's newest change.", nil, nil)
-	descUntold = prometheus.NewDesc("carillon_stays_untold", "Overwritten bookings of which nobody was told yet.", nil, nil)
-	descUnits  = prometheus.NewDesc("carillon_stays_unlisted_units", "Units that only a partner has named.", nil, nil)
+	descUntold = prometheus.NewDesc("carillon_stays_untold",
+		"Overwritten bookings of which nobody was told yet.", nil, nil)
+	descUnits = prometheus.NewDesc("carillon_stays_unlisted_units", "Units that only a partner has named.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].

@@ -39,7 +39,8 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 			"Partners have named them: enter them with carillon stays units add, or free their days."))
 	}
 	if len(s.Untold) > 0 {
-		found = append(found, machine.Warning("overwritten bookings", fmt.Sprintf("%d of which nobody was told", len(s.Untold)),
+		found = append(found, machine.Warning("overwritten bookings",
+			fmt.Sprintf("%d of which nobody was told", len(s.Untold)),
 			"See carillon stays status; they are told by e-mail where smtp is set and works."))
 	}
 	return found

@@ -3,10 +3,12 @@ package stays
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -34,7 +36,7 @@ func importSite(o *cli.Remote) *cobra.Command {
 				from = os.Getenv(name)
 			}
 			if from == "" {
-				return fmt.Errorf("name the site's database with --from-site")
+				return errors.New("name the site's database with --from-site")
 			}
 			var status relay.Status
 			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/stays/status", &status); err != nil {
@@ -53,7 +55,8 @@ func importSite(o *cli.Remote) *cobra.Command {
 			return o.Show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { importedTable(t, done, dry) })
 		},
 	}
-	cmd.Flags().StringVar(&from, "from-site", "", "the site's database: postgres://USER:PASSWORD@HOST/DATABASE, or env:NAME")
+	cmd.Flags().StringVar(&from, "from-site", "",
+		"the site's database: postgres://USER:PASSWORD@HOST/DATABASE, or env:NAME")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be taken over, and change nothing")
 	return cmd
 }
@@ -145,7 +148,7 @@ func stayOf(unit string, day stays.Day, typ string, owner int64) relay.Stay {
 		s.Type = stays.Unavailable
 	}
 	if owner > 0 {
-		s.Origin = stays.OriginOf(stays.KindOwner, fmt.Sprint(owner))
+		s.Origin = stays.OriginOf(stays.KindOwner, strconv.FormatInt(owner, 10))
 	}
 	return s
 }

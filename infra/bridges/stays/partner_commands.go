@@ -156,7 +156,8 @@ func partnerRotate(o *cli.Remote) *cobra.Command {
 func partnerRevoke(o *cli.Remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke PARTNER", Example: "carillon stays partners revoke channel", Args: cobra.ExactArgs(1),
-		Short: "Take a partner's access away, within seconds; the days that it holds stay", ValidArgsFunction: partnerNames(o),
+		Short:             "Take a partner's access away, within seconds; the days that it holds stay",
+		ValidArgsFunction: partnerNames(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var m relay.Made
 			if err := o.Call(cmd.Context(), http.MethodDelete, partnersPath+"/"+url.PathEscape(args[0]), &m); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
@@ -74,7 +75,8 @@ func samplePeople(ctx context.Context, l *ledger.Ledger) error {
 	units := make([]ledger.Unit, len(sampleUnits))
 	for i, u := range sampleUnits {
 		units[i] = ledger.Unit{
-			Unit: unitID(i), Name: u.name, Owner: u.owner, Site: int64(100 + i), Listed: true, Published: true, Capacity: u.capacity,
+			Unit: unitID(i), Name: u.name, Owner: u.owner, Site: int64(100 + i), Listed: true,
+			Published: true, Capacity: u.capacity,
 		}
 	}
 	if err := l.PutUnits(ctx, units); err != nil {
@@ -101,13 +103,13 @@ func samplePeople(ctx context.Context, l *ledger.Ledger) error {
 func sampleStays(ctx context.Context, l *ledger.Ledger, unit int, first stays.Day) error {
 	holders := []stays.Origin{
 		stays.OriginOf(stays.KindPartner, "channel"), stays.OriginOf(stays.KindPartner, "portal"),
-		stays.OriginOf(stays.KindOwner, fmt.Sprint(sampleUnits[unit].owner)),
+		stays.OriginOf(stays.KindOwner, strconv.FormatInt(sampleUnits[unit].owner, 10)),
 	}
-	day := first + stays.Day(unit)
+	day := first + stays.Day(unit) //nolint:gosec // below ten
 	for n := 0; day < first+120; n++ {
-		nights := 3 + (unit+2*n)%6
+		nights := stays.Day(3 + (unit+2*n)%6)
 		r := stays.Request{
-			Unit: unitID(unit), Range: stays.Through(day, day+stays.Day(nights-1)), Type: stays.Booked,
+			Unit: unitID(unit), Range: stays.Range{From: day, To: day + nights}, Type: stays.Booked,
 			Origin: holders[(unit+n)%len(holders)],
 		}
 		switch {
@@ -119,7 +121,7 @@ func sampleStays(ctx context.Context, l *ledger.Ledger, unit int, first stays.Da
 		if _, err := l.Change(ctx, ledger.Order{Request: r}); err != nil {
 			return err
 		}
-		day += stays.Day(nights + 2 + (3*n+unit)%7)
+		day += nights + stays.Day(2+(3*n+unit)%7)
 	}
 	return nil
 }

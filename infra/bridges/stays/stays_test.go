@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,15 +139,18 @@ func TestCommands(t *testing.T) {
 		list[0].Ref != "R-7" {
 		t.Errorf("%+v", list)
 	}
-	seq := fmt.Sprint(list[0].Seq)
+	seq := strconv.FormatInt(list[0].Seq, 10)
 	undone := asked[[]relay.Change](t, "stays", "undo", seq, "--data", dir)
-	if len(undone) != 1 || undone[0].Undoes != list[0].Seq || undone[0].Type != stays.Available || undone[0].Actor != stays.Staff {
+	if len(undone) != 1 || undone[0].Undoes != list[0].Seq || undone[0].Type != stays.Available ||
+		undone[0].Actor != stays.Staff {
 		t.Errorf("%+v", undone)
 	}
-	if _, err := run(t, "stays", "undo", seq, "--data", dir); err == nil || !strings.Contains(err.Error(), "changed since") {
+	if _, err := run(t, "stays", "undo", seq, "--data", dir); err == nil ||
+		!strings.Contains(err.Error(), "changed since") {
 		t.Errorf("undoing twice: %v", err)
 	}
-	if _, err := run(t, "stays", "undo", "99999", "--data", dir); err == nil || !strings.Contains(err.Error(), "no such change") {
+	if _, err := run(t, "stays", "undo", "99999", "--data", dir); err == nil ||
+		!strings.Contains(err.Error(), "no such change") {
 		t.Errorf("an unknown change: %v", err)
 	}
 	must(t, "stays", "units", "add", "GFLX0007", "--name", "La Bergerie", "--owner", "2", "--capacity", "6", "--data", dir)
@@ -167,7 +171,8 @@ func TestPartnersCommands(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, machine.Options{Data: dir})
-	m := asked[relay.Made](t, "stays", "partners", "add", "fresh", "--units", "GFLX0001", "--rights", "view", "--data", dir)
+	m := asked[relay.Made](t, "stays", "partners", "add", "fresh", "--units", "GFLX0001",
+		"--rights", "view", "--data", dir)
 	if len(m.Secret) != 32 || !slices.Equal(m.Units, []string{"GFLX0001"}) || len(m.Secrets) != 1 {
 		t.Fatalf("%+v", m)
 	}
@@ -185,7 +190,8 @@ func TestPartnersCommands(t *testing.T) {
 	}
 	changed := asked[relay.Made](t, "stays", "partners", "add", "fresh", "--all", "--change", "--conflicts", "overwrite",
 		"--data", dir)
-	if !changed.All || changed.Secret != "" || changed.Conflicts != ledger.ConflictsOverwrite || len(changed.Secrets) != 2 {
+	if !changed.All || changed.Secret != "" || changed.Conflicts != ledger.ConflictsOverwrite ||
+		len(changed.Secrets) != 2 {
 		t.Errorf("%+v", changed)
 	}
 	for _, args := range [][]string{
@@ -209,8 +215,12 @@ func TestPartnersCommands(t *testing.T) {
 	must(t, "stays", "partners", "add", "old", "--all", "--secret", "file:"+file, "--data", dir)
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+"/stays/v1/units", nil)
 	req.SetBasicAuth("old", "été2012")
-	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != 200 {
-		t.Errorf("the password of before: %v %v", resp, err)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = resp.Body.Close(); resp.StatusCode != http.StatusOK {
+		t.Errorf("the password of before: %d", resp.StatusCode)
 	}
 	must(t, "stays", "partners", "revoke", "fresh", "--data", dir)
 	r.Eventually("it is out", func() bool { return in(m.Secret) == 401 })
@@ -221,6 +231,8 @@ func TestPartnersCommands(t *testing.T) {
 }
 
 // TestBackup: a backup holds the ledger; a restored one goes on from there under another id, and its readers are told.
+//
+//nolint:tparallel // the first machine ends before the second begins
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "restored")
@@ -279,7 +291,8 @@ func TestOnPostgreSQL(t *testing.T) {
 	start(t, machine.Options{Data: data, Folder: settings})
 	site(t, server.DSN)
 	dry := must(t, "stays", "import", "--from-site", server.DSN, "--dry-run", "--data", data)
-	if s := asked[relay.Status](t, "stays", "status", "--data", data); s.Units != 0 || !strings.Contains(dry, "nothing was changed") {
+	if s := asked[relay.Status](t, "stays", "status", "--data", data); s.Units != 0 ||
+		!strings.Contains(dry, "nothing was changed") {
 		t.Errorf("a dry run: %+v\n%s", s, dry)
 	}
 	got := asked[relay.Imported](t, "stays", "import", "--from-site", server.DSN, "--data", data)
@@ -290,15 +303,17 @@ func TestOnPostgreSQL(t *testing.T) {
 	if again != (relay.Imported{Owners: 2, Units: 2, Unchanged: 3}) {
 		t.Errorf("again: %+v", again)
 	}
-	var lines []string
-	for _, c := range asked[[]relay.Change](t, "stays", "changes", "--data", data) {
+	log := asked[[]relay.Change](t, "stays", "changes", "--data", data)
+	lines := make([]string, 0, len(log))
+	for _, c := range log {
 		lines = append(lines, fmt.Sprintf("%s %d %s %s", c.Unit, stays.Through(c.From, c.To).Days(), c.Type, c.Origin))
 	}
 	want := []string{"GFLX0101 3 booked owner:7", "GFLX0101 1 unavailable owner:7", "GFLX0102 1 booked website"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
-	if _, err := run(t, "stays", "import", "--from-site", "postgres://nobody:secret-word@127.0.0.1:1/x", "--data", data); err == nil ||
+	if _, err := run(t, "stays", "import", "--from-site", "postgres://nobody:secret-word@127.0.0.1:1/x",
+		"--data", data); err == nil ||
 		strings.Contains(err.Error(), "secret-word") || strings.Contains(err.Error(), "nobody") {
 		t.Errorf("a site that is away: %v", err)
 	}
@@ -312,17 +327,10 @@ func site(t *testing.T, dsn string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = db.Write.ExecContext(t.Context(), `
-		CREATE TABLE proprio (pro_pk int PRIMARY KEY, pro_nom1 varchar, pro_prenom1 varchar, pro_email varchar, pro_etat bool, pro_langue varchar);
-		CREATE TABLE hebergement (heb_pk int PRIMARY KEY, heb_nom varchar, heb_code_cgt varchar, heb_site_public varchar, heb_pro_fk int);
-		CREATE TABLE reservation_proprio (res_id serial PRIMARY KEY, res_type varchar NOT NULL, heb_fk int NOT NULL, pro_fk int,
-			res_date timestamp NOT NULL, res_date_cre timestamp NOT NULL DEFAULT now());
-		INSERT INTO proprio VALUES (7, 'Lambert', 'A.', 'lambert@example.org', true, 'FR'), (8, 'Peeters', NULL, NULL, NULL, NULL);
-		INSERT INTO hebergement VALUES (1, 'La Grange', 'GFLX0101', '1', 7), (2, 'Le Moulin', ' GFLX0102', '0', 99), (3, 'No code', '', '1', 7),
-			(4, 'The same code', 'GFLX0101', '1', 8);
-		INSERT INTO reservation_proprio (res_type, heb_fk, pro_fk, res_date) VALUES
-			('loue', 1, 7, current_date + 1), ('loue', 1, 7, current_date + 2), ('loue', 1, 7, current_date + 2), ('loue', 1, 7, current_date + 3),
-			('indisp', 1, 7, current_date + 4), ('loue', 2, NULL, current_date + 9), ('loue', 1, 7, current_date - 9), ('loue', 3, 7, current_date + 1)`)
+	tables, err := os.ReadFile(filepath.Join("testdata", "site.sql"))
+	if err == nil {
+		_, err = db.Write.ExecContext(t.Context(), string(tables))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
-// A batch is a transaction's view of the ledger: what orders touch is read once, they are applied to it in turn, and the
-// difference is written.
+// A batch is a transaction's view of the ledger: what orders touch is read once, they are applied to it in turn, and
+// the difference is written.
 type batch struct {
 	ctx  context.Context
 	db   *sqldb.DB
@@ -70,7 +70,8 @@ func (b *batch) each(scan func(*sql.Rows) error, query string, args ...any) erro
 
 // load reads what orders touch.
 func (b *batch) load(orders []Order) error {
-	var ranges, keys [][]any
+	var keys [][]any
+	ranges := make([][]any, 0, len(orders))
 	for _, o := range orders {
 		ranges = append(ranges, []any{o.Unit, o.From, o.To})
 		if o.Key != "" {
@@ -221,7 +222,9 @@ func (b *batch) write() error {
 		}, []string{"hold bigint"}},
 		{b.newUnits(), func(rows string) string {
 			return "INSERT INTO units (unit, name, listed, published, capacity, added) SELECT * FROM " + rows + " AS r"
-		}, []string{"unit text", "name text", "listed boolean", "published boolean", "capacity integer", "added timestamptz"}},
+		}, []string{
+			"unit text", "name text", "listed boolean", "published boolean", "capacity integer", "added timestamptz",
+		}},
 		{d.holds, func(rows string) string {
 			return "INSERT INTO holds (" + holdColumns + ", long) SELECT * FROM " + rows + " AS r WHERE true " +
 				"ON CONFLICT (hold) DO UPDATE SET from_day = excluded.from_day, to_day = excluded.to_day, long = excluded.long"

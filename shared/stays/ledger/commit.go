@@ -108,8 +108,9 @@ func (l *Ledger) commitAll(ctx context.Context) {
 		if len(taken) > 0 {
 			l.commitGroup(ctx, taken)
 		}
-		if len(taken) > 1 { // they come back at once: without a pause the first of them would go alone, and the rest wait for it
-			time.Sleep(min(time.Since(began)/4, mostPause))
+		// they come back at once: without a pause the first of them would go alone, and the rest wait for it
+		if len(taken) > 1 {
+			<-time.After(min(time.Since(began)/4, mostPause))
 		}
 	}
 }

@@ -114,7 +114,7 @@ func TestKilled(t *testing.T) {
 // written lets a writer live for a moment, and notes what it was told.
 func written(t *testing.T, name, seed string, acknowledged map[int64]string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // this program; it is killed
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), killFile+"="+name, killSeed+"="+seed)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -137,8 +137,8 @@ func written(t *testing.T, name, seed string, acknowledged map[int64]string) {
 	_ = cmd.Wait()
 }
 
-// TestDatabaseRestarts: while PostgreSQL is stopped and started, in both ways, callers get errors that say so; with their
-// keys they find out what became of their requests, and each is in the log once.
+// TestDatabaseRestarts: while PostgreSQL is stopped and started, in both ways, callers get errors that say so; with
+// their keys they find out what became of their requests, and each is in the log once.
 func TestDatabaseRestarts(t *testing.T) {
 	t.Parallel()
 	server := postgres.Start(t)
@@ -155,8 +155,8 @@ func TestDatabaseRestarts(t *testing.T) {
 			for ctx.Err() == nil {
 				o := randomOrder()
 				o.Overwrite, o.Key = true, fmt.Sprint("k", n.Add(1))
-				r, err := f.Change(t.Context(), o)
-				for ; errors.Is(err, sqldb.ErrUnreachable); r, err = f.Change(t.Context(), o) {
+				r, err := f.Change(context.WithoutCancel(ctx), o)
+				for ; errors.Is(err, sqldb.ErrUnreachable); r, err = f.Change(context.WithoutCancel(ctx), o) {
 					unreachable.Add(1)
 					time.Sleep(20 * time.Millisecond)
 				}

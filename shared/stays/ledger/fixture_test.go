@@ -98,7 +98,7 @@ func newFixture(t *testing.T, db *sqldb.DB) *fixture {
 		t.Fatal(err)
 	}
 	f.Ledger = f.open()
-	var list []ledger.Unit
+	list := make([]ledger.Unit, 0, len(units))
 	for _, u := range units {
 		list = append(list, ledger.Unit{Unit: u, Name: "Gîte " + u, Listed: true, Published: true, Capacity: 4})
 	}

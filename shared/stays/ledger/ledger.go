@@ -1,8 +1,8 @@
 // Package ledger keeps which unit is held on which days by whom, and every change of that, in SQLite or PostgreSQL. It
 // is the one truth: what is shown elsewhere is made from it.
 //
-// A change is a transaction that takes the one row of head first, so that numbers follow the order of commits and have no
-// gap. Requests that wait are taken together, each judged after the one before it.
+// A change is a transaction that takes the one row of head first, so that numbers follow the order of commits and have
+// no gap. Requests that wait are taken together, each judged after the one before it.
 //
 //	head       the ledger's id, the newest change's number, the newest hold's
 //	units      what may be held, with its owner; rules are what it asks of bookings
@@ -34,7 +34,8 @@ var (
 		"before")
 )
 
-// A Ledger is an open ledger. Its methods' errors are [sqldb.ErrUnreachable] where the database cannot be asked just now.
+// A Ledger is an open ledger. Its methods' errors are [sqldb.ErrUnreachable] where the database cannot be asked just
+// now.
 type Ledger struct {
 	db  *sqldb.DB
 	now func() time.Time
@@ -102,7 +103,9 @@ func (l *Ledger) told() {
 }
 
 // list reads rows, each by scan.
-func list[T any](ctx context.Context, l *Ledger, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func list[T any](
+	ctx context.Context, l *Ledger, scan func(*sql.Rows) (T, error), query string, args ...any,
+) ([]T, error) {
 	rows, err := l.db.Read.QueryContext(ctx, query, args...)
 	found := []T{}
 	err = l.db.Each(rows, err, func(rows *sql.Rows) error {

@@ -40,7 +40,8 @@ func TestLedger(t *testing.T) {
 			f.change(ask("channel", july(7, 7), stays.Unavailable))
 			f.wantHeld(units[0], "1-3 booked channel, 6-6 booked channel, 7-7 unavailable channel, 8-10 booked channel")
 			holds, _ := f.Holds(f.Context(), units[0], july(8, 8))
-			if len(holds) != 1 || holds[0].Ref != "R-1" || holds[0].Change != 1 || !holds[0].At.Equal(f.now.Truncate(time.Microsecond)) {
+			if len(holds) != 1 || holds[0].Ref != "R-1" || holds[0].Change != 1 ||
+				!holds[0].At.Equal(f.now.Truncate(time.Microsecond)) {
 				f.Errorf("%+v", holds)
 			}
 			f.change(ask("channel", july(1, 31), stays.Available))
@@ -203,7 +204,11 @@ func spans(f *fixture) {
 		{[]string{units[1]}, july(1, 10), "2 10-10 unavailable"},
 		{[]string{units[2], "GFLX7777"}, july(1, 31), ""},
 		{[]string{}, july(1, 31), ""},
-		{nil, stays.Range{From: stays.Date(1900, 1, 1), To: stays.Date(9999, 12, 31)}, "1 1-6 booked, 1 7-7 unavailable, 2 10-900 unavailable"},
+		{
+			nil,
+			stays.Range{From: stays.Date(1900, 1, 1), To: stays.Date(9999, 12, 31)},
+			"1 1-6 booked, 1 7-7 unavailable, 2 10-900 unavailable",
+		},
 	} {
 		if got := read(c.units, c.days); got != c.want {
 			f.Errorf("%v %v: %s, want %s", c.units, c.days, got, c.want)

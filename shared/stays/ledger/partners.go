@@ -92,7 +92,8 @@ func (l *Ledger) partners(ctx context.Context, where string, args ...any) ([]Par
 		err = rows.Scan(&p.Name, &rights, &p.All, &p.Conflicts, &p.Email, &added, &revoked)
 		p.Rights, p.Added, p.Revoked = strings.Fields(rights), added.Time, revoked.Time
 		return p, err
-	}, "SELECT partner, rights, all_units, conflicts, email, added, revoked FROM partners "+where+" ORDER BY partner", args...)
+	}, "SELECT partner, rights, all_units, conflicts, email, added, revoked FROM partners "+where+" ORDER BY partner",
+		args...)
 	for i := 0; err == nil && i < len(found); i++ {
 		err = l.complete(ctx, &found[i])
 	}

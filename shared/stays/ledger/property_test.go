@@ -47,8 +47,8 @@ func (m model) apply(o ledger.Order, number int64) bool {
 	return true
 }
 
-// TestAnyOrder: after any operations every day has one holder, which is who the plain model says; the log replayed gives
-// the days, and numbers have no gap. Both databases do the same.
+// TestAnyOrder: after any operations every day has one holder, which is who the plain model says; the log replayed
+// gives the days, and numbers have no gap. Both databases do the same.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -155,7 +155,8 @@ func TestSameTables(t *testing.T) {
 	server := postgres.Start(t)
 	pg, lite := newFixture(t, schema(t, server.DSN)), newFixture(t, file(t))
 	types := map[string]string{
-		"bigint": "INTEGER", "smallint": "INTEGER", "integer": "INTEGER", "boolean": "INTEGER", "text": "TEXT", "date": "TEXT",
+		"bigint": "INTEGER", "smallint": "INTEGER", "integer": "INTEGER", "boolean": "INTEGER",
+		"text": "TEXT", "date": "TEXT",
 		"timestamp with time zone": "TEXT",
 	}
 	want := columns(pg, "SELECT table_name, column_name, data_type, is_nullable = 'NO' FROM information_schema.columns "+

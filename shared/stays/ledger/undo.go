@@ -20,8 +20,8 @@ func (e *ChangedSince) Error() string {
 	return fmt.Sprintf("its days were changed since, by change %d", e.Number)
 }
 
-// Undo brings back what the days of a change held before it, by changes of the actor: one for each hold, and for each run
-// of days that were free. It is refused with [*ChangedSince] where any of the days was changed since.
+// Undo brings back what the days of a change held before it, by changes of the actor: one for each hold, and for each
+// run of days that were free. It is refused with [*ChangedSince] where any of the days was changed since.
 func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (results []Result, err error) {
 	var b *batch
 	err = l.db.Tx(ctx, func(tx *sql.Tx) (err error) {

@@ -67,7 +67,8 @@ func (l *Ledger) PutUnits(ctx context.Context, units []Unit) error {
 			u.Unit, u.Name, null(u.Owner), null(u.Site), u.Listed, u.Published, u.Capacity, sqldb.At(l.now()),
 		}
 	}
-	return l.put(ctx, rows, "INSERT INTO units (unit, name, owner, site, listed, published, capacity, added) SELECT * FROM "+
+	return l.put(ctx, rows, "INSERT INTO units (unit, name, owner, site, listed, published, capacity, added) SELECT * "+
+		"FROM "+
 		l.db.Rows(1, "unit text", "name text", "owner bigint", "site bigint", "listed boolean", "published boolean",
 			"capacity integer", "added timestamptz")+" AS r WHERE true ON CONFLICT (unit) DO UPDATE SET "+
 		"name = excluded.name, owner = excluded.owner, site = excluded.site, listed = excluded.listed, "+
@@ -124,7 +125,7 @@ func scanRule(rows *sql.Rows) (unit string, r stays.Rule, err error) {
 // ruleOf is a rule as it is kept: arrivals are the numbers of weekdays, Sunday being 0.
 func ruleOf(unit string, days stays.Range, minStay int, arrivals string) (stays.Rule, error) {
 	r := stays.Rule{Range: days, MinStay: minStay}
-	for _, day := range strings.Fields(arrivals) {
+	for day := range strings.FieldsSeq(arrivals) {
 		n, err := strconv.Atoi(day)
 		if err != nil || n < 0 || n > 6 {
 			return r, fmt.Errorf("arrival days of %s: %q", unit, arrivals)

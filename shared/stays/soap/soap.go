@@ -37,27 +37,30 @@ const (
 // A Request is what a body asks for: one of the four types below.
 type Request any
 
-// AddBooking sets days; CancelBooking is the same with the type available.
-type (
-	AddBooking struct {
-		Unit string
-		// Start and End are the first and the last day.
-		Start, End stays.Day
-		Type       string // "" where the element is missing
-	}
-	CancelBooking struct {
-		Unit       string
-		Start, End stays.Day
-	}
-	GetBookings struct {
-		Min, Max stays.Day
-		Units    []string
-	}
-	GetNotifications struct {
-		Min int64
-		Max int64 // 0: no bound
-	}
-)
+// AddBooking sets days.
+type AddBooking struct {
+	Unit       string
+	Start, End stays.Day // the first and the last day
+	Type       string    // "" where the element is missing
+}
+
+// CancelBooking is AddBooking with the type available.
+type CancelBooking struct {
+	Unit       string
+	Start, End stays.Day
+}
+
+// GetBookings asks for the days of some units, or with none of all.
+type GetBookings struct {
+	Min, Max stays.Day
+	Units    []string
+}
+
+// GetNotifications asks for changes by their numbers, both in it.
+type GetNotifications struct {
+	Min int64
+	Max int64 // 0: no bound
+}
 
 // A Fault is an answer that says what is wrong (SOAP 1.1, section 4.4).
 type Fault struct {

@@ -15,7 +15,8 @@ func FuzzRead(f *testing.F) {
 		`<addBookingRequest xmlns="http://affinitic.be/booking"><cgtId>&#65;</cgtId><startDate>2027-07-01+01:00</startDate></addBookingRequest>`,
 		`<x/>`, `<![CDATA[<a>]]>`, `<!-- a -->`,
 	} {
-		f.Add(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><h/></s:Header><s:Body>` + body + `</s:Body></s:Envelope>`)
+		f.Add(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><h/></s:Header><s:Body>` + body +
+			`</s:Body></s:Envelope>`)
 	}
 	f.Add("\ufeff<a>")
 	f.Add(`<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`)

@@ -34,8 +34,8 @@ func Open(dsn string, connections int) (*sqldb.DB, error) {
 	}
 	cfg.ConnectTimeout = connecting
 	cfg.RuntimeParams["timezone"] = "UTC"
-	// Plans are made while tables are small, and kept while they grow: what has an index is read by it from the first row on
-	// (postgresql.org/docs/current/runtime-config-query.html).
+	// Plans are made while tables are small, and kept while they grow: what has an index is read by it from the first row
+	// on (postgresql.org/docs/current/runtime-config-query.html).
 	cfg.RuntimeParams["enable_seqscan"] = "off"
 	cfg.RuntimeParams["jit"] = "off" // compiling a plan takes longer than any statement here
 	db := stdlib.OpenDB(*cfg)
@@ -58,8 +58,7 @@ var dialect = sqldb.Dialect{
 // unreachable reports a server that is away, is stopping or starting, has no connection left, or has broken off a
 // transaction for another's sake (postgresql.org/docs/current/errcodes-appendix.html).
 func unreachable(err error) bool {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch server.Code[:2] {
 		case "08", "53", "57", "58", "40":
 			return true

@@ -16,8 +16,8 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 )
 
-// Open opens a file, and makes it if need be, readable by nobody else. What a transaction has committed survives kill -9
-// and a power cut: WAL with full sync.
+// Open opens a file, and makes it if need be, readable by nobody else. What a transaction has committed survives kill
+// -9 and a power cut: WAL with full sync.
 func Open(ctx context.Context, file string) (*sqldb.DB, error) {
 	if err := private(file); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", file, err)
@@ -80,7 +80,7 @@ func private(name string) error {
 var dialect = sqldb.Dialect{
 	Name:  "sqlite",
 	Table: func(param string) string { return "(SELECT value AS v FROM json_each(" + param + "))" },
-	Element: func(i int, typ string) string {
+	Element: func(i int, _ string) string {
 		return fmt.Sprintf("v ->> %d", i)
 	},
 	Unreachable: unreachable,
