@@ -77,7 +77,7 @@ func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 		t.Errorf("a mistyped name: %v", err)
 	}
 	folder := t.TempDir()
-	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 ||
+	if found := machine.Say(machine.ExamineFolder(t.Context(), withBell(), folder), ""); len(found) != 1 ||
 		!strings.Contains(found[0].Do, "bell.json as docs/bell.md shows") {
 		t.Errorf("an empty folder: %+v", found)
 	}
