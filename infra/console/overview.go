@@ -33,7 +33,8 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
 		"now": c.Clock.Now().UTC(), "sample": c.Sample(), "bridges": c.bridgeViews(r),
-		"doctor": c.checkup.view(r.URL.Query().Get("locale")), "dead": append(dead[:0:0], dead[max(0, len(dead)-mostDead):]...), "dead_count": len(dead),
+		"doctor": c.checkup.view(r.URL.Query().Get("locale")),
+		"dead":   append(dead[:0:0], dead[max(0, len(dead)-mostDead):]...), "dead_count": len(dead),
 		"log": machine.LastLines(),
 	})
 }

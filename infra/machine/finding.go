@@ -22,8 +22,8 @@ var textFiles embed.FS
 // texts are those of findings that several bridges have, and of the machine's own.
 var texts = faults.Load(textFiles, "texts")
 
-// A Finding is one thing that doctor looked at. Missing ones keep the bridge from working; warnings do not. It is a code
-// CHECK.RESULT with parameters; [Finding.In] says it.
+// A Finding is one thing that doctor looked at. Missing ones keep the bridge from working; warnings do not. It is a
+// code CHECK.RESULT with parameters; [Finding.In] says it.
 type Finding struct {
 	Code   string        `json:"code"` // stable; findings of the same kind share it
 	Params faults.Params `json:"params,omitempty"`

@@ -62,7 +62,9 @@ func TestAFindingIsSaid(t *testing.T) {
 // TestAFolderThatCannotBeExamined is a finding, in the reader's language.
 func TestAFolderThatCannotBeExamined(t *testing.T) {
 	t.Parallel()
-	bridges := []machine.Bridge{{Name: "a", Settings: "a.json"}, {Name: "b", Settings: "b.json"}, {Name: "c", Settings: "c.json"}}
+	bridges := []machine.Bridge{
+		{Name: "a", Settings: "a.json"}, {Name: "b", Settings: "b.json"}, {Name: "c", Settings: "c.json"},
+	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

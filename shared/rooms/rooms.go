@@ -119,8 +119,9 @@ func (s *Settings) Validate() error {
 
 // Warnings finds two rooms on one calendar: a booking of one would take the other too.
 func (s *Settings) Warnings() error {
-	var found []error
-	for _, shared := range s.SharedCalendars() {
+	calendars := s.SharedCalendars()
+	found := make([]error, 0, len(calendars))
+	for _, shared := range calendars {
 		found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room "+
 			"needs its own", shared.Index, shared.Other, shared.Room))
 	}

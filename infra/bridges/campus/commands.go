@@ -98,7 +98,8 @@ func runsTable(t *tabwriter.Writer, list []campus.Run) {
 		if r.Fault != nil {
 			note = r.Fault.Detail + " " + r.Fault.Do
 		}
-		notes := cli.JoinNonEmpty("; ", slices.Concat([]string{exceptions(faults.English, r)}, r.Unreadable, []string{note})...)
+		kept := []string{exceptions(faults.English, r)}
+		notes := cli.JoinNonEmpty("; ", slices.Concat(kept, r.Unreadable, []string{note})...)
 		cli.Row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, cli.Yes(r.Agree), notes)
 	}
 }
