@@ -24,7 +24,7 @@ func Doctor(bridges []machine.Bridge) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var found []machine.Finding
 			if folder != "" {
-				found = machine.ExamineFolder(cmd.Context(), bridges, folder)
+				found = machine.Say(machine.ExamineFolder(cmd.Context(), bridges, folder), "")
 			} else if err := o.Call(cmd.Context(), http.MethodGet, "/operator/doctor", &found); err != nil {
 				return err
 			}

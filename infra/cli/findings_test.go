@@ -36,8 +36,8 @@ func TestFindingsFitAScreen(t *testing.T) {
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	long := strings.Repeat("a word or two ", 12)
 	findingsTable(w, []machine.Finding{
-		machine.Missing("calendar of a room", long, long),
-		machine.Missing("settings", "config.json:1:3: here\n\t  “x”\n\t  ^", ""),
+		{State: machine.FindingMissing, Check: "calendar of a room", Found: long, Do: long},
+		{State: machine.FindingMissing, Check: "settings", Found: "config.json:1:3: here\n\t  “x”\n\t  ^"},
 	}, 80)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)

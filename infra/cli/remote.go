@@ -21,6 +21,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/calendar"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -213,19 +214,10 @@ func (o *Remote) When(t time.Time) string { return When(t, o.Zone) }
 
 // Age is how long ago an instant was, in brackets.
 func Age(t, now time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case t.IsZero():
+	if t.IsZero() {
 		return ""
-	case calendar.Ahead(now, t):
-		return " (how long ago is unknown: the clock was ahead)"
-	case d < time.Hour:
-		return fmt.Sprintf(" (%d min ago)", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf(" (%d h ago)", int(d.Hours()))
-	default:
-		return fmt.Sprintf(" (%d days ago)", int(d.Hours()/24))
 	}
+	return " (" + machine.Ago(faults.English, t, now) + ")"
 }
 
 // Yes is a truth in a table.

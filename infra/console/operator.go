@@ -46,7 +46,7 @@ func (c *console) operate(mux *http.ServeMux) error {
 }
 
 func (c *console) doctor(w http.ResponseWriter, r *http.Request) error {
-	return web.WriteJSON(w, http.StatusOK, c.Examine(r.Context()))
+	return web.WriteJSON(w, http.StatusOK, machine.Say(c.Examine(r.Context()), ""))
 }
 
 func (c *console) deadLetters(w http.ResponseWriter, r *http.Request) error {

@@ -33,7 +33,8 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
 		"now": c.Clock.Now().UTC(), "sample": c.Sample(), "bridges": c.bridgeViews(r),
-		"doctor": c.checkup.view(), "dead": append(dead[:0:0], dead[max(0, len(dead)-mostDead):]...), "dead_count": len(dead),
+		"doctor": c.checkup.view(r.URL.Query().Get("locale")),
+		"dead":   append(dead[:0:0], dead[max(0, len(dead)-mostDead):]...), "dead_count": len(dead),
 		"log": machine.LastLines(),
 	})
 }
@@ -80,10 +81,11 @@ const (
 	checkupAgain = 5 * time.Minute
 )
 
-func (c *checkup) view() checkupView {
+// view says what was found in the reader's language.
+func (c *checkup) view(locale string) checkupView {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return checkupView{c.at, c.running, append([]machine.Finding{}, c.found...)}
+	return checkupView{c.at, c.running, machine.Say(c.found, locale)}
 }
 
 func (c *checkup) lookIfOld(m *machine.Machine) {

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -39,7 +39,7 @@ type Bridge struct {
 
 	// Open makes the functions. It reads the settings, after it has written the sample's where the outside is simulated.
 	Open func(*Host) (*Service, error)
-	// Examine is what doctor finds in a folder of settings, before anything runs.
+	// Examine is what doctor finds in a folder of settings, before anything runs; a [Doctor] makes findings.
 	Examine func(context.Context, documents.Bucket) []Finding
 	// Command is `carillon NAME`, with its subcommands.
 	Command func() *cobra.Command
@@ -85,47 +85,6 @@ type Service struct {
 	Close     func()
 }
 
-// A Finding is one thing that doctor looked at. Missing ones keep the bridge from working; warnings do not.
-type Finding struct {
-	Check string `json:"check"`
-	State string `json:"state"` // ok, warning or missing
-	Found string `json:"found"`
-	Do    string `json:"do,omitempty"` // what to do about it, in one sentence
-}
-
-// OK is a finding of what is as it should be.
-func OK(check, found string) Finding { return Finding{Check: check, State: FindingOK, Found: found} }
-
-// Warning is a finding that a person should look at, with what to do.
-func Warning(check, found, do string) Finding { return Finding{check, FindingWarning, found, do} }
-
-// Missing is a finding that keeps the bridge from working, with what to do.
-func Missing(check, found, do string) Finding { return Finding{check, FindingMissing, found, do} }
-
-// ReadSettings reads a bridge's settings anew: a running bridge goes on with the last good ones. What is wrong with
-// them is a finding of the check, with what to do.
-func ReadSettings[T any](
-	ctx context.Context, bucket documents.Bucket,
-	load func(documents.Bucket) (*config.Settings[T], error), check, do string,
-) (*T, []Finding) {
-	loader, err := load(bucket)
-	if err != nil {
-		return nil, []Finding{Missing(check, err.Error(), "Report this: the program's own schema is not readable.")}
-	}
-	settings, err := loader.Get(ctx)
-	if err != nil {
-		return nil, []Finding{Missing(check, err.Error(), do)}
-	}
-	return settings, nil
-}
-
-// States of a [Finding].
-const (
-	FindingOK      = "ok"
-	FindingWarning = "warning"
-	FindingMissing = "missing"
-)
-
 // A Part is a room, an instance or a source: how it is, as last seen.
 type Part struct {
 	Name     string    `json:"name"`
@@ -159,8 +118,8 @@ func Names(bridges []Bridge) []string {
 	return names
 }
 
-// settingsFiles names the bridges' settings in a sentence, each as say has it.
-func settingsFiles(bridges []Bridge, say func(Bridge) string) string {
+// settingsFiles names the bridges' settings in a sentence of a language, each as say has it.
+func settingsFiles(bridges []Bridge, lang string, say func(Bridge) string) string {
 	list := make([]string, 0, len(bridges))
 	for _, b := range bridges {
 		list = append(list, say(b))
@@ -168,7 +127,8 @@ func settingsFiles(bridges []Bridge, say func(Bridge) string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
 	}
-	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
+	first, last := strings.Join(list[:len(list)-1], ", "), list[len(list)-1]
+	return texts.Text(lang, "or", faults.Params{"first": first, "last": last})
 }
 
 // chosen are the bridges to run: those asked for, else all of the sample, or those that a folder has settings for.
@@ -192,30 +152,8 @@ func chosen(ctx context.Context, bridges []Bridge, asked []string, folder string
 		}
 	}
 	if len(found) == 0 {
-		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings })
+		files := settingsFiles(bridges, faults.English, func(b Bridge) string { return b.Settings })
 		return nil, fmt.Errorf("the folder %s has none of %s: %w", folder, files, documents.ErrNotFound)
 	}
 	return found, nil
-}
-
-// ExamineFolder looks at real systems before they are started.
-func ExamineFolder(ctx context.Context, bridges []Bridge, dir string) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, ExamineTime)
-	defer cancel()
-	if err := FolderThere(dir); err != nil {
-		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings })
-		return []Finding{Missing("settings", err.Error(), "Name the folder that "+files+" is in.")}
-	}
-	found := []Finding{}
-	running, err := chosen(ctx, bridges, nil, dir)
-	if err != nil {
-		files := settingsFiles(bridges, func(b Bridge) string { return b.Settings + " as docs/" + b.Name + ".md shows" })
-		return append(found, Missing("settings", err.Error(), "Write "+files+"."))
-	}
-	for _, b := range running {
-		if b.Examine != nil {
-			found = append(found, b.Examine(ctx, Folder(dir))...)
-		}
-	}
-	return found
 }

@@ -63,6 +63,11 @@ func InRange(flag string, value, least, most int) error {
 	return nil
 }
 
+var (
+	errNoFolder = errors.New("there is no such folder")
+	errIsFile   = errors.New("is a file: name the folder that it is in")
+)
+
 // FolderThere says that a folder of settings is not there, or is a file.
 func FolderThere(folder string) error {
 	if folder == "" {
@@ -71,9 +76,9 @@ func FolderThere(folder string) error {
 	info, err := os.Stat(folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--config %s: there is no such folder", folder)
+		return fmt.Errorf("--config %s: %w", folder, errNoFolder)
 	case err == nil && !info.IsDir():
-		return fmt.Errorf("--config %s is a file: name the folder that it is in", folder)
+		return fmt.Errorf("--config %s %w", folder, errIsFile)
 	}
 	return err
 }

@@ -119,17 +119,32 @@ func (s *Settings) Validate() error {
 
 // Warnings finds two rooms on one calendar: a booking of one would take the other too.
 func (s *Settings) Warnings() error {
-	var found []error
+	calendars := s.SharedCalendars()
+	found := make([]error, 0, len(calendars))
+	for _, shared := range calendars {
+		found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room "+
+			"needs its own", shared.Index, shared.Other, shared.Room))
+	}
+	return errors.Join(found...)
+}
+
+// A SharedCalendar is a room whose calendar is that of a room before it.
+type SharedCalendar struct {
+	Index       int // of the room
+	Room, Other string
+}
+
+// SharedCalendars are the rooms that have no calendar of their own.
+func (s *Settings) SharedCalendars() (found []SharedCalendar) {
 	seen := map[string]string{}
 	for i, r := range s.Rooms {
 		id := strings.ToLower(r.CalendarID) // an e-mail address
 		if other, twice := seen[id]; twice {
-			found = append(found, fmt.Errorf("at \"/rooms/%d/gcal_calendar_id\": %s and %s have the same calendar: each room "+
-				"needs its own", i, other, r.Name))
+			found = append(found, SharedCalendar{i, r.Name, other})
 		}
 		seen[id] = r.Name
 	}
-	return errors.Join(found...)
+	return found
 }
 
 // LoadSettings returns the bridge's settings in the config bucket.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
 
@@ -100,12 +101,15 @@ func in(locale string, run *campus.Run) *campus.Run {
 		return nil
 	}
 	said := *run
-	said.Fault, said.Changes = texts.In(locale, run.Fault), slices.Clone(run.Changes)
+	said.Fault, said.Changes = FaultIn(locale, run.Fault), slices.Clone(run.Changes)
 	for i, c := range said.Changes {
 		said.Changes[i].Why = why(locale, c)
 	}
 	return &said
 }
+
+// FaultIn is a run's fault in a language, for a page; without one it is as the log has it.
+func FaultIn(locale string, fault *faults.Fault) *faults.Fault { return texts.In(locale, fault) }
 
 // why is a change's reasons in a language; without their codes, as they were written.
 func why(locale string, c campus.Change) string {

@@ -132,7 +132,7 @@ func (f function) statusOf(ctx context.Context, src exports.Source, locale strin
 		Runs: append([]exports.Transfer{}, state.Runs...), Failures: state.Alert.Failures, Busy: state.Lease.Held(),
 	}
 	for i := range s.Runs {
-		s.Runs[i].Fault = texts.In(locale, s.Runs[i].Fault)
+		s.Runs[i].Fault = FaultIn(locale, s.Runs[i].Fault)
 	}
 	if len(s.Runs) > 0 {
 		s.AccessUntil, s.Overdue = s.Runs[0].Until, exports.Stale(s.Runs[0].Ended, f.Now())

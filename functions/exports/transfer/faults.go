@@ -47,6 +47,9 @@ var rules = []faults.Rule{ //nolint:gochecknoglobals // constants
 	{Err: files.ErrUnusable, Code: codeDestination},
 }
 
+// FaultIn is a run's fault in a language, for a page; without one it is as the log has it.
+func FaultIn(locale string, fault *faults.Fault) *faults.Fault { return texts.In(locale, fault) }
+
 // fault is what an error means to a person; nil for none.
 func fault(err error, src exports.Source) *faults.Fault {
 	return texts.Fault(err, rules, faults.Params{"source": src.Name})

@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 )
@@ -26,7 +27,12 @@ var (
 	schema []byte
 	//go:embed web
 	assets embed.FS
+	//go:embed texts
+	textFiles embed.FS
 )
+
+// doctor makes findings, whose texts are in texts/, a file for each language.
+var doctor = machine.Doctor{Texts: faults.Load(textFiles, "texts")}
 
 // Settings are bell.json.
 type Settings struct {
@@ -125,10 +131,11 @@ func (b *bridge) parts(ctx context.Context, _ string) ([]machine.Part, error) {
 }
 
 func examine(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	if _, fault := machine.ReadSettings(ctx, bucket, load, "bell settings", "Correct bell.json."); fault != nil {
+	settings, fault := machine.ReadSettings(ctx, bucket, load, doctor)
+	if fault != nil {
 		return fault
 	}
-	return []machine.Finding{machine.OK("bell settings", "a bell")}
+	return []machine.Finding{doctor.OK("settings.bell", faults.Params{"name": settings.Name})}
 }
 
 func command() *cobra.Command {

@@ -33,7 +33,7 @@ func TestABridgeIsAddedByOneValue(t *testing.T) {
 		return out
 	}
 	o.Eventually("it has rung", func() bool { return strings.Contains(run("bell", "status"), "1  ") })
-	if out := run("doctor"); !strings.Contains(out, "bell settings") {
+	if out := run("doctor"); !strings.Contains(out, "bell settings") || !strings.Contains(out, "the bell Emmanuel") {
 		t.Errorf("doctor:\n%s", out)
 	}
 	var said strings.Builder
@@ -77,7 +77,7 @@ func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 		t.Errorf("a mistyped name: %v", err)
 	}
 	folder := t.TempDir()
-	if found := machine.ExamineFolder(t.Context(), withBell(), folder); len(found) != 1 ||
+	if found := machine.Say(machine.ExamineFolder(t.Context(), withBell(), folder), ""); len(found) != 1 ||
 		!strings.Contains(found[0].Do, "bell.json as docs/bell.md shows") {
 		t.Errorf("an empty folder: %+v", found)
 	}
@@ -120,7 +120,7 @@ func TestThePageShowsTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []byte
-	for _, name := range []string{"bell.go", "bell_test.go", filepath.Join("..", "bridges.go")} {
+	for _, name := range []string{"bell.go", "bell_test.go", "texts_test.go", filepath.Join("..", "bridges.go")} {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +138,7 @@ func TestThePageShowsTheCode(t *testing.T) {
 			t.Errorf("this is not in the bell's folder:\n%s", code)
 		}
 	}
-	if quoted < 3 {
+	if quoted < 5 {
 		t.Errorf("%d quotations", quoted)
 	}
 }

@@ -28,8 +28,11 @@ var (
 	textFiles embed.FS
 )
 
-// texts are what is said of parts on the overview, by language.
+// texts are what is said of parts on the overview, and of what doctor finds, by language.
 var texts = faults.Load(textFiles, "texts")
+
+// doctor makes findings.
+var doctor = machine.Doctor{Texts: texts}
 
 // New returns the campus bridge.
 func New() machine.Bridge { return new(bridge).definition() }

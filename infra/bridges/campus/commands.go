@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/shared/campus"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/runs"
 )
 
@@ -96,7 +98,8 @@ func runsTable(t *tabwriter.Writer, list []campus.Run) {
 		if r.Fault != nil {
 			note = r.Fault.Detail + " " + r.Fault.Do
 		}
-		notes := cli.JoinNonEmpty("; ", slices.Concat([]string{exceptions(r)}, r.Unreadable, []string{note})...)
+		kept := []string{exceptions(faults.English, r)}
+		notes := cli.JoinNonEmpty("; ", slices.Concat(kept, r.Unreadable, []string{note})...)
 		cli.Row(t, r.Instance, r.Created, r.Updated, r.Deleted, r.Unchanged, r.HeldBack, cli.Yes(r.Agree), notes)
 	}
 }
@@ -174,26 +177,21 @@ func standingText(s sync.Status) string {
 	case sync.StandingStale:
 		return "runs are missing: what is shown is as old as the last reading"
 	case sync.StandingPartial:
-		return cmp.Or(exceptions(*s.Run), "not seen to agree yet")
+		return cmp.Or(exceptions(faults.English, *s.Run), texts.Text(faults.English, "unseen", nil))
 	default:
 		return "ok"
 	}
 }
 
 // exceptions are what keeps both sides from agreeing after a run that went well.
-func exceptions(r campus.Run) string {
+func exceptions(lang string, r campus.Run) string {
 	var list []string
 	for _, one := range []struct {
-		n    int
-		what string
-	}{
-		{r.HeldBack, "held back"},
-		{r.Kept, "kept, begun and no longer on MonCampus"},
-		{r.StayRemoved, "removed in ECAL and left out"},
-		{len(r.Unreadable), "put aside"},
-	} {
+		n  int
+		id string
+	}{{r.HeldBack, "held_back"}, {r.Kept, "kept"}, {r.StayRemoved, "stay_removed"}, {len(r.Unreadable), "aside"}} {
 		if one.n > 0 {
-			list = append(list, fmt.Sprint(one.n, " ", one.what))
+			list = append(list, texts.Text(lang, "except."+one.id, faults.Params{"n": strconv.Itoa(one.n)}))
 		}
 	}
 	return strings.Join(list, ", ")

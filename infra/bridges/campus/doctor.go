@@ -1,9 +1,10 @@
 package campus
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/campus/sync"
@@ -13,14 +14,14 @@ import (
 	"github.com/carillon-calendar/carillon/shared/campus/ecal"
 	"github.com/carillon-calendar/carillon/shared/campus/wigor"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
 func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	found := examineCampus(ctx, b.Config())
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
-		return append(found, machine.Warning("campus timetables", "their state cannot be read",
-			"Look at the log for the reason."))
+		return append(found, doctor.Warning("timetables.unreadable", nil))
 	}
 	for _, s := range statuses {
 		found = append(found, examineTimetable(s))
@@ -30,43 +31,65 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 
 // examineTimetable says how an instance's timetable stands: well only where both sides were seen to agree, and when.
 func examineTimetable(s sync.Status) machine.Finding {
-	read := "MonCampus read " + cli.When(s.SeenAt, s.TimeZone) + cli.Age(s.SeenAt, s.Now)
-	f := machine.Warning("timetable of "+s.Instance, standingText(s)+"; "+read, "")
+	said := func(lang string) faults.Params {
+		p := faults.Params{"read": readText(lang, s)}
+		switch s.Standing {
+		case sync.StandingFailed:
+			fault := sync.FaultIn(lang, s.Run.Fault)
+			p["what"], p["advice"] = fault.Detail, fault.Do
+		case sync.StandingPartial:
+			p["apart"] = cmp.Or(exceptions(lang, *s.Run), texts.Text(lang, "unseen", nil))
+		case sync.StandingOK:
+			p["agreed"] = agoText(lang, "agreed", s.AgreedAt, s)
+		}
+		return p
+	}
 	switch s.Standing {
 	case sync.StandingFailed:
-		return machine.Warning("last run of "+s.Instance, s.Run.Fault.Detail+" "+read, s.Run.Fault.Do)
+		return doctor.Warning("run.failed", faults.Params{"instance": s.Instance, "fault": s.Run.Fault.Code}).Saying(said)
 	case sync.StandingNever:
-		f.Found, f.Do = standingText(s), "Run carillon campus sync --instance "+s.Instance+"."
+		return doctor.Warning("timetable.never", faults.Params{"instance": s.Instance})
 	case sync.StandingStale:
-		f.Do = "Runs are due hourly from 06:46 to 18:46, Paris time: see that the machine is on then, or run carillon " +
-			"campus sync --instance " + s.Instance + "."
+		return doctor.Warning("timetable.stale", faults.Params{"instance": s.Instance}).Saying(said)
 	case sync.StandingPartial:
-		f.Do = "See what and why with carillon campus status --instance " + s.Instance + "."
+		return doctor.Warning("timetable.apart", faults.Params{"instance": s.Instance}).Saying(said)
 	case sync.StandingOK:
-		f.State, f.Found = machine.FindingOK,
-			"both sides agreed "+cli.When(s.AgreedAt, s.TimeZone)+cli.Age(s.AgreedAt, s.Now)+"; "+read
+		return doctor.OK("timetable.agreed", faults.Params{"instance": s.Instance}).Saying(said)
+	default:
+		return doctor.Warning("timetable.busy", faults.Params{"instance": s.Instance}).Saying(said)
 	}
-	return f
+}
+
+// readText says when MonCampus was read.
+func readText(lang string, s sync.Status) string {
+	if s.SeenAt.IsZero() {
+		return texts.Text(lang, "never_read", nil)
+	}
+	return agoText(lang, "read", s.SeenAt, s)
+}
+
+// agoText is a text of an instant, on the instance's clock, and of how long ago it was.
+func agoText(lang, id string, at time.Time, s sync.Status) string {
+	return texts.Text(lang, id, faults.Params{"at": cli.When(at, s.TimeZone), "ago": machine.Ago(lang, at, s.Now)})
 }
 
 // examineCampus looks at each instance's school and calendar. It logs nobody in: wrong passwords lock accounts.
 func examineCampus(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	settings, fault := machine.ReadSettings(ctx, bucket, campus.LoadSettings, "campus settings",
-		"Write campus.json as docs/campus.md shows.")
-	if fault != nil {
-		return fault
+	settings, found := machine.ReadSettings(ctx, bucket, campus.LoadSettings, doctor)
+	if found != nil {
+		return found
 	}
-	found := []machine.Finding{machine.OK("campus settings", fmt.Sprintf("%d instances", len(settings.Instances)))}
-	if len(settings.Instances) == 0 {
-		found[0].State, found[0].Do = machine.FindingMissing, "Add an instance to campus.json."
+	if n := len(settings.Instances); n > 0 {
+		found = append(found, doctor.OK("settings.instances", faults.Params{"n": strconv.Itoa(n)}))
+	} else {
+		found = append(found, doctor.Missing("settings.none", nil))
 	}
 	if settings.SMTP == nil {
-		found = append(found, machine.Warning("campus e-mails", "no smtp in campus.json",
-			"Add smtp, or nobody is told when a timetable is no longer up to date."))
+		found = append(found, doctor.Warning("emails.no_smtp", nil))
 	}
 	if settings.SMTPFault != nil {
-		found = append(found, machine.Missing("campus e-mails", settings.SMTPFault.Error(),
-			"Set the environment variable, or write the secret into its file."))
+		found = append(found, doctor.Missing("secrets.unset",
+			faults.Params{"name": campus.SettingsFile, "error": settings.SMTPFault.Error()}))
 	}
 	for _, one := range settings.Instances {
 		inst, _ := settings.Instance(one.Name)
@@ -75,49 +98,43 @@ func examineCampus(ctx context.Context, bucket documents.Bucket) []machine.Findi
 	return found
 }
 
-func examineInstance(ctx context.Context, inst campus.Instance) []machine.Finding {
+func examineInstance(ctx context.Context, inst campus.Instance) (found []machine.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, machine.CheckTime)
 	defer cancel()
 	if inst.Fault != nil {
 		return []machine.Finding{
-			machine.Missing("secrets of "+inst.Name, inst.Fault.Error(),
-				"Set the environment variable, or write the secret into its file."),
+			doctor.Missing("secrets.unset", faults.Params{"name": inst.Name, "error": inst.Fault.Error()}),
 		}
 	}
-	var found []machine.Finding
 	if _, err := inst.Window(time.Now()); err != nil {
-		found = append(found, machine.Missing("dates of "+inst.Name, err.Error(), "Correct the dates in campus.json."))
+		found = append(found, doctor.Missing("dates.wrong", faults.Params{"instance": inst.Name, "error": err.Error()}))
 	}
-	check := "MonCampus of " + inst.Name
 	school, err := wigor.New(inst)
 	if err == nil {
 		err = school.Reach(ctx)
 	}
 	if err != nil {
-		found = append(found, machine.Missing(check, err.Error(),
-			"Check this machine's way to the school, moncampus_cas_url and moncampus_host."))
+		found = append(found, doctor.Missing("moncampus.no_answer",
+			faults.Params{"instance": inst.Name, "error": err.Error()}))
 	} else {
-		found = append(found, machine.OK(check, "the login page answers; the password is tried by the first run"))
-	}
-	if inst.ECALCalendar == "" {
-		return append(found, machine.OK("ECAL of "+inst.Name, "none: feeds only"))
+		found = append(found, doctor.OK("moncampus.answers", faults.Params{"instance": inst.Name}))
 	}
 	return append(found, examineECAL(ctx, inst))
 }
 
 func examineECAL(ctx context.Context, inst campus.Instance) machine.Finding {
-	check := "ECAL of " + inst.Name
+	if inst.ECALCalendar == "" {
+		return doctor.OK("ecal.none", faults.Params{"instance": inst.Name})
+	}
 	name, err := ecal.New(inst).Calendar(ctx, inst.ECALCalendar)
 	switch {
 	case errors.Is(err, ecal.ErrRefused):
-		return machine.Missing(check, err.Error(),
-			"Copy the key and its secret from ECAL's portal (Developers, API Keys) into campus.json.")
+		return doctor.Missing("ecal.refused", faults.Params{"instance": inst.Name, "error": err.Error()})
 	case errors.Is(err, ecal.ErrNotFound):
-		return machine.Missing(check, err.Error(),
-			"Copy the calendar's id from ECAL's portal (Manage Events, in the path at the top) into campus.json.")
+		return doctor.Missing("ecal.no_calendar", faults.Params{"instance": inst.Name, "error": err.Error()})
 	case err != nil:
-		return machine.Missing(check, err.Error(), "Check this machine's way to ECAL.")
+		return doctor.Missing("ecal.no_answer", faults.Params{"instance": inst.Name, "error": err.Error()})
 	default:
-		return machine.OK(check, "calendar "+name)
+		return doctor.OK("ecal.calendar", faults.Params{"instance": inst.Name, "calendar": name})
 	}
 }

@@ -45,7 +45,7 @@ func TestCampusPageOfABegunClass(t *testing.T) {
 	if text := p.Text(lea + ".result"); strings.Contains(text, "both agree") || !strings.Contains(text, "kept: 1") {
 		t.Errorf("the page says %q", text)
 	}
-	for _, f := range o.b.examine(t.Context()) {
+	for _, f := range machine.Say(o.b.examine(t.Context()), "") {
 		if f.Check == "timetable of lea" && (f.State != machine.FindingWarning || !strings.Contains(f.Found, "1 kept")) ||
 			f.Check == "timetable of hugo" && f.State != machine.FindingOK {
 			t.Errorf("doctor finds %+v", f)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/exports/transfer"
@@ -12,6 +13,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/exports/azure"
 	"github.com/carillon-calendar/carillon/shared/exports/cegid"
@@ -19,26 +21,29 @@ import (
 
 func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	look := examineContainer
-	if b.demo != nil && b.demo.needs() != "" {
-		look = func(_ context.Context, src exports.Source) machine.Finding {
-			return machine.Warning("container of "+src.Name, b.demo.needs(), "")
+	if b.demo != nil {
+		if need := b.demo.needs(); need != nil {
+			look = func(_ context.Context, src exports.Source) machine.Finding {
+				said := func(lang string) faults.Params { return faults.Params{"need": need.in(lang)} }
+				return doctor.Warning("container.no_store",
+					faults.Params{"source": src.Name, "need": need.id}).Saying(said)
+			}
 		}
 	}
 	saved, err := documents.LoadIfAny[exports.Providers](ctx, b.state, exports.ProvidersName)
 	found := examineExports(ctx, b.Config(), saved, look)
 	if err != nil {
-		found = append(found, machine.Warning("queries", err.Error(), "Look at the disk of the data folder."))
+		found = append(found, doctor.Warning("providers.unreadable", faults.Params{"error": err.Error()}))
 	}
 	statuses, err := b.statuses(ctx, "")
 	if err != nil {
-		return append(found, machine.Warning("exports runs", "how the last runs went is unknown: "+err.Error(),
-			"Look at the settings and at the disk of the data folder."))
+		return append(found, doctor.Warning("runs.unreadable", faults.Params{"error": err.Error()}))
 	}
 	for _, s := range statuses {
 		found = append(found, examineRuns(s))
 		if s.Quarantine > 0 {
-			found = append(found, machine.Warning("quarantine of "+s.Source, fmt.Sprintf("%d files", s.Quarantine),
-				"Look at them: carillon exports quarantine list"))
+			found = append(found, doctor.Warning("quarantine.files",
+				faults.Params{"source": s.Source, "n": strconv.Itoa(s.Quarantine)}))
 		}
 	}
 	return found
@@ -51,23 +56,25 @@ func examineFolder(ctx context.Context, bucket documents.Bucket) []machine.Findi
 
 // examineRuns says how the last run went, and when.
 func examineRuns(s transfer.Status) machine.Finding {
-	check := "last run of " + s.Source
 	if len(s.Runs) == 0 {
-		return machine.Warning(check, "it has not run yet", "Let it run: carillon exports transfer --source "+s.Source)
+		return doctor.Warning("run.never", faults.Params{"source": s.Source})
 	}
 	last := s.Runs[0]
-	at := "at " + cli.When(last.Ended, s.TimeZone)
+	at := cli.When(last.Ended, s.TimeZone)
 	switch {
 	case last.Fault != nil:
-		return machine.Warning(check, at+": "+last.Fault.Detail, last.Fault.Do)
+		said := func(lang string) faults.Params {
+			fault := transfer.FaultIn(lang, last.Fault)
+			return faults.Params{"what": fault.Detail, "advice": fault.Do}
+		}
+		return doctor.Warning("run.failed",
+			faults.Params{"source": s.Source, "at": at, "fault": last.Fault.Code}).Saying(said)
 	case s.Overdue:
-		return machine.Warning(check, at+", which is long ago: what is at the source now is unknown",
-			"Let it run: carillon exports transfer --source "+s.Source)
+		return doctor.Warning("run.stale", faults.Params{"source": s.Source, "at": at})
 	case last.Left > 0:
-		found := fmt.Sprintf("%s: %d files were left at the source", at, last.Left)
-		return machine.Warning(check, found, "See which and why: carillon exports status --source "+s.Source)
+		return doctor.Warning("run.left", faults.Params{"source": s.Source, "at": at, "n": strconv.Itoa(last.Left)})
 	default:
-		return machine.OK(check, at)
+		return doctor.OK("run.ended", faults.Params{"source": s.Source, "at": at})
 	}
 }
 
@@ -77,23 +84,22 @@ func examineExports(
 	ctx context.Context, bucket documents.Bucket, saved exports.Providers,
 	container func(context.Context, exports.Source) machine.Finding,
 ) []machine.Finding {
-	settings, fault := machine.ReadSettings(ctx, bucket, exports.LoadSettings, "exports settings",
-		"Write exports.json as docs/exports.md shows.")
-	if fault != nil {
-		return fault
+	settings, found := machine.ReadSettings(ctx, bucket, exports.LoadSettings, doctor)
+	if found != nil {
+		return found
 	}
-	found := []machine.Finding{machine.OK("exports settings", fmt.Sprintf("%d sources", len(settings.Sources)))}
-	if len(settings.Sources) == 0 {
-		found[0].State, found[0].Do = machine.FindingMissing, "Add a source to exports.json."
+	if n := len(settings.Sources); n > 0 {
+		found = append(found, doctor.OK("settings.sources", faults.Params{"n": strconv.Itoa(n)}))
+	} else {
+		found = append(found, doctor.Missing("settings.none", nil))
 	}
 	if settings.SMTP == nil {
-		found = append(found, machine.Warning("exports e-mails", "no smtp in exports.json",
-			"Add smtp, or nobody is told of the quarantine and of runs that fail."))
+		found = append(found, doctor.Warning("emails.no_smtp", nil))
 	}
 	for _, fault := range []error{settings.SMTPFault, settings.KeyFault} {
 		if fault != nil {
-			found = append(found, machine.Missing("exports secrets", fault.Error(),
-				"Set the environment variable, or write the secret into its file."))
+			found = append(found, doctor.Missing("secrets.unset",
+				faults.Params{"name": exports.SettingsFile, "error": fault.Error()}))
 		}
 	}
 	for _, one := range settings.Sources {
@@ -114,88 +120,83 @@ func examineSource(
 	defer cancel()
 	if src.Fault != nil {
 		return []machine.Finding{
-			machine.Missing("secrets of "+src.Name, src.Fault.Error(),
-				"Set the environment variable, or write the secret into its file."),
+			doctor.Missing("secrets.unset", faults.Params{"name": src.Name, "error": src.Fault.Error()}),
 		}
 	}
 	found := []machine.Finding{examineDestination(ctx, src)}
 	found = append(found, container(ctx, src))
 	if _, err := saved.Of(src); err != nil && src.Mode == exports.ModeAPI {
-		found = append(found, machine.Warning("queries of "+src.Name, cmp.Or(src.ProviderFault, err).Error(),
-			"Find it: carillon exports discover --save"))
+		found = append(found, doctor.Warning("queries.no_provider",
+			faults.Params{"source": src.Name, "error": cmp.Or(src.ProviderFault, err).Error()}))
 	}
 	return found
 }
 
 func examineDestination(ctx context.Context, src exports.Source) machine.Finding {
-	check := "destination of " + src.Name
 	if src.Destination == "" {
-		return machine.OK(check, "exports/"+src.Name+" in the data folder")
+		return doctor.OK("destination.data", faults.Params{"source": src.Name})
 	}
 	store, err := namedFolder(src)
 	if err == nil {
 		err = store.Check(ctx)
 	}
 	if err != nil {
-		return machine.Missing(check, err.Error(), "Make the folder, mount its drive, or correct dossier_de_destination.")
+		return doctor.Missing("destination.unusable", faults.Params{"source": src.Name, "error": err.Error()})
 	}
-	return machine.OK(check, "can be written to")
+	return doctor.OK("destination.writable", faults.Params{"source": src.Name})
 }
 
 // examineContainer lists the container and reads the beginning of a blob: whether it may be read only that shows.
 func examineContainer(ctx context.Context, src exports.Source) machine.Finding {
-	check := "container of " + src.Name
 	container := azure.New(cegid.Access(src), src.ForeignStore())
-	seen, err := look(ctx, container)
+	tried, err := look(ctx, container)
 	sas := container.SAS()
 	_, never := src.Keep()
 	switch {
 	case errors.Is(err, cegid.ErrExpired):
-		return machine.Missing(check, err.Error(), "Make a new SAS address in Cegid's portal and put it into sas_url.")
+		return doctor.Missing("container.expired", faults.Params{"source": src.Name, "error": err.Error()})
 	case errors.Is(err, azure.ErrNotYet):
-		return machine.Missing(check, err.Error(),
-			"Set the clock of this machine; if it is right, wait, or make a new address.")
+		return doctor.Missing("container.not_yet", faults.Params{"source": src.Name, "error": err.Error()})
 	case errors.Is(err, cegid.ErrRefused), errors.Is(err, cegid.ErrSubscription):
-		return machine.Missing(check, err.Error(),
-			"Copy the key's id and secret, the tenant id and the subscription key from Cegid's portals into exports.json.")
+		return doctor.Missing("container.key_refused", faults.Params{"source": src.Name, "error": err.Error()})
 	case err == nil && !sas.Allows('r'):
-		return machine.Missing(check, "it can be listed, but the access does not include reading",
-			"Make an address with the rights to list, read and delete.")
+		return doctor.Missing("container.no_read", faults.Params{"source": src.Name})
 	case errors.Is(err, azure.ErrRefused):
-		return machine.Missing(check, err.Error(), "Make an address with the rights to list, read and delete.")
+		return doctor.Missing("container.refused", faults.Params{"source": src.Name, "error": err.Error()})
 	case err != nil:
-		return machine.Missing(check, err.Error(), "Check this machine's way to Cegid and to Azure.")
+		return doctor.Missing("container.no_answer", faults.Params{"source": src.Name, "error": err.Error()})
 	case !sas.Allows('d') && !never:
-		return machine.Warning(check, "the access does not include deleting",
-			"Files are handed on and stay at the source; ask for an address with that right, or set delete to never.")
+		return doctor.Warning("container.no_delete", faults.Params{"source": src.Name})
 	case src.Mode == exports.ModeSASURL && !sas.Expires.IsZero() && time.Until(sas.Expires) < expiresSoon:
-		return machine.Warning(check, "the SAS address ends at "+calendar.Written(sas.Expires, src.Zone()),
-			"Make a new one before, or set mode api.")
+		return doctor.Warning("container.expires",
+			faults.Params{"source": src.Name, "at": calendar.Written(sas.Expires, src.Zone())})
+	case !tried:
+		return doctor.OK("container.untried", faults.Params{"source": src.Name})
 	default:
-		return machine.OK(check, seen)
+		return doctor.OK("container.read", faults.Params{"source": src.Name})
 	}
 }
 
-// look tries what a run does first, and says what was seen.
-func look(ctx context.Context, container *azure.Container) (string, error) {
+// look tries what a run does first, and reports whether there was a blob that reading could be tried with.
+func look(ctx context.Context, container *azure.Container) (tried bool, _ error) {
 	for b, err := range container.List(ctx) {
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		if b.Size == 0 {
 			continue
 		}
 		if !container.SAS().Allows('r') {
-			return "", nil
+			return false, nil
 		}
 		body, _, err := container.Open(ctx, b)
 		if errors.Is(err, azure.ErrUnreadable) || errors.Is(err, azure.ErrGone) || errors.Is(err, azure.ErrChanged) {
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("it can be listed; reading a blob: %w", err)
+			return false, fmt.Errorf("it can be listed; reading a blob: %w", err)
 		}
-		return "can be listed and read", body.Close()
+		return true, body.Close()
 	}
-	return "can be listed; it has no blob now that reading could be tried with", nil
+	return false, nil
 }

@@ -246,7 +246,7 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		src := exports.Source{
 			Name: "paie", Mode: exports.ModeSASURL, SASURL: store.URL + "/account/" + tt.container + "?sig=x" + tt.rights,
 		}
-		if got := examineContainer(t.Context(), src); got.State != tt.state || !strings.Contains(got.Found, tt.found) {
+		if got := examineContainer(t.Context(), src).In(""); got.State != tt.state || !strings.Contains(got.Found, tt.found) {
 			t.Errorf("%+v: %+v", tt, got)
 		}
 	}
@@ -260,8 +260,8 @@ func TestDoctorSaysWhatItSaw(t *testing.T) {
 		"long_ago": {[]exports.Transfer{{Ended: time.Now().Add(-3 * time.Hour)}}, true, machine.FindingWarning},
 		"failed":   {[]exports.Transfer{{Ended: time.Now(), Fault: &told.Fault{}}}, false, machine.FindingWarning},
 	} {
-		if got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}); got.State != tt.state ||
-			len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
+		got := examineRuns(transfer.Status{Source: "paie", Runs: tt.runs, Overdue: tt.overdue}).In("")
+		if got.State != tt.state || len(tt.runs) > 0 && !strings.Contains(got.Found, "at ") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -318,7 +318,7 @@ func TestCommandsOfDeployedFunctions(t *testing.T) {
 	o := start(t, machine.Options{Data: t.TempDir()})
 	transfer, queries := machinetest.Deployed(t, o.b.transfer, "token"),
 		machinetest.Deployed(t, o.b.queries, demoQueriesKey)
-	o.Eventually("the sample's blob store is there", func() bool { return o.b.demo.needs() == "" })
+	o.Eventually("the sample's blob store is there", func() bool { return o.b.demo.needs() == nil })
 	for _, test := range []struct{ command, function, key, want string }{
 		{"exports transfer", transfer, "token", ""},
 		{"exports status", transfer, "token", demoSource},

@@ -76,7 +76,7 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	if b.demo != nil && len(views) > 0 {
 		views[0].Blobs = b.demo.list(r.Context())
-		answer["need"], answer["queries"] = b.demo.needs(), demoQueries
+		answer["need"], answer["queries"] = b.demo.needs().in(locale), demoQueries
 	}
 	answer["sources"] = views
 	w.Header().Set("Cache-Control", "no-store")
@@ -103,8 +103,8 @@ func (b *bridge) filesOf(ctx context.Context, src exports.Source) []viewFile {
 	return list[:min(len(list), mostShown)]
 }
 
-// needs is what the sample's blob store lacks, or "".
-func (d *exportsDemo) needs() string {
+// needs is what the sample's blob store lacks, or nil.
+func (d *exportsDemo) needs() *need {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.need

@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/sim/azurite"
 	simcegid "github.com/carillon-calendar/carillon/infra/sim/cegid"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/exports"
@@ -40,7 +41,7 @@ type exportsDemo struct {
 
 	mu    sync.Mutex
 	blobs *azurite.Server
-	need  string // what is missing for the blob store
+	need  *need // what is missing for the blob store; nil for nothing
 }
 
 // simulators are those of the sample, by name.
@@ -65,20 +66,34 @@ func openExportsDemo(b *bridge) (*exportsDemo, error) {
 	if err := d.configure(b); err != nil {
 		return nil, err
 	}
-	d.need = "The sample's blob store is starting."
+	d.need = &need{id: "starting"}
 	if _, err := azurite.Node(b.Context()); err != nil {
 		d.need = noStore(err)
 	}
 	return d, nil
 }
 
-// noStore says why there is no blob store, and what to do.
-func noStore(err error) string {
-	do := "It is tried again each minute; the other bridges do not need it."
-	if errors.Is(err, azurite.ErrMissing) {
-		do = "Put that right and start again; the other bridges do not need it."
+// A need is why there is no blob store: the text need.ID, with its parameters.
+type need struct {
+	id     string
+	params faults.Params
+}
+
+// in says it in a language; "" for none.
+func (n *need) in(lang string) string {
+	if n == nil {
+		return ""
 	}
-	return fmt.Sprintf("The sample's blob store does not run: %v. %s", err, do)
+	return texts.Text(lang, "need."+n.id, n.params)
+}
+
+// noStore is why the blob store did not start.
+func noStore(err error) *need {
+	id := "failed"
+	if errors.Is(err, azurite.ErrMissing) {
+		id = "missing"
+	}
+	return &need{id, faults.Params{"error": err.Error()}}
 }
 
 // configure writes the sample exports.json, at each start because the address may be another.
@@ -101,15 +116,15 @@ const storeAgain = time.Minute
 
 // run starts the blob store, and lets queries run until the system stops.
 func (d *exportsDemo) run(b *bridge) {
-	for said := d.needs(); ; {
+	for met := d.needs(); ; {
 		err := d.start(b)
 		if err == nil {
 			break
 		}
-		if b.Context().Err() == nil && noStore(err) != said {
-			said = noStore(err)
-			slog.WarnContext(b.Context(), "the sample exports wait", slog.String("reason", said))
-			d.set(nil, said)
+		if now := noStore(err); b.Context().Err() == nil && now.in(faults.English) != met.in(faults.English) {
+			met = now
+			slog.WarnContext(b.Context(), "the sample exports wait", slog.String("reason", met.in(faults.English)))
+			d.set(nil, met)
 		}
 		select {
 		case <-b.Context().Done():
@@ -129,7 +144,7 @@ func (d *exportsDemo) start(b *bridge) error {
 		return err
 	}
 	blobs, err := azurite.Open(b.Context(), workingCopy(), dir, func() {
-		d.set(nil, "The sample's blob store is being installed, once; this takes about a minute.")
+		d.set(nil, &need{id: "installing"})
 	})
 	if err != nil {
 		return err
@@ -145,7 +160,7 @@ func (d *exportsDemo) start(b *bridge) error {
 		blobs.Stop()
 		return err
 	}
-	d.set(blobs, "")
+	d.set(blobs, nil)
 	return nil
 }
 
@@ -155,19 +170,19 @@ func (d *exportsDemo) ready(transfer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		need := d.needs()
 		switch {
-		case need == "" || r.Method != http.MethodPost:
+		case need == nil || r.Method != http.MethodPost:
 			transfer.ServeHTTP(w, r)
 		case r.URL.Path == "/":
 			w.WriteHeader(http.StatusNoContent) // a scheduled run: the store's start is followed by one
 		default:
 			web.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-				return web.NewProblem(http.StatusConflict, need, nil)
+				return web.NewProblem(http.StatusConflict, need.in(faults.English), nil)
 			}).ServeHTTP(w, r)
 		}
 	})
 }
 
-func (d *exportsDemo) set(blobs *azurite.Server, need string) {
+func (d *exportsDemo) set(blobs *azurite.Server, need *need) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.blobs, d.need = blobs, need
@@ -184,8 +199,8 @@ func (d *exportsDemo) store() *azurite.Server {
 func (d *exportsDemo) state() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.need != "" {
-		return strings.TrimSuffix(strings.ToLower(d.need[:1])+d.need[1:], ".")
+	if said := d.need.in(faults.English); said != "" {
+		return strings.TrimSuffix(strings.ToLower(said[:1])+said[1:], ".")
 	}
 	return "provider " + demoAccount.ProviderName
 }

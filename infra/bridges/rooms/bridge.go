@@ -36,8 +36,11 @@ var (
 	textFiles embed.FS
 )
 
-// texts are what is said of parts on the overview, by language.
+// texts are what is said of parts on the overview, and of what doctor finds, by language.
 var texts = faults.Load(textFiles, "texts")
+
+// doctor makes findings.
+var doctor = machine.Doctor{Texts: texts}
 
 // Options are the sample office's.
 type Options struct {

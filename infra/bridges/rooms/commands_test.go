@@ -143,7 +143,7 @@ func TestDoctorOfAFolder(t *testing.T) {
 			defer cancel()
 			var text strings.Builder
 			missing, told := false, map[string]int{}
-			for _, f := range machine.ExamineFolder(ctx, []machine.Bridge{New()}, dir) {
+			for _, f := range machine.Say(machine.ExamineFolder(ctx, []machine.Bridge{New()}, dir), "") {
 				if told[f.Check]++; told[f.Check] > 1 {
 					t.Errorf("%s is told twice", f.Check)
 				}
@@ -225,7 +225,7 @@ func TestDoctorNamesEverySharedCalendar(t *testing.T) {
 	var said []string
 	for _, f := range e.found {
 		if f.State == machine.FindingWarning {
-			said = append(said, f.Found)
+			said = append(said, f.In("").Found)
 		}
 	}
 	want := []string{
@@ -275,9 +275,10 @@ func TestCredentialsAreTold(t *testing.T) {
 	} {
 		e := examination{settings: &rooms.Settings{}, credentials: tt.data, hasKey: tt.has}
 		e.addCredentials()
-		if len(e.found) != 1 || e.found[0].State != tt.state || !strings.Contains(e.found[0].Found, tt.want) ||
-			strings.Contains(e.found[0].Found, "PRIVATE") {
-			t.Errorf("%s: %+v", name, e.found)
+		found := machine.Say(e.found, "")
+		if len(found) != 1 || found[0].State != tt.state || !strings.Contains(found[0].Found, tt.want) ||
+			strings.Contains(found[0].Found, "PRIVATE") {
+			t.Errorf("%s: %+v", name, found)
 		}
 	}
 }

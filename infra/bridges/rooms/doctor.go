@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/rooms"
 	"github.com/carillon-calendar/carillon/shared/rooms/googlecal"
 	"github.com/carillon-calendar/carillon/shared/rooms/iotcloud"
@@ -51,19 +52,17 @@ func examineOffice(ctx context.Context, bucket documents.Bucket) []machine.Findi
 
 // readSettings reads them anew.
 func readSettings(ctx context.Context, bucket documents.Bucket) (*rooms.Settings, []machine.Finding) {
-	return machine.ReadSettings(ctx, bucket, rooms.LoadSettings, "settings", "Write config.json as docs/rooms.md shows.")
+	return machine.ReadSettings(ctx, bucket, rooms.LoadSettings, doctor)
 }
 
-func (e *examination) add(check, state, found, do string) {
-	e.found = append(e.found, machine.Finding{Check: check, State: state, Found: found, Do: do})
-}
+func (e *examination) add(f machine.Finding) { e.found = append(e.found, f) }
 
 func (e *examination) examine(ctx context.Context) []machine.Finding {
 	e.addSettings()
-	account := e.addCredentials()
+	shareWith := e.addCredentials()
 	e.addAddress()
 	if e.calendar != nil {
-		e.addCalendars(ctx, account)
+		e.addCalendars(ctx, shareWith)
 	}
 	e.addThings(ctx)
 	return e.found
@@ -72,7 +71,7 @@ func (e *examination) examine(ctx context.Context) []machine.Finding {
 // atOnce is how many calendars are asked at the same time, each for [machine.CheckTime] at most.
 const atOnce = 8
 
-func (e *examination) addCalendars(ctx context.Context, account string) {
+func (e *examination) addCalendars(ctx context.Context, shareWith grantee) {
 	found := make([]machine.Finding, len(e.settings.Rooms))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
@@ -80,7 +79,7 @@ func (e *examination) addCalendars(ctx context.Context, account string) {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, machine.CheckTime)
 			defer cancel()
-			found[i] = e.examineCalendar(ctx, r, account)
+			found[i] = e.examineCalendar(ctx, r, shareWith)
 			return nil
 		})
 	}
@@ -89,60 +88,62 @@ func (e *examination) addCalendars(ctx context.Context, account string) {
 }
 
 func (e *examination) addSettings() {
-	state, do := machine.FindingOK, ""
-	if len(e.settings.Rooms) == 0 {
-		state, do = machine.FindingMissing, "Add the rooms to config.json."
+	if n := len(e.settings.Rooms); n > 0 {
+		e.add(doctor.OK("settings.rooms", faults.Params{"n": strconv.Itoa(n)}))
+	} else {
+		e.add(doctor.Missing("settings.none", nil))
 	}
-	e.add("settings", state, fmt.Sprintf("%d rooms", len(e.settings.Rooms)), do)
-	if err := e.settings.Warnings(); err != nil {
-		for line := range strings.Lines(err.Error()) { // one for each pair
-			_, said, _ := strings.Cut(strings.TrimSpace(line), `": `) // the place is in the log
-			e.add("settings", machine.FindingWarning, said, "Give each room its own calendar, or take one of the rooms out.")
-		}
+	for _, shared := range e.settings.SharedCalendars() {
+		e.add(doctor.Warning("settings.same_calendar", faults.Params{"room": shared.Room, "other": shared.Other}))
 	}
 }
 
-// addCredentials returns the e-mail that calendars must be shared with.
-func (e *examination) addCredentials() (account string) {
-	var key struct {
-		Type        string `json:"type"`
-		ClientEmail string `json:"client_email"`
-		PrivateKey  string `json:"private_key"`
-	}
+// A grantee is what calendars must be shared with: an e-mail address, or what the text account.KIND calls it.
+type grantee struct{ email, kind string }
+
+// said adds it to a finding's texts.
+func (g grantee) said(lang string) faults.Params {
+	return faults.Params{"account": cmp.Or(g.email, texts.Text(lang, "account."+g.kind, nil))}
+}
+
+// A serviceKey is calendar_credentials.json.
+type serviceKey struct {
+	Type        string `json:"type"`
+	ClientEmail string `json:"client_email"`
+	PrivateKey  string `json:"private_key"`
+}
+
+// addCredentials returns what calendars must be shared with.
+func (e *examination) addCredentials() grantee {
+	var key serviceKey
 	text, err := config.Text(e.credentials)
 	if err == nil {
 		err = json.Unmarshal(text, &key)
 	}
-	block, _ := pem.Decode([]byte(key.PrivateKey))
+	service := grantee{kind: "service"}
 	switch {
 	case e.simulated:
-		e.add("credentials", machine.FindingOK, "simulated Google: any bearer", "")
-		return "anybody"
+		e.add(doctor.OK("credentials.simulated", nil))
+		return grantee{kind: "anybody"}
 	case !e.hasKey && e.calendar == nil:
-		e.add("credentials", machine.FindingMissing,
-			"no "+rooms.CredentialsFile+", and this machine has no Google account of its own",
-			"Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json.")
-		return "the service account"
+		e.add(doctor.Missing("credentials.none", faults.Params{"file": rooms.CredentialsFile}))
+		return service
 	case !e.hasKey:
-		e.add("credentials", machine.FindingWarning, "no "+rooms.CredentialsFile+": the machine's own Google account is used",
-			"Put a service account's JSON key there unless this machine has an account of its own.")
-		return "the machine's own account"
+		e.add(doctor.Warning("credentials.machine", faults.Params{"file": rooms.CredentialsFile}))
+		return grantee{kind: "machine"}
 	case len(bytes.TrimSpace(text)) == 0:
-		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is empty",
-			"Put the service account's JSON key into it, or delete it.")
-		return "the service account"
+		e.add(doctor.Missing("credentials.empty", faults.Params{"file": rooms.CredentialsFile}))
+		return service
 	case err != nil || key.Type != "service_account" || key.ClientEmail == "" || key.PrivateKey == "":
-		e.add("credentials", machine.FindingMissing, rooms.CredentialsFile+" is no service account's key",
-			"Make a key of type JSON for a service account in the Google Cloud console.")
-		return "the service account"
+		e.add(doctor.Missing("credentials.no_key", faults.Params{"file": rooms.CredentialsFile}))
+		return service
 	}
-	if block == nil || !isPrivateKey(block.Bytes) {
-		e.add("credentials", machine.FindingMissing, "the private_key in "+rooms.CredentialsFile+" is broken",
-			"Copy the whole JSON file that the Google Cloud console made, as it is, or make a new key.")
-		return key.ClientEmail
+	if block, _ := pem.Decode([]byte(key.PrivateKey)); block == nil || !isPrivateKey(block.Bytes) {
+		e.add(doctor.Missing("credentials.broken", faults.Params{"file": rooms.CredentialsFile}))
+	} else {
+		e.add(doctor.OK("credentials.service", faults.Params{"email": key.ClientEmail}))
 	}
-	e.add("credentials", machine.FindingOK, "service account "+key.ClientEmail, "")
-	return key.ClientEmail
+	return grantee{email: key.ClientEmail}
 }
 
 // isPrivateKey reports whether a PEM block is a key as Google makes them (PKCS #8), or as older ones were.
@@ -155,37 +156,35 @@ func isPrivateKey(der []byte) bool {
 }
 
 func (e *examination) addAddress() {
-	const check, do = "gcal_watch_function_url", "Set the public https address of the webhook, and changes come at once."
 	u, err := url.Parse(e.settings.WatchURL)
 	switch {
 	case e.settings.WatchURL == "":
-		e.add(check, machine.FindingWarning, "not set: calendars are polled "+every(e.settings.PollInterval()), do)
-	case e.simulated:
-		e.add(check, machine.FindingOK, e.settings.WebhookURL(), "")
-	case err != nil || u.Scheme != "https" || u.Host == "":
-		e.add(check, machine.FindingMissing, "no https address", do)
+		every := strconv.Itoa(int(e.settings.PollInterval().Minutes()))
+		e.add(doctor.Warning("address.none", faults.Params{"n": every}))
+	case !e.simulated && (err != nil || u.Scheme != "https" || u.Host == ""):
+		e.add(doctor.Missing("address.no_https", nil))
 	default:
-		e.add(check, machine.FindingOK, e.settings.WebhookURL(), "")
+		e.add(doctor.OK("address.set", faults.Params{"address": e.settings.WebhookURL()}))
 	}
 }
 
-func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings, account string) machine.Finding {
-	check := "calendar of " + r.Name
+func (e *examination) examineCalendar(ctx context.Context, r rooms.RoomSettings, shareWith grantee) machine.Finding {
 	role, err := e.calendar.Access(ctx, r.CalendarID)
 	reason, permanent := googlecal.Permanent(err)
-	share := fmt.Sprintf("Share the calendar with %s, with the right to make changes to events.", account)
+	advice := func(lang string) faults.Params {
+		return faults.Params{"advice": rooms.NewFault(reason, nil, time.Time{}).In(lang)}
+	}
 	switch {
 	case permanent && googlecal.NotFound(err):
-		return machine.Missing(check, "not shared, or no calendar has this id", share)
+		return doctor.Missing("calendar.not_shared", faults.Params{"room": r.Name}).Saying(shareWith.said)
 	case permanent:
-		return machine.Missing(check, reason, rooms.Advice(reason))
+		return doctor.Missing("calendar.refused", faults.Params{"room": r.Name, "reason": reason}).Saying(advice)
 	case err != nil:
-		return machine.Missing(check, "Google cannot be reached or refuses the credentials",
-			"Check this machine's way to www.googleapis.com, its clock and the key.")
+		return doctor.Missing("calendar.no_answer", faults.Params{"room": r.Name})
 	case role == "owner" || role == "writer":
-		return machine.OK(check, "shared, "+role)
+		return doctor.OK("calendar.shared", faults.Params{"room": r.Name, "role": role})
 	default:
-		return machine.Warning(check, "shared as "+role+": displays cannot book", share)
+		return doctor.Warning("calendar.read_only", faults.Params{"room": r.Name, "role": role}).Saying(shareWith.said)
 	}
 }
 
@@ -196,34 +195,27 @@ func (e *examination) addThings(ctx context.Context) {
 	things, err := iotcloud.New(e.arduinoURL, e.settings).Things(ctx)
 	switch {
 	case errors.Is(err, iotcloud.ErrRefused):
-		e.add("Arduino account", machine.FindingMissing, "client id, secret or organisation refused",
-			"Make an API key in the Arduino Cloud and write its id and secret, and the organisation's id, into config.json.")
+		e.add(doctor.Missing("arduino.refused", nil))
 		return
 	case err != nil:
-		e.add("Arduino account", machine.FindingMissing, "cannot be reached", "Check this machine's way to api2.arduino.cc.")
+		e.add(doctor.Missing("arduino.no_answer", nil))
 		return
 	}
-	e.add("Arduino account", machine.FindingOK,
-		fmt.Sprintf("%d Things, %d requests a second", len(things), e.settings.Limit()), "")
+	e.add(doctor.OK("arduino.account",
+		faults.Params{"things": strconv.Itoa(len(things)), "n": strconv.Itoa(e.settings.Limit())}))
 	for _, r := range e.settings.Rooms {
-		e.addThing(r.Name, things)
+		e.add(examineThing(r.Name, things))
 	}
 }
 
-func (e *examination) addThing(room string, things []iotcloud.Thing) {
-	check := "Thing of " + room
+func examineThing(room string, things []iotcloud.Thing) machine.Finding {
 	named := func(t iotcloud.Thing) bool { return t.Name == room }
 	i := slices.IndexFunc(things, named)
-	if i >= 0 && slices.ContainsFunc(things[i+1:], named) {
-		e.add(check, machine.FindingMissing, "several Things have this name",
-			"Rename or delete all but one in the Arduino IoT Cloud: the display may be the other one. `carillon rooms status` "+
-				"names them.")
-		return
-	}
 	if i < 0 {
-		e.add(check, machine.FindingMissing, "no Thing of this name",
-			fmt.Sprintf("Create a Thing named %q in the Arduino IoT Cloud, or let `carillon rooms things create` do it.", room))
-		return
+		return doctor.Missing("thing.none", faults.Params{"room": room})
+	}
+	if slices.ContainsFunc(things[i+1:], named) {
+		return doctor.Missing("thing.several", faults.Params{"room": room})
 	}
 	var missing, wrong []string
 	for _, v := range rooms.Variables {
@@ -237,14 +229,11 @@ func (e *examination) addThing(room string, things []iotcloud.Thing) {
 	}
 	switch {
 	case len(missing) > 0:
-		e.add(check, machine.FindingMissing, "no "+strings.Join(missing, ", "),
-			"Create these variables: busynow an Integer, the others Character Strings; or let `carillon rooms things create` "+
-				"do it.")
+		return doctor.Missing("thing.lacks", faults.Params{"room": room, "variables": strings.Join(missing, ", ")})
 	case len(wrong) > 0:
-		e.add(check, machine.FindingMissing, "of another type: "+strings.Join(wrong, ", "),
-			"Make busynow an Integer and the others Character Strings.")
+		return doctor.Missing("thing.types", faults.Params{"room": room, "variables": strings.Join(wrong, ", ")})
 	default:
-		e.add(check, machine.FindingOK, fmt.Sprintf("%d variables", len(things[i].Types)), "")
+		return doctor.OK("thing.whole", faults.Params{"room": room, "n": strconv.Itoa(len(things[i].Types))})
 	}
 }
 
@@ -256,42 +245,36 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	d := examination{settings: settings, arduinoURL: b.arduinoURL(), simulated: b.demo != nil}
 	var err error
 	if d.calendar, err = b.calendar(); err != nil { //nolint:contextcheck // the client outlasts the request
-		return []machine.Finding{
-			machine.Missing("credentials", "not usable",
-				"Put a service account's JSON key as "+rooms.CredentialsFile+" beside config.json."),
-		}
+		return []machine.Finding{doctor.Missing("credentials.unusable", faults.Params{"file": rooms.CredentialsFile})}
 	}
 	if doc, err := b.Config().Get(ctx, rooms.CredentialsFile); err == nil {
 		d.credentials, d.hasKey = doc.Data, true
 	}
-	return append(d.examine(ctx), b.examineData(ctx, settings)...)
-}
-
-// examineData says of each room whether anybody knows what goes on there, and by which way Google's changes come.
-func (b *bridge) examineData(ctx context.Context, settings *rooms.Settings) (found []machine.Finding) {
+	found := d.examine(ctx)
 	for _, r := range settings.Rooms {
-		check := "data of " + r.Name
-		status, err := b.roomStatus(ctx, settings, r.Name)
-		switch {
-		case err != nil:
-			found = append(found, machine.Missing(check, "not readable", "Look at the disk of the data folder."))
-		case !status.Known && status.DataAge == "":
-			found = append(found, machine.Missing(check, "the calendar was never read: nobody knows whether the room is free",
-				"See what is said of its calendar."))
-		case !status.Known:
-			found = append(found, machine.Missing(check,
-				"nobody knows whether the room is free: the calendar was read "+status.DataAge+" ago",
-				"See what is said of its calendar; look at this machine's clock."))
-		case status.Stale:
-			found = append(found, machine.Warning(check, "the calendar was not read for "+status.DataAge,
-				"See what is said of its calendar."))
-		case status.Polled != "" && !settings.Polls():
-			found = append(found, machine.Warning(check,
-				"read "+status.DataAge+" ago; Google's messages do not come, so it is polled "+status.Polled,
-				strings.Join(status.Faults, " ")))
-		default:
-			found = append(found, machine.OK(check, "read "+status.DataAge+" ago"))
-		}
+		found = append(found, b.examineData(ctx, settings, r.Name))
 	}
 	return found
+}
+
+// examineData says whether anybody knows what goes on in a room, and by which way Google's changes come.
+func (b *bridge) examineData(ctx context.Context, settings *rooms.Settings, room string) machine.Finding {
+	status, err := b.roomStatus(ctx, settings, room)
+	switch {
+	case err != nil:
+		return doctor.Missing("data.unreadable", faults.Params{"room": room})
+	case !status.Known && status.DataAge == "":
+		return doctor.Missing("data.never", faults.Params{"room": room})
+	case !status.Known:
+		return doctor.Missing("data.unknown", faults.Params{"room": room, "age": status.DataAge})
+	case status.Stale:
+		return doctor.Warning("data.stale", faults.Params{"room": room, "age": status.DataAge})
+	case status.Polled != "" && !settings.Polls():
+		said := func(lang string) faults.Params {
+			return faults.Params{"faults": strings.Join(status.faultsIn(lang), " ")}
+		}
+		return doctor.Warning("data.polled", faults.Params{"room": room, "age": status.DataAge}).Saying(said)
+	default:
+		return doctor.OK("data.read", faults.Params{"room": room, "age": status.DataAge})
+	}
 }

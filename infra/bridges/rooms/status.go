@@ -33,6 +33,8 @@ type roomStatus struct {
 	Polled       string    `json:"polled,omitempty"` // how often, where there is no watch
 	NextChange   string    `json:"next_change,omitempty"`
 	Faults       []string  `json:"faults"`
+
+	faultsIn func(lang string) []string
 }
 
 func (b *bridge) roomsStatus(w http.ResponseWriter, r *http.Request) error {
@@ -67,6 +69,7 @@ func (b *bridge) roomStatus(ctx context.Context, settings *rooms.Settings, name 
 		FetchedAt: snapshot.FetchedAt, Known: k.Known, Stale: k.Stale,
 		LastPush: snapshot.PushedAt, LastPublish: snapshot.ToldAt, Faults: faultsOf(snapshot, record, faults.English),
 	}
+	status.faultsIn = func(lang string) []string { return faultsOf(snapshot, record, lang) }
 	if !snapshot.FetchedAt.IsZero() {
 		status.DataAge = now.Sub(snapshot.FetchedAt).Round(time.Second).String() // below zero: a clock is wrong
 	}

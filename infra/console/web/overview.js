@@ -28,7 +28,7 @@ let zone = 'UTC';
 
 const badge = (state, text) => element('span', text, 'badge ' + state);
 const soft = (text) => element('span', ' ' + text, 'soft');
-// told is a text of doctor's, which is English.
+// told is the reason of a dead letter: an error, in English.
 function told(text) {
   const node = element('span', text);
   node.lang = 'en';
@@ -81,7 +81,7 @@ function sentence({ units, parts, fault }) {
 function showDoctor({ at, running, findings }) {
   find('.doctor .when').textContent = running ? t.checking : at ? t.checked(moment(at, zone, now), ago(at, now)) : t.unchecked;
   enable(find('.doctor button'), !running, t.checking);
-  const line = (f) => item(badge(f.state, t.finding[f.state]), element('strong', f.check), ' ', told(f.found), ...(f.do ? [element('br', ''), told(f.do)] : []));
+  const line = (f) => item(badge(f.state, t.finding[f.state]), element('strong', f.check), ' ', element('span', f.found), ...(f.do ? [element('br', ''), element('span', f.do)] : []));
   const bad = findings.filter((f) => f.state !== 'ok').sort((a, b) => (a.state > b.state) - (a.state < b.state));
   const fine = findings.filter((f) => f.state === 'ok');
   find('.findings').replaceChildren(...bad.map(line), ...(at && bad.length === 0 && fine.length > 0 ? [item(badge('ok', t.finding.ok), t.wasFine)] : []));
