@@ -3,64 +3,57 @@ package stays
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-const (
-	checkSettings = "stays settings"
-	checkDatabase = "stays database"
-	checkMail     = "stays e-mails"
-)
+// doctor makes findings of codes.
+var doctor = machine.Doctor{Texts: texts}
 
 // examine is what doctor finds in the running bridge.
 func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	found := examineFolder(ctx, b.Config())
 	if b.Sample { // it writes to nobody
-		found = slices.DeleteFunc(found, func(f machine.Finding) bool { return f.Check == checkMail })
+		found = slices.DeleteFunc(found, func(f machine.Finding) bool { return f.Code == "emails.no_smtp" })
 	}
 	var s relay.Status
 	if err := machine.Ask(ctx, b.relay, "/status", &s); err != nil {
-		return append(found, machine.Missing("ledger", "it cannot be read: "+err.Error(),
-			"See that its database is there; requests are answered 503 meanwhile, and nothing is lost."))
+		return append(found, doctor.Missing("ledger.unreadable", faults.Params{"error": err.Error()}))
 	}
-	found = append(found, machine.OK("ledger", fmt.Sprintf("%d units, %d partners, %d changes", s.Units, s.Partners,
-		s.Number)))
+	found = append(found, doctor.OK("ledger.kept", faults.Params{
+		"units": strconv.Itoa(s.Units), "partners": strconv.Itoa(s.Partners), "changes": strconv.FormatInt(s.Number, 10),
+	}))
 	if len(s.Unlisted) > 0 {
-		found = append(found, machine.Warning("unlisted units", strings.Join(s.Unlisted, ", "),
-			"Partners have named them: enter them with carillon stays units add, or free their days."))
+		found = append(found, doctor.Warning("units.unlisted", faults.Params{"units": strings.Join(s.Unlisted, ", ")}))
 	}
-	if len(s.Untold) > 0 {
-		found = append(found, machine.Warning("overwritten bookings",
-			fmt.Sprintf("%d of which nobody was told", len(s.Untold)),
-			"See carillon stays status; they are told by e-mail where smtp is set and works."))
+	if n := len(s.Untold); n > 0 {
+		found = append(found, doctor.Warning("overwritten.untold", faults.Params{"n": strconv.Itoa(n)}))
 	}
 	return found
 }
 
 // examineFolder looks at the settings and, where they name a server, at its database.
 func examineFolder(ctx context.Context, bucket documents.Bucket) []machine.Finding {
-	settings, fault := machine.ReadSettings(ctx, bucket, stays.LoadSettings, checkSettings,
-		"Write stays.json as docs/stays.md shows.")
-	if fault != nil {
-		return fault
+	settings, found := machine.ReadSettings(ctx, bucket, stays.LoadSettings, doctor)
+	if found != nil {
+		return found
 	}
-	found := []machine.Finding{machine.OK(checkSettings, "stays.json"), examineDatabase(ctx, settings)}
+	found = append(found, doctor.OK("settings.read", nil), examineDatabase(ctx, settings))
 	switch {
 	case settings.SMTP == nil:
-		found = append(found, machine.Warning(checkMail, "no smtp in stays.json",
-			"Add smtp, or nobody is told when days are taken over."))
+		found = append(found, doctor.Warning("emails.no_smtp", nil))
 	case settings.SMTPFault != nil:
-		found = append(found, machine.Missing(checkMail, settings.SMTPFault.Error(),
-			"Set the environment variable, or write the secret into its file."))
+		found = append(found, doctor.Missing("secrets.unset",
+			faults.Params{"name": stays.SettingsFile, "error": settings.SMTPFault.Error()}))
 	}
 	return found
 }
@@ -69,29 +62,27 @@ func examineDatabase(ctx context.Context, settings *stays.Settings) machine.Find
 	ctx, cancel := context.WithTimeout(ctx, machine.CheckTime)
 	defer cancel()
 	if settings.DatabaseFault != nil {
-		return machine.Missing(checkDatabase, settings.DatabaseFault.Error(),
-			"Set the environment variable, or write the secret into its file.")
+		return doctor.Missing("secrets.unset",
+			faults.Params{"name": stays.SettingsFile, "error": settings.DatabaseFault.Error()})
 	}
 	if settings.Database == "" {
-		return machine.OK(checkDatabase, databaseFile+" in the data folder")
+		return doctor.OK("database.file", faults.Params{"file": databaseFile})
 	}
 	db, err := postgres.Open(settings.Database, 1)
 	if err != nil {
-		return machine.Missing(checkDatabase, err.Error(), "Correct database in stays.json.")
+		return doctor.Missing("database.address", faults.Params{"error": err.Error()})
 	}
 	defer db.Close()
 	version, minCode, err := ledger.Schema(ctx, db)
 	switch {
 	case err != nil:
-		return machine.Missing(checkDatabase, plain(err),
-			"See that the server runs, that this machine may reach it, and that the name and password are right.")
+		return doctor.Missing("database.no_answer", faults.Params{"error": plain(err)})
 	case minCode > ledger.Version:
-		return machine.Missing(checkDatabase, ledger.ErrNew.Error(), "Install the newer Carillon.")
+		return doctor.Missing("database.newer", faults.Params{"version": strconv.Itoa(version)})
 	case version < ledger.Version:
-		return machine.Warning(checkDatabase, fmt.Sprintf("PostgreSQL, tables of version %d", version),
-			"Run carillon stays migrate; carillon up does it at its start.")
+		return doctor.Warning("database.older", faults.Params{"version": strconv.Itoa(version)})
 	}
-	return machine.OK(checkDatabase, fmt.Sprintf("PostgreSQL, tables of version %d", version))
+	return doctor.OK("database.server", faults.Params{"version": strconv.Itoa(version)})
 }
 
 // plain is a database's error without the address and name that it was asked with.

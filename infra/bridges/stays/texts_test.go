@@ -3,6 +3,7 @@ package stays
 import (
 	"testing"
 
+	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults/faultstest"
 )
 
@@ -10,4 +11,12 @@ import (
 func TestTextsAreComplete(t *testing.T) {
 	t.Parallel()
 	faultstest.Complete(t, textFiles, "texts")
+}
+
+// TestFindingsAreSaid in every language.
+func TestFindingsAreSaid(t *testing.T) {
+	t.Parallel()
+	if n := machinetest.Findings(t, doctor); n < 10 {
+		t.Errorf("%d findings were found in the source", n)
+	}
 }
