@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/carillon-calendar/carillon/infra/console/textstest"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults/faultstest"
 )
 
@@ -13,6 +14,13 @@ import (
 func TestTextsAreComplete(t *testing.T) {
 	t.Parallel()
 	faultstest.Complete(t, textFiles, "texts")
+}
+
+// TestPagesShowTheCatalogue, and no text of their own.
+func TestPagesShowTheCatalogue(t *testing.T) {
+	t.Parallel()
+	textstest.PageTexts(t, texts, "shared", assets, "web/common.js")
+	textstest.PageTexts(t, texts, "page", assets, "web/overview.js")
 }
 
 // TestAssets: the pages' scripts and styles are served; pages without their frame, and lists of files, are not.

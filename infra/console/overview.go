@@ -14,7 +14,7 @@ import (
 type bridgeView struct {
 	Name    string         `json:"name"`
 	Title   string         `json:"title"`
-	Units   [2]string      `json:"units"` // what one and several parts are called
+	Units   map[string]any `json:"units"` // what parts are called, by plural form
 	Running bool           `json:"running"`
 	Fault   bool           `json:"fault,omitempty"` // its state cannot be read
 	Parts   []machine.Part `json:"parts"`
@@ -44,7 +44,7 @@ func (c *console) bridgeViews(r *http.Request) []bridgeView {
 	views := make([]bridgeView, 0, len(c.Bridges))
 	for _, known := range c.Bridges {
 		view := bridgeView{
-			Name: known.Name, Title: titleOf(known, locale), Units: unitsOf(known, locale), Parts: []machine.Part{},
+			Name: known.Name, Title: titleOf(known, locale), Units: known.Texts.Templates(locale, "units"), Parts: []machine.Part{},
 		}
 		b, ok := c.running(known.Name)
 		view.Running = ok

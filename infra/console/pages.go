@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"embed"
 	"html/template"
 	"io/fs"
@@ -37,6 +36,14 @@ type pageView struct {
 	Style         string // beside the shared one; "": none
 	Links         []link
 	Content       template.HTML // of a file that is part of the program
+	Texts         pageTexts
+}
+
+// pageTexts are what a page's scripts show, in the reader's language, with their parameters' places: those that all
+// pages share, and its own.
+type pageTexts struct {
+	Shared map[string]any `json:"shared"`
+	Page   map[string]any `json:"page"`
 }
 
 // A link of the navigation.
@@ -48,7 +55,7 @@ type link struct {
 // servePages serves the first page, that of every bridge, and what they load.
 func (c *console) servePages(handle func(pattern string, h http.Handler)) error {
 	all := together{assets}
-	first, err := c.page(assets, overviewName)
+	first, err := c.page(assets, texts, overviewName)
 	if err != nil {
 		return err
 	}
@@ -57,7 +64,7 @@ func (c *console) servePages(handle func(pattern string, h http.Handler)) error 
 		if b.Page == nil {
 			continue
 		}
-		page, err := c.page(b.Page, b.Name)
+		page, err := c.page(b.Page, b.Texts, b.Name)
 		if err != nil {
 			return err
 		}
@@ -69,7 +76,7 @@ func (c *console) servePages(handle func(pattern string, h http.Handler)) error 
 }
 
 // page serves a file's contents in the frame; that of a bridge which does not run leads to the first page.
-func (c *console) page(files fs.FS, name string) (http.Handler, error) {
+func (c *console) page(files fs.FS, own *faults.Catalogue, name string) (http.Handler, error) {
 	content, err := fs.ReadFile(files, "web/"+name+".html")
 	if err != nil {
 		return nil, err
@@ -85,6 +92,7 @@ func (c *console) page(files fs.FS, name string) (http.Handler, error) {
 				view.Style = name + ".css"
 			}
 			view.Links = c.links(lang, name)
+			view.Texts = pageTexts{texts.Templates(lang, "shared"), own.Templates(lang, "page")}
 			for _, l := range view.Links {
 				if l.Here {
 					view.Title = l.Title
@@ -116,17 +124,7 @@ func (c *console) links(lang, here string) []link {
 	return list
 }
 
-func titleOf(b machine.Bridge, lang string) string {
-	return cmp.Or(b.Title[lang], b.Title[faults.English])
-}
-
-// unitsOf are what one and several of a bridge's parts are called.
-func unitsOf(b machine.Bridge, lang string) [2]string {
-	if units, ok := b.Units[lang]; ok {
-		return units
-	}
-	return b.Units[faults.English]
-}
+func titleOf(b machine.Bridge, lang string) string { return b.Texts.Text(lang, "title", nil) }
 
 // together is the files of several folders web: each is the first's that has it. Pages are served in the frame only,
 // and folders are not listed.

@@ -21,14 +21,16 @@ import (
 )
 
 // A Bridge is what a bridge is on one machine. It reaches the machine through its [Host], and never another bridge.
-// Name, Title, Units, Settings, Schema and Open are needed.
+// Name, Texts, Settings, Schema and Open are needed.
 type Bridge struct {
-	Name     string            // of its folders, its command and its page
-	Title    map[string]string // of its page, by language
-	Units    Units             // what its parts are called
-	Settings string            // name of its settings file
-	Schema   string            // path of that file's JSON Schema in the repository
-	Keys     string            // name of a file of keys beside the settings
+	Name     string // of its folders, its command and its page
+	Settings string // name of its settings file
+	Schema   string // path of that file's JSON Schema in the repository
+	Keys     string // name of a file of keys beside the settings
+
+	// Texts are what it says to people, by language: "title" is its page's, "units" what one and several of its parts are
+	// called, "page" what its page's script shows, "finding" what a [Doctor] says.
+	Texts *faults.Catalogue
 
 	// Folders are what it has in the data folder beside the database. Others may write there.
 	Folders []string
@@ -51,9 +53,6 @@ type Bridge struct {
 	Flags func(*pflag.FlagSet)
 	Check func() error
 }
-
-// Units are what a bridge's parts are called, one and several of them, by language: "en": {"room", "rooms"}.
-type Units map[string][2]string
 
 // A Service is a bridge that has been opened. Only what it has is set.
 type Service struct {

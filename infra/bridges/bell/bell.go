@@ -31,8 +31,11 @@ var (
 	textFiles embed.FS
 )
 
-// doctor makes findings, whose texts are in texts/, a file for each language.
-var doctor = machine.Doctor{Texts: faults.Load(textFiles, "texts")}
+// texts are what people read of it, a file for each language; doctor makes findings.
+var (
+	texts  = faults.Load(textFiles, "texts")
+	doctor = machine.Doctor{Texts: texts}
+)
 
 // Settings are bell.json.
 type Settings struct {
@@ -55,8 +58,7 @@ const document = "tower.json"
 func New() machine.Bridge {
 	b := new(bridge)
 	return machine.Bridge{
-		Name: "bell", Title: map[string]string{"en": "Bell", "fr": "Cloche"},
-		Units:    machine.Units{"en": {"bell", "bells"}, "fr": {"cloche", "cloches"}},
+		Name: "bell", Texts: texts,
 		Settings: "bell.json", Schema: "infra/bridges/bell/bell.schema.json", Folders: []string{"bell"},
 		Open: b.open, Examine: examine, Command: command, Page: assets,
 	}

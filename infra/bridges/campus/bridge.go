@@ -49,8 +49,7 @@ type bridge struct {
 
 func (b *bridge) definition() machine.Bridge {
 	return machine.Bridge{
-		Name: "campus", Title: map[string]string{"en": "Campus", "fr": "Campus"},
-		Units: machine.Units{"en": {"timetable", "timetables"}, "fr": {"emploi du temps", "emplois du temps"}},
+		Name: "campus", Texts: texts,
 
 		Settings: campus.SettingsFile, Schema: "shared/campus/campus.schema.json",
 		Open: b.open, Examine: examineCampus, Command: command, Page: assets,

@@ -54,8 +54,7 @@ type bridge struct {
 
 func (b *bridge) definition() machine.Bridge {
 	return machine.Bridge{
-		Name: "exports", Title: map[string]string{"en": "Exports", "fr": "Exports"},
-		Units: machine.Units{"en": {"source", "sources"}, "fr": {"source", "sources"}},
+		Name: "exports", Texts: texts,
 
 		Settings: exports.SettingsFile, Schema: "shared/exports/exports.schema.json", Folders: []string{"azurite", "exports"},
 		Open: b.open, Examine: examineFolder, Command: command, Page: assets,

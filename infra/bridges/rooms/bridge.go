@@ -73,8 +73,7 @@ func newBridge(o Options) *bridge {
 
 func (b *bridge) definition() machine.Bridge {
 	return machine.Bridge{
-		Name: "rooms", Title: map[string]string{"en": "Rooms", "fr": "Salles"},
-		Units: machine.Units{"en": {"room", "rooms"}, "fr": {"salle", "salles"}},
+		Name: "rooms", Texts: texts,
 
 		Settings: rooms.SettingsFile, Schema: "shared/rooms/config.schema.json", Keys: rooms.CredentialsFile,
 		Open: b.open, Examine: examineOffice, Command: command, Page: assets, Flags: b.flags, Check: b.check,

@@ -3,6 +3,7 @@ package rooms
 import (
 	"testing"
 
+	"github.com/carillon-calendar/carillon/infra/console/textstest"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults/faultstest"
 )
@@ -19,4 +20,10 @@ func TestFindingsAreSaid(t *testing.T) {
 	if n := machinetest.Findings(t, doctor); n < 15 {
 		t.Errorf("%d findings were found in the source", n)
 	}
+}
+
+// TestPageShowsTheCatalogue, and no text of its own.
+func TestPageShowsTheCatalogue(t *testing.T) {
+	t.Parallel()
+	textstest.PageTexts(t, texts, "page", assets, "web/rooms.js")
 }

@@ -33,7 +33,7 @@ var (
 	textFiles embed.FS
 )
 
-// texts are what is said of parts on the overview, by language.
+// texts are what people read of it, by language.
 var texts = faults.Load(textFiles, "texts")
 
 // databaseFile is the ledger in the data folder, where stays.json names no server.
@@ -57,8 +57,7 @@ type bridge struct {
 
 func (b *bridge) definition() machine.Bridge {
 	return machine.Bridge{
-		Name: "stays", Title: map[string]string{"en": "Stays", "fr": "Séjours"},
-		Units: machine.Units{"en": {"cottage", "cottages"}, "fr": {"gîte", "gîtes"}},
+		Name: "stays", Texts: texts,
 
 		Settings: stays.SettingsFile, Schema: "shared/stays/stays.schema.json",
 		Database: databaseFile, Restored: restored,

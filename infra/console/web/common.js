@@ -2,14 +2,16 @@
 
 // What every page of the dashboard shares: language, calls, answers, the loss of Carillon, the panel of faults.
 const lang = document.documentElement.lang; // the server chose it
+const texts = JSON.parse(document.getElementById('texts').textContent); // of its catalogues, in that language
+const { shared } = texts;
 // Dates and times are written as in the reader's country; where that is another language, by the text's.
-const locale = navigator.languages.find((name) => name.startsWith(lang)) || (lang === 'en' ? 'en-GB' : lang);
-const SHARED = {
-  en: { failed: 'That did not work: ', silent: 'Carillon does not answer.', lost: ' What is shown may no longer be true. The page resumes by itself.', lostSince: (at) => ' Last answer at ' + at + '.', done: 'Done.', unknownAge: 'at an unknown time (the clock was ahead)', justNow: 'just now', undo: 'Undo', undone: 'Undone.', faults: 'Simulate an outage', preset: 'Outage', target: 'System', faultsHint: 'An outage holds for its seconds or times, else until you end it. The fields are in this bridge’s page of docs/.', start: 'Start', end: 'End', ended: 'The outage has ended.', started: 'The outage has begun.', hits: ' times met' },
-  fr: { failed: 'Échec : ', silent: 'Carillon ne répond pas.', lost: ' Ce qui est affiché n’est peut-être plus vrai. La page reprendra d’elle-même.', lostSince: (at) => ' Dernière réponse à ' + at + '.', done: 'C’est fait.', unknownAge: 'à un moment inconnu (l’horloge était en avance)', justNow: 'à l’instant', undo: 'Annuler', undone: 'Annulé.', faults: 'Simuler une panne', preset: 'Panne', target: 'Système', faultsHint: 'Une panne dure le temps ou le nombre de fois indiqué, sinon jusqu’à ce que vous y mettiez fin. Les champs sont dans la page de ce pont, dans docs/.', start: 'Démarrer', end: 'Terminer', ended: 'La panne est terminée.', started: 'La panne a commencé.', hits: ' fois rencontrée' },
-};
-const shared = SHARED[lang] || SHARED.en;
-const colon = lang === 'fr' ? ' : ' : ': ';
+const locale = navigator.languages.find((name) => name.startsWith(lang)) || shared.dates;
+const plural = new Intl.PluralRules(lang);
+// fill puts parameters into a text; one that counts has a form for each kind of number n.
+function fill(text, params) {
+  const form = typeof text === 'string' ? text : text[plural.select(params.n)] || text.other;
+  return form.replace(/\{\{\.(\w+)\}\}/g, (_, name) => params[name]);
+}
 const message = document.getElementById('message');
 
 // A Failure carries what the server answered, so that a page can offer what fits.
@@ -55,7 +57,7 @@ function say(card, text, error, ...offers) {
   const name = card.querySelector('h2, h3, summary');
   const had = place.contains(document.activeElement);
   place.classList.toggle('error', Boolean(error));
-  place.replaceChildren(...(text ? [element('span', (name ? name.textContent + colon : '') + text)] : []), ...offers.map(([label, run]) => {
+  place.replaceChildren(...(text ? [element('span', (name ? name.textContent + shared.colon : '') + text)] : []), ...offers.map(([label, run]) => {
     const offer = element('button', label);
     offer.type = 'button';
     offer.addEventListener('click', run);
@@ -80,7 +82,7 @@ async function act(run, done, { undo, failed } = {}) {
     const place = say(card, text, false, ...offers);
     if (undo) place.querySelector('button').focus({ preventScroll: true }); // what had the focus goes away
   } catch (error) {
-    if (!failed || !failed(error, card)) say(card, shared.failed + error.message, true);
+    if (!failed || !failed(error, card)) say(card, fill(shared.failed, { why: error.message }), true);
   }
   delete control.dataset.acting;
   await refresh();
@@ -110,8 +112,8 @@ const moment = (iso, zone, now) => (dayOf(iso, zone) === dayOf(now, zone) ? '' :
 const relative = new Intl.RelativeTimeFormat(lang);
 function ago(iso, now) {
   const minutes = Math.floor((new Date(now) - new Date(iso)) / 60000);
-  if (minutes < -1) return shared.unknownAge; // a wrong clock wrote it
-  if (minutes < 1) return shared.justNow;
+  if (minutes < -1) return shared.unknown_age; // a wrong clock wrote it
+  if (minutes < 1) return shared.just_now;
   if (minutes < 60) return relative.format(-minutes, 'minute');
   return minutes < 2880 ? relative.format(-Math.floor(minutes / 60), 'hour') : relative.format(-Math.floor(minutes / 1440), 'day');
 }
@@ -131,7 +133,7 @@ function button(text, hint, about, run) {
   return b;
 }
 function rename(control, text, hint, about) {
-  control.setAttribute('aria-label', (/[\p{L}\d]/u.test(text) ? text + ', ' : '') + hint + colon + about);
+  control.setAttribute('aria-label', (/[\p{L}\d]/u.test(text) ? text + ', ' : '') + hint + shared.colon + about);
 }
 
 // keepFocus draws, and gives the focus back to the control of the same name where the one that had it was drawn anew.
@@ -150,18 +152,18 @@ function keepFocus(draw) {
 
 const faults = document.getElementById('faults');
 
-// faultPanel sets the panel up with the simulators, by address and name, and presets: name, simulator, fault.
+// faultPanel sets the panel up with the simulators, by address and name, and presets: name in the catalogue, simulator, fault.
 function faultPanel(simulators, presets) {
   faults.innerHTML = '<summary></summary><p class="hint"></p><form><label><span></span><select class="preset"></select></label><label><span></span><select class="target"></select></label><label class="whole"><span>JSON</span><textarea class="json" rows="2" spellcheck="false"></textarea></label><button type="submit"></button></form><p class="answer" role="status" tabindex="-1"></p><ul></ul>';
   const find = (selector) => faults.querySelector(selector);
   faults.hidden = false;
   faults.dataset.card = '';
   find('summary').textContent = shared.faults;
-  find('.hint').textContent = shared.faultsHint;
+  find('.hint').textContent = shared.faults_hint;
   find('button').textContent = shared.start;
   Object.entries(simulators).forEach(([address, name]) => find('.target').add(new Option(name, address)));
   [shared.preset, shared.target].forEach((text, i) => { faults.querySelectorAll('label span')[i].textContent = text; });
-  presets.forEach(([name], i) => find('.preset').add(new Option(name, i)));
+  presets.forEach(([name], i) => find('.preset').add(new Option(texts.page.presets[name], i)));
   const choose = () => {
     const [, target, fault] = presets[find('.preset').value];
     find('.target').value = target;
@@ -182,7 +184,7 @@ async function showFaults() {
       const line = document.createElement('li');
       const text = JSON.stringify(fault);
       const end = button(shared.end, shared.faults, target + ' ' + text, () => act(() => send('DELETE', target + '/_faults/' + id), shared.ended));
-      line.append(element('span', target + ' ' + text + ' · ' + hits + shared.hits), end);
+      line.append(element('span', target + ' ' + text + ' · ' + fill(shared.hits, { n: hits })), end);
       lines.push([target + id + hits, line]);
     }
   }
@@ -196,7 +198,7 @@ async function showFaults() {
 let answered = ''; // when Carillon last answered, on its clock
 function lose(failure) {
   document.documentElement.classList.toggle('lost', Boolean(failure));
-  const text = failure ? (failure.answer.silent ? shared.silent : shared.failed + failure.message) + shared.lost + (answered && shared.lostSince(answered)) : '';
+  const text = failure ? [failure.answer.silent ? shared.silent : fill(shared.failed, { why: failure.message }), shared.lost, answered && fill(shared.lost_since, { at: answered })].filter(Boolean).join(' ') : '';
   if (message.textContent !== text) message.textContent = text;
   document.querySelectorAll('main button, #faults button').forEach((control) => enable(control, !failure));
 }

@@ -1,34 +1,13 @@
 'use strict';
 
-// What people read, by language.
-const TEXT = {
-  en: {
-    off: 'Does not run here', unreadable: 'Its state cannot be read', empty: 'Nothing is configured', seen: (at) => 'seen at ' + at, neverSeen: 'never seen',
-    allWell: (n, unit, at) => (n === 1 ? 'The ' + unit + ' is' : 'All ' + n + ' ' + unit + ' are') + ' up to date, as seen at ' + at,
-    well: (n, all, unit, at) => n + ' of ' + all + ' ' + unit + ' up to date' + (at ? ', as seen at ' + at : ''), more: (n) => 'and ' + n + ' more',
-    part: { ok: 'Up to date', busy: 'At work', warning: 'Needs a look', fault: 'Fault', unknown: 'Not known' },
-    doctor: 'What doctor found', check: 'Check now', checking: 'Doctor looks at settings and outside systems; that may take a minute…', checked: (at, age) => 'Looked at ' + at + ', ' + age + '.', unchecked: 'Not looked yet.', begun: 'The check has begun.', wasFine: 'Nothing was missing then.', fine: (n) => n + ' found in order', finding: { ok: 'In order', warning: 'Warning', missing: 'Missing' },
-    dead: 'Undelivered messages', noDead: 'None: no message has run out of attempts.', someDead: (n) => n + (n === 1 ? ' message has' : ' messages have') + ' run out of attempts. See them with: carillon dead list', attempts: (n) => n + ' attempts', again: 'Send again', sent: 'Sent again.',
-    log: 'Last log lines', noLog: 'Nothing has been logged yet',
-  },
-  fr: {
-    off: 'Ne fonctionne pas ici', unreadable: 'Son état est illisible', empty: 'Rien n’est configuré', seen: (at) => 'vu à ' + at, neverSeen: 'jamais vu',
-    allWell: (n, unit, at) => n + ' ' + unit + ' à jour sur ' + n + ', vu à ' + at,
-    well: (n, all, unit, at) => n + ' ' + unit + ' à jour sur ' + all + (at ? ', vu à ' + at : ''), more: (n) => 'et ' + n + ' de plus',
-    part: { ok: 'À jour', busy: 'En cours', warning: 'À regarder', fault: 'En défaut', unknown: 'Inconnu' },
-    doctor: 'Ce que « doctor » a trouvé', check: 'Vérifier maintenant', checking: '« doctor » examine les réglages et les systèmes extérieurs ; cela peut prendre une minute…', checked: (at, age) => 'Vérifié à ' + at + ', ' + age + '.', unchecked: 'Pas encore vérifié.', begun: 'La vérification a commencé.', wasFine: 'Rien ne manquait alors.', fine: (n) => n + ' en ordre', finding: { ok: 'En ordre', warning: 'Attention', missing: 'Manque' },
-    dead: 'Messages non distribués', noDead: 'Aucun : aucun message n’a épuisé ses tentatives.', someDead: (n) => n + (n === 1 ? ' message a' : ' messages ont') + ' épuisé les tentatives. Pour les voir : carillon dead list', attempts: (n) => n + ' tentatives', again: 'Renvoyer', sent: 'Renvoyé.',
-    log: 'Dernières lignes du journal', noLog: 'Rien n’a encore été journalisé',
-  },
-};
-const t = TEXT[lang] || TEXT.en;
+const t = texts.page;
 const find = (selector) => document.querySelector(selector);
 let now = '';
 let zone = 'UTC';
 
 const badge = (state, text) => element('span', text, 'badge ' + state);
 const soft = (text) => element('span', ' ' + text, 'soft');
-// told is the reason of a dead letter: an error, in English.
+// told is a text of the log's, which is English.
 function told(text) {
   const node = element('span', text);
   node.lang = 'en';
@@ -62,8 +41,8 @@ function showBridge(bridge) {
   node.querySelector('.all').replaceChildren(badge(state, bridge.running ? t.part[state] : t.off), ...(bridge.running ? [soft(sentence(bridge))] : []));
   const others = parts.filter((p) => p.state !== 'ok').sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   const lines = others.slice(0, SHOWN).map((p) => item(badge(p.state, t.part[p.state]), element('strong', p.name),
-    soft(p.seen_at ? t.seen(moment(p.seen_at, p.time_zone, now)) : t.neverSeen), ...(p.detail ? [element('br', ''), element('span', p.detail)] : [])));
-  if (others.length > SHOWN) lines.push(item(t.more(others.length - SHOWN)));
+    soft(p.seen_at ? fill(t.seen, { at: moment(p.seen_at, p.time_zone, now) }) : t.never_seen), ...(p.detail ? [element('br', ''), element('span', p.detail)] : [])));
+  if (others.length > SHOWN) lines.push(item(fill(t.more, { n: others.length - SHOWN })));
   node.querySelector('ul').replaceChildren(...lines);
 }
 
@@ -74,32 +53,32 @@ function sentence({ units, parts, fault }) {
   const well = parts.filter((p) => p.state === 'ok' && p.seen_at);
   const oldest = well.reduce((first, p) => (!first || p.seen_at < first.seen_at ? p : first), null);
   const at = oldest && moment(oldest.seen_at, oldest.time_zone, now);
-  const [one, many] = units;
-  return well.length === parts.length ? t.allWell(well.length, well.length === 1 ? one : many, at) : t.well(well.length, parts.length, parts.length === 1 ? one : many, at);
+  const params = { n: well.length, all: parts.length, unit: fill(units, { n: parts.length }), at };
+  return fill(well.length === parts.length ? t.all_well : at ? t.well_at : t.well, params);
 }
 
 function showDoctor({ at, running, findings }) {
-  find('.doctor .when').textContent = running ? t.checking : at ? t.checked(moment(at, zone, now), ago(at, now)) : t.unchecked;
+  find('.doctor .when').textContent = running ? t.checking : at ? fill(t.checked, { at: moment(at, zone, now), age: ago(at, now) }) : t.unchecked;
   enable(find('.doctor button'), !running, t.checking);
   const line = (f) => item(badge(f.state, t.finding[f.state]), element('strong', f.check), ' ', element('span', f.found), ...(f.do ? [element('br', ''), element('span', f.do)] : []));
   const bad = findings.filter((f) => f.state !== 'ok').sort((a, b) => (a.state > b.state) - (a.state < b.state));
   const fine = findings.filter((f) => f.state === 'ok');
-  find('.findings').replaceChildren(...bad.map(line), ...(at && bad.length === 0 && fine.length > 0 ? [item(badge('ok', t.finding.ok), t.wasFine)] : []));
+  find('.findings').replaceChildren(...bad.map(line), ...(at && bad.length === 0 && fine.length > 0 ? [item(badge('ok', t.finding.ok), t.was_fine)] : []));
   find('.fine').hidden = fine.length === 0;
-  find('.fine summary').textContent = t.fine(fine.length);
+  find('.fine summary').textContent = fill(t.fine, { n: fine.length });
   find('.fine ul').replaceChildren(...fine.map(line));
 }
 
 function showDead({ dead, dead_count: count }) {
-  find('.dead .count').textContent = count === 0 ? t.noDead : t.someDead(count);
-  find('.dead ul').replaceChildren(...dead.map((d) => item(element('strong', d.subscription), soft('#' + d.id + ' · ' + moment(d.died, zone, now) + ' · ' + t.attempts(d.attempts)), element('br', ''), told(d.reason), ' ',
+  find('.dead .count').textContent = count === 0 ? t.no_dead : fill(t.some_dead, { n: count });
+  find('.dead ul').replaceChildren(...dead.map((d) => item(element('strong', d.subscription), soft('#' + d.id + ' · ' + moment(d.died, zone, now) + ' · ' + fill(t.attempts, { n: d.attempts })), element('br', ''), told(d.reason), ' ',
     button(t.again, t.again, d.subscription + ' #' + d.id, () => act(() => send('POST', 'dashboard/dead/' + d.id + '/send'), t.sent)))));
 }
 
 function showLog(log) {
   const time = (iso) => new Date(iso).toLocaleString(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZone: zone });
   const lines = log.map((l) => item(badge(l.level, l.level), time(l.at) + ' ', element('strong', l.message), ...(l.details ? [soft(l.details)] : [])));
-  find('.loglines').replaceChildren(...(lines.length > 0 ? lines : [item(t.noLog)]));
+  find('.loglines').replaceChildren(...(lines.length > 0 ? lines : [item(t.no_log)]));
 }
 
 const drawn = {};

@@ -1,9 +1,8 @@
 // Package faults keeps errors as codes with parameters, and makes their texts from a catalogue, in the reader's
 // language, where a person reads them.
 //
-// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file, once
-// the settings offer it. A text
-// is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
+// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file in each
+// catalogue; the settings' schemas offer the same ones. A text is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
 // plural forms of go-i18n ("one", "other") and choose by the parameter n.
 package faults
 
@@ -13,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"github.com/nicksnyder/go-i18n/v2/i18n/template"
@@ -63,11 +64,14 @@ func CodeOf(err error, rules []Rule) string {
 }
 
 // A Catalogue has the texts of codes.
-type Catalogue struct{ bundle *i18n.Bundle }
+type Catalogue struct {
+	bundle *i18n.Bundle
+	trees  map[string]map[string]any // the files, by language
+}
 
 // Load reads the catalogue in a folder that is part of the program; a broken one panics.
 func Load(files fs.FS, folder string) *Catalogue {
-	c := &Catalogue{bundle: i18n.NewBundle(language.English)}
+	c := &Catalogue{bundle: i18n.NewBundle(language.English), trees: map[string]map[string]any{}}
 	c.bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	names, err := fs.Glob(files, path.Join(folder, "*.json"))
 	if err != nil || len(names) == 0 {
@@ -77,8 +81,38 @@ func Load(files fs.FS, folder string) *Catalogue {
 		if _, err := c.bundle.LoadMessageFileFS(files, name); err != nil {
 			panic(fmt.Sprintf("the catalogue's %s: %v", name, err))
 		}
+		data, err := fs.ReadFile(files, name)
+		var tree map[string]any
+		if err := errors.Join(err, json.Unmarshal(data, &tree)); err != nil {
+			panic(fmt.Sprintf("the catalogue's %s: %v", name, err))
+		}
+		c.trees[strings.TrimSuffix(path.Base(name), ".json")] = tree
 	}
 	return c
+}
+
+// Templates are the texts below an id as the catalogue's file has them, for a page whose script fills in the parameters:
+// in a language, those that it lacks in English.
+func (c *Catalogue) Templates(lang, id string) map[string]any {
+	english, _ := c.trees[English][id].(map[string]any)
+	own, _ := c.trees[lang][id].(map[string]any)
+	return merged(english, own)
+}
+
+// merged is a tree with another one's values where that has them.
+func merged(tree, over map[string]any) map[string]any {
+	all := maps.Clone(tree)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for key, value := range over {
+		under, ok := value.(map[string]any)
+		if old, both := all[key].(map[string]any); ok && both {
+			value = merged(old, under)
+		}
+		all[key] = value
+	}
+	return all
 }
 
 // Languages are those that the catalogue has, English first.

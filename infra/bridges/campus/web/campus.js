@@ -1,29 +1,6 @@
 'use strict';
 
-// What people read, by language.
-const TEXT = {
-  en: { sync: 'Synchronise now', later: '+30', laterHint: 'Move 30 minutes later', del: '✕', delHint: 'Cancel', add: 'Add', title: 'Title', date: 'Day', from: 'From', until: 'Until', next: 'next run ', feeds: 'feeds: ', same: 'Nothing to change', none: 'No classes', differs: 'Not on the other side', added: (title, at) => '“' + title + '” added, ' + at + '.', moved: (title, at) => '“' + title + '” moved to ' + at + '.', deleted: (title, at) => '“' + title + '”, ' + at + ', deleted.', did: (r) => r.created + ' created, ' + r.updated + ' updated, ' + r.deleted + ' deleted, ' + r.held_back + ' held back', what: { create: 'created', update: 'updated', delete: 'deleted' },
-    standing: { busy: 'At work…', never: 'Not read yet', stale: 'Not read of late', partial: 'Differences', ok: 'Up to date' },
-    read: (ago, when) => 'MonCampus read ' + ago + ' (' + when + ')', unread: 'MonCampus was never read whole', feedOnly: 'no ECAL calendar: feeds only',
-    agreed: (when) => 'both agreed at ' + when, apart: 'they do not agree: ', unseen: 'whether both agree was not seen', lastAgreed: (when) => 'last seen to agree at ' + when, neverAgreed: 'not seen to agree yet',
-    except: { held_back: 'held back: ', kept: 'kept: ', stay_removed: 'removed in ECAL and left out: ', aside: 'put aside: ' },
-    why: {
-      unconfirmed: 'missing from one reading; deleted after a second one without it', unreadable: 'the lesson cannot be read, so its event stays as it was',
-      incomplete: 'a lesson of the reading cannot be read, so what is missing proves nothing', empty: 'the reading was empty', too_many: 'more vanished at once than is deleted without your consent',
-      begun: 'no longer on MonCampus, and kept: what has begun is not deleted', aside: 'put aside: dates that cannot be read, or cannot be right',
-    } },
-  fr: { sync: 'Synchroniser', later: '+30', laterHint: 'Décaler de 30 minutes', del: '✕', delHint: 'Annuler', add: 'Ajouter', title: 'Titre', date: 'Jour', from: 'De', until: 'À', next: 'prochain passage ', feeds: 'abonnements : ', same: 'Rien à changer', none: 'Aucun cours', differs: 'Absent de l’autre côté', added: (title, at) => '« ' + title + ' » ajouté, ' + at + '.', moved: (title, at) => '« ' + title + ' » décalé à ' + at + '.', deleted: (title, at) => '« ' + title + ' », ' + at + ', supprimé.', did: (r) => r.created + ' créés, ' + r.updated + ' modifiés, ' + r.deleted + ' supprimés, ' + r.held_back + ' retenus', what: { create: 'créé', update: 'modifié', delete: 'supprimé' },
-    standing: { busy: 'En cours…', never: 'Pas encore lu', stale: 'Pas lu récemment', partial: 'Des écarts', ok: 'À jour' },
-    read: (ago, when) => 'MonCampus lu ' + ago + ' (' + when + ')', unread: 'MonCampus n’a jamais été lu en entier', feedOnly: 'pas de calendrier ECAL : abonnements seulement',
-    agreed: (when) => 'les deux concordaient à ' + when, apart: 'ils ne concordent pas : ', unseen: 'leur concordance n’a pas pu être constatée', lastAgreed: (when) => 'dernière concordance constatée à ' + when, neverAgreed: 'concordance jamais constatée',
-    except: { held_back: 'retenus : ', kept: 'gardés : ', stay_removed: 'retirés d’ECAL et non recréés : ', aside: 'mis de côté : ' },
-    why: {
-      unconfirmed: 'absent d’une lecture ; supprimé après une deuxième lecture sans lui', unreadable: 'cours illisible : son événement reste tel quel',
-      incomplete: 'un cours de la lecture est illisible : ce qui manque ne prouve rien', empty: 'la lecture était vide', too_many: 'plus de disparitions d’un coup qu’il n’en est supprimé sans votre accord',
-      begun: 'absent de MonCampus, et gardé : un cours commencé n’est pas supprimé', aside: 'mis de côté : dates illisibles ou impossibles',
-    } },
-};
-const t = TEXT[lang] || TEXT.en;
+const t = texts.page;
 
 const main = document.querySelector('main');
 const cards = new Map();
@@ -62,7 +39,7 @@ function card(view) {
     const body = { title: find('.title').value, start: at('.from'), end: at('.until') };
     act(() => send('POST', lessons(view), body), () => {
       find('.title').value = ''; // only now: what failed stays
-      return t.added(body.title, when(body, view.time_zone));
+      return fill(t.added, { title: body.title, at: when(body, view.time_zone) });
     });
   });
   main.append(node);
@@ -113,14 +90,14 @@ function result(view) {
   const run = view.last_run;
   if (!run) return '';
   const idle = run.created + run.updated + run.deleted + run.held_back === 0;
-  const parts = [idle && run.agree ? t.same : idle && run.fault ? '' : t.did(run)];
-  if (!view.ecal) parts.push(t.feedOnly);
+  const parts = [idle && run.agree ? t.same : idle && run.fault ? '' : fill(t.did, run)];
+  if (!view.ecal) parts.push(t.feed_only);
   if (run.agree) {
-    if (view.ecal) parts.push(t.agreed(moment(run.ended, view.time_zone, now)));
+    if (view.ecal) parts.push(fill(t.agreed, { at: moment(run.ended, view.time_zone, now) }));
   } else {
     const apart = { ...run, aside: (run.unreadable || []).length };
-    const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => t.except[key] + apart[key]);
-    parts.push(why.length > 0 ? t.apart + why.join(', ') : t.unseen, view.agreed_at ? t.lastAgreed(moment(view.agreed_at, view.time_zone, now)) : t.neverAgreed);
+    const why = Object.keys(t.except).filter((key) => apart[key] > 0).map((key) => fill(t.except[key], { n: apart[key] }));
+    parts.push(why.length > 0 ? fill(t.apart, { why: why.join(', ') }) : t.unseen, view.agreed_at ? fill(t.last_agreed, { at: moment(view.agreed_at, view.time_zone, now) }) : t.never_agreed);
   }
   return parts.concat(run.fault ? [run.fault.do] : []).filter(Boolean).join(' · ');
 }
@@ -156,8 +133,8 @@ function changes(view) {
 function show(view, editable) {
   if (!cards.has(view.instance)) cards.set(view.instance, { node: card(view), last: '' });
   const entry = cards.get(view.instance);
-  const parts = [view.seen_at ? t.read(ago(view.seen_at, now), moment(view.seen_at, view.time_zone, now)) : t.unread];
-  parts.push(t.next + moment(view.next_run, view.time_zone, now), t.feeds + view.feeds);
+  const parts = [view.seen_at ? fill(t.read, { ago: ago(view.seen_at, now), at: moment(view.seen_at, view.time_zone, now) }) : t.unread];
+  parts.push(fill(t.next, { at: moment(view.next_run, view.time_zone, now) }), fill(t.feeds, { n: view.feeds }));
   entry.node.querySelector('footer').textContent = parts.join(' · ');
   const current = JSON.stringify({ ...view, now: day(now, view.time_zone) });
   if (entry.last === current) return; // leaves the focus where it is
@@ -171,13 +148,13 @@ function show(view, editable) {
   find('.changes tbody').replaceChildren(...changes(view));
   const shift = (iso) => new Date(new Date(iso).getTime() + 30 * 60000).toISOString();
   const edit = (item, c) => item.append(
-    button(t.later, t.laterHint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }), (moved) => t.moved(c.title, when(moved, view.time_zone)))),
-    button(t.del, t.delHint, c.title, () => {
+    button(t.later, t.later_hint, c.title, () => act(() => send('PATCH', lessons(view, c.id), { start: shift(c.start), end: shift(c.end) }), (moved) => fill(t.moved, { title: c.title, at: when(moved, view.time_zone) }))),
+    button(t.del, t.del_hint, c.title, () => {
       let whole; // the lesson with all that the page does not show, to put it back
       act(async () => {
         whole = (await send('GET', lessons(view))).find((l) => String(l.id) === c.id);
         await send('DELETE', lessons(view, c.id));
-      }, () => t.deleted(c.title, when(c, view.time_zone)), { undo: () => send('POST', lessons(view), whole) });
+      }, () => fill(t.deleted, { title: c.title, at: when(c, view.time_zone) }), { undo: () => send('POST', lessons(view), whole) });
     }),
   );
   find('.school ol').replaceChildren(...list(view.school, view.ecal ? view.calendar : view.school, view.time_zone, editable && edit));
@@ -188,14 +165,14 @@ function show(view, editable) {
 
 // Faults that are often wanted: name, target, JSON.
 const PRESETS = [
-  ['MonCampus: 20 classes missing', 'sim/wigor', { kind: 'partial', items: 20, path: 'Home/Get' }],
-  ['MonCampus: empty', 'sim/wigor', { kind: 'empty', path: 'Home/Get' }],
-  ['MonCampus: clock repaired', 'sim/wigor', { kind: 'repaired', path: 'Home/Get' }],
-  ['MonCampus 503, 60 s', 'sim/wigor', { status: 503, seconds: 60 }],
-  ['ECAL 429, 10 s', 'sim/ecal', { status: 429, seconds: 10 }],
-  ['ECAL 500, 60 s', 'sim/ecal', { status: 500, seconds: 60 }],
-  ['ECAL: next answer lost', 'sim/ecal', { method: 'POST', lose_answer: true, times: 1 }],
-  ['ECAL 1 s slow', 'sim/ecal', { latency_ms: 1000, seconds: 60 }],
+  ['partial', 'sim/wigor', { kind: 'partial', items: 20, path: 'Home/Get' }],
+  ['empty', 'sim/wigor', { kind: 'empty', path: 'Home/Get' }],
+  ['repaired', 'sim/wigor', { kind: 'repaired', path: 'Home/Get' }],
+  ['school_down', 'sim/wigor', { status: 503, seconds: 60 }],
+  ['ecal_limit', 'sim/ecal', { status: 429, seconds: 10 }],
+  ['ecal_down', 'sim/ecal', { status: 500, seconds: 60 }],
+  ['ecal_lost', 'sim/ecal', { method: 'POST', lose_answer: true, times: 1 }],
+  ['ecal_slow', 'sim/ecal', { latency_ms: 1000, seconds: 60 }],
 ];
 
 startPage({

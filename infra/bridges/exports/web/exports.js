@@ -1,16 +1,13 @@
 'use strict';
 
-// What people read, by language.
-const TEXT = {
-  en: { transfer: 'Transfer now', ok: (at) => 'All was transferred, ' + at, unknown: (at) => 'Unknown: no run since ' + at, notListed: 'Unknown: it could not be listed', never: 'Has not run yet', busy: 'At work…', blobs: 'At Cegid', files: 'Destination', held: 'Quarantine', runs: 'Last runs', leftNow: (n, at) => 'Transferred; ' + n + ' left at the source, ' + at, heldNow: (n, at) => 'Transferred; ' + n + ' in quarantine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Nothing', passed: (n, at) => 'Nothing. ' + n + (n === 1 ? ' file' : ' files') + ' passed the check, ' + at, run: 'Run', runHint: 'Let the query run now', release: 'Release', releaseHint: 'Hand the file on as it is', releaseAsk: 'The file did not pass its check. Hand it on to the importer all the same?', why: 'Report', whyHint: 'Show what was found', line: 'line ', more: (n) => 'and ' + n + ' more', next: 'next run ', access: 'access until ', stored: (n) => n + ' stored and still at Cegid', columns: ['When', 'Transferred', 'Deleted', 'Quarantined', 'Archived', 'Kept', 'Failed', 'Size', 'Fault'], did: (r) => r.transferred + ' transferred, ' + r.deleted + ' deleted at the source, ' + r.quarantined + ' in quarantine' + (r.failed ? ', ' + r.failed + ' failed' : '') },
-  fr: { transfer: 'Transférer', ok: (at) => 'Tout a été transféré, ' + at, unknown: (at) => 'Inconnu : aucun passage depuis ' + at, notListed: 'Inconnu : la liste n’a pas pu être lue', never: 'Pas encore passé', busy: 'En cours…', blobs: 'Chez Cegid', files: 'Destination', held: 'Quarantaine', runs: 'Derniers passages', leftNow: (n, at) => 'Transféré ; ' + n + ' laissés à la source, ' + at, heldNow: (n, at) => 'Transféré ; ' + n + ' en quarantaine, ' + at, failed: (why, at) => why + ' (' + at + ')', none: 'Rien', passed: (n, at) => 'Rien. ' + n + (n === 1 ? ' fichier a' : ' fichiers ont') + ' passé le contrôle, ' + at, run: 'Lancer', runHint: 'Lancer la requête maintenant', release: 'Libérer', releaseHint: 'Transmettre le fichier tel quel', releaseAsk: 'Le fichier n’a pas passé le contrôle. Le transmettre tout de même à l’importateur ?', why: 'Rapport', whyHint: 'Montrer ce qui a été trouvé', line: 'ligne ', more: (n) => 'et ' + n + ' de plus', next: 'prochain passage ', access: 'accès jusqu’au ', stored: (n) => n + ' enregistrés et encore chez Cegid', columns: ['Quand', 'Transférés', 'Supprimés', 'Quarantaine', 'Archivés', 'Laissés', 'Échecs', 'Taille', 'Erreur'], did: (r) => r.transferred + ' transférés, ' + r.deleted + ' supprimés à la source, ' + r.quarantined + ' en quarantaine' + (r.failed ? ', ' + r.failed + ' échecs' : '') },
-};
-const t = TEXT[lang] || TEXT.en;
+const t = texts.page;
 
 const main = document.querySelector('main');
 const cards = new Map();
 const size = (bytes) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1, notation: 'compact', style: 'unit', unit: 'byte', unitDisplay: 'narrow' }).format(bytes);
 const when = (iso, zone) => new Date(iso).toLocaleString(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone });
+
+const COLUMNS = ['when', 'transferred', 'deleted', 'quarantined', 'archived', 'kept', 'failed', 'size', 'fault'];
 
 function card(view) {
   const node = document.getElementById('source').content.firstElementChild.cloneNode(true);
@@ -18,7 +15,7 @@ function card(view) {
   const find = (selector) => node.querySelector(selector);
   find('h2').textContent = view.source;
   for (const part of ['blobs', 'files', 'held', 'runs']) find('.' + part + ' h3').textContent = t[part];
-  find('.runs thead tr').replaceChildren(...t.columns.map((text) => element('th', text)));
+  find('.runs thead tr').replaceChildren(...COLUMNS.map((name) => element('th', t.columns[name])));
   find('.sync').textContent = t.transfer;
   find('.sync').addEventListener('click', async () => {
     enable(find('.sync'), false);
@@ -30,7 +27,7 @@ function card(view) {
 }
 
 function list(files, zone, empty) {
-  if (files === null) return [element('li', t.notListed)];
+  if (files === null) return [element('li', t.not_listed)];
   if (files.length === 0) return [element('li', empty)];
   return files.map((f) => {
     const item = document.createElement('li');
@@ -44,7 +41,7 @@ const open = new Map();
 function held(view) {
   if (view.held_files.length === 0) {
     const last = view.runs.find((r) => r.transferred + r.quarantined > 0); // what was seen, and when
-    return [element('li', last && last.checked > 0 && last.quarantined === 0 ? t.passed(last.checked, when(last.ended, view.time_zone)) : t.none)];
+    return [element('li', last && last.checked > 0 && last.quarantined === 0 ? fill(t.passed, { n: last.checked, at: when(last.ended, view.time_zone) }) : t.none)];
   }
   return view.held_files.map((q) => {
     const item = document.createElement('li');
@@ -52,13 +49,13 @@ function held(view) {
     const name = element('span', q.blob);
     name.append(element('small', q.summary));
     item.append(name, element('time', when(q.since, view.time_zone)),
-      button(t.why, t.whyHint, q.blob, async () => {
+      button(t.why, t.why_hint, q.blob, async () => {
         if (open.delete(q.id)) return forget(view);
         await act(async () => open.set(q.id, (await send('GET', path + '?locale=' + lang)).report), '');
         forget(view);
       }),
-      button(t.release, t.releaseHint, q.blob, () => {
-        if (window.confirm(t.releaseAsk + '\n' + q.blob)) act(() => send('POST', path + '/release', {}));
+      button(t.release, t.release_hint, q.blob, () => {
+        if (window.confirm(t.release_ask + '\n' + q.blob)) act(() => send('POST', path + '/release', {}));
       }));
     if (open.has(q.id)) item.append(report(open.get(q.id)));
     return item;
@@ -67,9 +64,9 @@ function held(view) {
 
 function report(r) {
   const box = element('ul', '', 'report');
-  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && t.line + f.line, f.column, f.reason].filter(Boolean).join(' : ')));
+  const lines = (r.findings || []).slice(0, 20).map((f) => element('li', [f.line && fill(t.line, { n: f.line }), f.column, f.reason].filter(Boolean).join(shared.colon)));
   const more = (r.findings || []).length - lines.length + (r.more || 0);
-  if (more > 0) lines.push(element('li', t.more(more)));
+  if (more > 0) lines.push(element('li', fill(t.more, { n: more })));
   box.append(...lines);
   return box;
 }
@@ -93,10 +90,10 @@ function state(view) {
   if (view.busy) return t.busy;
   if (view.runs.length === 0) return t.never;
   const at = when(view.runs[0].ended, view.time_zone);
-  if (view.runs[0].fault) return t.failed(view.runs[0].fault.detail, at);
-  if (view.overdue) return t.unknown(at);
-  if (view.quarantine === 0 && view.runs[0].left > 0) return t.leftNow(view.runs[0].left, at);
-  return view.quarantine > 0 ? t.heldNow(view.quarantine, at) : t.ok(at);
+  if (view.runs[0].fault) return fill(t.failed, { why: view.runs[0].fault.detail, at });
+  if (view.overdue) return fill(t.unknown, { at });
+  if (view.quarantine === 0 && view.runs[0].left > 0) return fill(t.left_now, { n: view.runs[0].left, at });
+  return view.quarantine > 0 ? fill(t.held_now, { n: view.quarantine, at }) : fill(t.ok, { at });
 }
 
 function show(view, answer) {
@@ -110,34 +107,34 @@ function show(view, answer) {
   find('.state').textContent = state(view);
   find('.state').classList.toggle('bad', Boolean(last && last.fault));
   find('.state').classList.toggle('warn', view.quarantine > 0 || view.overdue || !last || last.left > 0);
-  find('.result').textContent = [answer.need, last && t.did(last), last && last.fault && last.fault.do].filter(Boolean).join(' · ');
+  find('.result').textContent = [answer.need, last && fill(last.failed ? t.did_failed : t.did, last), last && last.fault && last.fault.do].filter(Boolean).join(' · ');
   find('.blobs').hidden = !answer.editable;
   find('.blobs ol').replaceChildren(...list(view.blobs, view.time_zone, t.none));
   find('.queries').replaceChildren(...(answer.queries || []).map((q) => {
     const item = element('li', q.name);
-    item.append(button(t.run, t.runHint, q.name, () => act(() => send('POST', 'dashboard/exports/queries/' + q.id))));
+    item.append(button(t.run, t.run_hint, q.name, () => act(() => send('POST', 'dashboard/exports/queries/' + q.id))));
     return item;
   }));
   find('.path').textContent = view.destination;
   find('.files ol').replaceChildren(...list(view.files, view.time_zone, t.none));
   find('.held ol').replaceChildren(...held(view));
   find('.runs tbody').replaceChildren(...runs(view));
-  const parts = [t.next + clock(view.next_run, view.time_zone)];
-  if (view.access_until) parts.push(t.access + when(view.access_until, view.time_zone));
-  if (view.held > 0) parts.push(t.stored(view.held));
+  const parts = [fill(t.next, { at: clock(view.next_run, view.time_zone) })];
+  if (view.access_until) parts.push(fill(t.access, { at: when(view.access_until, view.time_zone) }));
+  if (view.held > 0) parts.push(fill(t.stored, { n: view.held }));
   find('footer').textContent = parts.join(' · ');
 }
 
 // Faults that are often wanted: name, target, JSON.
 const PRESETS = [
-  ['Cegid: token refused', 'sim/cegid', { path: 'tokenprovider', status: 401 }],
-  ['Cegid: subscription key refused', 'sim/cegid', { path: 'tokenprovider', status: 401, reason: 'subscription' }],
-  ['Cegid 503, 60 s', 'sim/cegid', { path: '^/(tokenprovider|storage|query)', status: 503, seconds: 60 }],
-  ['Access without deleting', 'sim/cegid', { kind: 'no_delete', path: 'GetSASToken' }],
-  ['Access for 20 s', 'sim/cegid', { kind: 'sas_life', items: 20, path: 'GetSASToken' }],
-  ['Blobs 503, 60 s', 'sim/cegid', { path: '^/blobs/', status: 503, seconds: 60 }],
-  ['Blobs cut off, 3 times', 'sim/cegid', { method: 'GET', path: '^/blobs/.*csv', truncate: true, times: 3 }],
-  ['A query writes nothing', 'sim/cegid', { kind: 'query_writes_nothing' }],
+  ['token', 'sim/cegid', { path: 'tokenprovider', status: 401 }],
+  ['subscription', 'sim/cegid', { path: 'tokenprovider', status: 401, reason: 'subscription' }],
+  ['cegid_down', 'sim/cegid', { path: '^/(tokenprovider|storage|query)', status: 503, seconds: 60 }],
+  ['no_delete', 'sim/cegid', { kind: 'no_delete', path: 'GetSASToken' }],
+  ['short', 'sim/cegid', { kind: 'sas_life', items: 20, path: 'GetSASToken' }],
+  ['blobs_down', 'sim/cegid', { path: '^/blobs/', status: 503, seconds: 60 }],
+  ['cut', 'sim/cegid', { method: 'GET', path: '^/blobs/.*csv', truncate: true, times: 3 }],
+  ['nothing', 'sim/cegid', { kind: 'query_writes_nothing' }],
 ];
 
 startPage({

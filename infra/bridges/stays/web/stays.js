@@ -1,11 +1,6 @@
 'use strict';
 
-// What people read, by language.
-const TEXT = {
-  en: { cottages: 'Cottages', before: 'Earlier', after: 'Later', cottage: 'Cottage', booked: 'rented', unavailable: 'not available', available: 'free', past: 'past', book: 'Book as a partner', partner: 'Partner', from: 'First night', to: 'Last night', type: 'What', send: 'Send', log: 'Changes', columns: ['No.', 'When', 'Cottage', 'Days', 'What', 'By', ''], undo: 'Undo', undoHint: 'Bring back what was there before', done: (a) => 'Change ' + a.change + '.', undone: 'It is as it was before.', held: 'Others hold these days: ', undoes: (n) => 'undoes ' + n, partnerOf: 'partner', owner: 'owner', staff: 'staff', website: 'website', feed: 'feed', none: 'No change yet.', unlisted: 'only a partner has named it', legend: 'Red: rented; grey: not available. P: held by a partner; O: by the owner; S: by others.', letters: { partner: 'P', owner: 'O' }, upTo: ' to ', order: 'The last night is before the first one.' },
-  fr: { cottages: 'Gîtes', before: 'Plus tôt', after: 'Plus tard', cottage: 'Gîte', booked: 'loué', unavailable: 'indisponible', available: 'libre', past: 'passé', book: 'Réserver en tant que partenaire', partner: 'Partenaire', from: 'Première nuit', to: 'Dernière nuit', type: 'Quoi', send: 'Envoyer', log: 'Changements', columns: ['N°', 'Quand', 'Gîte', 'Jours', 'Quoi', 'Par', ''], undo: 'Annuler', undoHint: 'Remettre ce qu’il y avait avant', done: (a) => 'Changement ' + a.change + '.', undone: 'C’est comme avant.', held: 'Ces jours sont pris par d’autres : ', undoes: (n) => 'annule ' + n, partnerOf: 'partenaire', owner: 'propriétaire', staff: 'association', website: 'site', feed: 'calendrier', none: 'Aucun changement.', unlisted: 'seul un partenaire l’a nommé', legend: 'Rouge : loué ; gris : indisponible. P : par un partenaire ; O : par le propriétaire ; S : par d’autres.', letters: { partner: 'P', owner: 'O' }, upTo: ' au ', order: 'La dernière nuit est avant la première.' },
-};
-const t = TEXT[lang] || TEXT.en;
+const t = texts.page;
 const find = (selector) => document.querySelector(selector);
 
 // Days are texts, YYYY-MM-DD; they have no zone.
@@ -14,12 +9,12 @@ const utc = (day) => new Date(day + 'T00:00:00Z');
 const plus = (day, n) => new Date(utc(day).getTime() + n * DAY).toISOString().slice(0, 10);
 const write = (day, options) => utc(day).toLocaleDateString(locale, { timeZone: 'UTC', ...options });
 const short = (day) => write(day, { day: 'numeric', month: 'short', year: 'numeric' });
-const span = (from, to) => (from === to ? short(from) : short(from) + t.upTo + short(to));
+const span = (from, to) => (from === to ? short(from) : fill(t.span, { first: short(from), last: short(to) }));
 
 const kindOf = (origin) => origin.split(':')[0];
 const who = (origin) => {
   const [kind, name] = origin.split(':');
-  return [kind === 'partner' ? t.partnerOf : t[kind] || kind, name].filter(Boolean).join(' ');
+  return [t.holder[kind] || kind, name].filter(Boolean).join(' ');
 };
 
 let first = ''; // day that is shown; '': today
@@ -42,7 +37,7 @@ function setUp() {
   find('.legend').textContent = t.legend;
   find('.booking h2').textContent = t.book;
   find('.journal h2').textContent = t.log;
-  find('.lines thead tr').append(...t.columns.map((text) => element('th', text)));
+  find('.lines thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
   [t.partner, t.cottage, t.from, t.to, t.type].forEach((text, i) => { document.querySelectorAll('.booking label span')[i].textContent = text; });
   find('.booking button').textContent = t.send;
   for (const type of ['booked', 'unavailable', 'available']) find('.booking .type').add(new Option(t[type], type));
@@ -53,11 +48,12 @@ function submit(event) {
   event.preventDefault();
   const body = Object.fromEntries(['partner', 'unit', 'from', 'to', 'type'].map((name) => [name, find('.booking .' + name).value]));
   if (body.to < body.from) return say(find('.booking'), t.order, true);
-  act(() => send('POST', 'dashboard/stays/book', body), (answer) => t.done(answer), {
+  act(() => send('POST', 'dashboard/stays/book', body), (answer) => fill(t.done, { n: answer.change }), {
     failed(error, card) {
       const held = error.answer && error.answer.conflicts;
       if (!held) return false;
-      say(card, t.held + held.map((h) => span(h.from, h.to) + ' (' + t[h.type] + ', ' + who(h.holder) + ')').join(', '), true);
+      const days = held.map((h) => span(h.from, h.to) + ' (' + t[h.type] + ', ' + who(h.holder) + ')').join(', ');
+      say(card, fill(t.held, { days }), true);
       return true;
     },
   });
@@ -87,7 +83,7 @@ function row(unit, days, view) {
   line.append(name);
   for (const day of days) {
     const hold = unit.held.find((h) => h.from <= day && day <= h.to);
-    const cell = element('td', hold ? t.letters[kindOf(hold.origin)] || 'S' : '', hold ? hold.type : '');
+    const cell = element('td', hold ? t.letters[kindOf(hold.origin)] || t.letters.others : '', hold ? hold.type : '');
     cell.classList.toggle('past', day < view.today);
     const what = hold ? t[hold.type] + ', ' + who(hold.origin) : t.available;
     cell.title = write(day, { dateStyle: 'full' }) + ' : ' + what;
@@ -101,15 +97,15 @@ function lines(view) {
   if (view.changes.length === 0) {
     const line = document.createElement('tr');
     const cell = element('td', t.none);
-    cell.colSpan = t.columns.length;
+    cell.colSpan = 7;
     line.append(cell);
     return [line];
   }
   return view.changes.map((c) => {
     const line = document.createElement('tr');
-    const note = c.undoes ? ' (' + t.undoes(c.undoes) + ')' : '';
+    const note = c.undoes ? ' (' + fill(t.undoes, { n: c.undoes }) + ')' : '';
     for (const text of [c.seq, moment(c.at, view.time_zone, view.now), c.unit, span(c.from, c.to), t[c.type] + note, who(c.actor || c.origin)]) line.insertCell().textContent = text;
-    line.insertCell().append(button(t.undo, t.undoHint, c.seq + ', ' + c.unit + ', ' + span(c.from, c.to), () => act(() => send('POST', 'dashboard/stays/undo/' + c.seq, {}), t.undone)));
+    line.insertCell().append(button(t.undo, t.undo_hint, c.seq + ', ' + c.unit + ', ' + span(c.from, c.to), () => act(() => send('POST', 'dashboard/stays/undo/' + c.seq, {}), t.undone)));
     return line;
   });
 }
