@@ -52,7 +52,7 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 	if err := os.WriteFile(release, []byte("ID=debian\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = []string{"PATH=" + bin, "PYTHON3=python3", "OS_RELEASE=" + release}
+	cmd.Env = []string{"PATH=" + bin, "PYTHON3=python3", "POSTGRES=" + filepath.Join(bin, "postgres"), "OS_RELEASE=" + release}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -60,7 +60,7 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 // whole is a machine that has everything.
 func whole() map[string]string {
 	return map[string]string{
-		"gcc": "", "chromium": "", "python3": "", "node": "", "id": "echo 1000",
+		"gcc": "", "chromium": "", "python3": "", "node": "", "postgres": "", "id": "echo 1000",
 		"npm":  `echo "npm $*"; mkdir -p infra/sim/peers/node_modules && touch infra/sim/peers/node_modules/.package-lock.json`,
 		"sudo": `echo "sudo $*"; "$@"`, "apt-get": `echo "apt-get $*"`,
 	}
@@ -81,8 +81,8 @@ func TestInstallsOnlyWhatIsMissing(t *testing.T) {
 			"not root",
 			map[string]string{"chromium": "-", "python3": "exit 1"},
 			[]string{
-				"Installing what the tests need, with apt-get: chromium python3 python3-icalendar\n", "sudo apt-get update",
-				"apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar\n",
+				"Installing what the tests need, with apt-get: chromium python3 python3-icalendar python3-zeep\n", "sudo apt-get update",
+				"apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar python3-zeep\n",
 			},
 			[]string{"gcc", "nodejs"},
 			false,

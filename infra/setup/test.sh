@@ -18,11 +18,10 @@ grep -qs '^ID=ubuntu' "${OS_RELEASE:-/etc/os-release}" && chromium=chromium-brow
 
 need "gcc libc6-dev" command -v gcc                                            # the race detector
 need "$chromium" browser                                                       # shows the dashboard
-need "python3 python3-icalendar" "${PYTHON3:-/usr/bin/python3}" -c 'import icalendar' # reads our feeds
-need "python3 python3-zeep" "${PYTHON3:-/usr/bin/python3}" -c 'import zeep'   # calls our SOAP service
+need "python3 python3-icalendar python3-zeep" "${PYTHON3:-/usr/bin/python3}" -c 'import icalendar, zeep' # read our feeds, call our SOAP service
 need "nodejs" node_20                                                          # Azurite, Google's Node client, Prism, ical.js
 need "npm" command -v npm
-need "postgresql" ls -d /usr/lib/postgresql/*/bin/postgres                     # holds the ledger of stays
+need "postgresql" compgen -G "${POSTGRES:-/usr/lib/postgresql/*/bin/postgres}"    # holds the ledger of stays
 
 if [ ${#missing[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null; then

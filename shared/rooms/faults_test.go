@@ -74,3 +74,14 @@ func TestTheSameFault(t *testing.T) {
 		}
 	}
 }
+
+// TestSettingsOfferTheLanguages of the displays, which have words of their own.
+func TestSettingsOfferTheLanguages(t *testing.T) {
+	t.Parallel()
+	faultstest.Offered(t, texts, "config.schema.json")
+	for _, lang := range texts.Languages() {
+		if _, ok := languages[lang]; !ok {
+			t.Errorf("displays have no words in %s", lang)
+		}
+	}
+}

@@ -52,3 +52,9 @@ func TestReasonsOfChanges(t *testing.T) {
 		t.Error("what is kept was changed")
 	}
 }
+
+// TestSettingsOfferTheLanguages of the e-mails.
+func TestSettingsOfferTheLanguages(t *testing.T) {
+	t.Parallel()
+	faultstest.Offered(t, texts, "../../../shared/campus/campus.schema.json")
+}

@@ -26,3 +26,9 @@ func TestEveryCodeHasItsTexts(t *testing.T) {
 		faultstest.Codes(t, texts, params, r.Code)
 	}
 }
+
+// TestSettingsOfferTheLanguages of the e-mails.
+func TestSettingsOfferTheLanguages(t *testing.T) {
+	t.Parallel()
+	faultstest.Offered(t, texts, "../../../shared/exports/exports.schema.json")
+}

@@ -3,6 +3,10 @@ package faults_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -130,5 +134,50 @@ func TestLoadRefusesWhatIsBroken(t *testing.T) {
 			}()
 			faults.Load(files, "words")
 		}()
+	}
+}
+
+// TestTemplates: the texts as they are in the file, for a page's script; what a language lacks is in English.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	texts := faults.Load(fstest.MapFS{
+		"words/en.json": {Data: []byte(`{"page":{"hello":"Hello {{.name}}","bye":"Bye","n":{"one":"a key","other":"keys"},
+			"part":{"ok":"fine","bad":"bad"}}}`)},
+		"words/fr.json": {Data: []byte(`{"page":{"hello":"Bonjour {{.name}}","part":{"ok":"bien"}}}`)},
+	}, "words")
+	for _, tt := range []struct{ lang, id, want string }{
+		{"fr", "page", "map[bye:Bye hello:Bonjour {{.name}} n:map[one:a key other:keys] part:map[bad:bad ok:bien]]"},
+		{"en", "page", "map[bye:Bye hello:Hello {{.name}} n:map[one:a key other:keys] part:map[bad:bad ok:fine]]"},
+		{"de", "page", "map[bye:Bye hello:Hello {{.name}} n:map[one:a key other:keys] part:map[bad:bad ok:fine]]"},
+		{"fr", "nothing", "map[]"},
+	} {
+		if got := fmt.Sprint(texts.Templates(tt.lang, tt.id)); got != tt.want {
+			t.Errorf("%s in %s: %s", tt.id, tt.lang, got)
+		}
+	}
+}
+
+// TestEveryCatalogueHasTheSameLanguages: a new language is a file in each.
+func TestEveryCatalogueHasTheSameLanguages(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS("../../..")
+	found := map[string][]string{}
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return fs.SkipDir
+		}
+		if path.Base(path.Dir(name)) == "texts" && path.Ext(name) == ".json" {
+			found[path.Dir(name)] = append(found[path.Dir(name)], d.Name())
+		}
+		return err
+	})
+	if err != nil || len(found) < 2 {
+		t.Fatalf("%d catalogues, %v", len(found), err)
+	}
+	want := found["infra/console/texts"]
+	for folder, languages := range found {
+		if !slices.Equal(languages, want) {
+			t.Errorf("%s has %v, the console %v", folder, languages, want)
+		}
 	}
 }

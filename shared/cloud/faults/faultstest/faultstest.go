@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -67,19 +68,43 @@ func texts(t *testing.T, files fs.FS, name string) map[string][]string {
 		t.Fatalf("%s: %v", name, err)
 	}
 	found := map[string][]string{}
-	walk(tree, "", found)
+	walk(tree, "", func(id, text string) {
+		if text == "" { // and would be said in English
+			t.Errorf("%s: %s is empty", name, id)
+		}
+		params := placeholder.FindAllString(text, -1)
+		slices.Sort(params)
+		found[id] = slices.Compact(params)
+	})
 	return found
 }
 
-func walk(tree map[string]any, under string, found map[string][]string) {
+func walk(tree map[string]any, under string, visit func(id, text string)) {
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		switch v := tree[key].(type) {
 		case string:
-			params := placeholder.FindAllString(v, -1)
-			slices.Sort(params)
-			found[under+key] = slices.Compact(params)
+			visit(under+key, v)
 		case map[string]any:
-			walk(v, under+key+".", found)
+			walk(v, under+key+".", visit)
+		}
+	}
+}
+
+// Offered checks that each setting "locale" of a JSON Schema, a file, offers the languages of a catalogue.
+func Offered(t *testing.T, c *faults.Catalogue, schema string) {
+	t.Helper()
+	data, err := os.ReadFile(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offers := regexp.MustCompile(`"locale": \{"enum": (\[[^\]]*\])`).FindAllSubmatch(data, -1)
+	if len(offers) == 0 {
+		t.Errorf("%s has no locale", schema)
+	}
+	for _, found := range offers {
+		var languages []string
+		if err := json.Unmarshal(found[1], &languages); err != nil || !slices.Equal(languages, c.Languages()) {
+			t.Errorf("%s offers the languages %v, the catalogue has %v: %v", schema, languages, c.Languages(), err)
 		}
 	}
 }
