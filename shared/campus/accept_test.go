@@ -159,6 +159,7 @@ func TestWhatBeganIsKept(t *testing.T) {
 			t.Parallel()
 			step, known := step, first.Timetable
 			var a campus.Accepted
+			var err error
 			for _, before := range []time.Duration{time.Hour, 0} {
 				step.Now = tt.now.Add(-before)
 				if a, err = step.Accept(known, term(10, map[int]bool{4: true})); err != nil {
