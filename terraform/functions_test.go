@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
 func functionNames(t *testing.T) []string {
@@ -91,7 +92,7 @@ func checkEnvironment(t *testing.T, name string, set map[string]string) {
 }
 
 // public are the functions that everybody may call; all others accept their caller and the operators.
-var public = []string{"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries"}
+var public = []string{"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings"}
 
 func TestWhoMayCall(t *testing.T) {
 	t.Parallel()
@@ -133,7 +134,7 @@ func TestWhoMayCall(t *testing.T) {
 func TestOneInstance(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
-	for _, name := range []string{"rooms/status", "campus/sync"} {
+	for _, name := range []string{"rooms/status", "campus/sync", "stays/relay"} {
 		service := one(t, p, "google_cloudfunctions2_function", deployed(name)).In("service_config")
 		if service.Int("max_instance_count") != 1 || service.Int("max_instance_request_concurrency") < 20 {
 			t.Errorf("%s has %d instances of %d requests", name, service.Int("max_instance_count"),
@@ -182,8 +183,8 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("Pub/Sub may not take dead letters off %s", name)
 		}
 	}
-	if pushes != 12 {
-		t.Errorf("%d push subscriptions; both offices have five, campus and exports one each", pushes)
+	if pushes != 13 {
+		t.Errorf("%d push subscriptions; both offices have five, the other bridges one each", pushes)
 	}
 }
 
@@ -205,7 +206,7 @@ func functionOf(t *testing.T, p *tfplan.Plan, uri string) tfplan.Resource {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
-	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports"} {
+	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports", "main-stays"} {
 		one(t, p, "google_pubsub_topic", bridge+"-dead")
 		store := one(t, p, "google_pubsub_subscription", bridge+"-dead").In("cloud_storage_config")
 		if store.String("bucket") != project+"-"+bridge+"-state" || store.String("filename_prefix") != "dead/" ||
@@ -227,7 +228,7 @@ func TestDeadLetters(t *testing.T) {
 func topics(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, bridge := range []string{"rooms", "campus", "exports"} {
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
 		for _, file := range sources(t, filepath.Join(root, "shared", bridge)) {
 			ast.Inspect(file, func(n ast.Node) bool {
 				spec, ok := n.(*ast.ValueSpec)
@@ -239,7 +240,7 @@ func topics(t *testing.T) map[string]string {
 			})
 		}
 	}
-	if len(found) != 7 {
+	if len(found) != 8 {
 		t.Fatalf("topics of the code: %v", found)
 	}
 	return found
@@ -324,6 +325,7 @@ func TestSchedules(t *testing.T) {
 		"annex-rooms-watch":     {"annex-" + rooms.TopicWatch, rooms.WatchSchedule, "America/Montreal", messages.KindAll},
 		"main-campus-sync":      {"main-" + campus.TopicSync, campus.Schedule, campus.ScheduleZone, messages.KindAll},
 		"main-exports-transfer": {"main-" + exports.TopicTransfer, exports.Schedule, "Europe/Paris", messages.KindAll},
+		"main-stays-relay":      {"main-" + stays.TopicRelay, stays.RelaySchedule, "Europe/Brussels", messages.KindAll},
 	}
 	got := map[string][4]string{}
 	for _, r := range of(p, "google_cloud_scheduler_job") {

@@ -25,7 +25,7 @@ func TestBuckets(t *testing.T) {
 			t.Errorf("another region or short name may replace %s: %v", r.Address, r.Lifecycle.PreventDestroy)
 		}
 	}
-	if len(buckets) != 12 {
+	if len(buckets) != 14 {
 		t.Errorf("%d buckets", len(buckets))
 	}
 }
@@ -130,7 +130,7 @@ func TestMessagesRestInTheRegion(t *testing.T) {
 			t.Errorf("messages of %s may rest anywhere", r.String("name"))
 		}
 	}
-	if len(topics) != 16 {
+	if len(topics) != 18 {
 		t.Errorf("%d topics", len(topics))
 	}
 }

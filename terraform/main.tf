@@ -18,4 +18,5 @@ module "carillon" {
   rooms            = var.rooms
   campus           = var.campus
   exports          = var.exports
+  stays            = var.stays
 }

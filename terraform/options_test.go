@@ -53,7 +53,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 			"A secret in exports is named twice",
 		},
 	}...)
-	for _, bridge := range []string{"rooms", "campus", "exports"} {
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
 		for _, name := range []string{"headoffice", "Main", "1st", "a-b", "google"} {
 			tests = append(tests, wrong{bridge, one(name, map[string]cty.Value{}), "is one to eight small letters and digits"})
 		}

@@ -28,6 +28,10 @@ output "queries_urls" {
   value = module.carillon.queries_urls
 }
 
+output "stays_urls" {
+  value = module.carillon.stays_urls
+}
+
 output "exports_buckets" {
   value = module.carillon.exports_buckets
 }

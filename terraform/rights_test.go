@@ -23,6 +23,8 @@ var rights = map[string]map[string]string{
 	"exports/queries": {
 		"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json",
 	},
+	"stays/bookings": {"stays-config": "objectViewer"},
+	"stays/relay":    {"stays-config": "objectViewer"},
 }
 
 func TestLeastRights(t *testing.T) {
@@ -113,6 +115,7 @@ func TestSecrets(t *testing.T) {
 		"rooms/status":  {"main-rooms-arduino"}, "rooms/meetings": {"main-rooms-arduino"},
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
+		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-mail"},
 	}
 	for _, name := range functionNames(t) {
 		service := one(t, p, "google_cloudfunctions2_function", deployed(name)).In("service_config")
@@ -164,6 +167,7 @@ func TestOutputs(t *testing.T) {
 		"feed_urls":         "https://main-campus-feed.example.run.app",
 		"queries_urls":      "https://main-exports-queries.example.run.app",
 		"exports_buckets":   project + "-main-exports-files",
+		"stays_urls":        "https://main-stays-bookings.example.run.app",
 	}
 	for name, value := range want {
 		if got := p.Outputs[name].AsValueMap()["main"].AsString(); got != value {

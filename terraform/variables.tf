@@ -70,3 +70,8 @@ variable "exports" {
   type    = any
   default = null
 }
+
+variable "stays" {
+  type    = any
+  default = null
+}

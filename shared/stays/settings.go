@@ -17,6 +17,9 @@ import (
 // TopicRelay asks stays/relay to look at what is to be told.
 const TopicRelay = "stays_relay"
 
+// RelaySchedule is when it is asked, five cron fields.
+const RelaySchedule = "* * * * *"
+
 // SettingsFile is the settings' name in the config bucket.
 const SettingsFile = "stays.json"
 

@@ -106,8 +106,6 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 		err := h(w, r)
 		var since *ledger.ChangedSince
 		switch {
-		case errors.Is(err, sqldb.ErrUnreachable):
-			return web.NewProblem(http.StatusServiceUnavailable, "The ledger's database cannot be reached just now.", err)
 		case errors.Is(err, ledger.ErrNoPartner):
 			return web.NewProblem(http.StatusNotFound, "There is no such partner.", err)
 		case errors.Is(err, ledger.ErrNoChange):
@@ -116,6 +114,14 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 			return web.NewProblem(http.StatusConflict, fmt.Sprintf(
 				"It cannot be undone: its days were changed since, by change %d. Undo that one first.", since.Number), err)
 		}
-		return err
+		return unreachable(err)
 	}
+}
+
+// unreachable tells of a database that cannot be asked just now.
+func unreachable(err error) error {
+	if errors.Is(err, sqldb.ErrUnreachable) {
+		return web.NewProblem(http.StatusServiceUnavailable, "The ledger's database cannot be reached just now.", err)
+	}
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailer"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
@@ -24,26 +25,33 @@ var textFiles embed.FS
 var texts = faults.Load(textFiles, "texts")
 
 // message tells people what waits for them. What could not be told waits for the next message.
-func (f function) message(ctx context.Context, _ messages.Delivery) error {
+func (f function) message(ctx context.Context, d messages.Delivery) error {
+	if _, err := d.Kind(messages.KindAll); err != nil {
+		return err
+	}
 	settings, err := f.Settings.Get(ctx)
-	if err != nil || settings.SMTP == nil {
-		return err // without a mailbox what is to be told stays in the status
+	if err != nil {
+		return web.Unavailable(err)
 	}
 	notices, err := f.Ledger.Notices(ctx)
 	if err != nil {
-		return err
+		return unreachable(err)
 	}
+	told := 0
 	for _, n := range notices {
-		told, err := f.tell(ctx, settings, n)
-		if err != nil {
-			return err
+		if settings.SMTP == nil {
+			break // what is to be told stays in the status
 		}
-		if told {
-			if err := f.Ledger.Told(ctx, n); err != nil {
-				return err
-			}
+		ok, err := f.tell(ctx, settings, n)
+		if err == nil && ok {
+			told++
+			err = f.Ledger.Told(ctx, n)
+		}
+		if err != nil {
+			return unreachable(err)
 		}
 	}
+	slog.InfoContext(ctx, "stays relay done", slog.Int("told", told), slog.Int("left", len(notices)-told))
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 		Subscriptions: []machine.Subscription{
 			{Name: "stays-relay", Topic: stays.TopicRelay, Handler: b.relay, Concurrency: 1},
 		},
-		Jobs:   []machine.Job{{Schedule: "* * * * *", Topic: stays.TopicRelay}},
+		Jobs:   []machine.Job{{Schedule: stays.RelaySchedule, Topic: stays.TopicRelay}},
 		Public: b.public, Operations: b.operations(), Pages: b.pages, Parts: b.parts, Examine: b.examine, Zone: b.zone,
 		Announce: b.announce, Collector: b, Close: func() { _ = b.db.Close() },
 	}, nil

@@ -1,9 +1,10 @@
 output "config_buckets" {
-  description = "Where config.json, campus.json and exports.json go."
+  description = "Where config.json, campus.json, exports.json and stays.json go."
   value = merge(
     { for name, bucket in module.rooms.buckets.config : "${name}-rooms" => "gs://${bucket}/config.json" },
     { for name, bucket in module.campus.buckets.config : "${name}-campus" => "gs://${bucket}/campus.json" },
     { for name, bucket in module.exports.buckets.config : "${name}-exports" => "gs://${bucket}/exports.json" },
+    { for name, bucket in module.stays.buckets.config : "${name}-stays" => "gs://${bucket}/stays.json" },
   )
 }
 
@@ -13,6 +14,7 @@ output "secrets" {
     { for name, path in module.rooms.secret_paths : name => path if !endswith(name, "-rooms-webhook-key-previous") },
     module.campus.secret_paths,
     module.exports.secret_paths,
+    module.stays.secret_paths,
   )
 }
 
@@ -41,6 +43,11 @@ output "queries_urls" {
   value       = { for name, function in module.exports_queries : name => function.url }
 }
 
+output "stays_urls" {
+  description = "By stays bridge, the address before the partners' paths: /calendar and /stays/v1."
+  value       = { for name, function in module.stays_bookings : name => function.url }
+}
+
 output "exports_buckets" {
   description = "By exports bridge, the bucket that the importer reads."
   value       = module.exports.buckets.files
@@ -51,5 +58,6 @@ output "operators_urls" {
   value = merge(
     { for name, function in module.campus_sync : "${name}-campus-sync" => function.url },
     { for name, function in module.exports_transfer : "${name}-exports-transfer" => function.url },
+    { for name, function in module.stays_relay : "${name}-stays-relay" => function.url },
   )
 }

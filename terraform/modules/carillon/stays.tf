@@ -1,0 +1,65 @@
+# The stays bridge: the ledger of cottages' days and the partners' web service, once for each in var.stays. The ledger is in
+# a PostgreSQL database, whose address is a secret.
+
+locals {
+  associations = { for name, association in var.stays : name => association if association.running }
+}
+
+module "stays" {
+  source = "../bridge"
+
+  place = local.place
+  name  = "stays"
+  installations = {
+    for name, association in var.stays :
+    name => merge(association, { secrets = concat(association.secrets, association.relay_secrets) })
+  }
+  buckets = { config = 90, state = 7 } # state has dead letters alone
+  topics  = { relay = "stays_relay" }
+  jobs = {
+    relay = {
+      schedule = "* * * * *"
+      kind     = "all"
+      function = "relay"
+      message  = "stays relay done"
+      silence  = "1800s"
+    }
+  }
+  public_functions = ["bookings"]
+
+  depends_on = [google_project_service.this]
+}
+
+# What partners call. Its instances and their connections are bounded by what a small database bears.
+module "stays_bookings" {
+  source   = "../function"
+  for_each = local.associations
+
+  platform    = local.platform
+  bridge      = module.stays.running[each.key]
+  function    = "bookings"
+  public      = true
+  instances   = 4
+  concurrency = 40
+  timeout     = 60
+
+  secrets = each.value.secrets
+  reads   = ["config"]
+}
+
+# Keeps the ledger's tables, writes to people, and answers operators. One instance: it alone changes tables.
+module "stays_relay" {
+  source   = "../function"
+  for_each = local.associations
+
+  platform    = local.platform
+  bridge      = module.stays.running[each.key]
+  function    = "relay"
+  instances   = 1
+  concurrency = 20
+  timeout     = 300
+
+  secrets       = concat(each.value.secrets, each.value.relay_secrets)
+  reads         = ["config"]
+  subscriptions = { relay = { attempts = 20 } }
+}
