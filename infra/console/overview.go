@@ -44,7 +44,8 @@ func (c *console) bridgeViews(r *http.Request) []bridgeView {
 	views := make([]bridgeView, 0, len(c.Bridges))
 	for _, known := range c.Bridges {
 		view := bridgeView{
-			Name: known.Name, Title: titleOf(known, locale), Units: known.Texts.Templates(locale, "units"), Parts: []machine.Part{},
+			Name: known.Name, Title: titleOf(known, locale), Units: known.Texts.Templates(locale, "units"),
+			Parts: []machine.Part{},
 		}
 		b, ok := c.running(known.Name)
 		view.Running = ok

@@ -52,7 +52,9 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 	if err := os.WriteFile(release, []byte("ID=debian\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = []string{"PATH=" + bin, "PYTHON3=python3", "POSTGRES=" + filepath.Join(bin, "postgres"), "OS_RELEASE=" + release}
+	cmd.Env = []string{
+		"PATH=" + bin, "PYTHON3=python3", "POSTGRES=" + filepath.Join(bin, "postgres"), "OS_RELEASE=" + release,
+	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -81,7 +83,8 @@ func TestInstallsOnlyWhatIsMissing(t *testing.T) {
 			"not root",
 			map[string]string{"chromium": "-", "python3": "exit 1"},
 			[]string{
-				"Installing what the tests need, with apt-get: chromium python3 python3-icalendar python3-zeep\n", "sudo apt-get update",
+				"Installing what the tests need, with apt-get: chromium python3 python3-icalendar python3-zeep\n",
+				"sudo apt-get update",
 				"apt-get install -y -q --no-install-recommends chromium python3 python3-icalendar python3-zeep\n",
 			},
 			[]string{"gcc", "nodejs"},

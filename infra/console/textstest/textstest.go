@@ -40,9 +40,10 @@ func PageTexts(t *testing.T, texts *faults.Catalogue, id string, files fs.FS, sc
 		}
 	}
 	for _, found := range textFilled.FindAllStringSubmatch(source, -1) {
-		given := []string{}
-		for _, k := range key.FindAllStringSubmatch(found[2], -1) {
-			given = append(given, k[1])
+		keys := key.FindAllStringSubmatch(found[2], -1)
+		given := make([]string, len(keys))
+		for i, k := range keys {
+			given[i] = k[1]
 		}
 		for _, text := range forms(has[found[1]]) {
 			for _, p := range parameter.FindAllStringSubmatch(text, -1) {

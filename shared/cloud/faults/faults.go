@@ -1,9 +1,9 @@
 // Package faults keeps errors as codes with parameters, and makes their texts from a catalogue, in the reader's
 // language, where a person reads them.
 //
-// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file in each
-// catalogue; the settings' schemas offer the same ones. A text is a template of text/template over the parameters, as in "{{.source}} does not answer"; texts that count have the
-// plural forms of go-i18n ("one", "other") and choose by the parameter n.
+// A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file in
+// each catalogue; the settings' schemas offer the same ones. A text is a template of text/template over the parameters,
+// as in "{{.source}} does not answer"; texts that count have the plural forms of go-i18n ("one", "other") and choose by the parameter n.
 package faults
 
 import (
@@ -91,8 +91,8 @@ func Load(files fs.FS, folder string) *Catalogue {
 	return c
 }
 
-// Templates are the texts below an id as the catalogue's file has them, for a page whose script fills in the parameters:
-// in a language, those that it lacks in English.
+// Templates are the texts below an id as the catalogue's file has them, for a page whose script fills in the
+// parameters: in a language, those that it lacks in English.
 func (c *Catalogue) Templates(lang, id string) map[string]any {
 	english, _ := c.trees[English][id].(map[string]any)
 	own, _ := c.trees[lang][id].(map[string]any)
