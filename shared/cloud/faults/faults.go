@@ -3,7 +3,8 @@
 //
 // A catalogue is a folder of JSON files, one for each language: en.json, fr.json. A new language is one more file in
 // each catalogue; the settings' schemas offer the same ones. A text is a template of text/template over the parameters,
-// as in "{{.source}} does not answer"; texts that count have the plural forms of go-i18n ("one", "other") and choose by the parameter n.
+// as in "{{.source}} does not answer"; texts that count have the plural forms of go-i18n ("one", "other") and choose by
+// the parameter n.
 package faults
 
 import (
