@@ -15,6 +15,7 @@ import (
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	simarduino "github.com/carillon-calendar/carillon/infra/sim/iotcloud"
+	"github.com/carillon-calendar/carillon/infra/sim/postgres"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 )
 
@@ -37,7 +38,16 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		}),
 		"campus":  object(map[string]cty.Value{"main": object(map[string]cty.Value{})}),
 		"exports": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("queries")})}),
+		"stays":   object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("database")})}),
 	})
+	database, err := postgres.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(database.Remove)
+	c.fill("database", "main-stays-database", database.DSN)
+	c.put("main-stays-config", "stays.json",
+		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
 	c.fill("webhook-key", "main-rooms-webhook-key", "key")
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
 	c.fill("queries", "main-exports-queries", "the-key-of-the-queries")
@@ -65,6 +75,13 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"main-exports-transfer": envelope, "main-exports-queries": {
 			http.MethodGet, "/queries", "wrong", http.StatusUnauthorized,
 		},
+		"main-stays-relay": envelope, "main-stays-bookings": {
+			http.MethodGet, "/stays/v1/units", "wrong", http.StatusUnauthorized,
+		},
+	}
+	// It makes the tables.
+	if status, text := c.call(http.MethodGet, "main-stays-relay", "/status", "", nil); status != http.StatusOK {
+		t.Errorf("the relay answered %d %s", status, text)
 	}
 	for name := range c.urls {
 		a, ok := want[name]
