@@ -30,11 +30,15 @@ func Date(year int, month time.Month, day int) Day {
 	return Day(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / perDay) //nolint:gosec // years to 9999
 }
 
-// ParseDay reads YYYY-MM-DD.
+// firstYear is the first year of which there are days; the last is 9999. In between text and dates have one order, and
+// both databases keep them.
+const firstYear = 1900
+
+// ParseDay reads YYYY-MM-DD, from 1900 on.
 func ParseDay(s string) (Day, error) {
 	t, err := time.Parse(dayForm, s)
-	if err != nil {
-		return 0, fmt.Errorf("%.40q is not a date: it must be YYYY-MM-DD", s)
+	if err != nil || t.Year() < firstYear {
+		return 0, fmt.Errorf("%.40q is not a date: it must be YYYY-MM-DD, from %d on", s, firstYear)
 	}
 	return DayOf(t), nil
 }

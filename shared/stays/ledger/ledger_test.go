@@ -206,7 +206,7 @@ func spans(f *fixture) {
 		{[]string{}, july(1, 31), ""},
 		{
 			nil,
-			stays.Range{From: stays.Date(1900, 1, 1), To: stays.Date(9999, 12, 31)},
+			stays.Through(stays.Date(1900, 1, 1), stays.Date(9999, 12, 31)),
 			"1 1-6 booked, 1 7-7 unavailable, 2 10-900 unavailable",
 		},
 	} {

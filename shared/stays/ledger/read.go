@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -64,6 +65,14 @@ func scanChange(rows *sql.Rows, more ...any) (c stays.Change, err error) {
 	return c, nil
 }
 
+// lastDay is the last that both databases compare alike: text has no order beyond it.
+var lastDay = stays.Date(9999, time.December, 31)
+
+// windowArgs are the parameters $1 to $3 of [window].
+func windowArgs(days stays.Range) []any {
+	return []any{days.From, min(days.To, lastDay), days.From - longHold}
+}
+
 // window is the condition for holds that touch the days $1 to $2, and two queries with it, of which the second finds
 // those that are long: an index on the first days cannot.
 func window(columns, also string) string {
@@ -72,10 +81,13 @@ func window(columns, also string) string {
 		" FROM holds WHERE long AND from_day <= $3" + touches + also
 }
 
+// errEnough ends a reading whose caller has left.
+var errEnough = errors.New("the caller has left")
+
 // Spans reads what units are on days, merged, in the order of unit and day. No units are all of them.
 func (l *Ledger) Spans(ctx context.Context, units []string, days stays.Range) iter.Seq2[stays.Span, error] {
 	return func(yield func(stays.Span, error) bool) {
-		args := []any{days.From, days.To, days.From - longHold}
+		args := windowArgs(days)
 		also := ""
 		if units != nil {
 			also = " AND unit IN (SELECT unit FROM " + l.db.Rows(4, "unit text") + " AS r)"
@@ -83,22 +95,24 @@ func (l *Ledger) Spans(ctx context.Context, units []string, days stays.Range) it
 		}
 		rows, err := l.db.Read.QueryContext(ctx, window("unit, from_day, to_day, type", also)+" ORDER BY 1, 2", args...)
 		var last []stays.Span // one, which may go on
-		more := true
 		err = l.db.Each(rows, err, func(rows *sql.Rows) error {
 			var s stays.Span
-			if err := rows.Scan(&s.Unit, &s.From, &s.To, &s.Type); err != nil || !more {
+			if err := rows.Scan(&s.Unit, &s.From, &s.To, &s.Type); err != nil {
 				return err
 			}
-			last = stays.Merge(append(last, s), days)
-			if len(last) == 2 {
-				more, last = yield(last[0], nil), last[1:]
+			if last = stays.Merge(append(last, s), days); len(last) == 2 {
+				if !yield(last[0], nil) {
+					return errEnough
+				}
+				last = last[1:]
 			}
 			return nil
 		})
 		switch {
+		case errors.Is(err, errEnough):
 		case err != nil:
 			yield(stays.Span{}, err)
-		case more && len(last) > 0:
+		case len(last) > 0:
 			yield(last[0], nil)
 		}
 	}
@@ -116,7 +130,7 @@ func names(list []string) string {
 // Holds reads a unit's holds on days, whole, in order.
 func (l *Ledger) Holds(ctx context.Context, unit string, days stays.Range) ([]stays.Hold, error) {
 	return list(ctx, l, scanHold, window(holdColumns, " AND unit = $4")+" ORDER BY 3",
-		days.From, days.To, days.From-longHold, unit)
+		append(windowArgs(days), unit)...)
 }
 
 // A Query says which changes are wanted. Its zero value wants all.
