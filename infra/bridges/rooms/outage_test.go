@@ -85,14 +85,20 @@ func TestPushesAndThingsAreLost(t *testing.T) {
 	o := failing(t)
 	t.Run("push_lost", func(t *testing.T) {
 		o := o.with(t)
-		o.Fault(roomstest.Google, faults.Fault{Pushes: "drop", Path: "white_room", Times: 1})
-		o.Meet("white_room", "Untold")
-		time.Sleep(time.Second)
-		if got := o.Value("white_room", "curevmtg"); got == "Untold" {
-			t.Fatal("the push was not lost")
+		o.Fault(roomstest.Google, faults.Fault{Pushes: "drop", Path: "white_room"})
+		title := ""
+		for i := 0; title == "" || o.Value("white_room", "curevmtg") == title; i++ { // an earlier push may be under way
+			if i == 10 {
+				t.Fatal("pushes are not lost")
+			}
+			o.Clean("white_room")
+			title = fmt.Sprint("Untold ", i)
+			o.Meet("white_room", title)
+			time.Sleep(time.Second)
 		}
+		o.Clear(roomstest.Google)
 		o.Refresh()
-		o.Shows("white_room", "curevmtg", "Untold")
+		o.Shows("white_room", "curevmtg", title)
 	})
 	t.Run("push_late_and_twice", func(t *testing.T) {
 		o := o.with(t)

@@ -63,13 +63,19 @@ func (o Office) Meet(room, title string) {
 // Empty takes everything out of a room's calendar, and waits until its display says so.
 func (o Office) Empty(room string) {
 	o.T.Helper()
+	o.Clean(room)
+	o.Shows(room, "curevmtg", map[bool]string{true: "Libre toute la journée", false: "Free all day"}[room == "red_room"])
+}
+
+// Clean takes everything out of a room's calendar.
+func (o Office) Clean(room string) {
+	o.T.Helper()
 	_, list := o.Call(http.MethodGet, o.Events(room, ""), "x", nil)
 	items, _ := list["items"].([]any)
 	for _, item := range items {
 		item, _ := item.(map[string]any)
 		o.Call(http.MethodDelete, o.Events(room, "/"+fmt.Sprint(item["id"])), "x", nil)
 	}
-	o.Shows(room, "curevmtg", map[bool]string{true: "Libre toute la journée", false: "Free all day"}[room == "red_room"])
 }
 
 // Refresh does what the hourly schedule does.
