@@ -22,9 +22,9 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/deployed"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
@@ -38,19 +38,7 @@ type Environment struct {
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
-	cloud, err := gcloud.Open(ctx, stays.LoadSettings, env.ConfigBucket)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := cloud.Settings.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dsn, err := settings.Server()
-	if err != nil {
-		return nil, err
-	}
-	db, err := postgres.Open(dsn, settings.Pool())
+	settings, db, err := deployed.Open(ctx, env.ConfigBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +46,7 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if _, err = migrations.Run(ctx, db); err == nil {
 		var book *ledger.Ledger
 		if book, err = ledger.Open(ctx, db, now); err == nil {
-			return New(Config{Settings: cloud.Settings, Ledger: book, Now: now}), nil
+			return New(Config{Settings: settings, Ledger: book, Now: now}), nil
 		}
 	}
 	_ = db.Close()
