@@ -31,13 +31,7 @@ const (
 
 // notKept are files of the data folder that a running system makes anew, or that the snapshots stand for.
 func notKept(bridges []machine.Bridge) []string {
-	names := append(slices.Clone(machine.DatabaseFiles), machine.RunFile, machine.LockFile)
-	for _, b := range bridges {
-		if b.Database != "" {
-			names = append(names, b.Database, b.Database+"-wal", b.Database+"-shm")
-		}
-	}
-	return names
+	return append(machine.Databases(bridges), machine.RunFile, machine.LockFile)
 }
 
 // snapshotAll writes the databases of a data folder as they are to files of another one, and returns their names.

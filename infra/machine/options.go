@@ -107,12 +107,23 @@ const (
 	LockFile     = "lock"
 )
 
-// DatabaseFiles are the database and what SQLite lays beside it.
-var DatabaseFiles = []string{DatabaseFile, DatabaseFile + "-wal", DatabaseFile + "-shm", DatabaseFile + "-journal"}
+// Databases are the files of the machine's database and its bridges', with what SQLite lays beside each.
+func Databases(bridges []Bridge) (files []string) {
+	names := []string{DatabaseFile}
+	for _, b := range bridges {
+		if b.Database != "" {
+			names = append(names, b.Database)
+		}
+	}
+	for _, name := range names {
+		files = append(files, name, name+"-wal", name+"-shm", name+"-journal")
+	}
+	return files
+}
 
 // kept is everything that a machine has in its data folder.
 func (m *Machine) kept() []string {
-	names := append(slices.Clone(DatabaseFiles), RunFile)
+	names := append(Databases(m.Bridges), RunFile)
 	for _, b := range m.Bridges {
 		names = append(names, b.Folders...)
 	}

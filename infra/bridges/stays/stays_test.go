@@ -259,6 +259,25 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// TestFresh: starting over starts a new ledger too.
+//
+//nolint:tparallel // the first machine ends before the second begins
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var before relay.Status
+	t.Run("before", func(t *testing.T) { //nolint:paralleltest // the machine ends with it
+		r := start(t, machine.Options{Data: dir})
+		r.Call("PUT", r.path("GFLX0006", 3, 9), "channel-key", map[string]any{"type": "booked"})
+		before = asked[relay.Status](t, "stays", "status", "--data", dir)
+	})
+	start(t, machine.Options{Data: dir, Fresh: true})
+	after := asked[relay.Status](t, "stays", "status", "--data", dir)
+	if after.Ledger == before.Ledger || after.Number != before.Number-1 {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+}
+
 // folder writes stays.json.
 func folder(t *testing.T, settings map[string]any) string {
 	t.Helper()
