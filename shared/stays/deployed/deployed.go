@@ -1,5 +1,5 @@
-// Package deployed opens what the deployed functions of stays share: the settings, and the PostgreSQL database that they
-// name.
+// Package deployed opens what the deployed functions of stays share: the settings, and the PostgreSQL database that
+// they name.
 package deployed
 
 import (
