@@ -193,6 +193,9 @@ func (b *staysBench) book(client *http.Client) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil { // else its connection cannot be used again
+		return err
+	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("PUT %s was answered %d", path, resp.StatusCode)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones are read by name, and images may have none
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
@@ -78,7 +79,7 @@ func (s *Settings) Unresolved(path string, err error) {
 
 // Validate finds what the schema cannot: a zone that nobody knows, a password that would be sent in the clear.
 func (s *Settings) Validate() error {
-	if _, err := time.LoadLocation(cmp.Or(s.TimeZone, defaultZone)); err != nil {
+	if calendar.Zone(nil, cmp.Or(s.TimeZone, defaultZone)) == nil {
 		return fmt.Errorf("at \"/time_zone\": found %q, expected an IANA zone such as %s", s.TimeZone, defaultZone)
 	}
 	if s.SMTP != nil {
@@ -93,13 +94,7 @@ func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
 }
 
 // Zone is where a day begins.
-func (s *Settings) Zone() *time.Location {
-	zone, err := time.LoadLocation(cmp.Or(s.TimeZone, defaultZone))
-	if err != nil { // [Settings.Validate] has seen to it
-		return time.UTC
-	}
-	return zone
-}
+func (s *Settings) Zone() *time.Location { return calendar.Zone(time.UTC, s.TimeZone, defaultZone) }
 
 // errNoDatabase is that there is no server whose database every function could reach.
 var errNoDatabase = errors.New("stays.json has no database: deployed functions need a PostgreSQL server")

@@ -2,7 +2,6 @@ package stays
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,7 +88,7 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 	}
 	defer db.Close()
 	known := map[int64]bool{}
-	if err := each(ctx, db, siteOwners, nil, func(rows *sql.Rows) error {
+	if err := each(ctx, db, siteOwners, nil, func(rows sqldb.Row) error {
 		var o relay.Owner
 		var first, last string
 		err := rows.Scan(&o.ID, &first, &last, &o.Email, &o.Language, &o.Active)
@@ -101,7 +100,7 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 		return site, err
 	}
 	codes := map[string]bool{}
-	if err := each(ctx, db, siteUnits, nil, func(rows *sql.Rows) error {
+	if err := each(ctx, db, siteUnits, nil, func(rows sqldb.Row) error {
 		u := relay.Unit{Listed: true}
 		var public string
 		err := rows.Scan(&u.Site, &u.Unit, &u.Name, &u.Owner, &public)
@@ -122,7 +121,7 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 		return site, err
 	}
 	today := stays.DayOf(time.Now().In(location))
-	return site, each(ctx, db, siteDays, []any{today}, func(rows *sql.Rows) error {
+	return site, each(ctx, db, siteDays, []any{today}, func(rows sqldb.Row) error {
 		var unit, typ string
 		var day stays.Day
 		var owner int64
@@ -133,7 +132,7 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 }
 
 // each reads the rows of a query; the error does not have the address.
-func each(ctx context.Context, db *sqldb.DB, query string, args []any, scan func(*sql.Rows) error) error {
+func each(ctx context.Context, db *sqldb.DB, query string, args []any, scan func(sqldb.Row) error) error {
 	rows, err := db.Read.QueryContext(ctx, query, args...)
 	if err := db.Each(rows, err, scan); err != nil {
 		return fmt.Errorf("reading the site's database: %s", plain(err))

@@ -33,6 +33,9 @@ type Dialect struct {
 	// element's own elements, as a type.
 	Table   func(param string) string
 	Element func(i int, typ string) string
+	// Rounds is how [DB.Together] is done where it is not one statement after the other.
+	Rounds func(context.Context, *DB, func(Ask) ([]Statement, error)) error
+
 	// Unreachable reports whether an error says that the database could not be asked, or not to the end, and may be asked
 	// again later.
 	Unreachable func(error) bool
@@ -87,6 +90,51 @@ func (db *DB) Tx(ctx context.Context, do func(*sql.Tx) error) error {
 	return nil
 }
 
+// A Statement is one of several that go to the database together.
+type Statement struct {
+	Query string
+	Args  []any
+	Row   func(Row) error // takes each row of the answer; nil: it has none
+}
+
+// A Row is scanned.
+type Row interface{ Scan(into ...any) error }
+
+// Ask gives statements to the database within a transaction, and their rows to those who wait for them.
+type Ask func(...Statement) error
+
+// Together does something in a transaction whose statements go to the database several at a time: in as many rounds as
+// do asks in, and a last one with those that it returns. Errors are as [DB.Tx] has them.
+func (db *DB) Together(ctx context.Context, do func(Ask) (last []Statement, err error)) error {
+	if db.Rounds != nil {
+		return db.Fault(db.Rounds(ctx, db, do))
+	}
+	return db.Tx(ctx, func(tx *sql.Tx) error {
+		ask := func(list ...Statement) error {
+			for _, s := range list {
+				if err := db.ask(ctx, tx, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		last, err := do(ask)
+		if err != nil {
+			return err
+		}
+		return ask(last...)
+	})
+}
+
+func (db *DB) ask(ctx context.Context, tx *sql.Tx, s Statement) error {
+	if s.Row == nil {
+		_, err := tx.ExecContext(ctx, s.Query, s.Args...)
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, s.Query, s.Args...)
+	return db.Each(rows, err, s.Row)
+}
+
 // Fault is an error as callers see it: those that may pass are [ErrUnreachable].
 func (db *DB) Fault(err error) error {
 	if err != nil && !errors.Is(err, ErrUnreachable) && (errors.Is(err, driver.ErrBadConn) || db.Unreachable(err)) {
@@ -96,7 +144,7 @@ func (db *DB) Fault(err error) error {
 }
 
 // Each calls do for each row of a SELECT; do scans it.
-func (db *DB) Each(rows *sql.Rows, err error, do func(*sql.Rows) error) error {
+func (db *DB) Each(rows *sql.Rows, err error, do func(Row) error) error {
 	if err != nil {
 		return db.Fault(err)
 	}

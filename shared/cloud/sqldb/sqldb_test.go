@@ -62,7 +62,7 @@ func same(t *testing.T, db *sqldb.DB) {
 	found, err := db.Read.QueryContext(ctx, "SELECT * FROM "+db.Rows(1, "a text", "b bigint", "c date", "d boolean",
 		"e timestamptz", "f text")+" AS r ORDER BY b DESC", sqldb.JSON(rows))
 	n := 0
-	err = db.Each(found, err, func(r *sql.Rows) error {
+	err = db.Each(found, err, func(r sqldb.Row) error {
 		var a string
 		var b int64
 		var c any

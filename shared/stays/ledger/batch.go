@@ -1,12 +1,10 @@
 package ledger
 
 import (
-	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -15,9 +13,7 @@ import (
 // A batch is a transaction's view of the ledger: what orders touch is read once, they are applied to it in turn, and
 // the difference is written.
 type batch struct {
-	ctx  context.Context
 	db   *sqldb.DB
-	tx   *sql.Tx
 	at   sqldb.Instant
 	head Head
 	hold int64 // number of the newest hold
@@ -52,24 +48,24 @@ type logged struct {
 	key, request string
 }
 
-// begin takes the head: from here on no other change is made.
-func (l *Ledger) begin(ctx context.Context, tx *sql.Tx) (*batch, error) {
-	b := &batch{
-		ctx: ctx, db: l.db, tx: tx, at: sqldb.At(l.now()), units: map[string]bool{}, rules: map[string][]stays.Rule{},
+// newBatch is one to which nothing was read.
+func (l *Ledger) newBatch() *batch {
+	return &batch{
+		db: l.db, at: sqldb.At(l.now()), units: map[string]bool{}, rules: map[string][]stays.Rule{},
 		holds: map[string][]stays.Hold{}, was: map[int64]stays.Hold{}, known: map[key]answered{},
 	}
-	row := tx.QueryRowContext(ctx, "SELECT ledger, number, hold FROM head WHERE one = 1"+l.db.Lock)
-	return b, row.Scan(&b.head.Ledger, &b.head.Number, &b.hold)
 }
 
-// each reads the rows of a query in the transaction.
-func (b *batch) each(scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := b.tx.QueryContext(b.ctx, query, args...)
-	return b.db.Each(rows, err, scan)
+// takeHead takes the head: from here on no other change is made.
+func (b *batch) takeHead() sqldb.Statement {
+	return sqldb.Statement{
+		Query: "SELECT ledger, number, hold FROM head WHERE one = 1" + b.db.Lock,
+		Row:   func(row sqldb.Row) error { return row.Scan(&b.head.Ledger, &b.head.Number, &b.hold) },
+	}
 }
 
 // load reads what orders touch.
-func (b *batch) load(orders []Order) error {
+func (b *batch) load(orders []Order) []sqldb.Statement {
 	var keys [][]any
 	ranges := make([][]any, 0, len(orders))
 	for _, o := range orders {
@@ -79,31 +75,23 @@ func (b *batch) load(orders []Order) error {
 		}
 	}
 	wanted := sqldb.JSON(ranges)
-	if err := b.loadUnits(wanted); err != nil {
-		return err
+	list := []sqldb.Statement{b.loadUnits(wanted), b.loadHolds(wanted)}
+	if keys != nil {
+		list = append(list, b.loadKeys(sqldb.JSON(keys)))
 	}
-	if err := b.loadHolds(wanted); err != nil || keys == nil {
-		return err
-	}
-	return b.each(func(rows *sql.Rows) error {
-		var k string
-		var a answered
-		c, err := scanChange(rows, &k, &a.request)
-		a.change = c
-		b.known[key{c.Actor, k}] = a
-		return err
-	}, "SELECT "+changeColumns+", key, request FROM changes WHERE (actor, key) IN (SELECT actor, key FROM "+
-		b.db.Rows(1, "actor text", "key text")+" AS r)", sqldb.JSON(keys))
+	return list
 }
 
 // loadUnits reads which units there are, each with the rules that orders are held to.
-func (b *batch) loadUnits(wanted string) error {
-	return b.each(func(rows *sql.Rows) error {
+func (b *batch) loadUnits(wanted string) sqldb.Statement {
+	query := "SELECT u.unit, rules.from_day, rules.to_day, rules.min_stay, rules.arrivals FROM units u LEFT JOIN rules ON " +
+		"rules.unit = u.unit WHERE u.unit IN (SELECT unit FROM " + b.db.Rows(1, "unit text") + " AS r)"
+	return sqldb.Statement{Query: query, Args: []any{wanted}, Row: func(row sqldb.Row) error {
 		var unit string
 		var from, to stays.Day
 		var minStay sql.NullInt64
 		var arrivals sql.NullString
-		if err := rows.Scan(&unit, orNull{&from}, orNull{&to}, &minStay, &arrivals); err != nil {
+		if err := row.Scan(&unit, orNull{&from}, orNull{&to}, &minStay, &arrivals); err != nil {
 			return err
 		}
 		b.units[unit] = true
@@ -113,8 +101,34 @@ func (b *batch) loadUnits(wanted string) error {
 		rule, err := ruleOf(unit, stays.Range{From: from, To: to}, int(minStay.Int64), arrivals.String)
 		b.rules[unit] = append(b.rules[unit], rule)
 		return err
-	}, "SELECT u.unit, rules.from_day, rules.to_day, rules.min_stay, rules.arrivals FROM units u LEFT JOIN rules ON "+
-		"rules.unit = u.unit WHERE u.unit IN (SELECT unit FROM "+b.db.Rows(1, "unit text")+" AS r)", wanted)
+	}}
+}
+
+// loadHolds reads the holds of the days that orders want.
+func (b *batch) loadHolds(wanted string) sqldb.Statement {
+	query := "SELECT " + holdColumns + " FROM holds WHERE hold IN (SELECT d.hold FROM " +
+		b.db.Rows(1, "unit text", "from_day date", "to_day date") +
+		" AS r JOIN days d ON d.unit = r.unit AND d.day >= r.from_day AND d.day < r.to_day)"
+	return sqldb.Statement{Query: query, Args: []any{wanted}, Row: func(row sqldb.Row) error {
+		h, err := scanHold(row)
+		b.was[h.ID] = h
+		b.holds[h.Unit] = append(b.holds[h.Unit], h)
+		return err
+	}}
+}
+
+// loadKeys reads what was answered to keys.
+func (b *batch) loadKeys(keys string) sqldb.Statement {
+	query := "SELECT " + changeColumns + ", key, request FROM changes WHERE (actor, key) IN (SELECT actor, key FROM " +
+		b.db.Rows(1, "actor text", "key text") + " AS r)"
+	return sqldb.Statement{Query: query, Args: []any{keys}, Row: func(row sqldb.Row) error {
+		var k string
+		var a answered
+		c, err := scanChange(row, &k, &a.request)
+		a.change = c
+		b.known[key{c.Actor, k}] = a
+		return err
+	}}
 }
 
 // orNull scans a date that may be NULL, and is then left as it is.
@@ -126,17 +140,6 @@ func (n orNull) Scan(v any) error {
 		return nil
 	}
 	return n.day.Scan(v)
-}
-
-func (b *batch) loadHolds(wanted string) error {
-	return b.each(func(rows *sql.Rows) error {
-		h, err := scanHold(rows)
-		b.was[h.ID] = h
-		b.holds[h.Unit] = append(b.holds[h.Unit], h)
-		return err
-	}, "SELECT "+holdColumns+" FROM holds WHERE hold IN (SELECT d.hold FROM "+
-		b.db.Rows(1, "unit text", "from_day date", "to_day date")+
-		" AS r JOIN days d ON d.unit = r.unit AND d.day >= r.from_day AND d.day < r.to_day)", wanted)
 }
 
 // apply judges an order after those before it.
@@ -203,8 +206,8 @@ func fingerprint(r stays.Request) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// write writes the difference.
-func (b *batch) write() error {
+// write is statements that write the difference.
+func (b *batch) write() (list []sqldb.Statement) {
 	if len(b.changes) == 0 {
 		return nil
 	}
@@ -243,12 +246,13 @@ func (b *batch) write() error {
 		if len(s.rows) == 0 {
 			continue
 		}
-		if _, err := b.tx.ExecContext(b.ctx, s.query(b.db.Rows(1, s.cols...)), sqldb.JSON(s.rows)); err != nil {
-			return fmt.Errorf("writing changes: %w", err)
-		}
+		list = append(list, sqldb.Statement{
+			Query: s.query(b.db.Rows(1, s.cols...)), Args: []any{sqldb.JSON(s.rows)},
+		})
 	}
-	_, err := b.tx.ExecContext(b.ctx, "UPDATE head SET number = $1, hold = $2 WHERE one = 1", b.head.Number, b.hold)
-	return err
+	return append(list, sqldb.Statement{
+		Query: "UPDATE head SET number = $1, hold = $2 WHERE one = 1", Args: []any{b.head.Number, b.hold},
+	})
 }
 
 // newUnits are rows for units that were in no list.

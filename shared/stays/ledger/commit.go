@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -139,22 +138,19 @@ func (l *Ledger) commitGroup(ctx context.Context, group []*order) {
 func (l *Ledger) commit(ctx context.Context, group []*order) error {
 	ctx, cancel := context.WithTimeout(ctx, groupTime)
 	defer cancel()
-	var b *batch
-	err := l.db.Tx(ctx, func(tx *sql.Tx) (err error) {
-		orders := make([]Order, len(group))
-		for i, w := range group {
-			orders[i] = w.Order
-		}
-		if b, err = l.begin(ctx, tx); err != nil {
-			return err
-		}
-		if err := b.load(orders); err != nil {
-			return err
+	b := l.newBatch()
+	orders := make([]Order, len(group))
+	for i, w := range group {
+		orders[i] = w.Order
+	}
+	err := l.db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) {
+		if err := ask(append([]sqldb.Statement{b.takeHead()}, b.load(orders)...)...); err != nil {
+			return nil, err
 		}
 		for _, w := range group {
 			w.result, w.err = b.apply(w.Order)
 		}
-		return b.write()
+		return b.write(), nil
 	})
 	if errors.Is(err, sqldb.ErrUnknown) && len(b.changes) > 0 {
 		return l.settle(ctx, b.changes[0].Change, err)

@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -96,7 +95,7 @@ func TestKilled(t *testing.T) {
 		t.Fatalf("%d changes in %d lives", len(acknowledged), times)
 	}
 	keys := map[int64]string{}
-	rows(f, "SELECT number, key FROM changes", func(r *sql.Rows) error {
+	rows(f, "SELECT number, key FROM changes", func(r sqldb.Row) error {
 		var n int64
 		var k string
 		err := r.Scan(&n, &k)
@@ -186,7 +185,7 @@ func TestDatabaseRestarts(t *testing.T) {
 		t.Fatalf("%d errors, %d changes: this shows nothing", unreachable.Load(), len(acknowledged))
 	}
 	seen := 0
-	rows(f, "SELECT number, actor || ' ' || key FROM changes", func(r *sql.Rows) error {
+	rows(f, "SELECT number, actor || ' ' || key FROM changes", func(r sqldb.Row) error {
 		var number int64
 		var key string
 		err := r.Scan(&number, &key)

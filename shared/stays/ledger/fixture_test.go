@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -170,7 +169,7 @@ func (f *fixture) consistent() {
 	f.Helper()
 	days := f.days()
 	spread := map[string]int64{}
-	rows(f, "SELECT hold, unit, from_day, to_day FROM holds", func(r *sql.Rows) error {
+	rows(f, "SELECT hold, unit, from_day, to_day FROM holds", func(r sqldb.Row) error {
 		var h stays.Hold
 		err := r.Scan(&h.ID, &h.Unit, &h.From, &h.To)
 		for d := h.From; d < h.To; d++ {
@@ -197,7 +196,7 @@ func (f *fixture) consistent() {
 func (f *fixture) days() map[string]int64 {
 	f.Helper()
 	days := map[string]int64{}
-	rows(f, "SELECT unit, day, hold FROM days", func(r *sql.Rows) error {
+	rows(f, "SELECT unit, day, hold FROM days", func(r sqldb.Row) error {
 		var unit string
 		var d stays.Day
 		var hold int64
@@ -238,7 +237,7 @@ func (f *fixture) replay(days map[string]int64) {
 	}
 }
 
-func rows(f *fixture, query string, scan func(*sql.Rows) error) {
+func rows(f *fixture, query string, scan func(sqldb.Row) error) {
 	f.Helper()
 	found, err := f.db.Read.QueryContext(context.Background(), query)
 	f.must(f.db.Each(found, err, scan))

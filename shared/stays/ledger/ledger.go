@@ -15,7 +15,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -104,11 +103,11 @@ func (l *Ledger) told() {
 
 // list reads rows, each by scan.
 func list[T any](
-	ctx context.Context, l *Ledger, scan func(*sql.Rows) (T, error), query string, args ...any,
+	ctx context.Context, l *Ledger, scan func(sqldb.Row) (T, error), query string, args ...any,
 ) ([]T, error) {
 	rows, err := l.db.Read.QueryContext(ctx, query, args...)
 	found := []T{}
-	err = l.db.Each(rows, err, func(rows *sql.Rows) error {
+	err = l.db.Each(rows, err, func(rows sqldb.Row) error {
 		v, err := scan(rows)
 		found = append(found, v)
 		return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
@@ -20,7 +21,7 @@ type Notice struct {
 
 // Notices reads what waits in the outbox.
 func (l *Ledger) Notices(ctx context.Context) ([]Notice, error) {
-	return list(ctx, l, func(rows *sql.Rows) (n Notice, err error) {
+	return list(ctx, l, func(rows sqldb.Row) (n Notice, err error) {
 		var data string
 		if err := rows.Scan(&n.Change, &n.Kind, &data); err != nil {
 			return n, err

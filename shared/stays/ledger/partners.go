@@ -86,7 +86,7 @@ func (l *Ledger) PartnerOf(ctx context.Context, hash string) (Partner, error) {
 func (l *Ledger) Partners(ctx context.Context) ([]Partner, error) { return l.partners(ctx, "") }
 
 func (l *Ledger) partners(ctx context.Context, where string, args ...any) ([]Partner, error) {
-	found, err := list(ctx, l, func(rows *sql.Rows) (p Partner, err error) {
+	found, err := list(ctx, l, func(rows sqldb.Row) (p Partner, err error) {
 		var rights string
 		var added, revoked sqldb.Instant
 		err = rows.Scan(&p.Name, &rights, &p.All, &p.Conflicts, &p.Email, &added, &revoked)
@@ -102,7 +102,7 @@ func (l *Ledger) partners(ctx context.Context, where string, args ...any) ([]Par
 
 // complete reads a partner's secrets and units.
 func (l *Ledger) complete(ctx context.Context, p *Partner) (err error) {
-	p.Secrets, err = list(ctx, l, func(rows *sql.Rows) (s Secret, err error) {
+	p.Secrets, err = list(ctx, l, func(rows sqldb.Row) (s Secret, err error) {
 		var added, ends sqldb.Instant
 		err = rows.Scan(&s.ID, &s.Hash, &added, &ends)
 		s.Added, s.Ends = added.Time, ends.Time
@@ -111,7 +111,7 @@ func (l *Ledger) complete(ctx context.Context, p *Partner) (err error) {
 	if err != nil || p.All {
 		return err
 	}
-	p.Units, err = list(ctx, l, func(rows *sql.Rows) (unit string, err error) { return unit, rows.Scan(&unit) },
+	p.Units, err = list(ctx, l, func(rows sqldb.Row) (unit string, err error) { return unit, rows.Scan(&unit) },
 		"SELECT unit FROM partner_units WHERE partner = $1 ORDER BY unit", p.Name)
 	return err
 }

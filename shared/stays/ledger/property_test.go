@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carillon-calendar/carillon/infra/sim/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
@@ -180,7 +180,7 @@ func TestSameTables(t *testing.T) {
 func columns(f *fixture, query string, types map[string]string) map[string]string {
 	f.Helper()
 	found := map[string]string{}
-	rows(f, query, func(r *sql.Rows) error {
+	rows(f, query, func(r sqldb.Row) error {
 		var table, column, typ string
 		var needed bool
 		err := r.Scan(&table, &column, &typ, &needed)

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +37,7 @@ func holdRow(h stays.Hold) []any {
 	return []any{h.ID, h.Unit, h.From, h.To, h.Type, h.Origin, h.Ref, h.Note, h.Change, sqldb.At(h.At)}
 }
 
-func scanHold(rows *sql.Rows) (h stays.Hold, err error) {
+func scanHold(rows sqldb.Row) (h stays.Hold, err error) {
 	var at sqldb.Instant
 	err = rows.Scan(&h.ID, &h.Unit, &h.From, &h.To, &h.Type, &h.Origin, &h.Ref, &h.Note, &h.Change, &at)
 	h.At = at.Time
@@ -46,7 +45,7 @@ func scanHold(rows *sql.Rows) (h stays.Hold, err error) {
 }
 
 // scanChange scans the columns of a change, and more after them.
-func scanChange(rows *sql.Rows, more ...any) (c stays.Change, err error) {
+func scanChange(rows sqldb.Row, more ...any) (c stays.Change, err error) {
 	var at sqldb.Instant
 	var before string
 	err = rows.Scan(append([]any{
@@ -95,7 +94,7 @@ func (l *Ledger) Spans(ctx context.Context, units []string, days stays.Range) it
 		}
 		rows, err := l.db.Read.QueryContext(ctx, window("unit, from_day, to_day, type", also)+" ORDER BY 1, 2", args...)
 		var last []stays.Span // one, which may go on
-		err = l.db.Each(rows, err, func(rows *sql.Rows) error {
+		err = l.db.Each(rows, err, func(rows sqldb.Row) error {
 			var s stays.Span
 			if err := rows.Scan(&s.Unit, &s.From, &s.To, &s.Type); err != nil {
 				return err
@@ -170,5 +169,5 @@ func (l *Ledger) Changes(ctx context.Context, q Query) ([]stays.Change, error) {
 	if q.Limit > 0 {
 		text += fmt.Sprint(" LIMIT ", q.Limit)
 	}
-	return list(ctx, l, func(rows *sql.Rows) (stays.Change, error) { return scanChange(rows) }, text, args...)
+	return list(ctx, l, func(rows sqldb.Row) (stays.Change, error) { return scanChange(rows) }, text, args...)
 }

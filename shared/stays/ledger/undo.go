@@ -23,31 +23,28 @@ func (e *ChangedSince) Error() string {
 // Undo brings back what the days of a change held before it, by changes of the actor: one for each hold, and for each
 // run of days that were free. It is refused with [*ChangedSince] where any of the days was changed since.
 func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (results []Result, err error) {
-	var b *batch
-	err = l.db.Tx(ctx, func(tx *sql.Tx) (err error) {
-		if b, err = l.begin(ctx, tx); err != nil {
-			return err
-		}
-		c, err := b.unchanged(number)
+	b := l.newBatch()
+	err = l.db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) {
+		c, err := b.unchanged(ask, number)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var orders []Order
 		for _, r := range stays.Undo(c, actor) {
 			orders = append(orders, Order{Request: r, undoes: number})
 		}
-		if err := b.load(orders); err != nil {
-			return err
+		if err := ask(b.load(orders)...); err != nil {
+			return nil, err
 		}
 		for _, o := range orders {
 			r, err := b.apply(o)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			results = append(results, r)
 		}
 		b.notices = nil // nobody loses what was not his before
-		return b.write()
+		return b.write(), nil
 	})
 	if errors.Is(err, sqldb.ErrUnknown) && len(results) > 0 {
 		err = l.settle(ctx, results[0].Change, err)
@@ -59,23 +56,27 @@ func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (re
 	return results, nil
 }
 
-// unchanged reads a change, and fails where its days were changed since.
-func (b *batch) unchanged(number int64) (c stays.Change, err error) {
-	found := false
-	err = b.each(func(rows *sql.Rows) (err error) {
-		found = true
-		c, err = scanChange(rows)
-		return err
-	}, "SELECT "+changeColumns+" FROM changes WHERE number = $1", number)
-	if err == nil && !found {
+// unchanged takes the head, reads a change, and fails where its days were changed since.
+func (b *batch) unchanged(ask sqldb.Ask, number int64) (c stays.Change, err error) {
+	err = ask(b.takeHead(), sqldb.Statement{
+		Query: "SELECT " + changeColumns + " FROM changes WHERE number = $1", Args: []any{number},
+		Row: func(row sqldb.Row) (err error) {
+			c, err = scanChange(row)
+			return err
+		},
+	})
+	if err == nil && c.Number == 0 {
 		err = ErrNoChange
 	}
 	if err != nil {
 		return c, err
 	}
 	var later sql.NullInt64
-	err = b.tx.QueryRowContext(b.ctx, "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 "+
-		"AND to_day > $4", c.Unit, number, c.To, c.From).Scan(&later)
+	err = ask(sqldb.Statement{
+		Query: "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 AND to_day > $4",
+		Args:  []any{c.Unit, number, c.To, c.From},
+		Row:   func(row sqldb.Row) error { return row.Scan(&later) },
+	})
 	if err == nil && later.Valid {
 		err = &ChangedSince{later.Int64}
 	}

@@ -50,7 +50,7 @@ func (l *Ledger) UnitsAfter(ctx context.Context, ids []string, after string, lim
 	if limit > 0 {
 		query += fmt.Sprint(" LIMIT ", limit)
 	}
-	return list(ctx, l, func(rows *sql.Rows) (u Unit, err error) {
+	return list(ctx, l, func(rows sqldb.Row) (u Unit, err error) {
 		var owner, site sql.NullInt64
 		var added sqldb.Instant
 		err = rows.Scan(&u.Unit, &u.Name, &owner, &site, &u.Listed, &u.Published, &u.Capacity, &added)
@@ -92,7 +92,7 @@ func null(n int64) any {
 
 // Owners reads all owners.
 func (l *Ledger) Owners(ctx context.Context) ([]Owner, error) {
-	return list(ctx, l, func(rows *sql.Rows) (o Owner, err error) {
+	return list(ctx, l, func(rows sqldb.Row) (o Owner, err error) {
 		return o, rows.Scan(&o.ID, &o.Name, &o.Email, &o.Language, &o.Active)
 	}, "SELECT id, name, email, language, active FROM owners ORDER BY id")
 }
@@ -111,7 +111,7 @@ func (l *Ledger) PutOwners(ctx context.Context, owners []Owner) error {
 
 const ruleColumns = "unit, from_day, to_day, min_stay, arrivals"
 
-func scanRule(rows *sql.Rows) (unit string, r stays.Rule, err error) {
+func scanRule(rows sqldb.Row) (unit string, r stays.Rule, err error) {
 	var days stays.Range
 	var minStay int
 	var arrivals string
@@ -138,7 +138,7 @@ func ruleOf(unit string, days stays.Range, minStay int, arrivals string) (stays.
 // Rules reads the rules of some units whose periods touch days.
 func (l *Ledger) Rules(ctx context.Context, units []string, days stays.Range) (map[string][]stays.Rule, error) {
 	rules := map[string][]stays.Rule{}
-	_, err := list(ctx, l, func(rows *sql.Rows) (struct{}, error) {
+	_, err := list(ctx, l, func(rows sqldb.Row) (struct{}, error) {
 		unit, rule, err := scanRule(rows)
 		rules[unit] = append(rules[unit], rule)
 		return struct{}{}, err

@@ -48,11 +48,86 @@ func Open(dsn string, connections int) (*sqldb.DB, error) {
 var dialect = sqldb.Dialect{
 	Name:  "postgres",
 	Lock:  " FOR UPDATE",
-	Table: func(param string) string { return "json_array_elements(CAST(" + param + " AS json)) AS r(v)" },
+	Table: func(param string) string { return "jsonb_array_elements(CAST(" + param + " AS jsonb)) AS r(v)" },
 	Element: func(i int, typ string) string {
 		return fmt.Sprintf("CAST(v ->> %d AS %s)", i, typ)
 	},
+	Rounds:      rounds,
 	Unreachable: unreachable,
+}
+
+// rounds does a transaction in pipelines, one for each round, of which the first begins it and the last commits it.
+func rounds(ctx context.Context, db *sqldb.DB, do func(sqldb.Ask) ([]sqldb.Statement, error)) error {
+	conn, err := db.Write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		pg := c.(*stdlib.Conn).Conn() //nolint:forcetypeassert // Open has made it
+		err := transaction(ctx, pg, do)
+		if err != nil && pg.PgConn().TxStatus() != 'I' {
+			undo(pg)
+		}
+		return err
+	})
+}
+
+func transaction(ctx context.Context, pg *pgx.Conn, do func(sqldb.Ask) ([]sqldb.Statement, error)) error {
+	begin := []sqldb.Statement{{Query: "BEGIN"}}
+	last, err := do(func(list ...sqldb.Statement) error {
+		err := pipeline(ctx, pg, append(begin, list...))
+		begin = nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = pipeline(ctx, pg, append(append(begin, last...), sqldb.Statement{Query: "COMMIT"}))
+	if err != nil && unreachable(err) && !pgconn.SafeToRetry(err) {
+		return fmt.Errorf("%w: %w", sqldb.ErrUnknown, err)
+	}
+	return err
+}
+
+// pipeline sends statements at once, and reads their answers in order up to the first fault.
+func pipeline(ctx context.Context, pg *pgx.Conn, list []sqldb.Statement) (err error) {
+	var b pgx.Batch
+	for _, s := range list {
+		b.Queue(s.Query, s.Args...)
+	}
+	answers := pg.SendBatch(ctx, &b)
+	defer func() {
+		if closed := answers.Close(); err == nil {
+			err = closed
+		}
+	}()
+	for _, s := range list {
+		rows, err := answers.Query()
+		if err != nil {
+			return err
+		}
+		for s.Row != nil && rows.Next() {
+			if err := s.Row(rows); err != nil {
+				rows.Close()
+				return err
+			}
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undo gives a connection back as it was, or not at all.
+func undo(pg *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), connecting)
+	defer cancel()
+	if _, err := pg.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = pg.Close(ctx)
+	}
 }
 
 // unreachable reports a server that is away, is stopping or starting, has no connection left, or has broken off a
