@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,57 @@ func same(t *testing.T, db *sqldb.DB) {
 		t.Errorf("%d rows, %v", n, err)
 	}
 	undone(ctx, t, db)
+	together(ctx, t, db)
+}
+
+// together: statements of several rounds are one transaction; what fails in the first round, between rounds or in the
+// last leaves nothing, and the connections are as they were.
+func together(ctx context.Context, t *testing.T, db *sqldb.DB) {
+	t.Helper()
+	mine := errors.New("mine")
+	insert := func(id int) sqldb.Statement {
+		return sqldb.Statement{Query: "INSERT INTO one VALUES ($1)", Args: []any{id}}
+	}
+	var seen []int64
+	look := sqldb.Statement{Query: "SELECT id FROM one WHERE id > 20 ORDER BY id", Row: func(r sqldb.Row) error {
+		var id int64
+		err := r.Scan(&id)
+		seen = append(seen, id)
+		return err
+	}}
+	for name, test := range map[string]struct {
+		first, last []sqldb.Statement
+		fails       bool
+		err         error
+	}{
+		"all":        {first: []sqldb.Statement{insert(21), look, insert(22)}, last: []sqldb.Statement{insert(23)}},
+		"first":      {first: []sqldb.Statement{insert(31), insert(31), insert(32)}, fails: true},
+		"between":    {first: []sqldb.Statement{insert(33)}, err: mine, fails: true},
+		"last":       {first: []sqldb.Statement{insert(34)}, last: []sqldb.Statement{insert(35), insert(34), insert(36)}, fails: true},
+		"no reading": {last: []sqldb.Statement{insert(24)}},
+		"nothing":    {},
+	} {
+		err := db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) {
+			if test.first != nil {
+				if err := ask(test.first...); err != nil {
+					return nil, err
+				}
+			}
+			return test.last, test.err
+		})
+		if (err != nil) != test.fails || errors.Is(err, sqldb.ErrUnreachable) ||
+			test.err != nil && !errors.Is(err, test.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !slices.Equal(seen, []int64{21}) {
+		t.Errorf("seen within the transaction: %v", seen)
+	}
+	seen = nil
+	err := db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) { return nil, ask(look) })
+	if err != nil || !slices.Equal(seen, []int64{21, 22, 23, 24}) {
+		t.Errorf("left: %v, %v", seen, err)
+	}
 }
 
 // undone: what fails in a transaction leaves nothing, and its error is the caller's.
