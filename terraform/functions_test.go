@@ -183,8 +183,8 @@ func TestSubscriptions(t *testing.T) {
 			t.Errorf("Pub/Sub may not take dead letters off %s", name)
 		}
 	}
-	if pushes != 13 {
-		t.Errorf("%d push subscriptions; both offices have five, the other bridges one each", pushes)
+	if pushes != 15 {
+		t.Errorf("%d push subscriptions; both offices have five, stays three, the other bridges one each", pushes)
 	}
 }
 
@@ -240,7 +240,7 @@ func topics(t *testing.T) map[string]string {
 			})
 		}
 	}
-	if len(found) != 8 {
+	if len(found) != 10 {
 		t.Fatalf("topics of the code: %v", found)
 	}
 	return found

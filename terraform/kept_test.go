@@ -130,7 +130,7 @@ func TestMessagesRestInTheRegion(t *testing.T) {
 			t.Errorf("messages of %s may rest anywhere", r.String("name"))
 		}
 	}
-	if len(topics) != 18 {
+	if len(topics) != 20 {
 		t.Errorf("%d topics", len(topics))
 	}
 }

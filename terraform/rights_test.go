@@ -23,8 +23,9 @@ var rights = map[string]map[string]string{
 	"exports/queries": {
 		"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json",
 	},
-	"stays/bookings": {"stays-config": "objectViewer"},
-	"stays/relay":    {"stays-config": "objectViewer"},
+	"stays/bookings":     {"stays-config": "objectViewer"},
+	"stays/relay":        {"stays-config": "objectViewer"},
+	"stays/reservations": {"stays-config": "objectViewer"},
 }
 
 func TestLeastRights(t *testing.T) {
@@ -116,6 +117,7 @@ func TestSecrets(t *testing.T) {
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
 		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-mail"},
+		"stays/reservations": {"main-stays-database", "main-stays-site"},
 	}
 	for _, name := range functionNames(t) {
 		service := one(t, p, "google_cloudfunctions2_function", deployed(name)).In("service_config")

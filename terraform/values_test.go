@@ -45,7 +45,7 @@ func TestEnvironmentPointsToItsOwn(t *testing.T) {
 var longest = map[string]int{
 	"rooms/webhook": 50, "rooms/watch": 55, "rooms/status": 55, "rooms/refresh": 55, "rooms/meetings": 20,
 	"campus/sync": 570, "campus/feed": 10, "exports/transfer": 570, "exports/queries": 55,
-	"stays/bookings": 55, "stays/relay": 240,
+	"stays/bookings": 55, "stays/relay": 240, "stays/reservations": 240,
 }
 
 func TestFunctionsHaveTheirTime(t *testing.T) {

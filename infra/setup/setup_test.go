@@ -53,7 +53,8 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 		t.Fatal(err)
 	}
 	cmd.Env = []string{
-		"PATH=" + bin, "PYTHON3=python3", "POSTGRES=" + filepath.Join(bin, "postgres"), "OS_RELEASE=" + release,
+		"PATH=" + bin, "PYTHON3=python3", "POSTGRES=" + filepath.Join(bin, "postgres"),
+		"RABBITMQ=" + filepath.Join(bin, "rabbitmq-server"), "OS_RELEASE=" + release,
 	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -62,7 +63,7 @@ func script(t *testing.T, commands map[string]string) (string, error) {
 // whole is a machine that has everything.
 func whole() map[string]string {
 	return map[string]string{
-		"gcc": "", "chromium": "", "python3": "", "node": "", "postgres": "", "id": "echo 1000",
+		"gcc": "", "chromium": "", "python3": "", "node": "", "postgres": "", "rabbitmq-server": "", "id": "echo 1000",
 		"npm":  `echo "npm $*"; mkdir -p infra/sim/peers/node_modules && touch infra/sim/peers/node_modules/.package-lock.json`,
 		"sudo": `echo "sudo $*"; "$@"`, "apt-get": `echo "apt-get $*"`,
 	}

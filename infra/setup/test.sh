@@ -22,6 +22,7 @@ need "python3 python3-icalendar python3-zeep" "${PYTHON3:-/usr/bin/python3}" -c 
 need "nodejs" node_20                                                          # Azurite, Google's Node client, Prism, ical.js
 need "npm" command -v npm
 need "postgresql" compgen -G "${POSTGRES:-/usr/lib/postgresql/*/bin/postgres}"    # holds the ledger of stays
+need "rabbitmq-server" test -x "${RABBITMQ:-/usr/lib/rabbitmq/bin/rabbitmq-server}" # between the halves of the old stays
 
 if [ ${#missing[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null; then

@@ -8,6 +8,7 @@ package stays
 import (
 	"database/sql/driver"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -89,6 +90,14 @@ func (r Range) Last() Day { return r.To - 1 }
 
 // Days is how many days a range has.
 func (r Range) Days() int { return int(r.To - r.From) }
+
+// Each yields the days of a range.
+func (r Range) Each() iter.Seq[Day] {
+	return func(yield func(Day) bool) {
+		for d := r.From; d < r.To && yield(d); d++ {
+		}
+	}
+}
 
 // Overlaps reports whether two ranges share a day.
 func (r Range) Overlaps(o Range) bool { return r.From < o.To && o.From < r.To }

@@ -20,13 +20,15 @@ const (
 // Known reports whether t is one of the three types.
 func (t Type) Known() bool { return t == Booked || t == Unavailable || t == Available }
 
-// An Origin is who holds days: partner:NAME, owner:NUMBER, feed:NUMBER, staff or website.
+// An Origin is who holds days: partner:NAME, owner:NUMBER, feed:NUMBER, staff, website, or service.
 type Origin string
 
-// Kinds of origins, and the two that are alone of their kind.
+// Kinds of origins, and those that are alone of their kind. Website and Service are the two halves of the old system, as
+// long as one of them is still there: its owners' pages, and its partners' service.
 const (
 	Staff   Origin = "staff"
 	Website Origin = "website"
+	Service Origin = "service"
 
 	KindPartner = "partner"
 	KindOwner   = "owner"

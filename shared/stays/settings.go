@@ -5,6 +5,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are read by name, and images may have none
@@ -47,10 +50,85 @@ type Settings struct {
 	SOAP        SOAP            `json:"soap"`
 	SMTP        *alerts.Mailbox `json:"smtp"`
 
-	// DatabaseFault and SMTPFault say that a secret cannot be had.
+	// Replaces is what of the old system Carillon stands for: both halves, its service, or its site.
+	Replaces      string  `json:"replaces"`
+	Broker        *Broker `json:"broker"`
+	SiteDSN       string  `json:"site_dsn"`
+	PartnersCount *bool   `json:"partner_updates_date"`
+
+	// These say that a secret cannot be had.
 	DatabaseFault error `json:"-"`
 	SMTPFault     error `json:"-"`
+	SiteFault     error `json:"-"`
+	BrokerFault   error `json:"-"`
 }
+
+// Values of replaces.
+const (
+	ReplacesBoth    = "both"
+	ReplacesService = "service"
+	ReplacesSite    = "site"
+)
+
+// A Broker is the RabbitMQ server between the halves of the old system.
+type Broker struct {
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	TLS      bool   `json:"tls"`
+	VHost    string `json:"vhost"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+	Form     string `json:"form"` // of what is sent: FormPickle, FormJSON
+}
+
+// Forms of messages on the broker.
+const (
+	FormPickle = "pickle"
+	FormJSON   = "json"
+)
+
+// Defaults of the broker.
+const (
+	brokerPort    = 5672
+	brokerTLSPort = 5671
+	brokerVHost   = "/walhebcalendar"
+)
+
+// Address is the broker's host and port.
+func (b Broker) Address() string {
+	port := brokerPort
+	if b.TLS {
+		port = brokerTLSPort
+	}
+	return net.JoinHostPort(b.Host, strconv.Itoa(cmp.Or(b.Port, port)))
+}
+
+// VirtualHost is where the broker's exchanges are.
+func (b Broker) VirtualHost() string { return cmp.Or(b.VHost, brokerVHost) }
+
+// Pickled reports whether messages are sent in the form of the old programs.
+func (b Broker) Pickled() bool { return cmp.Or(b.Form, FormPickle) == FormPickle }
+
+// Rabbit is the broker to speak to, or nil. AMQP_BROKER_HOST in the environment names another host, and alone a broker
+// with the defaults, as the old programs read it.
+func (s *Settings) Rabbit() *Broker {
+	host := os.Getenv("AMQP_BROKER_HOST")
+	switch {
+	case s.Broker == nil && host == "":
+		return nil
+	case s.Broker == nil:
+		return &Broker{Host: host, User: os.Getenv("AMQP_USER"), Password: os.Getenv("AMQP_PASSWORD")}
+	}
+	b := *s.Broker
+	b.Host = cmp.Or(host, b.Host)
+	return &b
+}
+
+// Stands reports what of the old system Carillon stands for.
+func (s *Settings) Stands() string { return cmp.Or(s.Replaces, ReplacesBoth) }
+
+// PartnersUpdate reports whether partners' changes count as the owners' activity.
+func (s *Settings) PartnersUpdate() bool { return s.PartnersCount == nil || *s.PartnersCount }
 
 // SOAP are the switches of what the old service's callers rely on.
 type SOAP struct {
@@ -70,17 +148,26 @@ const (
 
 // Unresolved notes a secret that cannot be had with what it belongs to.
 func (s *Settings) Unresolved(path string, err error) {
-	if strings.HasPrefix(path, "/database") {
+	switch {
+	case strings.HasPrefix(path, "/database"):
 		s.DatabaseFault = fmt.Errorf("database: %w", err)
-		return
+	case strings.HasPrefix(path, "/site_dsn"):
+		s.SiteFault = fmt.Errorf("site_dsn: %w", err)
+	case strings.HasPrefix(path, "/broker"):
+		s.BrokerFault = errors.Join(s.BrokerFault, fmt.Errorf("%s: %w", path, err))
+	default:
+		s.SMTPFault = errors.Join(s.SMTPFault, fmt.Errorf("%s: %w", path, err))
 	}
-	s.SMTPFault = errors.Join(s.SMTPFault, fmt.Errorf("%s: %w", path, err))
 }
 
 // Validate finds what the schema cannot: a zone that nobody knows, a password that would be sent in the clear.
 func (s *Settings) Validate() error {
 	if calendar.Zone(nil, cmp.Or(s.TimeZone, defaultZone)) == nil {
 		return fmt.Errorf("at \"/time_zone\": found %q, expected an IANA zone such as %s", s.TimeZone, defaultZone)
+	}
+	if s.Stands() != ReplacesBoth && s.Rabbit() == nil {
+		return fmt.Errorf("at \"/replaces\": found %q without a broker: the other half is reached by \"broker\", or by "+
+			"AMQP_BROKER_HOST", s.Replaces)
 	}
 	if s.SMTP != nil {
 		return s.SMTP.Validate()

@@ -2,7 +2,8 @@
 //
 // Trigger: HTTP. POST /calendar is the SOAP service of before, with its WSDL at GET /calendar?wsdl and at the path that
 // it had; /stays/v1 is the REST API.
-// Reads: stays.json, the ledger. Writes: the ledger. Publishes: nothing.
+// Reads: stays.json, the ledger. Writes: the ledger.
+// Publishes: stays_relay, once for each group of changes; without it they are delivered within a minute.
 // Caller: whoever has a partner's secret, by Basic authentication or as a bearer token.
 // A repeat: the same days held again by the same partner, or with its Idempotency-Key the answer of the first time.
 package bookings
@@ -19,6 +20,8 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -32,6 +35,7 @@ func init() { functions.HTTP("StaysBookings", gcloud.Handler(setup)) }
 // Environment is what setup reads.
 type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	TopicPrefix  string `env:"TOPIC_PREFIX,required"`
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
@@ -45,6 +49,11 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
+	book.Wake = func(ctx context.Context) error { return pub.Publish(ctx, stays.TopicRelay, messages.Message{}) }
 	return New(Config{Settings: settings, Ledger: book, Now: now}), nil
 }
 

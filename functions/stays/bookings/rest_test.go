@@ -261,7 +261,7 @@ func TestChanges(t *testing.T) {
 	id, _ := got["ledger"].(string)
 	code, got = f.rest(channel, "GET", "/changes?after=1&ledger="+id, "")
 	f.want("the same ledger", 200, `"last":2`, code, got)
-	f.must(migrations.Renew(t.Context(), f.db))
+	f.must(migrations.Renew(t.Context(), f.db, time.Now()))
 	code, got = f.rest(channel, "GET", "/changes?after=1&ledger="+id, "")
 	f.want("a restored one", 409, `"type":"urn:carillon:problem:other-ledger"`, code, got)
 	for _, q := range []string{"after=-1", "after=x", "limit=0", "limit=2001", "wait=26", "from=1"} {

@@ -1,12 +1,16 @@
-// Package relay is the ledger's keeper: it brings its tables up to date, tells people what the ledger has for them, and
-// answers operators.
+// Package relay is the ledger's keeper: it brings its tables up to date, delivers its changes, tells people what it has
+// for them, and answers operators.
 //
-// Trigger: messages of stays_relay, each minute, for what is to be told; HTTP for operators: GET /status, /changes,
-// /units and /partners, PUT /units and /partners/{name}, POST /changes/{seq}/undo, /partners/{name}/secrets and
-// /import, DELETE /partners/{name}.
-// Reads: stays.json, the ledger. Writes: the ledger. Publishes: nothing; sends e-mails.
-// Caller: Pub/Sub and operators, by its invoker account. A repeat tells nobody twice, unless the first time was cut
-// off.
+// Trigger: messages of stays_relay, once for each group of changes and each minute, and of stays_broker; HTTP for
+// operators, below.
+// Reads: stays.json, the ledger, the broker's queues. Writes: the ledger.
+// Publishes: stays_notifications, stays_broker; sends to the broker and to partners' hooks, and sends e-mails.
+// Caller: Pub/Sub and operators, by its invoker account. A repeat delivers what is not delivered yet, and tells nobody
+// twice, unless the first time was cut off.
+//
+// The log of changes is the outbox. Each destination has a cursor: the number of the newest change that it has. It is
+// moved once the destination has taken what comes after it, so that nothing is lost and some of it may come twice. One
+// run at a time serves all destinations side by side.
 package relay
 
 import (
@@ -14,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -21,6 +27,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages/pubsub"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -35,6 +42,7 @@ func init() { functions.HTTP("StaysRelay", gcloud.Handler(setup)) }
 // Environment is what setup reads.
 type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
+	TopicPrefix  string `env:"TOPIC_PREFIX,required"`
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
@@ -42,11 +50,15 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	pub, err := pubsub.Open(ctx, env.TopicPrefix)
+	if err != nil {
+		return nil, err
+	}
 	now := time.Now //nolint:forbidigo // the real clock
 	if _, err = migrations.Run(ctx, db); err == nil {
 		var book *ledger.Ledger
 		if book, err = ledger.Open(ctx, db, now); err == nil {
-			return New(Config{Settings: settings, Ledger: book, Now: now}), nil
+			return New(Config{Settings: settings, Ledger: book, Publisher: pub, Now: now}), nil
 		}
 	}
 	_ = db.Close()
@@ -55,9 +67,13 @@ func setup(ctx context.Context, env Environment) (http.Handler, error) {
 
 // Config is what the function works with.
 type Config struct {
-	Settings *config.Settings[stays.Settings]
-	Ledger   *ledger.Ledger
-	Now      func() time.Time
+	Settings  *config.Settings[stays.Settings]
+	Ledger    *ledger.Ledger
+	Publisher messages.Publisher
+	Now       func() time.Time
+
+	Resident     bool // [Connect] serves the broker
+	PrivateHooks bool // hooks may be on this machine and without TLS
 }
 
 // budget is how long a request may take.
@@ -65,7 +81,7 @@ const budget = 4 * time.Minute
 
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := function{cfg}
+	f := &function{Config: cfg}
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", messages.Handle(f.message))
 	for pattern, h := range map[string]web.HandlerFunc{
@@ -79,13 +95,28 @@ func New(cfg Config) http.Handler {
 		"POST /partners/{name}/secrets": f.addSecret,
 		"DELETE /partners/{name}":       f.revoke,
 		"POST /import":                  f.importSite,
+
+		"GET /hooks":                       f.listHooks,
+		"POST /hooks":                      f.addHook,
+		"POST /hooks/{id}/test":            f.testHook,
+		"POST /hooks/{id}/resume":          f.resumeHook,
+		"DELETE /hooks/{id}":               f.removeHook,
+		"POST /destinations/{name}/pause":  f.pause,
+		"POST /destinations/{name}/resume": f.resume,
+		"POST /destinations/{name}/export": f.export,
 	} {
 		mux.Handle(pattern, answering(h))
 	}
 	return web.Function(web.Routes(mux), budget)
 }
 
-type function struct{ Config }
+type function struct {
+	Config
+
+	running sync.Mutex  // a run is at work in this process
+	asked   atomic.Bool // another was asked for
+	telling sync.Mutex
+}
 
 // answering tells operators of what the ledger does not have, or cannot do now.
 func answering(h web.HandlerFunc) web.HandlerFunc {
@@ -96,6 +127,8 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 		switch {
 		case errors.Is(err, ledger.ErrNoPartner):
 			return web.NewProblem(http.StatusNotFound, "There is no such partner.", err)
+		case errors.Is(err, ledger.ErrNoHook):
+			return web.NewProblem(http.StatusNotFound, "There is no such hook.", err)
 		case errors.Is(err, ledger.ErrNoChange):
 			return web.NewProblem(http.StatusNotFound, "There is no such change.", err)
 		case errors.As(err, &since):

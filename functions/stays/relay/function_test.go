@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
@@ -24,11 +25,14 @@ type fixture struct {
 
 	ledger  *ledger.Ledger
 	handler http.Handler
+	config  relay.Config
+	outbox  *outbox
+	now     time.Time
 }
 
 func newFixture(t *testing.T, settings map[string]any) *fixture {
 	t.Helper()
-	f := &fixture{T: t}
+	f := &fixture{T: t, outbox: new(outbox), now: time.Now()}
 	dir := t.TempDir()
 	state, err := machine.Open(t.Context(), dir)
 	f.must(err)
@@ -44,7 +48,8 @@ func newFixture(t *testing.T, settings map[string]any) *fixture {
 	t.Cleanup(func() { _ = db.Close() })
 	_, err = migrations.Run(t.Context(), db)
 	f.must(err)
-	f.ledger, err = ledger.Open(t.Context(), db, time.Now)
+	now := func() time.Time { return f.now }
+	f.ledger, err = ledger.Open(t.Context(), db, now)
 	f.must(err)
 	f.must(f.ledger.PutOwners(t.Context(), []ledger.Owner{
 		{ID: 1, Name: "A.", Email: "owner@example.org", Language: "fr"},
@@ -53,8 +58,16 @@ func newFixture(t *testing.T, settings map[string]any) *fixture {
 	for _, name := range []string{"channel", "portal"} {
 		f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: name, All: true, Email: name + "@example.org"}))
 	}
-	f.handler = relay.New(relay.Config{Settings: loaded, Ledger: f.ledger, Now: time.Now})
+	f.config = relay.Config{Settings: loaded, Ledger: f.ledger, Publisher: f.outbox, Now: now, PrivateHooks: true}
+	f.handler = relay.New(f.config)
 	return f
+}
+
+// public is the function as it is where hooks must be public.
+func (f *fixture) public() http.Handler {
+	cfg := f.config
+	cfg.PrivateHooks = false
+	return relay.New(cfg)
 }
 
 func (f *fixture) must(err error) {
@@ -91,8 +104,7 @@ func (f *fixture) send(method, path, body string, into any) int {
 // minute is what the scheduler's message does.
 func (f *fixture) minute() {
 	f.Helper()
-	const push = `{"subscription":"s","message":{"messageId":"1","publishTime":"2027-01-01T00:00:00Z"}}`
-	if code := f.send(http.MethodPost, "/", push, nil); code != http.StatusNoContent {
+	if code := f.deliver(messages.Message{Attributes: messages.OfKind(messages.KindAll)}); code != http.StatusNoContent {
 		f.Fatalf("answered %d", code)
 	}
 }

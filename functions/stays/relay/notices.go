@@ -24,15 +24,43 @@ var textFiles embed.FS
 // texts are the e-mails, by language.
 var texts = faults.Load(textFiles, "texts")
 
-// message tells people what waits for them. What could not be told waits for the next message.
-func (f function) message(ctx context.Context, d messages.Delivery) error {
-	if _, err := d.Kind(messages.KindAll); err != nil {
+// message delivers what is in the log; the scheduled one also tells people what waits for them, and has the website's
+// table looked at for cottages that have appeared.
+func (f *function) message(ctx context.Context, d messages.Delivery) error {
+	kind, err := d.Kind(messages.KindAll, stays.KindBroker)
+	switch {
+	case err != nil:
 		return err
+	case kind == stays.KindBroker:
+		return unreachable(f.unread(ctx, d))
+	case kind == messages.KindAll:
+		if err := f.eachMinute(ctx); err != nil {
+			return err
+		}
 	}
+	return unreachable(f.deliver(ctx))
+}
+
+func (f *function) eachMinute(ctx context.Context) error {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
 		return web.Unavailable(err)
 	}
+	if settings.Stands() != stays.ReplacesService && f.Publisher != nil {
+		err := f.Publisher.Publish(ctx, stays.TopicNotifications, messages.Message{
+			Attributes: messages.OfKind(messages.KindAll),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return f.tellAll(ctx, settings)
+}
+
+// tellAll tells people what waits for them. What could not be told waits for the next message.
+func (f *function) tellAll(ctx context.Context, settings *stays.Settings) error {
+	f.telling.Lock()
+	defer f.telling.Unlock()
 	notices, err := f.Ledger.Notices(ctx)
 	if err != nil {
 		return unreachable(err)
@@ -55,11 +83,14 @@ func (f function) message(ctx context.Context, d messages.Delivery) error {
 	return nil
 }
 
+// language is that of e-mails to operators, and to those whose own is not known.
+func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
+
 // A receiver of an e-mail.
 type receiver struct{ kind, address, language string }
 
 // tell writes to the unit's owner, and to the partners that lost days.
-func (f function) tell(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
+func (f *function) tell(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
 	log, err := f.Ledger.Changes(ctx, ledger.Query{After: n.Change - 1, Limit: 1})
 	if err != nil || len(log) == 0 {
 		return false, err
@@ -87,10 +118,10 @@ func (f function) tell(ctx context.Context, settings *stays.Settings, n ledger.N
 }
 
 // receivers are whom a loss of days is told. An owner or partner without an address is not written to; the log has it.
-func (f function) receivers(
+func (f *function) receivers(
 	ctx context.Context, settings *stays.Settings, c stays.Change, lost []stays.Hold,
 ) (list []receiver, err error) {
-	language := cmp.Or(settings.Locale, "fr")
+	language := language(settings)
 	units, err := f.Ledger.Units(ctx, []string{c.Unit})
 	if err != nil {
 		return nil, err

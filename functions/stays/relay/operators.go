@@ -23,6 +23,13 @@ type Status struct {
 	Untold   []Untold   `json:"untold"` // overwrites of which nobody was told yet
 	Mail     bool       `json:"mail"`   // there is a mailbox
 	Zone     string     `json:"time_zone"`
+
+	Destinations []Destination `json:"destinations"`
+	Missing      []Missing     `json:"missing"` // units that the website does not have
+	Healed       int64         `json:"healed"`  // rows too many that were removed from the website's table
+	Replaces     string        `json:"replaces"`
+	Broker       bool          `json:"broker"` // the settings name one
+	Site         bool          `json:"site"`   // the settings name the website's database
 }
 
 // Untold is days that were taken from somebody who was not told yet.
@@ -77,7 +84,7 @@ func ChangeOf(c stays.Change) Change {
 	return v
 }
 
-func (f function) status(w http.ResponseWriter, r *http.Request) error {
+func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
@@ -89,7 +96,11 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := Status{
 		Ledger: head.Ledger, Number: head.Number, Unlisted: []string{}, Untold: []Untold{}, Mail: settings.SMTP != nil,
-		Zone: settings.Zone().String(),
+		Zone: settings.Zone().String(), Destinations: []Destination{}, Missing: []Missing{}, Replaces: settings.Stands(),
+		Broker: settings.Rabbit() != nil, Site: settings.SiteDSN != "",
+	}
+	if err := f.delivery(ctx, head, &v); err != nil {
+		return err
 	}
 	newest, err := f.Ledger.Changes(ctx, ledger.Query{Newest: true, Limit: 1})
 	if err != nil {
@@ -136,7 +147,7 @@ func (f function) status(w http.ResponseWriter, r *http.Request) error {
 const mostChanges = 1000
 
 // changes answers with the newest changes, in the order of their numbers.
-func (f function) changes(w http.ResponseWriter, r *http.Request) error {
+func (f *function) changes(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	query := ledger.Query{Origin: q.Get("origin"), Limit: mostChanges, Newest: true}
 	if unit := q.Get("unit"); unit != "" {
@@ -168,7 +179,7 @@ func (f function) changes(w http.ResponseWriter, r *http.Request) error {
 }
 
 // since reads an instant, or a date at the cottages.
-func (f function) since(r *http.Request, text string) (time.Time, error) {
+func (f *function) since(r *http.Request, text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
@@ -185,7 +196,7 @@ func (f function) since(r *http.Request, text string) (time.Time, error) {
 }
 
 // undo takes a change back.
-func (f function) undo(w http.ResponseWriter, r *http.Request) error {
+func (f *function) undo(w http.ResponseWriter, r *http.Request) error {
 	seq, err := strconv.ParseInt(r.PathValue("seq"), 10, 64)
 	if err != nil {
 		return ledger.ErrNoChange
@@ -212,7 +223,7 @@ type Unit struct {
 	Capacity  int    `json:"capacity,omitempty"`
 }
 
-func (f function) units(w http.ResponseWriter, r *http.Request) error {
+func (f *function) units(w http.ResponseWriter, r *http.Request) error {
 	found, err := f.Ledger.Units(r.Context(), nil)
 	if err != nil {
 		return err
@@ -236,7 +247,7 @@ func (u Unit) check() error {
 }
 
 // putUnits enters units, or changes them.
-func (f function) putUnits(w http.ResponseWriter, r *http.Request) error {
+func (f *function) putUnits(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Units []Unit `json:"units"`
 	}
@@ -266,7 +277,7 @@ func (u Unit) ledger() ledger.Unit {
 }
 
 // ownersThere refuses units of owners that nobody knows.
-func (f function) ownersThere(r *http.Request, units []ledger.Unit) error {
+func (f *function) ownersThere(r *http.Request, units []ledger.Unit) error {
 	owners, err := f.Ledger.Owners(r.Context())
 	if err != nil {
 		return err
@@ -319,7 +330,7 @@ type Imported struct {
 }
 
 // importSite takes over what the site has. A repeat changes nothing.
-func (f function) importSite(w http.ResponseWriter, r *http.Request) error {
+func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 	var site Site
 	if err := web.DecodeJSON(w, r, &site); err != nil {
 		return err
@@ -352,7 +363,7 @@ func (f function) importSite(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-func (f function) importStay(r *http.Request, s Stay, v *Imported) error {
+func (f *function) importStay(r *http.Request, s Stay, v *Imported) error {
 	days := stays.Through(s.From, s.To)
 	if !s.Type.Known() || days.Days() < 1 {
 		return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("The days of %.40q cannot be read.", s.Unit), nil)

@@ -31,7 +31,7 @@ type Secret struct {
 	Ends  *time.Time `json:"ends"`
 }
 
-func (f function) partners(w http.ResponseWriter, r *http.Request) error {
+func (f *function) partners(w http.ResponseWriter, r *http.Request) error {
 	found, err := f.Ledger.Partners(r.Context())
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (f function) partners(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, list)
 }
 
-func (f function) partnerOf(p ledger.Partner) Partner {
+func (f *function) partnerOf(p ledger.Partner) Partner {
 	v := Partner{
 		Name: p.Name, Rights: p.Rights, All: p.All, Units: append([]string{}, p.Units...), Conflicts: p.Conflicts,
 		Email: p.Email, Secrets: []Secret{}, Revoked: instant(p.Revoked),
@@ -115,7 +115,7 @@ func (b *PutPartner) check(name string) error {
 }
 
 // putPartner adds a partner with a secret, or changes what it may.
-func (f function) putPartner(w http.ResponseWriter, r *http.Request) error {
+func (f *function) putPartner(w http.ResponseWriter, r *http.Request) error {
 	var body PutPartner
 	if err := web.DecodeJSON(w, r, &body); err != nil {
 		return err
@@ -151,13 +151,13 @@ func (f function) putPartner(w http.ResponseWriter, r *http.Request) error {
 	return f.answerMade(w, r, name, made)
 }
 
-func (f function) newSecret(r *http.Request, partner string, others time.Time) (string, error) {
+func (f *function) newSecret(r *http.Request, partner string, others time.Time) (string, error) {
 	secret := secrets.New()
 	err := f.Ledger.AddSecret(r.Context(), partner, ledger.Secret{ID: secrets.ID(), Hash: secrets.Hash(secret)}, others)
 	return secret, err
 }
 
-func (f function) answerMade(w http.ResponseWriter, r *http.Request, name string, made Made) error {
+func (f *function) answerMade(w http.ResponseWriter, r *http.Request, name string, made Made) error {
 	p, err := f.Ledger.Partner(r.Context(), name)
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ const (
 )
 
 // addSecret gives a partner a new secret; those of before end after a while, so that its programs can be changed.
-func (f function) addSecret(w http.ResponseWriter, r *http.Request) error {
+func (f *function) addSecret(w http.ResponseWriter, r *http.Request) error {
 	var body Rotate
 	if err := web.DecodeIfAny(w, r, &body); err != nil {
 		return err
@@ -207,7 +207,7 @@ func (f function) addSecret(w http.ResponseWriter, r *http.Request) error {
 }
 
 // revoke takes a partner's access away; the days that it holds stay.
-func (f function) revoke(w http.ResponseWriter, r *http.Request) error {
+func (f *function) revoke(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	if err := f.Ledger.Revoke(r.Context(), name); err != nil {
 		return err

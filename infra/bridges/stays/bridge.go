@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -14,9 +15,11 @@ import (
 
 	"github.com/carillon-calendar/carillon/functions/stays/bookings"
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
+	"github.com/carillon-calendar/carillon/functions/stays/reservations"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
@@ -52,7 +55,9 @@ type bridge struct {
 	db       *sqldb.DB
 	ledger   *ledger.Ledger
 	// The functions.
-	bookings, relay http.Handler
+	bookings, relay, reservations http.Handler
+
+	nudge chan struct{} // a change was made
 }
 
 func (b *bridge) definition() machine.Bridge {
@@ -89,12 +94,51 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	}
 	return &machine.Service{
 		Subscriptions: []machine.Subscription{
-			{Name: "stays-relay", Topic: stays.TopicRelay, Handler: b.relay, Concurrency: 1},
+			// a run serves those who come meanwhile: their messages end at once
+			{Name: "stays-relay", Topic: stays.TopicRelay, Handler: b.relay, Concurrency: 4},
+			{Name: "stays-broker", Topic: stays.TopicBroker, Handler: b.relay, Attempts: brokerAttempts},
+			{
+				Name: "stays-reservations", Topic: stays.TopicNotifications, Handler: b.reservations, Concurrency: 8,
+				Attempts: siteAttempts, MaxBackoff: siteBackoff,
+			},
 		},
-		Jobs:   []machine.Job{{Schedule: stays.RelaySchedule, Topic: stays.TopicRelay}},
+		Jobs: []machine.Job{{Schedule: stays.RelaySchedule, Topic: stays.TopicRelay}},
+		Start: func() {
+			b.Go(b.passOn)
+			b.Go(func() { relay.Connect(b.Context(), b.relayConfig()) })
+		},
 		Public: b.public, Operations: b.operations(), Pages: b.pages, Parts: b.parts, Examine: b.examine, Zone: b.zone,
 		Announce: b.announce, Collector: b, Close: func() { _ = b.db.Close() },
 	}, nil
+}
+
+// Attempts at messages before they are dead letters: the website's database may be away for a day.
+const (
+	brokerAttempts = 5
+	siteAttempts   = 3000
+	siteBackoff    = 30 * time.Second
+)
+
+// passOn has the relay look at the log whenever a change was made. Those who made it do not wait for that.
+func (b *bridge) passOn() {
+	const pause = 10 * time.Millisecond // one look serves many changes
+	for {
+		select {
+		case <-b.Context().Done():
+			return
+		case <-b.nudge:
+		}
+		if err := b.Publish(b.Context(), stays.TopicRelay, messages.Message{}); err != nil {
+			slog.Warn("stays relay not woken, it looks each minute", slog.Any("error", err))
+		}
+		<-time.After(pause)
+	}
+}
+
+func (b *bridge) relayConfig() relay.Config {
+	return relay.Config{
+		Settings: b.settings, Ledger: b.ledger, Publisher: b, Now: b.Clock.Now, Resident: true, PrivateHooks: b.Sample,
+	}
 }
 
 // openDatabase opens the ledger's database: the server's that the settings name, else the file in the data folder.
@@ -124,8 +168,18 @@ func (b *bridge) take(ctx context.Context) (err error) {
 	b.bookings = b.Function("stays-bookings", bookings.New(bookings.Config{
 		Settings: b.settings, Ledger: b.ledger, Wait: mostWait, Now: b.Clock.Now,
 	}))
-	b.relay = b.Function("stays-relay", relay.New(relay.Config{
-		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now,
+	b.nudge = make(chan struct{}, 1)
+	b.nudge <- struct{}{} // what was not delivered before
+	b.ledger.Wake = func(context.Context) error {
+		select {
+		case b.nudge <- struct{}{}:
+		default: // it will look anyway
+		}
+		return nil
+	}
+	b.relay = b.Function("stays-relay", relay.New(b.relayConfig()))
+	b.reservations = b.Function("stays-reservations", reservations.New(reservations.Config{
+		Settings: b.settings, Ledger: b.ledger, Database: b.db, Now: b.Clock.Now,
 	}))
 	return nil
 }
@@ -144,7 +198,7 @@ func restored(ctx context.Context, data string) error {
 	if version, _, err := ledger.Schema(ctx, db); err != nil || version == 0 {
 		return err
 	}
-	return migrations.Renew(ctx, db)
+	return migrations.Renew(ctx, db, time.Now())
 }
 
 func (b *bridge) public(mux *http.ServeMux) {
@@ -155,18 +209,26 @@ func (b *bridge) public(mux *http.ServeMux) {
 
 // operations pass the operators' commands to the function as they are.
 func (b *bridge) operations() map[string]web.HandlerFunc {
-	pass := func(w http.ResponseWriter, r *http.Request) error {
-		http.StripPrefix("/operator/stays", b.relay).ServeHTTP(w, r)
-		return nil
+	pass := func(to http.Handler) web.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			http.StripPrefix("/operator/stays", to).ServeHTTP(w, r)
+			return nil
+		}
 	}
-	all := map[string]web.HandlerFunc{}
+	all := map[string]web.HandlerFunc{
+		"GET /operator/stays/verify": pass(b.reservations), "POST /operator/stays/repair": pass(b.reservations),
+	}
 	for _, pattern := range []string{
 		"GET /operator/stays/status", "GET /operator/stays/changes", "POST /operator/stays/changes/{seq}/undo",
 		"GET /operator/stays/units", "PUT /operator/stays/units", "GET /operator/stays/partners",
 		"PUT /operator/stays/partners/{name}", "POST /operator/stays/partners/{name}/secrets",
 		"DELETE /operator/stays/partners/{name}", "POST /operator/stays/import",
+		"GET /operator/stays/hooks", "POST /operator/stays/hooks", "POST /operator/stays/hooks/{id}/test",
+		"POST /operator/stays/hooks/{id}/resume", "DELETE /operator/stays/hooks/{id}",
+		"POST /operator/stays/destinations/{name}/pause", "POST /operator/stays/destinations/{name}/resume",
+		"POST /operator/stays/destinations/{name}/export",
 	} {
-		all[pattern] = pass
+		all[pattern] = pass(b.relay)
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -213,7 +214,7 @@ func migrate() *cobra.Command {
 			defer db.Close()
 			version, err := migrations.Run(cmd.Context(), db)
 			if err == nil && renew {
-				err = migrations.Renew(cmd.Context(), db)
+				err = migrations.Renew(cmd.Context(), db, time.Now())
 			}
 			if err != nil {
 				return errors.New(cmp.Or(plain(err), err.Error()))

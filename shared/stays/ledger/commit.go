@@ -124,14 +124,14 @@ func (l *Ledger) commitGroup(ctx context.Context, group []*order) {
 		}
 		return
 	}
+	if err == nil {
+		l.told(ctx)
+	}
 	for _, w := range group {
 		if err != nil {
 			w.result, w.err = Result{}, err
 		}
 		close(w.done)
-	}
-	if err == nil {
-		l.told()
 	}
 }
 

@@ -11,12 +11,17 @@
 //	days       the hold of each day that has one: the truth about occupancy
 //	changes    every accepted request, with what its days held before
 //	outbox     what people are to be told
+//	cursors    how far each destination has got in the log
+//	hooks      partners' addresses to which changes are announced
+//	waiting    changes of units that the website does not have yet
+//	counters   what delivery has mended
 package ledger
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -24,7 +29,7 @@ import (
 )
 
 // Version is the version of the tables that this code writes.
-const Version = 1
+const Version = 2
 
 // Errors of opening.
 var (
@@ -36,6 +41,10 @@ var (
 // A Ledger is an open ledger. Its methods' errors are [sqldb.ErrUnreachable] where the database cannot be asked just
 // now.
 type Ledger struct {
+	// Wake is called after each group of changes, before they are answered, and given a moment: it tells who delivers
+	// them. It is set before the ledger is used.
+	Wake func(context.Context) error
+
 	db  *sqldb.DB
 	now func() time.Time
 
@@ -77,12 +86,14 @@ func Schema(ctx context.Context, db *sqldb.DB) (version, minCode int, err error)
 // Head is what a ledger is at.
 type Head struct {
 	Ledger string // its id: numbers of another id mean nothing in this one
+	Epoch  int64  // grows with each new id
 	Number int64  // of the newest change
 }
 
 // Head reads the ledger's id and newest number.
 func (l *Ledger) Head(ctx context.Context) (h Head, err error) {
-	err = l.db.Read.QueryRowContext(ctx, "SELECT ledger, number FROM head WHERE one = 1").Scan(&h.Ledger, &h.Number)
+	err = l.db.Read.QueryRowContext(ctx, "SELECT ledger, epoch, number FROM head WHERE one = 1").
+		Scan(&h.Ledger, &h.Epoch, &h.Number)
 	return h, l.db.Fault(err)
 }
 
@@ -93,8 +104,18 @@ func (l *Ledger) News() <-chan struct{} {
 	return l.news
 }
 
-// told closes the channel of those who wait for news.
-func (l *Ledger) told() {
+// waking is how long the delivery of news may be waited for.
+const waking = 200 * time.Millisecond
+
+// told tells those who wait for news, and whoever delivers them.
+func (l *Ledger) told(ctx context.Context) {
+	if l.Wake != nil {
+		ctx, cancel := context.WithTimeout(ctx, waking)
+		defer cancel()
+		if err := l.Wake(ctx); err != nil {
+			slog.WarnContext(ctx, "nobody was told of changes, they are delivered within a minute", slog.Any("error", err))
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.news)

@@ -155,7 +155,7 @@ func TestLedger(t *testing.T) {
 				f.Fatal(err)
 			}
 			same, _ := f.Head(f.Context())
-			f.must(migrations.Renew(f.Context(), f.db))
+			f.must(migrations.Renew(f.Context(), f.db, f.now))
 			after, _ := f.Head(f.Context())
 			if before != same || after.Ledger == before.Ledger || after.Number != before.Number {
 				f.Errorf("%v, %v, %v", before, same, after)

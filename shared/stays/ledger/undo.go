@@ -52,7 +52,7 @@ func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (re
 	if err != nil {
 		return nil, err
 	}
-	l.told()
+	l.told(ctx)
 	return results, nil
 }
 

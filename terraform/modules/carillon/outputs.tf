@@ -59,5 +59,6 @@ output "operators_urls" {
     { for name, function in module.campus_sync : "${name}-campus-sync" => function.url },
     { for name, function in module.exports_transfer : "${name}-exports-transfer" => function.url },
     { for name, function in module.stays_relay : "${name}-stays-relay" => function.url },
+    { for name, function in module.stays_reservations : "${name}-stays-reservations" => function.url },
   )
 }

@@ -1,5 +1,5 @@
-# The stays bridge: the ledger of cottages' days and the partners' web service, once for each in var.stays. The ledger is in
-# a PostgreSQL database, whose address is a secret.
+# The stays bridge: the ledger of cottages' days, the partners' web service and the delivery of changes, once for each in
+# var.stays. The ledger is in a PostgreSQL database, whose address is a secret; so is that of the website's, if it has one.
 
 locals {
   associations = { for name, association in var.stays : name => association if association.running }
@@ -12,10 +12,16 @@ module "stays" {
   name  = "stays"
   installations = {
     for name, association in var.stays :
-    name => merge(association, { secrets = concat(association.secrets, association.relay_secrets) })
+    name => merge(association, {
+      secrets = concat(association.secrets, association.relay_secrets, association.site_secrets)
+    })
   }
   buckets = { config = 90, state = 7 } # state has dead letters alone
-  topics  = { relay = "stays_relay" }
+  topics = {
+    relay         = "stays_relay"
+    notifications = "stays_notifications"
+    broker        = "stays_broker"
+  }
   jobs = {
     relay = {
       schedule = "* * * * *"
@@ -43,11 +49,13 @@ module "stays_bookings" {
   concurrency = 40
   timeout     = 60
 
-  secrets = each.value.secrets
-  reads   = ["config"]
+  secrets   = each.value.secrets
+  reads     = ["config"]
+  publishes = ["relay"]
 }
 
-# Keeps the ledger's tables, writes to people, and answers operators. One instance: it alone changes tables.
+# Keeps the ledger's tables, delivers its changes to the website's table, the broker and hooks, writes to people, and answers
+# operators. One instance: it alone changes tables and moves the cursors.
 module "stays_relay" {
   source   = "../function"
   for_each = local.associations
@@ -61,5 +69,23 @@ module "stays_relay" {
 
   secrets       = concat(each.value.secrets, each.value.relay_secrets)
   reads         = ["config"]
-  subscriptions = { relay = { attempts = 20 } }
+  publishes     = ["relay", "notifications", "broker"]
+  subscriptions = { relay = { attempts = 20 }, broker = { attempts = 5 } }
+}
+
+# Writes the website's table. Its instances and their connections are bounded by what that database bears.
+module "stays_reservations" {
+  source   = "../function"
+  for_each = local.associations
+
+  platform    = local.platform
+  bridge      = module.stays.running[each.key]
+  function    = "reservations"
+  instances   = 2
+  concurrency = 8
+  timeout     = 300
+
+  secrets       = concat(each.value.secrets, each.value.site_secrets)
+  reads         = ["config"]
+  subscriptions = { notifications = { attempts = 100 } }
 }

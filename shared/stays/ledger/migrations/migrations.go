@@ -10,6 +10,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
@@ -62,10 +63,12 @@ func First(ctx context.Context, db *sqldb.DB) error {
 	})
 }
 
-// Renew gives a ledger another id: a restored one repeats numbers, and whoever has followed it must start over.
-func Renew(ctx context.Context, db *sqldb.DB) error {
+// Renew gives a ledger another id: a restored one repeats numbers, and whoever has followed it must start over. Its
+// epoch grows, beyond that of an id that the backup does not know either.
+func Renew(ctx context.Context, db *sqldb.DB, now time.Time) error {
 	return db.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE head SET ledger = $1", uuid.NewString())
+		_, err := tx.ExecContext(ctx, "UPDATE head SET ledger = $1, epoch = CASE WHEN epoch < $2 THEN $2 ELSE epoch + 1 "+
+			"END", uuid.NewString(), now.Unix())
 		return err
 	})
 }

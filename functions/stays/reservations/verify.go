@@ -1,0 +1,133 @@
+package reservations
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/web"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/site"
+)
+
+// A Verification is what comparing the ledger with the website's table found, from today on.
+type Verification struct {
+	Units       int      `json:"units"`       // that were compared
+	Days        int      `json:"days"`        // that were compared
+	Pending     int      `json:"pending"`     // days that differ because their change is under way
+	Differences int      `json:"differences"` // days that differ otherwise
+	Unknown     []string `json:"unknown"`     // units that the website does not have
+	Differing   []Range  `json:"differing"`
+	Repaired    int      `json:"repaired"` // days that were written as the ledger has them
+}
+
+// A Range is days in a row that differ in the same way, both ends in it.
+type Range struct {
+	Unit    string     `json:"unit"`
+	From    stays.Day  `json:"from"`
+	To      stays.Day  `json:"to"`
+	Ledger  stays.Type `json:"ledger"`
+	Table   stays.Type `json:"table"`
+	Double  bool       `json:"double,omitempty"` // the table has more than one row for each
+	Pending bool       `json:"pending,omitempty"`
+}
+
+// horizon is how many days are compared: bookings reach three years ahead.
+const horizon = 3*366 + 31
+
+func (f *function) verify(w http.ResponseWriter, r *http.Request) error {
+	return f.compare(w, r, false)
+}
+func (f *function) repair(w http.ResponseWriter, r *http.Request) error { return f.compare(w, r, true) }
+
+func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) error {
+	w.Header().Set("Cache-Control", "no-store")
+	ctx := r.Context()
+	table, settings, err := f.open(ctx)
+	if err != nil {
+		return tell(web.Unavailable(err))
+	}
+	today := stays.DayOf(f.Now().In(settings.Zone()))
+	days := stays.Range{From: today, To: today + horizon}
+	head, spans, err := f.Ledger.Snapshot(ctx, days)
+	if err != nil {
+		return tell(err)
+	}
+	units, err := f.Ledger.Units(ctx, nil)
+	if err != nil {
+		return tell(err)
+	}
+	names := make([]string, len(units))
+	for i, u := range units {
+		names[i] = u.Unit
+	}
+	found, err := table.Compare(ctx, names, spans, days)
+	if err != nil {
+		return tell(err)
+	}
+	v, err := f.judge(ctx, head, found)
+	if err != nil {
+		return tell(err)
+	}
+	if repair && len(v.Differing) > 0 {
+		m := f.manner(settings)
+		m.Force = true
+		result, err := table.Apply(ctx, head.Epoch, v.updates(head), m)
+		if err != nil {
+			return tell(err)
+		}
+		if err := f.count(ctx, result.Healed); err != nil {
+			return tell(err)
+		}
+		v.Repaired = result.Days
+	}
+	return web.WriteJSON(w, http.StatusOK, v)
+}
+
+// judge tells days whose change is under way from those that are wrong.
+func (f *function) judge(ctx context.Context, head ledger.Head, found site.Comparison) (v Verification, err error) {
+	v = Verification{Units: found.Units, Days: found.Days, Unknown: append([]string{}, found.Unknown...), Differing: []Range{}}
+	asked := make([]ledger.UnitDay, len(found.Differences))
+	for i, d := range found.Differences {
+		asked[i] = ledger.UnitDay{Unit: d.Unit, Day: d.Day}
+	}
+	newest, err := f.Ledger.Newest(ctx, asked)
+	if err != nil {
+		return v, err
+	}
+	for i, d := range found.Differences {
+		one := Range{d.Unit, d.Day, d.Day, d.Ledger, d.Table, d.Double, d.Pending(head.Epoch, newest[asked[i]])}
+		if one.Pending {
+			v.Pending++
+		} else {
+			v.Differences++
+		}
+		v.add(one)
+	}
+	return v, nil
+}
+
+// add adds a day to the range before it where it goes on.
+func (v *Verification) add(d Range) {
+	if n := len(v.Differing) - 1; n >= 0 {
+		prev := v.Differing[n]
+		if prev.To+1 == d.From {
+			prev.From, prev.To = d.From, d.To
+			if prev == d {
+				v.Differing[n].To = d.To
+				return
+			}
+		}
+	}
+	v.Differing = append(v.Differing, d)
+}
+
+// updates are what makes the table as the ledger is. Their number is that of the ledger when it was read: what changes
+// after it is written by its own message.
+func (v *Verification) updates(head ledger.Head) []stays.Update {
+	list := make([]stays.Update, len(v.Differing))
+	for i, d := range v.Differing {
+		list[i] = stays.Update{Number: head.Number, Unit: d.Unit, From: d.From, To: d.To, Type: d.Ledger}
+	}
+	return list
+}

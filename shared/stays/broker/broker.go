@@ -1,0 +1,300 @@
+// Package broker speaks to the RabbitMQ server between the two halves of the old system, and reads and writes their
+// messages. A half that is still there goes on as it is: exchanges, queues and bindings are those that it declares
+// itself, durable and without arguments.
+//
+//	service -> site   exchange booking.update, key gdw, queue booking.update.fromwalhebcalendar
+//	site -> service   exchange booking.update.gdw, key import, queue booking.update.gdw
+//
+// What is sent is confirmed by the server; what is taken is acknowledged once it is kept.
+package broker
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+// A Fault is why a broker cannot be used just now. Its text has neither addresses nor passwords.
+type Fault struct {
+	Code string
+	err  error
+}
+
+// Codes of faults.
+const (
+	Unreachable = "unreachable" // no connection
+	Refused     = "refused"     // the user or his password is not known
+	NoVHost     = "vhost"       // it is not there, or not the user's
+	Forbidden   = "forbidden"   // the user may not declare, write or read
+	Declared    = "declared"    // an exchange or queue is there with other properties
+	Blocked     = "blocked"     // the server takes no messages: memory or disk
+	Unroutable  = "unroutable"  // no queue takes the message
+	Closed      = "closed"      // the connection ended
+)
+
+func (f *Fault) Error() string { return f.Code + ": " + f.err.Error() }
+func (f *Fault) Unwrap() error { return f.err }
+
+// CodeOf is the code of an error, or "".
+func CodeOf(err error) string {
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f.Code
+	}
+	return ""
+}
+
+// fault tells errors of the library apart (rabbitmq.com/docs/channels#error-handling).
+func fault(otherwise string, err error) error {
+	code := otherwise
+	if e, ok := errors.AsType[*amqp.Error](err); ok {
+		switch e.Code {
+		case amqp.AccessRefused:
+			code = Forbidden
+			if errors.Is(err, amqp.ErrCredentials) {
+				code = Refused
+			}
+		case amqp.NotAllowed:
+			code = NoVHost
+		case amqp.PreconditionFailed:
+			code = Declared
+		}
+	}
+	if errors.Is(err, amqp.ErrVhost) {
+		code = NoVHost
+	}
+	return &Fault{code, err}
+}
+
+// Bounds.
+const (
+	connecting = 10 * time.Second
+	heartbeat  = 10 * time.Second
+)
+
+// A Link is a connection with one channel. It is used by one goroutine.
+type Link struct {
+	conn     *amqp.Connection
+	ch       *amqp.Channel
+	returned chan amqp.Return
+	blocked  atomic.Bool
+	closed   chan *amqp.Error
+}
+
+// Open connects and declares what halves have, which does nothing where it is there.
+func Open(b stays.Broker, halves ...Half) (*Link, error) {
+	scheme := "amqp://"
+	if b.TLS {
+		scheme = "amqps://"
+	}
+	const guest = "guest" // RabbitMQ's own default
+	conn, err := amqp.DialConfig(scheme+b.Address(), amqp.Config{
+		SASL:  []amqp.Authentication{&amqp.PlainAuth{Username: cmp.Or(b.User, guest), Password: cmp.Or(b.Password, guest)}},
+		Vhost: b.VirtualHost(), Heartbeat: heartbeat, Dial: amqp.DefaultDial(connecting),
+		TLSClientConfig: &tls.Config{ServerName: b.Host, MinVersion: tls.VersionTLS12},
+		Properties:      amqp.Table{"product": "Carillon", "capabilities": amqp.Table{"connection.blocked": true}},
+	})
+	if err != nil {
+		if _, ok := errors.AsType[net.Error](err); ok {
+			err = errors.New("no connection to the broker")
+		}
+		return nil, fault(Unreachable, err)
+	}
+	l := &Link{conn: conn}
+	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
+	go func() {
+		for b := range blocked {
+			l.blocked.Store(b.Active)
+		}
+	}()
+	if l.ch, err = conn.Channel(); err == nil {
+		l.closed = l.ch.NotifyClose(make(chan *amqp.Error, 1))
+		err = l.declare(halves)
+	}
+	if err != nil {
+		l.Close()
+		return nil, fault(Closed, err)
+	}
+	return l, nil
+}
+
+// declare makes exchanges, queues and bindings as the old programs do: another argument would be refused with 406.
+func (l *Link) declare(halves []Half) error {
+	for _, h := range halves {
+		if err := l.ch.ExchangeDeclare(h.Exchange, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+			return err
+		}
+		if _, err := l.ch.QueueDeclare(h.Queue, true, false, false, false, nil); err != nil {
+			return err
+		}
+		if err := l.ch.QueueBind(h.Queue, h.Key, h.Exchange, false, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends the connection.
+func (l *Link) Close() {
+	const limit = 2 * time.Second
+	_ = l.conn.CloseDeadline(time.Now().Add(limit)) //nolint:forbidigo // the network's time
+}
+
+// Blocked reports whether the server takes no messages just now.
+func (l *Link) Blocked() bool { return l.blocked.Load() }
+
+// Confirmed has the server confirm what is sent from now on.
+func (l *Link) Confirmed() error {
+	if err := l.ch.Confirm(false); err != nil {
+		return fault(Closed, err)
+	}
+	l.returned = l.ch.NotifyReturn(make(chan amqp.Return, mostReturned))
+	return nil
+}
+
+// mostReturned is more than are sent at once.
+const mostReturned = 1024
+
+// Send sends a half's messages in order, and returns once the server has all of them on disk. While the server takes
+// none, it waits, and calls blocked once.
+func (l *Link) Send(ctx context.Context, h Half, list []Message, asPickle bool, blocked func()) error {
+	waits := make([]*amqp.DeferredConfirmation, 0, len(list))
+	for _, m := range list {
+		data, contentType := h.Encode(m, asPickle)
+		wait, err := l.ch.PublishWithDeferredConfirmWithContext(ctx, h.Exchange, h.Key, true, false, amqp.Publishing{
+			ContentType: contentType, DeliveryMode: amqp.Persistent, Body: data,
+			MessageId: fmt.Sprintf("%s-%d", h.Exchange, m.Number),
+		})
+		if err != nil {
+			return fault(Closed, err)
+		}
+		waits = append(waits, wait)
+	}
+	for _, wait := range waits {
+		if err := l.confirmed(ctx, wait, &blocked); err != nil {
+			return err
+		}
+	}
+	select {
+	case r := <-l.returned:
+		return &Fault{Unroutable, fmt.Errorf("a message to %s was returned: %s", r.Exchange, r.ReplyText)}
+	default:
+		return nil
+	}
+}
+
+// confirmed waits for the server's confirmation.
+func (l *Link) confirmed(ctx context.Context, wait *amqp.DeferredConfirmation, blocked *func()) error {
+	const look = time.Second
+	for {
+		select {
+		case <-wait.Done():
+			if !wait.Acked() {
+				return &Fault{Closed, errors.New("a message was not confirmed")}
+			}
+			return nil
+		case <-ctx.Done():
+			code := Closed
+			if l.Blocked() {
+				code = Blocked
+			}
+			return &Fault{code, ctx.Err()}
+		case <-time.After(look):
+			if l.Blocked() && *blocked != nil {
+				slog.WarnContext(ctx, "the broker takes no messages just now")
+				(*blocked)()
+				*blocked = nil
+			}
+		}
+	}
+}
+
+// A Delivery is a message that was taken, and is not acknowledged yet.
+type Delivery struct {
+	Half        Half
+	Body        []byte
+	ContentType string
+	Again       bool // it may have been taken before
+
+	d amqp.Delivery
+}
+
+// Done acknowledges it: the server forgets it.
+func (d Delivery) Done() error {
+	if err := d.d.Ack(false); err != nil {
+		return fault(Closed, err)
+	}
+	return nil
+}
+
+func deliveryOf(h Half, d amqp.Delivery, first bool) Delivery {
+	return Delivery{h, d.Body, d.ContentType, d.Redelivered || first, d}
+}
+
+// Get takes the next message of a half's queue; false: there is none. first says that it is the first of the connection,
+// before which another may have been cut off.
+func (l *Link) Get(h Half, first bool) (Delivery, bool, error) {
+	d, ok, err := l.ch.Get(h.Queue, false)
+	if err != nil {
+		return Delivery{}, false, fault(Closed, err)
+	}
+	return deliveryOf(h, d, first), ok, nil
+}
+
+// Take hands each message of a half's queue to do, one at a time, until ctx or the connection ends. A message of which do
+// returns an error is not acknowledged.
+func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delivery) error) error {
+	if err := l.ch.Qos(1, 0, false); err != nil {
+		return fault(Closed, err)
+	}
+	deliveries, err := l.ch.ConsumeWithContext(ctx, h.Queue, "", false, false, false, false, nil)
+	if err != nil {
+		return fault(Closed, err)
+	}
+	first := true
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case d, ok := <-deliveries:
+			if !ok {
+				return l.end(ctx)
+			}
+			one := deliveryOf(h, d, first)
+			first = false
+			if err := do(ctx, one); err != nil {
+				return err
+			}
+			if err := one.Done(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// end is why deliveries have ended.
+func (l *Link) end(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	select {
+	case err := <-l.closed:
+		if err != nil {
+			return fault(Closed, err)
+		}
+	default:
+	}
+	return &Fault{Closed, errors.New("the connection ended")}
+}
+
+// Ended is closed, or has an error, once the channel has ended.
+func (l *Link) Ended() <-chan *amqp.Error { return l.closed }

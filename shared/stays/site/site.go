@@ -1,0 +1,365 @@
+// Package site writes the table of the association's website that says which days of its cottages are taken, and
+// compares it with the ledger. The website's tables are those of before; a table of our own beside them keeps, for each
+// cottage and day, which change was the last to write it:
+//
+//	reservation_proprio   a row for each day that is taken, at 00:00: loue, or indisp
+//	hebergement           the cottages: heb_code_cgt is our unit; heb_calendrier_proprio_date_maj is when its owner, or a
+//	                      partner, was last active
+//	carillon_days         cottage, day, epoch and number of the change that wrote it last
+//
+// So messages may come in any order, and again and again: a day is written by the newest change alone.
+package site
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
+	"github.com/carillon-calendar/carillon/shared/stays"
+)
+
+// A Table is the website's table in its database.
+type Table struct {
+	db  *sqldb.DB
+	own bool // it is in the ledger's database, and its cottages are the ledger's units
+
+	number string // what gives a new row its number, as the beginning of an INSERT's list: "" where the column does
+}
+
+// ErrTables is that a database does not have the website's tables.
+var ErrTables = errors.New("the database does not have the website's tables reservation_proprio and hebergement with " +
+	"their columns")
+
+// ownTables are made in a database. Those of the website are made in the ledger's own only.
+const (
+	ownDays = `CREATE TABLE IF NOT EXISTS carillon_days (heb bigint NOT NULL, day date NOT NULL, epoch bigint NOT NULL,
+		number bigint NOT NULL, PRIMARY KEY (heb, day))`
+	ownUnits = `CREATE TABLE IF NOT EXISTS hebergement (heb_pk %[1]s, heb_nom varchar, heb_code_cgt varchar UNIQUE,
+		heb_pro_fk integer, heb_site_public varchar, heb_calendrier_proprio varchar DEFAULT 'non actif',
+		heb_calendrier_proprio_date_maj date)`
+	ownReservations = `CREATE TABLE IF NOT EXISTS reservation_proprio (res_id %[1]s, res_type varchar(20) NOT NULL,
+		heb_fk integer NOT NULL, pro_fk integer, res_date timestamp NOT NULL, res_date_cre timestamp NOT NULL)`
+	ownIndex = `CREATE INDEX IF NOT EXISTS reservation_proprio_days ON reservation_proprio (heb_fk, res_date)`
+)
+
+// Open takes the website's tables into use. Where own is true they are in the ledger's database, and made there.
+func Open(ctx context.Context, db *sqldb.DB, own bool) (*Table, error) {
+	t := &Table{db: db, own: own}
+	statements := []string{ownDays}
+	if own {
+		serial := map[string]string{"sqlite": "INTEGER PRIMARY KEY", "postgres": "serial PRIMARY KEY"}[db.Name]
+		statements = append(statements, fmt.Sprintf(ownUnits, serial), fmt.Sprintf(ownReservations, serial), ownIndex)
+	} else if err := t.examine(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range statements {
+		if _, err := db.Write.ExecContext(ctx, s); err != nil {
+			return nil, db.Fault(fmt.Errorf("making our table beside the website's: %w", err))
+		}
+	}
+	return t, nil
+}
+
+// examine looks at tables that others have made: whether they are there, and how a row gets its number.
+func (t *Table) examine(ctx context.Context) error {
+	const columns = `SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND
+		(table_name, column_name) IN (('reservation_proprio', 'res_id'), ('reservation_proprio', 'res_type'),
+		('reservation_proprio', 'heb_fk'), ('reservation_proprio', 'pro_fk'), ('reservation_proprio', 'res_date'),
+		('reservation_proprio', 'res_date_cre'), ('hebergement', 'heb_pk'), ('hebergement', 'heb_code_cgt'),
+		('hebergement', 'heb_calendrier_proprio_date_maj'))`
+	const wanted = 9
+	var n int
+	if err := t.db.Read.QueryRowContext(ctx, columns).Scan(&n); err != nil {
+		return t.db.Fault(err)
+	}
+	if n != wanted {
+		return ErrTables
+	}
+	const numbered = `SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND
+		table_name = 'reservation_proprio' AND column_name = 'res_id' AND (column_default IS NOT NULL OR is_identity = 'YES')`
+	const sequence = `SELECT count(*) FROM pg_class WHERE oid = to_regclass('reservation_proprio_res_id_seq')`
+	if err := t.db.Read.QueryRowContext(ctx, numbered).Scan(&n); err != nil || n > 0 {
+		return t.db.Fault(err)
+	}
+	// the old programs asked the sequence themselves
+	if err := t.db.Read.QueryRowContext(ctx, sequence).Scan(&n); err != nil {
+		return t.db.Fault(err)
+	}
+	if n == 0 {
+		return fmt.Errorf("%w: res_id has no default and no sequence reservation_proprio_res_id_seq", ErrTables)
+	}
+	t.number = "nextval('reservation_proprio_res_id_seq'), "
+	return nil
+}
+
+// Types of rows.
+const (
+	rented      = "loue"
+	unavailable = "indisp"
+)
+
+// A Result is what applying did.
+type Result struct {
+	Days    int            // that were written
+	Healed  int            // rows too many that others had left on them
+	Unknown []stays.Update // of units that the website does not have: nothing was written of them
+}
+
+// A Manner is how updates are applied.
+type Manner struct {
+	Now      time.Time
+	Zone     *time.Location // where a day begins
+	Partners bool           // their changes count as the owner's activity
+	Force    bool           // a change writes the days that it wrote last once more
+}
+
+// A claim is a day of a cottage that a change wants to write.
+type claim struct {
+	heb int64
+	day stays.Day
+	by  *stays.Update
+}
+
+// Apply writes what updates say, day by day: only days that an older change has written last.
+func (t *Table) Apply(ctx context.Context, epoch int64, updates []stays.Update, m Manner) (r Result, err error) {
+	err = t.db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) {
+		r = Result{}
+		hebs, err := t.cottages(ask, updates)
+		if err != nil {
+			return nil, err
+		}
+		claims := map[[2]int64]claim{}
+		for i := range updates {
+			u := &updates[i]
+			heb, ok := hebs[u.Unit]
+			if !ok {
+				r.Unknown = append(r.Unknown, *u)
+				continue
+			}
+			for d := range u.Range().Each() {
+				k := [2]int64{heb, int64(d)}
+				if c, ok := claims[k]; !ok || c.by.Number <= u.Number {
+					claims[k] = claim{heb: heb, day: d, by: u}
+				}
+			}
+		}
+		won, err := t.claim(ask, epoch, claims, m.Force)
+		if err != nil || len(won) == 0 {
+			return nil, err
+		}
+		r.Days = len(won)
+		if r.Healed, err = t.clear(ask, won); err != nil {
+			return nil, err
+		}
+		return t.write(won, m), nil
+	})
+	return r, err
+}
+
+// cottages finds the numbers of units on the website; of two with one code the first has it, as the old program saw it.
+func (t *Table) cottages(ask sqldb.Ask, updates []stays.Update) (map[string]int64, error) {
+	var names [][]any
+	for _, u := range updates {
+		names = append(names, []any{u.Unit})
+	}
+	wanted := sqldb.JSON(names)
+	hebs := map[string]int64{}
+	units := t.db.Rows(1, "unit text")
+	var list []sqldb.Statement
+	if t.own {
+		list = t.ownCottages(units, wanted)
+	}
+	err := ask(append(list, sqldb.Statement{
+		Query: "SELECT trim(heb_code_cgt), min(heb_pk) FROM hebergement WHERE trim(heb_code_cgt) IN (SELECT unit FROM " +
+			units + " AS r) GROUP BY 1",
+		Args: []any{wanted},
+		Row: func(row sqldb.Row) error {
+			var unit string
+			var heb int64
+			err := row.Scan(&unit, &heb)
+			hebs[unit] = heb
+			return err
+		},
+	})...)
+	return hebs, err
+}
+
+// ownCottages makes cottages of the ledger's units that were entered: with their numbers on the website of before, or
+// new ones.
+func (t *Table) ownCottages(units, wanted string) []sqldb.Statement {
+	const from = " FROM units WHERE listed AND unit IN (SELECT unit FROM "
+	const missing = " AS r) AND NOT EXISTS (SELECT 1 FROM hebergement WHERE heb_code_cgt = units.unit) "
+	return []sqldb.Statement{
+		{
+			Query: "INSERT INTO hebergement (heb_pk, heb_nom, heb_code_cgt, heb_pro_fk) SELECT site, name, unit, owner" + from +
+				units + missing + "AND site IS NOT NULL ON CONFLICT DO NOTHING",
+			Args: []any{wanted},
+		},
+		{
+			Query: "INSERT INTO hebergement (heb_pk, heb_nom, heb_code_cgt, heb_pro_fk) SELECT (SELECT coalesce(max(heb_pk), 0) " +
+				"FROM hebergement) + row_number() OVER (ORDER BY unit), name, unit, owner" + from + units + missing +
+				"ON CONFLICT DO NOTHING",
+			Args: []any{wanted},
+		},
+	}
+}
+
+// claim takes the days that an older change has written last, or none.
+func (t *Table) claim(ask sqldb.Ask, epoch int64, claims map[[2]int64]claim, force bool) ([]claim, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	rows := make([][]any, 0, len(claims))
+	for _, c := range claims {
+		rows = append(rows, []any{c.heb, c.day, epoch, c.by.Number})
+	}
+	slices.SortFunc(rows, func(a, b []any) int { // one order: who write the same days wait for each other in turn
+		if a[0] != b[0] {
+			return int(a[0].(int64) - b[0].(int64)) //nolint:forcetypeassert // made above
+		}
+		return int(a[1].(stays.Day) - b[1].(stays.Day)) //nolint:forcetypeassert // made above
+	})
+	older := "<"
+	if force {
+		older = "<="
+	}
+	var won []claim
+	err := ask(sqldb.Statement{
+		Query: "INSERT INTO carillon_days (heb, day, epoch, number) SELECT * FROM " +
+			t.db.Rows(1, "heb bigint", "day date", "epoch bigint", "number bigint") + " AS r WHERE true ON CONFLICT (heb, day) " +
+			"DO UPDATE SET epoch = excluded.epoch, number = excluded.number WHERE (carillon_days.epoch, carillon_days.number) " +
+			older + " (excluded.epoch, excluded.number) RETURNING heb, day",
+		Args: []any{sqldb.JSON(rows)},
+		Row: func(row sqldb.Row) error {
+			var heb int64
+			var day stays.Day
+			err := row.Scan(&heb, &day)
+			won = append(won, claims[[2]int64{heb, int64(day)}])
+			return err
+		},
+	})
+	return won, err
+}
+
+// span is the columns of rows that name a cottage's day, and the instants between which its row is.
+var span = []string{"heb bigint", "day date", "first timestamp", "next timestamp"}
+
+func (c claim) row() []any {
+	return []any{c.heb, c.day, c.day.String() + midnight, (c.day + 1).String() + midnight}
+}
+
+const midnight = " 00:00:00"
+
+// clear removes the rows of days, and counts those that were one too many.
+func (t *Table) clear(ask sqldb.Ask, won []claim) (healed int, err error) {
+	rows := make([][]any, len(won))
+	for i, c := range won {
+		rows[i] = c.row()
+	}
+	seen := map[string]int{}
+	err = ask(sqldb.Statement{
+		Query: "DELETE FROM reservation_proprio WHERE res_id IN (SELECT p.res_id FROM " + t.db.Rows(1, span...) + " AS r " +
+			"JOIN reservation_proprio p ON p.heb_fk = r.heb AND p.res_date >= r.first AND p.res_date < r.next) " +
+			"RETURNING heb_fk, res_date",
+		Args: []any{sqldb.JSON(rows)},
+		Row: func(row sqldb.Row) error {
+			var heb int64
+			var at instant
+			err := row.Scan(&heb, &at)
+			k := strconv.FormatInt(heb, 10) + " " + at.day().String()
+			if seen[k]++; seen[k] > 1 {
+				healed++
+			}
+			return err
+		},
+	})
+	return healed, err
+}
+
+// write is statements that write the rows of days, and who was active.
+func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
+	var rows, active [][]any
+	last := map[int64]stays.Day{}
+	at := m.Now.In(m.Zone).Format(time.DateTime)
+	for _, c := range won {
+		if m.counts(c.by.Origin) && !c.by.At.IsZero() {
+			last[c.heb] = max(last[c.heb], stays.DayOf(c.by.At.In(m.Zone)))
+		}
+		if c.by.Type == stays.Available {
+			continue
+		}
+		typ, owner := rented, any(nil)
+		if c.by.Type == stays.Unavailable {
+			typ = unavailable
+		}
+		if c.by.Origin.Kind() == stays.KindOwner {
+			if n, err := strconv.Atoi(c.by.Origin.Name()); err == nil {
+				owner = n
+			}
+		}
+		rows = append(rows, []any{typ, c.heb, owner, c.day.String() + midnight, at})
+	}
+	if rows != nil {
+		column, number := "", ""
+		if t.number != "" {
+			column, number = "res_id, ", t.number
+		}
+		list = append(list, sqldb.Statement{
+			Query: "INSERT INTO reservation_proprio (" + column + "res_type, heb_fk, pro_fk, res_date, res_date_cre) SELECT " +
+				number + "r.* FROM " + t.db.Rows(1, "res_type text", "heb_fk integer", "pro_fk integer", "res_date timestamp",
+				"res_date_cre timestamp") + " AS r",
+			Args: []any{sqldb.JSON(rows)},
+		})
+	}
+	for heb, day := range last {
+		active = append(active, []any{heb, day})
+	}
+	if active != nil {
+		list = append(list, sqldb.Statement{
+			Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = (SELECT r.day FROM " +
+				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk) WHERE EXISTS (SELECT 1 FROM " +
+				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk AND " +
+				"(heb_calendrier_proprio_date_maj IS NULL OR heb_calendrier_proprio_date_maj < r.day))",
+			Args: []any{sqldb.JSON(active)},
+		})
+	}
+	return list
+}
+
+// counts reports whether an origin's changes show that a cottage's calendar is kept.
+func (m Manner) counts(o stays.Origin) bool {
+	switch o.Kind() {
+	case stays.KindOwner:
+		return true
+	case stays.KindPartner, string(stays.Service):
+		return m.Partners
+	}
+	return false
+}
+
+// An instant is a time of the website, which has no zone.
+type instant struct{ time.Time }
+
+// Scan implements [sql.Scanner].
+func (i *instant) Scan(v any) (err error) {
+	switch v := v.(type) {
+	case time.Time:
+		i.Time = v
+	case string:
+		if i.Time, err = time.Parse(time.DateTime, v); err != nil {
+			i.Time, err = time.Parse(time.RFC3339, v)
+		}
+	default:
+		err = fmt.Errorf("a time of the type %T", v)
+	}
+	return err
+}
+
+func (i *instant) day() stays.Day { return stays.DayOf(i.Time) }
+
+var _ sql.Scanner = (*instant)(nil)
