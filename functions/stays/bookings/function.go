@@ -35,7 +35,7 @@ func init() { functions.HTTP("StaysBookings", gcloud.Handler(setup)) }
 // Environment is what setup reads.
 type Environment struct {
 	ConfigBucket string `env:"CONFIG_BUCKET,required"` // bucket of the settings file
-	TopicPrefix  string `env:"TOPIC_PREFIX,required"`
+	TopicPrefix  string `env:"TOPIC_PREFIX"`           // what every topic's name begins with
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {

@@ -313,6 +313,12 @@ func (f *function) checkURL(text string) error {
 	return nil
 }
 
+// A HookTest is what a hook's server said to a message of the type availability.test.
+type HookTest struct {
+	Status int    `json:"status"` // 0: there was no answer
+	Error  string `json:"error,omitempty"`
+}
+
 // testHook sends a message of the type availability.test at once, and answers with what the server said.
 func (f *function) testHook(w http.ResponseWriter, r *http.Request) error {
 	h, err := f.Ledger.Hook(r.Context(), r.PathValue("id"))
@@ -320,10 +326,7 @@ func (f *function) testHook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status, err := f.post(r.Context(), h, "msg_test_"+rand.Text(), announcement{Type: announcedTest, At: f.Now().UTC()})
-	v := struct {
-		Status int    `json:"status"`
-		Error  string `json:"error,omitempty"`
-	}{Status: status}
+	v := HookTest{Status: status}
 	if err != nil {
 		v.Error = err.Error()
 	}

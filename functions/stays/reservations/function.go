@@ -249,6 +249,9 @@ func tell(err error) error {
 	case errors.Is(err, site.ErrTables):
 		return web.NewProblem(http.StatusServiceUnavailable,
 			"The database that site_dsn names does not have the website's tables.", err)
+	case errors.Is(err, site.ErrOthers):
+		return web.NewProblem(http.StatusServiceUnavailable, "The ledger's database has the website's tables. To have them "+
+			"written, name it as site_dsn in stays.json too.", err)
 	case errors.Is(err, sqldb.ErrUnreachable):
 		return web.NewProblem(http.StatusServiceUnavailable, "The database cannot be reached just now.", err)
 	}

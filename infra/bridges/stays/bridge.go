@@ -128,7 +128,7 @@ func (b *bridge) passOn() {
 			return
 		case <-b.nudge:
 		}
-		if err := b.Publish(b.Context(), stays.TopicRelay, messages.Message{}); err != nil {
+		if err := b.Publish(b.Context(), stays.TopicRelay, messages.Message{}); err != nil && b.Context().Err() == nil {
 			slog.Warn("stays relay not woken, it looks each minute", slog.Any("error", err))
 		}
 		<-time.After(pause)

@@ -24,14 +24,16 @@ func command() *cobra.Command {
 	o := cli.Remote{Deployed: "/operator/stays"}
 	parent := &cobra.Command{Use: "stays", Short: "The availability of cottages in the running system"}
 	o.Flags(parent)
-	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), partnerCommands(&o), importSite(&o), migrate())
+	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), partnerCommands(&o), hookCommands(&o), verify(&o),
+		importSite(&o), migrate())
+	parent.AddCommand(steering(&o)...)
 	return parent
 }
 
 func status(o *cli.Remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Example: "carillon stays status", Args: cobra.NoArgs,
-		Short: "The ledger, units that only a partner has named, and overwritten bookings of which nobody was told",
+		Short: "The ledger, how far its changes are delivered, and what somebody should look at",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var s relay.Status
 			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/stays/status", &s); err != nil {
@@ -55,6 +57,7 @@ func statusTable(t *tabwriter.Writer, s relay.Status) {
 		cli.Row(t, "unlisted units", strings.Join(s.Unlisted, ", ")+
 			": partners have named them; enter them with carillon stays units add, or free their days")
 	}
+	deliveryTable(t, s)
 	if len(s.Untold) == 0 {
 		return
 	}

@@ -296,29 +296,29 @@ func folder(t *testing.T, settings map[string]any) string {
 func TestOnPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := postgres.Start(t)
-	settings, data := folder(t, map[string]any{"database": server.DSN}), t.TempDir()
+	dsn := website(t, server.DSN)
+	settings, data := folder(t, map[string]any{"database": server.DSN, "site_dsn": dsn}), t.TempDir()
 	out, _ := run(t, "doctor", "--config", settings)
 	if !strings.Contains(out, "tables of version 0") {
 		t.Errorf("before: %s", out)
 	}
-	if out := must(t, "stays", "migrate", "--config", settings); !strings.Contains(out, "version 1") {
+	if out := must(t, "stays", "migrate", "--config", settings); !strings.Contains(out, "version 2") {
 		t.Error(out)
 	}
-	if out := must(t, "doctor", "--config", settings); !strings.Contains(out, "PostgreSQL, tables of version 1") {
+	if out := must(t, "doctor", "--config", settings); !strings.Contains(out, "PostgreSQL, tables of version 2") {
 		t.Error(out)
 	}
 	start(t, machine.Options{Data: data, Folder: settings})
-	site(t, server.DSN)
-	dry := must(t, "stays", "import", "--from-site", server.DSN, "--dry-run", "--data", data)
+	dry := must(t, "stays", "import", "--from-site", dsn, "--dry-run", "--data", data)
 	if s := asked[relay.Status](t, "stays", "status", "--data", data); s.Units != 0 ||
 		!strings.Contains(dry, "nothing was changed") {
 		t.Errorf("a dry run: %+v\n%s", s, dry)
 	}
-	got := asked[relay.Imported](t, "stays", "import", "--from-site", server.DSN, "--data", data)
+	got := asked[relay.Imported](t, "stays", "import", "--from-site", dsn, "--data", data)
 	if got != (relay.Imported{Owners: 2, Units: 2, Stays: 3}) {
 		t.Errorf("%+v", got)
 	}
-	again := asked[relay.Imported](t, "stays", "import", "--from-site", server.DSN, "--data", data)
+	again := asked[relay.Imported](t, "stays", "import", "--from-site", dsn, "--data", data)
 	if again != (relay.Imported{Owners: 2, Units: 2, Unchanged: 3}) {
 		t.Errorf("again: %+v", again)
 	}
@@ -338,9 +338,18 @@ func TestOnPostgreSQL(t *testing.T) {
 	}
 }
 
-// site makes the tables of an association's site, with rows as its two writers left them.
-func site(t *testing.T, dsn string) {
+// website makes a database of a server with the tables of an association's site, and rows as its two writers left them.
+func website(t *testing.T, server string) (dsn string) {
 	t.Helper()
+	first, err := pgdb.Open(server, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := first.Write.ExecContext(t.Context(), "CREATE DATABASE website"); err != nil {
+		t.Fatal(err)
+	}
+	dsn = strings.Replace(server, "dbname=postgres", "dbname=website", 1)
 	db, err := pgdb.Open(dsn, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -353,4 +362,5 @@ func site(t *testing.T, dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dsn
 }

@@ -80,14 +80,22 @@ func (db *DB) Tx(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 	if err := do(tx); err != nil {
 		_ = tx.Rollback()
-		return db.Fault(err)
+		return db.Fault(ended(ctx, err))
 	}
-	if err := db.Fault(tx.Commit()); errors.Is(err, ErrUnreachable) {
+	if err := db.Fault(ended(ctx, tx.Commit())); errors.Is(err, ErrUnreachable) {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	} else if err != nil {
 		return err
 	}
 	return nil
+}
+
+// ended is the context's error where a transaction ended with it, and was undone.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // A Statement is one of several that go to the database together.

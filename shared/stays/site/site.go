@@ -52,6 +52,9 @@ func Open(ctx context.Context, db *sqldb.DB, own bool) (*Table, error) {
 	t := &Table{db: db, own: own}
 	statements := []string{ownDays}
 	if own {
+		if err := t.notOthers(ctx); err != nil {
+			return nil, err
+		}
 		serial := map[string]string{"sqlite": "INTEGER PRIMARY KEY", "postgres": "serial PRIMARY KEY"}[db.Name]
 		statements = append(statements, fmt.Sprintf(ownUnits, serial), fmt.Sprintf(ownReservations, serial), ownIndex)
 	} else if err := t.examine(ctx); err != nil {
@@ -63,6 +66,27 @@ func Open(ctx context.Context, db *sqldb.DB, own bool) (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// ErrOthers is that the ledger's database has the website's own tables.
+var ErrOthers = errors.New("the ledger's database has the website's tables: name it as site_dsn too, and they are " +
+	"written")
+
+// notOthers refuses tables of the website that are not ours: who put the ledger beside them has not said that they are
+// to be written.
+func (t *Table) notOthers(ctx context.Context) error {
+	queries := map[string]string{
+		"sqlite": "SELECT count(*) FROM sqlite_master WHERE name = 'hebergement' AND NOT EXISTS (SELECT 1 FROM " +
+			"sqlite_master WHERE name = 'carillon_days')",
+		"postgres": "SELECT count(*) FROM pg_class WHERE oid = to_regclass('hebergement') AND to_regclass('carillon_days') " +
+			"IS NULL",
+	}
+	var n int
+	err := t.db.Read.QueryRowContext(ctx, queries[t.db.Name]).Scan(&n)
+	if err == nil && n > 0 {
+		return ErrOthers
+	}
+	return t.db.Fault(err)
 }
 
 // examine looks at tables that others have made: whether they are there, and how a row gets its number.

@@ -366,6 +366,19 @@ func (f *fixture) work(messages <-chan []stays.Update) error {
 	return nil
 }
 
+// TestLedgerBesideAWebsite: tables of a website in the ledger's database are not written unless site_dsn names it.
+func TestLedgerBesideAWebsite(t *testing.T) {
+	t.Parallel()
+	db := server(t)
+	defer db.Close()
+	if _, err := db.Write.ExecContext(t.Context(), website); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Open(t.Context(), db, true); !errors.Is(err, site.ErrOthers) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestNotAWebsite: a database without the website's tables is refused with what it lacks, before anything is made there.
 func TestNotAWebsite(t *testing.T) {
 	t.Parallel()

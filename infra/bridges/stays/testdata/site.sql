@@ -4,7 +4,8 @@ CREATE TABLE proprio (
     pro_pk int PRIMARY KEY, pro_nom1 varchar, pro_prenom1 varchar, pro_email varchar, pro_etat bool, pro_langue varchar
 );
 CREATE TABLE hebergement (
-    heb_pk int PRIMARY KEY, heb_nom varchar, heb_code_cgt varchar, heb_site_public varchar, heb_pro_fk int
+    heb_pk int PRIMARY KEY, heb_nom varchar, heb_code_cgt varchar, heb_site_public varchar, heb_pro_fk int,
+    heb_calendrier_proprio_date_maj date
 );
 CREATE TABLE reservation_proprio (
     res_id serial PRIMARY KEY, res_type varchar NOT NULL, heb_fk int NOT NULL, pro_fk int, res_date timestamp NOT NULL,
