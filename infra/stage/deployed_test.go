@@ -17,6 +17,7 @@ import (
 	simarduino "github.com/carillon-calendar/carillon/infra/sim/iotcloud"
 	"github.com/carillon-calendar/carillon/infra/sim/postgres"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
+	pgdb "github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 )
 
 func object(args map[string]cty.Value) cty.Value { return cty.ObjectVal(args) }
@@ -75,7 +76,7 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"main-exports-transfer": envelope, "main-exports-queries": {
 			http.MethodGet, "/queries", "wrong", http.StatusUnauthorized,
 		},
-		"main-stays-relay": envelope, "main-stays-bookings": {
+		"main-stays-relay": envelope, "main-stays-reservations": envelope, "main-stays-bookings": {
 			http.MethodGet, "/stays/v1/units", "wrong", http.StatusUnauthorized,
 		},
 	}
@@ -257,4 +258,57 @@ func serve(t *testing.T, h http.Handler) string {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// The stays' main job across processes: a partner's booking is in the website's table, by way of the relay that the
+// booking has woken; verifying finds both alike.
+func TestStaysAcrossProcesses(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, map[string]cty.Value{
+		"stays": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("database")})}),
+	})
+	database, err := postgres.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(database.Remove)
+	c.fill("database", "main-stays-database", database.DSN)
+	c.put("main-stays-config", "stays.json",
+		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
+	c.start()
+	var secret struct{ Secret string }
+	for _, step := range []struct {
+		method, path string
+		body         any
+	}{
+		{http.MethodPut, "/units", map[string]any{"units": []any{map[string]any{"unit": "GFLX0001", "published": true}}}},
+		{http.MethodPut, "/partners/channel", map[string]any{"rights": []string{"add", "view"}, "all_units": true}},
+		{http.MethodPost, "/partners/channel/secrets", map[string]any{}},
+	} {
+		status, text := c.call(step.method, "main-stays-relay", step.path, "", step.body)
+		if status >= http.StatusBadRequest {
+			t.Fatalf("%s %s answered %d %s", step.method, step.path, status, text)
+		}
+		_ = json.Unmarshal([]byte(text), &secret) // the last answer has it
+	}
+	day := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	status, text := c.call(http.MethodPut, "main-stays-bookings", "/stays/v1/units/GFLX0001/days?from="+day+"&to="+day,
+		secret.Secret, map[string]any{"type": "booked"})
+	if status != http.StatusOK {
+		t.Fatalf("the booking was answered %d %s", status, text)
+	}
+	db, err := pgdb.Open(database.DSN, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	eventually(t, "the row in the website's table", func() bool {
+		var n int
+		err := db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM reservation_proprio WHERE res_type = 'loue'").Scan(&n)
+		return err == nil && n == 1
+	})
+	status, text = c.call(http.MethodGet, "main-stays-reservations", "/verify", "", nil)
+	if status != http.StatusOK || !strings.Contains(text, `"differences":0`) || !strings.Contains(text, `"pending":0`) {
+		t.Errorf("verify answered %d %s", status, text)
+	}
 }
