@@ -1,7 +1,7 @@
 // Package reservations is the one writer of the website's table that says which days of its cottages are taken.
 //
 // Trigger: messages of stays_notifications, accepted changes; of the kind "all", each minute, for those that wait for
-// their cottage; HTTP for operators: GET /verify and POST /repair.
+// their cottage; HTTP for operators: GET /table and /verify, POST /repair.
 // Reads: stays.json, the ledger, the website's tables. Writes: the website's table with ours beside it; in the ledger what
 // waits, and counters. Publishes: nothing.
 // Caller: Pub/Sub and operators, by its invoker account. A repeat writes nothing, and neither does a change that comes
@@ -70,6 +70,7 @@ func New(cfg Config) http.Handler {
 	f := &function{Config: cfg}
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", messages.Handle(f.message))
+	mux.Handle("GET /table", web.HandlerFunc(f.rows))
 	mux.Handle("GET /verify", web.HandlerFunc(f.verify))
 	mux.Handle("POST /repair", web.HandlerFunc(f.repair))
 	return web.Function(web.Routes(mux), budget)

@@ -10,6 +10,50 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/site"
 )
 
+// A Row is days in a row that the website's table has as taken, both ends in it.
+type Row struct {
+	Unit string     `json:"unit"`
+	From stays.Day  `json:"from"`
+	To   stays.Day  `json:"to"`
+	Type stays.Type `json:"type"`
+}
+
+// rows answers with what the table has from a day to another.
+func (f *function) rows(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	from, err := stays.ParseDay(r.URL.Query().Get("from"))
+	to, terr := stays.ParseDay(r.URL.Query().Get("to"))
+	days := stays.Through(from, to)
+	if err != nil || terr != nil || days.Days() < 1 || days.Days() > horizon {
+		return web.NewProblem(http.StatusBadRequest, "from and to must be dates, YYYY-MM-DD, at most three years apart.", err)
+	}
+	table, _, err := f.open(r.Context())
+	if err != nil {
+		return tell(web.Unavailable(err))
+	}
+	units, err := f.Ledger.Units(r.Context(), nil)
+	if err != nil {
+		return tell(err)
+	}
+	spans, err := table.Spans(r.Context(), names(units), days)
+	if err != nil {
+		return tell(err)
+	}
+	list := make([]Row, len(spans))
+	for i, s := range spans {
+		list[i] = Row{s.Unit, s.From, s.Last(), s.Type}
+	}
+	return web.WriteJSON(w, http.StatusOK, list)
+}
+
+func names(units []ledger.Unit) []string {
+	list := make([]string, len(units))
+	for i, u := range units {
+		list[i] = u.Unit
+	}
+	return list
+}
+
 // A Verification is what comparing the ledger with the website's table found, from today on.
 type Verification struct {
 	Units       int      `json:"units"`       // that were compared
@@ -57,11 +101,7 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 	if err != nil {
 		return tell(err)
 	}
-	names := make([]string, len(units))
-	for i, u := range units {
-		names[i] = u.Unit
-	}
-	found, err := table.Compare(ctx, names, spans, days)
+	found, err := table.Compare(ctx, names(units), spans, days)
 	if err != nil {
 		return tell(err)
 	}

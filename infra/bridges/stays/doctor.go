@@ -1,6 +1,7 @@
 package stays
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,7 +14,9 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/broker"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/site"
 )
 
 // doctor makes findings of codes.
@@ -35,6 +38,18 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	if len(s.Unlisted) > 0 {
 		found = append(found, doctor.Warning("units.unlisted", faults.Params{"units": strings.Join(s.Unlisted, ", ")}))
 	}
+	for _, d := range s.Destinations {
+		if d.Failing != nil && !d.Paused {
+			found = append(found, doctor.Warning("delivery.failing", faults.Params{
+				"destination": nameOf(d), "n": strconv.FormatInt(d.Lag, 10), "error": d.Error,
+			}))
+		}
+	}
+	for _, m := range s.Missing {
+		found = append(found, doctor.Warning("website.missing", faults.Params{
+			"unit": m.Unit, "n": strconv.Itoa(m.Changes),
+		}))
+	}
 	if n := len(s.Untold); n > 0 {
 		found = append(found, doctor.Warning("overwritten.untold", faults.Params{"n": strconv.Itoa(n)}))
 	}
@@ -48,6 +63,7 @@ func examineFolder(ctx context.Context, bucket documents.Bucket) []machine.Findi
 		return found
 	}
 	found = append(found, doctor.OK("settings.read", nil), examineDatabase(ctx, settings))
+	found = append(found, examineOutside(ctx, settings)...)
 	switch {
 	case settings.SMTP == nil:
 		found = append(found, doctor.Warning("emails.no_smtp", nil))
@@ -83,6 +99,56 @@ func examineDatabase(ctx context.Context, settings *stays.Settings) machine.Find
 		return doctor.Warning("database.older", faults.Params{"version": strconv.Itoa(version)})
 	}
 	return doctor.OK("database.server", faults.Params{"version": strconv.Itoa(version)})
+}
+
+// examineOutside looks at the website's database and at the broker, where the settings name them.
+func examineOutside(ctx context.Context, settings *stays.Settings) (found []machine.Finding) {
+	if settings.SiteDSN != "" || settings.SiteFault != nil {
+		found = append(found, examineSite(ctx, settings))
+	}
+	b := settings.Rabbit()
+	if b == nil {
+		return found
+	}
+	err := settings.BrokerFault
+	if err == nil {
+		err = broker.Check(*b, broker.Service, broker.Website)
+	}
+	at, vhost, user := b.Address()+" "+b.VirtualHost(), b.VirtualHost(), cmp.Or(b.User, "guest")
+	if err == nil {
+		return append(found, doctor.OK("broker.there", faults.Params{"broker": at}))
+	}
+	switch broker.CodeOf(err) {
+	case broker.Refused:
+		return append(found, doctor.Missing("broker.refused", faults.Params{"broker": at, "user": user}))
+	case broker.NoVHost:
+		return append(found, doctor.Missing("broker.vhost", faults.Params{"broker": at, "user": user, "vhost": vhost}))
+	case broker.Forbidden:
+		return append(found, doctor.Missing("broker.forbidden", faults.Params{"broker": at, "user": user, "vhost": vhost}))
+	case broker.Declared:
+		return append(found, doctor.Missing("broker.declared", faults.Params{"broker": at, "vhost": vhost}))
+	}
+	return append(found, doctor.Missing("broker.unreachable", faults.Params{"broker": at}))
+}
+
+func examineSite(ctx context.Context, settings *stays.Settings) machine.Finding {
+	ctx, cancel := context.WithTimeout(ctx, machine.CheckTime)
+	defer cancel()
+	if settings.SiteFault != nil {
+		return doctor.Missing("secrets.unset", faults.Params{"name": stays.SettingsFile, "error": settings.SiteFault.Error()})
+	}
+	db, err := postgres.Open(settings.SiteDSN, 1)
+	if err != nil {
+		return doctor.Missing("site.address", faults.Params{"error": err.Error()})
+	}
+	defer db.Close()
+	switch err := site.Examine(ctx, db); {
+	case errors.Is(err, site.ErrTables):
+		return doctor.Missing("site.tables", nil)
+	case err != nil:
+		return doctor.Missing("site.no_answer", faults.Params{"error": plain(err)})
+	}
+	return doctor.OK("site.there", nil)
 }
 
 // plain is a database's error without the address and name that it was asked with.

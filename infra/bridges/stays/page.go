@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
+	"github.com/carillon-calendar/carillon/functions/stays/reservations"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -20,6 +22,7 @@ import (
 func (b *bridge) pages(handle func(pattern string, h http.Handler)) {
 	handle("GET /dashboard/stays", web.HandlerFunc(b.overview))
 	handle("POST /dashboard/stays/undo/{seq}", web.HandlerFunc(b.undoFromDashboard))
+	handle("POST /dashboard/stays/destinations/{name}/{verb}", web.HandlerFunc(b.steerFromDashboard))
 	if b.Sample {
 		handle("POST /dashboard/stays/book", web.HandlerFunc(b.book))
 	}
@@ -36,6 +39,14 @@ type view struct {
 	Partners []string       `json:"partners"` // as which the page can book
 	Units    []viewUnit     `json:"units"`
 	Changes  []relay.Change `json:"changes"` // the newest first
+
+	Number       int64               `json:"number"` // of the newest change
+	Destinations []relay.Destination `json:"destinations"`
+	Replaces     string              `json:"replaces"`
+	Broker       bool                `json:"broker"` // a RabbitMQ is configured
+	Site         bool                `json:"site"`   // the website's own database is
+	Server       bool                `json:"server"` // the ledger is in PostgreSQL
+	Table        []reservations.Row  `json:"table"`  // the website's; null: it cannot be read
 }
 
 type viewUnit struct {
@@ -91,8 +102,38 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.Reverse(v.Changes)
+	if err := b.delivery(ctx, &v); err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	return web.WriteJSON(w, http.StatusOK, v)
+}
+
+// delivery is how far the changes are delivered, and what the website's table has.
+func (b *bridge) delivery(ctx context.Context, v *view) error {
+	var s relay.Status
+	if err := machine.Ask(ctx, b.relay, "/status", &s); err != nil {
+		return err
+	}
+	v.Number, v.Destinations, v.Replaces, v.Broker, v.Site = s.Number, s.Destinations, s.Replaces, s.Broker, s.Site
+	v.Server = b.db.Name == "postgres"
+	if v.Replaces == stays.ReplacesService { // the old site has its own
+		return nil
+	}
+	v.Table = []reservations.Row{}
+	if err := machine.Ask(ctx, b.reservations, fmt.Sprintf("/table?from=%s&to=%s", v.From, v.To), &v.Table); err != nil {
+		slog.WarnContext(ctx, "the website's table is not shown", slog.Any("error", err))
+		v.Table = nil
+	}
+	return nil
+}
+
+// steerFromDashboard stops a destination, or lets it go on.
+func (b *bridge) steerFromDashboard(w http.ResponseWriter, r *http.Request) error {
+	call := r.Clone(r.Context())
+	call.URL.Path = "/destinations/" + r.PathValue("name") + "/" + r.PathValue("verb")
+	b.relay.ServeHTTP(w, call)
+	return nil
 }
 
 // monthOf is a month of days from the one that is asked for, or today, on.

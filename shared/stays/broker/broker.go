@@ -143,6 +143,40 @@ func (l *Link) declare(halves []Half) error {
 	return nil
 }
 
+// Check connects as [Open] does, and looks whether what is there of the halves' exchanges and queues is as it is
+// declared; it makes nothing.
+func Check(b stays.Broker, halves ...Half) error {
+	l, err := Open(b)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	for _, h := range halves {
+		// a question about what is not there closes its channel
+		there := func(ask func(*amqp.Channel) error) bool {
+			ch, err := l.conn.Channel()
+			if err != nil {
+				return false
+			}
+			defer ch.Close()
+			return ask(ch) == nil
+		}
+		exchange := there(func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclarePassive(h.Exchange, amqp.ExchangeDirect, true, false, false, false, nil)
+		})
+		queue := there(func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclarePassive(h.Queue, true, false, false, false, nil)
+			return err
+		})
+		if exchange && queue {
+			if err := l.declare([]Half{h}); err != nil {
+				return fault(Closed, err)
+			}
+		}
+	}
+	return nil
+}
+
 // Close ends the connection.
 func (l *Link) Close() {
 	const limit = 2 * time.Second

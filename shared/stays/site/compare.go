@@ -81,6 +81,23 @@ func (d Difference) Pending(epoch, newest int64) bool {
 	return d.number.epoch < epoch && newest > 0 || d.number.epoch == epoch && d.number.number < newest
 }
 
+// Spans reads what the table has on days, merged, in the order of units and days.
+func (t *Table) Spans(ctx context.Context, units []string, days stays.Range) ([]stays.Span, error) {
+	table, err := t.read(ctx, units, days)
+	if err != nil {
+		return nil, err
+	}
+	var list []stays.Span
+	for _, unit := range units {
+		for d := range days.Each() {
+			if typ, ok := table.types[cell{unit, d}]; ok {
+				list = append(list, stays.Span{Unit: unit, Range: stays.Through(d, d), Type: typ})
+			}
+		}
+	}
+	return stays.Merge(list, days), nil
+}
+
 // content is what a table has.
 type content struct {
 	hebs  map[string]int64

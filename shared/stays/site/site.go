@@ -48,7 +48,7 @@ const (
 )
 
 // Open takes the website's tables into use. Where own is true they are in the ledger's database, and made there.
-func Open(ctx context.Context, db *sqldb.DB, own bool) (*Table, error) {
+func Open(ctx context.Context, db *sqldb.DB, own bool) (_ *Table, err error) {
 	t := &Table{db: db, own: own}
 	statements := []string{ownDays}
 	if own {
@@ -57,7 +57,7 @@ func Open(ctx context.Context, db *sqldb.DB, own bool) (*Table, error) {
 		}
 		serial := map[string]string{"sqlite": "INTEGER PRIMARY KEY", "postgres": "serial PRIMARY KEY"}[db.Name]
 		statements = append(statements, fmt.Sprintf(ownUnits, serial), fmt.Sprintf(ownReservations, serial), ownIndex)
-	} else if err := t.examine(ctx); err != nil {
+	} else if t.number, err = examine(ctx, db); err != nil {
 		return nil, err
 	}
 	for _, s := range statements {
@@ -89,8 +89,14 @@ func (t *Table) notOthers(ctx context.Context) error {
 	return t.db.Fault(err)
 }
 
+// Examine looks whether a database has the website's tables; it makes nothing.
+func Examine(ctx context.Context, db *sqldb.DB) error {
+	_, err := examine(ctx, db)
+	return err
+}
+
 // examine looks at tables that others have made: whether they are there, and how a row gets its number.
-func (t *Table) examine(ctx context.Context) error {
+func examine(ctx context.Context, db *sqldb.DB) (number string, err error) {
 	const columns = `SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND
 		(table_name, column_name) IN (('reservation_proprio', 'res_id'), ('reservation_proprio', 'res_type'),
 		('reservation_proprio', 'heb_fk'), ('reservation_proprio', 'pro_fk'), ('reservation_proprio', 'res_date'),
@@ -98,27 +104,26 @@ func (t *Table) examine(ctx context.Context) error {
 		('hebergement', 'heb_calendrier_proprio_date_maj'))`
 	const wanted = 9
 	var n int
-	if err := t.db.Read.QueryRowContext(ctx, columns).Scan(&n); err != nil {
-		return t.db.Fault(err)
+	if err := db.Read.QueryRowContext(ctx, columns).Scan(&n); err != nil {
+		return "", db.Fault(err)
 	}
 	if n != wanted {
-		return ErrTables
+		return "", ErrTables
 	}
 	const numbered = `SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND
 		table_name = 'reservation_proprio' AND column_name = 'res_id' AND (column_default IS NOT NULL OR is_identity = 'YES')`
 	const sequence = `SELECT count(*) FROM pg_class WHERE oid = to_regclass('reservation_proprio_res_id_seq')`
-	if err := t.db.Read.QueryRowContext(ctx, numbered).Scan(&n); err != nil || n > 0 {
-		return t.db.Fault(err)
+	if err := db.Read.QueryRowContext(ctx, numbered).Scan(&n); err != nil || n > 0 {
+		return "", db.Fault(err)
 	}
 	// the old programs asked the sequence themselves
-	if err := t.db.Read.QueryRowContext(ctx, sequence).Scan(&n); err != nil {
-		return t.db.Fault(err)
+	if err := db.Read.QueryRowContext(ctx, sequence).Scan(&n); err != nil {
+		return "", db.Fault(err)
 	}
 	if n == 0 {
-		return fmt.Errorf("%w: res_id has no default and no sequence reservation_proprio_res_id_seq", ErrTables)
+		return "", fmt.Errorf("%w: res_id has no default and no sequence reservation_proprio_res_id_seq", ErrTables)
 	}
-	t.number = "nextval('reservation_proprio_res_id_seq'), "
-	return nil
+	return "nextval('reservation_proprio_res_id_seq'), ", nil
 }
 
 // Types of rows.

@@ -36,8 +36,10 @@ function setUp() {
   }
   find('.legend').textContent = t.legend;
   find('.booking h2').textContent = t.book;
+  find('.delivery h2').textContent = t.delivery;
+  find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, ''].map((text) => element('th', text)));
   find('.journal h2').textContent = t.log;
-  find('.lines thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
+  find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
   [t.partner, t.cottage, t.from, t.to, t.type].forEach((text, i) => { document.querySelectorAll('.booking label span')[i].textContent = text; });
   find('.booking button').textContent = t.send;
   for (const type of ['booked', 'unavailable', 'available']) find('.booking .type').add(new Option(t[type], type));
@@ -83,9 +85,16 @@ function row(unit, days, view) {
   line.append(name);
   for (const day of days) {
     const hold = unit.held.find((h) => h.from <= day && day <= h.to);
+    const site = view.table && view.table.find((r) => r.unit === unit.unit && r.from <= day && day <= r.to);
     const cell = element('td', hold ? t.letters[kindOf(hold.origin)] || t.letters.others : '', hold ? hold.type : '');
     cell.classList.toggle('past', day < view.today);
-    const what = hold ? t[hold.type] + ', ' + who(hold.origin) : t.available;
+    if (site) cell.classList.add('site-' + site.type);
+    let what = hold ? t[hold.type] + ', ' + who(hold.origin) : t.available;
+    if (view.table && (site ? site.type : 'available') !== (hold ? hold.type : 'available')) {
+      const differs = fill(t.differs, { type: t[site ? site.type : 'available'] });
+      what += '\n' + differs;
+      cell.append(element('span', differs, 'sr'));
+    }
     cell.title = write(day, { dateStyle: 'full' }) + ' : ' + what;
     if (hold) cell.append(element('span', t[hold.type], 'sr'));
     line.append(cell);
@@ -103,11 +112,41 @@ function lines(view) {
   }
   return view.changes.map((c) => {
     const line = document.createElement('tr');
-    const note = c.undoes ? ' (' + fill(t.undoes, { n: c.undoes }) + ')' : '';
+    const site = view.destinations.find((d) => d.name === 'site');
+    const note = (c.undoes ? ' (' + fill(t.undoes, { n: c.undoes }) + ')' : '') + (site && c.seq > site.number ? ' · ' + t.waits : '');
     for (const text of [c.seq, moment(c.at, view.time_zone, view.now), c.unit, span(c.from, c.to), t[c.type] + note, who(c.actor || c.origin)]) line.insertCell().textContent = text;
     line.insertCell().append(button(t.undo, t.undo_hint, c.seq + ', ' + c.unit + ', ' + span(c.from, c.to), () => act(() => send('POST', 'dashboard/stays/undo/' + c.seq, {}), t.undone)));
     return line;
   });
+}
+
+// destinations are lines of where changes go, each with its switch.
+function destinations(view) {
+  const named = view.destinations.slice();
+  for (const [name, there] of [['site', view.replaces !== 'service'], ['broker', view.broker && view.replaces !== 'both']]) {
+    if (!named.some((d) => d.name === name)) named.push({ name, absent: there ? 'soon' : name });
+  }
+  named.sort((a, b) => (a.name < b.name ? 1 : -1));
+  return named.map((d) => {
+    const line = document.createElement('tr');
+    const name = t.destinations[d.name] || fill(t.hook, { id: d.name.replace('hook:', '') });
+    const left = d.restart ? t.anew : d.lag;
+    const numbers = d.absent || d.name === 'queue' ? ['', ''] : [d.number, left];
+    for (const text of [name, ...numbers, d.absent ? t.absent[d.absent] : stateOf(d, view)]) line.insertCell().textContent = text;
+    line.cells[3].classList.toggle('failing', Boolean(d.failing) && !d.paused);
+    const cell = line.insertCell();
+    if (!d.absent && (d.name === 'site' || d.name === 'broker')) {
+      const [label, verb, done] = d.paused ? [t.resume, 'resume', t.resumed] : [t.pause, 'pause', t.paused_done];
+      cell.append(button(label, t.switch_hint, name, () => act(() => send('POST', 'dashboard/stays/destinations/' + d.name + '/' + verb, {}), done)));
+    }
+    return line;
+  });
+}
+
+function stateOf(d, view) {
+  if (d.paused) return t.paused;
+  if (d.failing) return fill(t.failing, { since: moment(d.failing, view.time_zone, view.now), error: t.codes[d.code] || d.error });
+  return d.lag > 0 && d.name !== 'queue' ? t.underway : t.well;
 }
 
 function draw(view) {
@@ -119,7 +158,11 @@ function draw(view) {
   shown = view;
   find('.month').textContent = span(view.from, view.to);
   calendar(view);
-  find('.lines tbody').replaceChildren(...lines(view));
+  find('.journal tbody').replaceChildren(...lines(view));
+  find('.delivery tbody').replaceChildren(...destinations(view));
+  let table = view.site ? t.where.site : t.where.own;
+  if (view.table === null) table = view.replaces === 'service' ? t.where.theirs : t.where.unreadable;
+  find('.where').textContent = [view.server ? t.where.server : t.where.file, table, view.broker ? t.where.broker : ''].filter(Boolean).join(' ');
   find('.booking').hidden = !view.editable;
   options(find('.booking .partner'), view.partners);
   options(find('.booking .unit'), view.units.map((u) => u.unit));
