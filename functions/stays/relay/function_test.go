@@ -208,3 +208,23 @@ func TestImportKeepsTheLedger(t *testing.T) {
 		}
 	}
 }
+
+// TestImportOfWhatIsMissing: of a reservation of which the ledger has days otherwise, the others are taken over.
+func TestImportOfWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	f.take() // the 3rd to the 5th
+	const site = `{"missing":true,"stays":[
+		{"unit":"GFLX0001","from":"2027-07-01","to":"2027-07-08","type":"booked","origin":"website"}]}`
+	for i, want := range []relay.Imported{{Stays: 2}, {Conflicts: 1}} {
+		var got relay.Imported
+		if f.send(http.MethodPost, "/import", site, &got); got != want {
+			t.Errorf("time %d: %+v, want %+v", i+1, got, want)
+		}
+	}
+	day := stays.Date(2027, time.July, 1)
+	holds, err := f.ledger.Holds(t.Context(), "GFLX0001", stays.Range{From: day, To: day + 8})
+	if err != nil || len(holds) != 5 || holds[0].Days() != 2 || holds[4].Days() != 3 || holds[4].Origin != stays.Website {
+		t.Errorf("%v, %v", holds, err)
+	}
+}

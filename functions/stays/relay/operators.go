@@ -300,6 +300,9 @@ type Site struct {
 	Owners []Owner `json:"owners"`
 	Units  []Unit  `json:"units"`
 	Stays  []Stay  `json:"stays"`
+
+	// Missing has those days of a stay taken over that the ledger has free, where it has others otherwise.
+	Missing bool `json:"missing,omitempty"`
 }
 
 // An Owner is an owner of the site.
@@ -356,14 +359,14 @@ func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := Imported{Owners: len(owners), Units: len(units)}
 	for _, s := range site.Stays {
-		if err := f.importStay(r, s, &v); err != nil {
+		if err := f.importStay(r, s, site.Missing, &v); err != nil {
 			return err
 		}
 	}
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-func (f *function) importStay(r *http.Request, s Stay, v *Imported) error {
+func (f *function) importStay(r *http.Request, s Stay, missing bool, v *Imported) error {
 	days := stays.Through(s.From, s.To)
 	if !s.Type.Known() || days.Days() < 1 {
 		return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("The days of %.40q cannot be read.", s.Unit), nil)
@@ -376,7 +379,32 @@ func (f *function) importStay(r *http.Request, s Stay, v *Imported) error {
 		v.Unchanged++
 		return nil
 	}
-	_, err = f.Ledger.Change(r.Context(), ledger.Order{Request: stays.Request{
+	parts := []stays.Range{days}
+	if missing {
+		parts = free(holds, days)
+		if len(parts) == 0 {
+			v.Conflicts++
+		}
+	}
+	for _, part := range parts {
+		if err := f.importDays(r, s, part, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free are the parts of days that no hold has.
+func free(holds []stays.Hold, days stays.Range) []stays.Range {
+	held := make([]stays.Span, len(holds))
+	for i, h := range holds {
+		held[i] = stays.Span{Unit: h.Unit, Range: h.Range, Type: h.Type}
+	}
+	return stays.Free(held, days)
+}
+
+func (f *function) importDays(r *http.Request, s Stay, days stays.Range, v *Imported) error {
+	_, err := f.Ledger.Change(r.Context(), ledger.Order{Request: stays.Request{
 		Unit: s.Unit, Range: days, Type: s.Type, Origin: s.Origin, Actor: stays.Staff,
 	}})
 	var conflict *stays.Conflict

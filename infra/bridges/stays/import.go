@@ -24,7 +24,7 @@ import (
 // importSite takes over what an association's site has in its own database.
 func importSite(o *cli.Remote) *cobra.Command {
 	var from string
-	var dry bool
+	var dry, missing bool
 	cmd := &cobra.Command{
 		Use: "import", Example: "carillon stays import --from-site env:SITE_DSN --dry-run", Args: cobra.NoArgs,
 		Short: "Take over cottages, owners and coming reservations from an existing gîtes database",
@@ -47,6 +47,7 @@ func importSite(o *cli.Remote) *cobra.Command {
 			}
 			done := relay.Imported{Owners: len(site.Owners), Units: len(site.Units), Stays: len(site.Stays)}
 			if !dry {
+				site.Missing = missing
 				if done, err = sendSite(cmd, o, site); err != nil {
 					return err
 				}
@@ -56,6 +57,8 @@ func importSite(o *cli.Remote) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&from, "from-site", "",
 		"the site's database: postgres://USER:PASSWORD@HOST/DATABASE, or env:NAME")
+	cmd.Flags().BoolVar(&missing, "missing", false,
+		"take over those days that the ledger has free also of reservations of which it has others otherwise")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be taken over, and change nothing")
 	return cmd
 }
@@ -200,7 +203,7 @@ func sendSite(cmd *cobra.Command, o *cli.Remote, site relay.Site) (done relay.Im
 		}
 	}
 	for part := range slices.Chunk(site.Stays, together) {
-		if err := send(relay.Site{Stays: part}); err != nil {
+		if err := send(relay.Site{Stays: part, Missing: site.Missing}); err != nil {
 			return done, err
 		}
 	}
