@@ -26,6 +26,7 @@ var figures = []struct {
 	{"exports", checkExports},
 	{"move", move},
 	{"stays", staysLedger},
+	{"stays", staysDelivery},
 	{"deploy", deploy},
 	{"up", upMemory},
 }
