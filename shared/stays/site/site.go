@@ -293,7 +293,8 @@ func (t *Table) clear(ask sqldb.Ask, won []claim) (healed int, err error) {
 	seen := map[string]int{}
 	err = ask(sqldb.Statement{
 		Query: "DELETE FROM reservation_proprio WHERE res_id IN (SELECT p.res_id FROM " + t.db.Rows(1, span...) + " AS r " +
-			"JOIN reservation_proprio p ON p.heb_fk = r.heb AND p.res_date >= r.first AND p.res_date < r.next) " +
+			// SQLite would read the whole table otherwise: it takes a CROSS JOIN in the order in which it is written
+			"CROSS JOIN reservation_proprio p WHERE p.heb_fk = r.heb AND p.res_date >= r.first AND p.res_date < r.next) " +
 			"RETURNING heb_fk, res_date",
 		Args: []any{sqldb.JSON(rows)},
 		Row: func(row sqldb.Row) error {
@@ -350,10 +351,9 @@ func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
 	}
 	if active != nil {
 		list = append(list, sqldb.Statement{
-			Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = (SELECT r.day FROM " +
-				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk) WHERE EXISTS (SELECT 1 FROM " +
-				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk AND " +
-				"(heb_calendrier_proprio_date_maj IS NULL OR heb_calendrier_proprio_date_maj < r.day))",
+			Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.day FROM " +
+				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk AND (heb_calendrier_proprio_date_maj IS NULL " +
+				"OR heb_calendrier_proprio_date_maj < r.day)",
 			Args: []any{sqldb.JSON(active)},
 		})
 	}
