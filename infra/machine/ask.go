@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -17,6 +18,13 @@ func Ask(ctx context.Context, h http.Handler, path string, into any) error {
 	}
 	answer := bufferedAnswer{header: http.Header{}}
 	h.ServeHTTP(&answer, r)
+	if answer.status >= http.StatusBadRequest {
+		var p web.Problem
+		if json.Unmarshal(answer.body.Bytes(), &p) == nil && p.Status != 0 {
+			return &p
+		}
+		return fmt.Errorf("GET %s was answered %d", r.URL.Path, answer.status)
+	}
 	return json.Unmarshal(answer.body.Bytes(), into)
 }
 
@@ -40,8 +48,9 @@ func LastLine(w http.ResponseWriter, r *http.Request, h http.Handler, result fun
 type bufferedAnswer struct {
 	header http.Header
 	body   bytes.Buffer
+	status int
 }
 
 func (a *bufferedAnswer) Header() http.Header         { return a.header }
 func (a *bufferedAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
-func (a *bufferedAnswer) WriteHeader(int)             {}
+func (a *bufferedAnswer) WriteHeader(status int)      { a.status = status }

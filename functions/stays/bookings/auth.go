@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -29,11 +31,15 @@ type gate struct {
 	key    []byte        // of the process, for right
 	hashes chan struct{} // as many as costly hashes may be under way
 
+	flights singleflight.Group // costly hashes under way
+
 	mu       sync.Mutex
-	partners map[string]read        // by name, and by the hash of a secret
-	right    map[[32]byte]time.Time // costly secrets that were right, by a keyed hash of them
-	failures map[string]*rate.Limiter
-	calls    map[string]*rate.Limiter // of partners
+	partners map[string]read          // by name, and by the hash of a secret
+	right    map[[32]byte]time.Time   // costly secrets that were right, by a keyed hash of them
+	failures map[string]*rate.Limiter // of names at addresses
+
+	addresses map[string]*rate.Limiter
+	calls     map[string]*rate.Limiter // of partners
 }
 
 // A read is a partner as it was a moment ago.
@@ -60,7 +66,7 @@ const (
 func newGate(cfg Config, key string) *gate {
 	return &gate{
 		Config: cfg, key: []byte(key), hashes: make(chan struct{}, hashesAtOnce), partners: map[string]read{},
-		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, calls: map[string]*rate.Limiter{},
+		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{}, calls: map[string]*rate.Limiter{},
 	}
 }
 
@@ -136,7 +142,12 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 		return ledger.Partner{}, errWrong
 	}
 	from := address(r)
-	find := func(ctx context.Context) (ledger.Partner, error) { return g.Ledger.Partner(ctx, name) }
+	find := func(ctx context.Context) (ledger.Partner, error) {
+		if !printable(name) { // no database keeps it
+			return ledger.Partner{}, ledger.ErrNoPartner
+		}
+		return g.Ledger.Partner(ctx, name)
+	}
 	key := name
 	if !basic {
 		key = secrets.Hash(secret)
@@ -146,8 +157,10 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 	if err != nil && !errors.Is(err, ledger.ErrNoPartner) {
 		return p, err
 	}
+	if !p.Revoked.IsZero() {
+		p.Secrets = nil
+	}
 	now := g.Now()
-	costly := errors.Is(err, ledger.ErrNoPartner) && basic // an unknown name takes as long as a known one
 	for _, s := range p.Secrets {
 		if !s.Ends.IsZero() && !s.Ends.After(now) {
 			continue
@@ -156,20 +169,25 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 			if g.known(s, secret) {
 				return p, nil
 			}
-			costly = true
 			continue
 		}
 		if ok, err := secrets.Right(s.Hash, secret); ok {
 			return p, err
 		}
 	}
-	if err := g.attempt(name, from); err != nil {
-		return p, err
+	if !basic {
+		return p, errors.Join(g.attempt(name, from), errWrong)
 	}
-	if !costly || !basic {
-		return p, errWrong
-	}
-	return p, g.hash(r.Context(), p, secret)
+	// Calls at once with one secret are one attempt, and one hash.
+	_, err, _ = g.flights.Do(string(g.sum(name, from, secret)), func() (any, error) {
+		if err := g.attempt(name, from); err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), budget)
+		defer cancel()
+		return nil, g.hash(ctx, p, secret)
+	})
+	return p, err
 }
 
 // hash compares a secret with the costly ones of a partner.
@@ -180,14 +198,12 @@ func (g *gate) hash(ctx context.Context, p ledger.Partner, secret string) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if len(p.Secrets) == 0 {
-		secrets.HashChosen(secret)
-		return errWrong
-	}
+	hashed := false
 	for _, s := range p.Secrets {
 		if !secrets.Costly(s.Hash) || !s.Ends.IsZero() && !s.Ends.After(g.Now()) {
 			continue
 		}
+		hashed = true
 		ok, err := secrets.Right(s.Hash, secret)
 		if err != nil {
 			slog.ErrorContext(ctx, "partner's secret not checked", slog.String("partner", p.Name), slog.Any("error", err))
@@ -196,6 +212,9 @@ func (g *gate) hash(ctx context.Context, p ledger.Partner, secret string) error 
 			g.remember(s, secret)
 			return nil
 		}
+	}
+	if !hashed { // an unknown name, and a wrong secret of any, take as long as a known one
+		secrets.HashChosen(secret)
 	}
 	return errWrong
 }
@@ -221,12 +240,16 @@ func (g *gate) partner(
 	return p, err
 }
 
-// digest is by what a right secret is remembered: it means nothing outside this process.
-func (g *gate) digest(s ledger.Secret, secret string) (sum [32]byte) {
+// sum tells callers apart: it means nothing outside this process.
+func (g *gate) sum(texts ...string) []byte {
 	mac := hmac.New(sha256.New, g.key)
-	mac.Write([]byte(s.Hash + "\x00" + secret))
-	mac.Sum(sum[:0])
-	return sum
+	mac.Write([]byte(strings.Join(texts, "\x00")))
+	return mac.Sum(nil)
+}
+
+// digest is by what a right secret is remembered: it means nothing outside this process.
+func (g *gate) digest(s ledger.Secret, secret string) [32]byte {
+	return [32]byte(g.sum(s.Hash, secret))
 }
 
 func (g *gate) known(s ledger.Secret, secret string) bool {
@@ -244,28 +267,28 @@ func (g *gate) remember(s ledger.Secret, secret string) {
 }
 
 // attempt takes note of a secret that was not right at once; the error is a [tooManyError]. It is asked before a costly
-// hash is made.
+// hash is made. What the address is refused leaves no trace of its names: they could be without end.
 func (g *gate) attempt(name, from string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for key, limit := range map[string]struct {
-		at    time.Duration
-		burst int
-	}{
-		name + "\x00" + from: {failureEvery, failuresAtOnce},
-		from:                 {addressEvery, addressAtOnce},
-	} {
-		l := g.failures[key]
-		if l == nil {
-			room(g.failures)
-			l = rate.NewLimiter(rate.Every(limit.at), limit.burst)
-			g.failures[key] = l
-		}
-		if wait := reserve(l); wait > 0 {
-			return tooManyError{wait}
-		}
+	if wait := reserve(limiter(g.addresses, from, addressEvery, addressAtOnce)); wait > 0 {
+		return tooManyError{wait}
+	}
+	if wait := reserve(limiter(g.failures, name+"\x00"+from, failureEvery, failuresAtOnce)); wait > 0 {
+		return tooManyError{wait}
 	}
 	return nil
+}
+
+// limiter is that of a key. Where there are too many, those that have nothing against anybody are forgotten.
+func limiter(m map[string]*rate.Limiter, key string, every time.Duration, burst int) *rate.Limiter {
+	if m[key] == nil {
+		if len(m) >= remembered {
+			maps.DeleteFunc(m, func(_ string, l *rate.Limiter) bool { return l.Tokens() >= float64(l.Burst()) })
+		}
+		m[key] = rate.NewLimiter(rate.Every(every), burst)
+	}
+	return m[key]
 }
 
 // room empties a map that has grown too large: whoever fills it gains nothing that a new instance would not give.

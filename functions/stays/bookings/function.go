@@ -14,7 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
@@ -82,7 +85,8 @@ func New(cfg Config) http.Handler {
 	mux.Handle("DELETE /stays/v1/units/{unit}/days", f.partner(ledger.RightAdd, f.free))
 	mux.Handle("GET /stays/v1/availability", f.partner(ledger.RightView, f.availability))
 	mux.Handle("GET /stays/v1/changes", f.partner(ledger.RightView, f.changes))
-	return web.Function(web.Routes(mux), budget)
+	// a page of another site must not use the credentials that a browser has kept
+	return web.Function(http.NewCrossOriginProtection().Handler(web.Routes(mux)), budget)
 }
 
 type function struct {
@@ -108,6 +112,9 @@ func (f *function) today(settings *stays.Settings) stays.Day {
 // enter lets a partner in that has a right, if one is named.
 func (f *function) enter(w http.ResponseWriter, r *http.Request, right string) (c call, err error) {
 	w.Header().Set("Cache-Control", "private, no-cache")
+	if !readable(r.URL) {
+		return c, web.NewProblem(http.StatusBadRequest, "The address has characters that no unit's id has.", nil)
+	}
 	settings, err := f.Settings.Get(r.Context())
 	if err != nil {
 		return c, web.Unavailable(err)
@@ -120,6 +127,17 @@ func (f *function) enter(w http.ResponseWriter, r *http.Request, right string) (
 		return c, web.NewProblem(http.StatusForbidden, "You do not have the right "+right+".", nil)
 	}
 	return call{r, partner, settings}, nil
+}
+
+// readable reports whether an address is text: no database keeps other bytes.
+func readable(u *url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	for _, s := range []string{u.Path, query} {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // partner serves requests of partners that have a right.

@@ -259,8 +259,11 @@ func (f *function) read(c call, q ledger.Query) (v Changes, err error) {
 			Change: change.Number, Unit: change.Unit, From: change.From, To: change.Last(), Type: change.Type,
 			Holder: change.Origin.Kind(), At: change.At,
 		}
-		if change.Origin == c.partner.Origin() {
+		switch own := c.partner.Origin(); {
+		case change.Origin == own && change.Actor == own:
 			line.Holder, line.Ref = "you", change.Ref
+		case change.Origin == own: // somebody took it back, or brought it back
+			line.Holder, line.Ref = change.Actor.Kind(), change.Ref
 		}
 		v.Changes = append(v.Changes, line)
 	}

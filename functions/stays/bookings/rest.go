@@ -250,10 +250,17 @@ func printable(s string) bool {
 		strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
+// mostReplaced is how many changes a request may name: a conflict has fewer.
+const mostReplaced = 100
+
 func (f *function) change(w http.ResponseWriter, c call, body Put) error {
 	unit, days, err := c.unitDays()
 	if err != nil {
 		return err
+	}
+	if len(body.Replaces) > mostReplaced {
+		return web.NewProblem(http.StatusBadRequest,
+			fmt.Sprintf("replaces may name at most %d changes: those that the 409 has named.", mostReplaced), nil)
 	}
 	if err := stays.CheckWindow(days, f.today(c.settings)); err != nil {
 		return problem(c, unit, err)

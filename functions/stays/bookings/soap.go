@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
@@ -186,21 +187,66 @@ func (f *function) getBookings(w *answer, c call, req soap.GetBookings) error {
 	case len(req.Units) > soap.MaxIDs:
 		return soap.Client("more than %d cgtId", soap.MaxIDs)
 	}
-	// Nothing is written before the first row is there: until then a fault can be answered.
+	days := stays.Through(req.Min, req.Max)
+	parts, err := f.parts(c, c.visible(req.Units), days)
+	if err != nil {
+		return err
+	}
+	// Nothing is written before the first part is there: until then a fault can be answered.
 	a := (*soap.Answer)(nil)
-	for s, err := range f.Ledger.Spans(c.Context(), c.visible(req.Units), stays.Through(req.Min, req.Max)) {
+	for _, units := range parts {
+		spans, err := f.spans(c, units, days)
 		if err != nil {
 			return err
 		}
 		if a == nil {
 			a = f.begin(w, c, "getBookings")
 		}
-		a.Booking(s)
-	}
-	if a == nil {
-		a = f.begin(w, c, "getBookings")
+		for _, s := range spans {
+			a.Booking(s)
+		}
 	}
 	return a.End()
+}
+
+// Bounds of what is read at once for an answer.
+const (
+	daysAtOnce  = 400 // of all units
+	unitsAtOnce = 200 // of more days
+)
+
+// parts are the units of an answer in parts, each of which is read whole before it is written: who reads slowly must not
+// keep the database. nil in a part are all units.
+func (f *function) parts(c call, units []string, days stays.Range) ([][]string, error) {
+	if days.Days() <= daysAtOnce {
+		return [][]string{units}, nil
+	}
+	if units == nil {
+		all, err := f.Ledger.Units(c.Context(), nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range all {
+			units = append(units, u.Unit)
+		}
+	}
+	units = slices.Clone(units)
+	slices.Sort(units)
+	parts := slices.Collect(slices.Chunk(slices.Compact(units), unitsAtOnce))
+	if parts == nil {
+		parts = [][]string{{}}
+	}
+	return parts, nil
+}
+
+func (f *function) spans(c call, units []string, days stays.Range) (list []stays.Span, err error) {
+	for s, err := range f.Ledger.Spans(c.Context(), units, days) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 func (f *function) begin(w *answer, c call, operation string) *soap.Answer {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -70,6 +71,19 @@ func (f *function) tellAll(ctx context.Context, settings *stays.Settings) error 
 		if settings.SMTP == nil {
 			break // what is to be told stays in the status
 		}
+		if n.To == "" {
+			if err := f.spread(ctx, n); err != nil {
+				return unreachable(err)
+			}
+		}
+	}
+	if notices, err = f.Ledger.Notices(ctx); err != nil {
+		return unreachable(err)
+	}
+	for _, n := range notices {
+		if settings.SMTP == nil || n.To == "" {
+			continue
+		}
 		ok, err := f.tell(ctx, settings, n)
 		if err == nil && ok {
 			told++
@@ -87,67 +101,82 @@ func (f *function) tellAll(ctx context.Context, settings *stays.Settings) error 
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
 // A receiver of an e-mail.
-type receiver struct{ kind, address, language string }
+type receiver struct {
+	address, language string
+	lost              []stays.Hold
+}
 
-// tell writes to the unit's owner, and to the partners that lost days.
+// spread makes a notice of its own for each who is told, so that one whose address fails does not have the others told
+// again.
+func (f *function) spread(ctx context.Context, n ledger.Notice) error {
+	whom := []string{toOwner}
+	for _, h := range n.Lost {
+		if h.Origin.Kind() == stays.KindPartner {
+			whom = append(whom, string(h.Origin))
+		}
+	}
+	slices.Sort(whom)
+	return f.Ledger.Spread(ctx, n, slices.Compact(whom))
+}
+
+// toOwner is who is told as the unit's owner; others are told by their origin.
+const toOwner = "owner"
+
+// tell writes to one who is to be told. Who has no address is not written to; the log has it.
 func (f *function) tell(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
 	log, err := f.Ledger.Changes(ctx, ledger.Query{After: n.Change - 1, Limit: 1})
 	if err != nil || len(log) == 0 {
 		return false, err
 	}
-	receivers, err := f.receivers(ctx, settings, log[0], n.Lost)
-	if err != nil {
-		return false, err
+	r, err := f.receiver(ctx, settings, log[0], n)
+	if err != nil || r.address == "" {
+		return err == nil, err
 	}
-	lost := make([]string, len(n.Lost))
-	for i, h := range n.Lost {
-		lost[i] = h.String()
+	lost := make([]string, len(r.lost))
+	for i, h := range r.lost {
+		lost[i] = texts.Text(r.language, "days", faults.Params{"from": h.From.String(), "to": h.Last().String()})
 	}
-	told := true
-	for _, r := range receivers {
-		m := mailer.Mailer{
-			Bridge: "stays", Unit: "unit", Part: log[0].Unit, Box: settings.SMTP, Fault: settings.SMTPFault,
-			Locale: r.language, Zone: settings.Zone(), To: []string{r.address}, Texts: texts,
-		}
-		told = m.Send(ctx, fmt.Sprint(n.Change, "-", r.kind), n.Kind, faults.Params{
-			"unit": log[0].Unit, "days": strings.Join(lost, ", "), "by": string(log[0].Origin),
-			"change": strconv.FormatInt(n.Change, 10),
-		}) && told
+	m := mailer.Mailer{
+		Bridge: "stays", Unit: "unit", Part: log[0].Unit, Box: settings.SMTP, Fault: settings.SMTPFault,
+		Locale: r.language, Zone: settings.Zone(), To: []string{r.address}, Texts: texts,
 	}
-	return told, nil
+	by := string(log[0].Actor)
+	if n.To != toOwner {
+		by = texts.Text(r.language, "kinds."+log[0].Actor.Kind(), nil) // another's name is not his business
+	}
+	return m.Send(ctx, fmt.Sprint(n.Change, "-", n.To), n.Kind, faults.Params{
+		"unit": log[0].Unit, "days": strings.Join(lost, ", "), "by": by, "change": strconv.FormatInt(n.Change, 10),
+	}), nil
 }
 
-// receivers are whom a loss of days is told. An owner or partner without an address is not written to; the log has it.
-func (f *function) receivers(
-	ctx context.Context, settings *stays.Settings, c stays.Change, lost []stays.Hold,
-) (list []receiver, err error) {
-	language := language(settings)
-	units, err := f.Ledger.Units(ctx, []string{c.Unit})
+// receiver is who is told: the owner of all that was lost, a partner of its own.
+func (f *function) receiver(
+	ctx context.Context, settings *stays.Settings, c stays.Change, n ledger.Notice,
+) (r receiver, err error) {
+	r = receiver{language: language(settings), lost: n.Lost}
+	if n.To == toOwner {
+		return f.owner(ctx, c.Unit, r)
+	}
+	r.lost = slices.DeleteFunc(slices.Clone(n.Lost), func(h stays.Hold) bool { return string(h.Origin) != n.To })
+	p, err := f.Ledger.Partner(ctx, stays.Origin(n.To).Name())
+	if errors.Is(err, ledger.ErrNoPartner) {
+		slog.WarnContext(ctx, "partner that lost days is not known", slog.String("partner", n.To))
+		return r, nil
+	}
+	r.address = p.Email
+	return r, err
+}
+
+func (f *function) owner(ctx context.Context, unit string, r receiver) (receiver, error) {
+	units, err := f.Ledger.Units(ctx, []string{unit})
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	owners, err := f.Ledger.Owners(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, o := range owners {
-		if len(units) == 1 && o.ID == units[0].Owner && o.Email != "" {
-			list = append(list, receiver{"owner", o.Email, cmp.Or(o.Language, language)})
+		if len(units) == 1 && o.ID == units[0].Owner {
+			r.address, r.language = o.Email, cmp.Or(o.Language, r.language)
 		}
 	}
-	for _, h := range lost {
-		if h.Origin.Kind() != stays.KindPartner {
-			continue
-		}
-		p, err := f.Ledger.Partner(ctx, h.Origin.Name())
-		if err != nil {
-			slog.WarnContext(ctx, "partner that lost days is not known", slog.String("partner", h.Origin.Name()))
-			continue
-		}
-		r := receiver{"partner-" + p.Name, p.Email, language}
-		if p.Email != "" && !slices.Contains(list, r) {
-			list = append(list, r)
-		}
-	}
-	return list, nil
+	return r, err
 }

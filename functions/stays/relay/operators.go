@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -133,7 +134,10 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range notices {
+	for i, n := range notices {
+		if i > 0 && notices[i-1].Change == n.Change { // one for each who is told
+			continue
+		}
 		u := Untold{Seq: n.Change, Lost: []Hold{}}
 		for _, h := range n.Lost {
 			u.Lost = append(u.Lost, HoldOf(h))
@@ -143,13 +147,13 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-// mostChanges is how many changes an answer has, unless the caller asks for fewer.
-const mostChanges = 1000
+// MostChanges is how many changes an answer has, unless the caller asks for fewer.
+const MostChanges = 1000
 
 // changes answers with the newest changes, in the order of their numbers.
 func (f *function) changes(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	query := ledger.Query{Origin: q.Get("origin"), Limit: mostChanges, Newest: true}
+	query := ledger.Query{Origin: q.Get("origin"), Limit: MostChanges, Newest: true}
 	if unit := q.Get("unit"); unit != "" {
 		query.Units = []string{unit}
 	}
@@ -162,8 +166,8 @@ func (f *function) changes(w http.ResponseWriter, r *http.Request) error {
 	}
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > mostChanges {
-			return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("limit must be from 1 to %d.", mostChanges), nil)
+		if err != nil || n < 1 || n > MostChanges {
+			return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("limit must be from 1 to %d.", MostChanges), nil)
 		}
 		query.Limit = n
 	}
@@ -303,6 +307,8 @@ type Site struct {
 
 	// Missing has those days of a stay taken over that the ledger has free, where it has others otherwise.
 	Missing bool `json:"missing,omitempty"`
+	// Dry changes nothing, and answers with what would be done.
+	Dry bool `json:"dry,omitempty"`
 }
 
 // An Owner is an owner of the site.
@@ -330,6 +336,8 @@ type Imported struct {
 	Stays     int `json:"stays"`     // that were taken over
 	Unchanged int `json:"unchanged"` // whose days the ledger had so
 	Conflicts int `json:"conflicts"` // whose days the ledger has otherwise: it stays as it is
+
+	Conflicting []Hold `json:"conflicting"` // what the ledger has on them
 }
 
 // importSite takes over what the site has. A repeat changes nothing.
@@ -348,27 +356,47 @@ func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 		}
 		units[i] = u.ledger()
 	}
-	if err := f.Ledger.PutOwners(r.Context(), owners); err != nil {
-		return err
+	if !site.Dry {
+		if err := f.importUnits(r, owners, units); err != nil {
+			return err
+		}
 	}
-	if err := f.ownersThere(r, units); err != nil {
-		return err
-	}
-	if err := f.Ledger.PutUnits(r.Context(), units); err != nil {
-		return err
-	}
-	v := Imported{Owners: len(owners), Units: len(units)}
+	v := Imported{Owners: len(owners), Units: len(units), Conflicting: []Hold{}}
 	for _, s := range site.Stays {
-		if err := f.importStay(r, s, site.Missing, &v); err != nil {
+		if err := f.importStay(r, s, site, &v); err != nil {
 			return err
 		}
 	}
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-func (f *function) importStay(r *http.Request, s Stay, missing bool, v *Imported) error {
+// importUnits enters owners and units. What a unit has in the ledger stays: a repeat changes nothing.
+func (f *function) importUnits(r *http.Request, owners []ledger.Owner, units []ledger.Unit) error {
+	if err := f.Ledger.PutOwners(r.Context(), owners); err != nil {
+		return err
+	}
+	if err := f.ownersThere(r, units); err != nil {
+		return err
+	}
+	there, err := f.Ledger.Units(r.Context(), nil)
+	if err != nil {
+		return err
+	}
+	for i := range units {
+		u := &units[i]
+		for _, known := range there {
+			if known.Unit == u.Unit && known.Listed {
+				u.Name, u.Owner = cmp.Or(known.Name, u.Name), cmp.Or(known.Owner, u.Owner)
+				u.Site, u.Capacity, u.Published = cmp.Or(known.Site, u.Site), known.Capacity, known.Published
+			}
+		}
+	}
+	return f.Ledger.PutUnits(r.Context(), units)
+}
+
+func (f *function) importStay(r *http.Request, s Stay, site Site, v *Imported) error {
 	days := stays.Through(s.From, s.To)
-	if !s.Type.Known() || days.Days() < 1 {
+	if !s.Type.Known() || s.From <= 0 || days.Days() < 1 || days.Days() > ahead {
 		return web.NewProblem(http.StatusBadRequest, fmt.Sprintf("The days of %.40q cannot be read.", s.Unit), nil)
 	}
 	holds, err := f.Ledger.Holds(r.Context(), s.Unit, days)
@@ -379,14 +407,22 @@ func (f *function) importStay(r *http.Request, s Stay, missing bool, v *Imported
 		v.Unchanged++
 		return nil
 	}
-	parts := []stays.Range{days}
-	if missing {
-		parts = free(holds, days)
-		if len(parts) == 0 {
-			v.Conflicts++
+	parts := free(holds, days)
+	if len(parts) != 1 || parts[0] != days {
+		v.Conflicts++
+		for _, h := range holds {
+			h.Range = h.Clip(days)
+			v.Conflicting = append(v.Conflicting, HoldOf(h))
+		}
+		if !site.Missing {
+			return nil
 		}
 	}
 	for _, part := range parts {
+		if site.Dry {
+			v.Stays++
+			continue
+		}
 		if err := f.importDays(r, s, part, v); err != nil {
 			return err
 		}

@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/mail"
 	"regexp"
 	"slices"
 	"time"
@@ -70,8 +72,10 @@ type PutPartner struct {
 	Units     []string `json:"units"`
 	Conflicts string   `json:"conflicts"` // refuse, the default, or overwrite
 	Email     string   `json:"email"`
-	// New refuses a name that is there already.
-	New bool `json:"new"`
+	// New refuses a name that is there already. Without it only a partner that is there is changed, in what Change names:
+	// rights, units, conflicts, email.
+	New    bool     `json:"new"`
+	Change []string `json:"change"`
 	// Secret is one that the partner has already; without it a new partner gets one.
 	Secret string `json:"secret"`
 }
@@ -108,10 +112,46 @@ func (b *PutPartner) check(name string) error {
 		return bad("conflicts must be refuse or overwrite.")
 	case b.All == (len(b.Units) > 0):
 		return bad("Name the partner's units, or give it all.")
+	case b.Email != "" && !isAddress(b.Email):
+		return bad("email must be an address, as ops@channel.example.")
 	case b.Secret != "" && len(b.Secret) > mostName:
 		return bad("A secret has at most %d bytes.", mostName)
 	}
 	return nil
+}
+
+// isAddress reports whether a text is an e-mail address alone.
+func isAddress(text string) bool {
+	a, err := mail.ParseAddress(text)
+	return err == nil && a.Address == text
+}
+
+// keep leaves what is not to be changed as the partner has it.
+func (b *PutPartner) keep(p ledger.Partner) {
+	if !slices.Contains(b.Change, "rights") {
+		b.Rights = p.Rights
+	}
+	if !slices.Contains(b.Change, "units") {
+		b.All, b.Units = p.All, p.Units
+	}
+	if !slices.Contains(b.Change, "conflicts") {
+		b.Conflicts = p.Conflicts
+	}
+	if !slices.Contains(b.Change, "email") {
+		b.Email = p.Email
+	}
+}
+
+// present is a partner that has access, or nil.
+func (f *function) present(r *http.Request, name string) (*ledger.Partner, error) {
+	p, err := f.Ledger.Partner(r.Context(), name)
+	if errors.Is(err, ledger.ErrNoPartner) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil || !p.Revoked.IsZero() {
+		return nil, err
+	}
+	return &p, nil
 }
 
 // putPartner adds a partner with a secret, or changes what it may.
@@ -121,16 +161,20 @@ func (f *function) putPartner(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := r.PathValue("name")
-	if err := body.check(name); err != nil {
-		return err
-	}
-	all, err := f.Ledger.Partners(r.Context())
+	there, err := f.present(r, name)
 	if err != nil {
 		return err
 	}
-	there := slices.ContainsFunc(all, func(p ledger.Partner) bool { return p.Name == name && p.Revoked.IsZero() })
-	if there && body.New {
+	switch {
+	case there != nil && body.New:
 		return web.NewProblem(http.StatusConflict, fmt.Sprintf("There is a partner %s already.", name), nil)
+	case there == nil && body.Change != nil:
+		return web.NewProblem(http.StatusNotFound, fmt.Sprintf("There is no partner %.70q to change.", name), nil)
+	case there != nil && body.Change != nil:
+		body.keep(*there)
+	}
+	if err := body.check(name); err != nil {
+		return err
 	}
 	p := ledger.Partner{
 		Name: name, Rights: body.Rights, All: body.All, Units: body.Units, Conflicts: body.Conflicts, Email: body.Email,
@@ -142,7 +186,7 @@ func (f *function) putPartner(w http.ResponseWriter, r *http.Request) error {
 	if body.Secret != "" {
 		err = f.Ledger.AddSecret(r.Context(), name,
 			ledger.Secret{ID: secrets.ID(), Hash: secrets.HashChosen(body.Secret)}, time.Time{})
-	} else if !there {
+	} else if there == nil {
 		made.Secret, err = f.newSecret(r, name, time.Time{})
 	}
 	if err != nil {

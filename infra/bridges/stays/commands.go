@@ -88,6 +88,9 @@ func changes(o *cli.Remote) *cobra.Command {
 			if err := o.Call(cmd.Context(), http.MethodGet, "/operator/stays/changes?"+q.Encode(), &list); err != nil {
 				return err
 			}
+			if len(list) == relay.MostChanges {
+				fmt.Fprintf(cmd.ErrOrStderr(), "These are the newest %d; --unit, --since and --origin narrow it.\n", len(list))
+			}
 			return o.Show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) { changesTable(t, o, list) })
 		},
 	}
@@ -165,15 +168,18 @@ func unitCommands(o *cli.Remote) *cobra.Command {
 		Use: "add UNIT", Example: `carillon stays units add GFLX0007 --name "La Bergerie" --capacity 6`,
 		Short: "Enter a unit, or change it; its days stay", Args: cobra.ExactArgs(1), ValidArgsFunction: units(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			u.Unit = args[0]
+			unit, err := changed(cmd, o, args[0], u)
+			if err != nil {
+				return err
+			}
 			var done struct {
 				Units []relay.Unit `json:"units"`
 			}
 			if err := o.Send(cmd.Context(), http.MethodPut, "/operator/stays/units",
-				map[string]any{"units": []relay.Unit{u}}, &done); err != nil {
+				map[string]any{"units": []relay.Unit{unit}}, &done); err != nil {
 				return err
 			}
-			return o.Show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { cli.Row(t, u.Unit, u.Name, "entered") })
+			return o.Show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { cli.Row(t, unit.Unit, unit.Name, "entered") })
 		},
 	}
 	add.Flags().StringVar(&u.Name, "name", "", "what people call it")
@@ -182,6 +188,29 @@ func unitCommands(o *cli.Remote) *cobra.Command {
 	add.Flags().BoolVar(&u.Published, "published", true, "it is shown to the public")
 	parent.AddCommand(add)
 	return parent
+}
+
+// changed is a unit as it is there, with what flags say.
+func changed(cmd *cobra.Command, o *cli.Remote, id string, flags relay.Unit) (relay.Unit, error) {
+	list := []relay.Unit{}
+	if err := o.Call(cmd.Context(), http.MethodGet, "/operator/stays/units", &list); err != nil {
+		return flags, err
+	}
+	unit := relay.Unit{Unit: id, Published: true}
+	for _, u := range list {
+		if u.Unit == id {
+			unit = u
+		}
+	}
+	for flag, take := range map[string]func(){
+		"name": func() { unit.Name = flags.Name }, "owner": func() { unit.Owner = flags.Owner },
+		"capacity": func() { unit.Capacity = flags.Capacity }, "published": func() { unit.Published = flags.Published },
+	} {
+		if cmd.Flags().Changed(flag) {
+			take()
+		}
+	}
+	return unit, nil
 }
 
 func number(n int64) string {

@@ -45,12 +45,10 @@ func importSite(o *cli.Remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done := relay.Imported{Owners: len(site.Owners), Units: len(site.Units), Stays: len(site.Stays)}
-			if !dry {
-				site.Missing = missing
-				if done, err = sendSite(cmd, o, site); err != nil {
-					return err
-				}
+			site.Missing, site.Dry = missing, dry
+			done, err := sendSite(cmd, o, site)
+			if err != nil {
+				return err
 			}
 			return o.Show(cmd.OutOrStdout(), done, func(t *tabwriter.Writer) { importedTable(t, done, dry) })
 		},
@@ -70,6 +68,15 @@ func importedTable(t *tabwriter.Writer, done relay.Imported, dry bool) {
 	}
 	cli.Row(t, "OWNERS", "COTTAGES", "RESERVATIONS", "UNCHANGED", "CONFLICTS", "")
 	cli.Row(t, done.Owners, done.Units, done.Stays, done.Unchanged, done.Conflicts, note)
+	if len(done.Conflicting) > 0 {
+		_ = t.Flush()
+		cli.Row(t)
+		cli.Row(t, "THE LEDGER HAS", "DAYS", "TYPE", "HOLDER", "the site's reservation was left out there; with --missing its "+
+			"other days are taken over")
+	}
+	for _, h := range done.Conflicting {
+		cli.Row(t, h.Unit, days(h.From, h.To), h.Type, h.Origin)
+	}
 }
 
 // The site's tables, as far as they are read (domain rules 16 to 19).
@@ -188,22 +195,23 @@ func sendSite(cmd *cobra.Command, o *cli.Remote, site relay.Site) (done relay.Im
 		done.Stays += one.Stays
 		done.Unchanged += one.Unchanged
 		done.Conflicts += one.Conflicts
+		done.Conflicting = append(done.Conflicting, one.Conflicting...)
 		sent += len(part.Owners) + len(part.Units) + len(part.Stays)
 		bar.Show("import", sent, total)
 		return nil
 	}
 	for part := range slices.Chunk(site.Owners, together) {
-		if err := send(relay.Site{Owners: part}); err != nil {
+		if err := send(relay.Site{Owners: part, Dry: site.Dry}); err != nil {
 			return done, err
 		}
 	}
 	for part := range slices.Chunk(site.Units, together) {
-		if err := send(relay.Site{Units: part}); err != nil {
+		if err := send(relay.Site{Units: part, Dry: site.Dry}); err != nil {
 			return done, err
 		}
 	}
 	for part := range slices.Chunk(site.Stays, together) {
-		if err := send(relay.Site{Stays: part, Missing: site.Missing}); err != nil {
+		if err := send(relay.Site{Stays: part, Missing: site.Missing, Dry: site.Dry}); err != nil {
 			return done, err
 		}
 	}

@@ -29,16 +29,26 @@ func TestPage(t *testing.T) {
 	p.Press("booking", ".booking button[type=submit]")
 	p.Shows(".booking .answer", "Change ")
 	p.Becomes("three days are held", row+" === 3")
-	p.Shows(".lines tbody tr:first-child", "partner channel")
+	p.Shows(".journal tbody tr:first-child", "partner channel")
 	set(".booking .partner", "portal")
 	p.Press("booking over it", ".booking button[type=submit]")
 	p.Shows(".booking .answer.error", "Others hold these days: ")
 	if got := p.Text(".booking .answer"); !strings.Contains(got, "rented, partner") {
 		t.Errorf("the refusal says %q", got)
 	}
-	p.Press("undoing", ".lines tbody tr:first-child button")
+	p.Press("undoing", ".journal tbody tr:first-child button")
 	p.Shows(".journal .answer", "It is as it was before.")
 	p.Becomes("the days are free", row+" === 0")
+	// a pause keeps what is not delivered; the day shows that the website's table does not have it
+	site := `document.querySelectorAll(".calendar tbody tr")[5].querySelectorAll("td.site-booked").length`
+	p.Press("pausing", ".delivery tbody button")
+	p.Shows(".delivery .answer", "The delivery is paused.")
+	set(".booking .partner", "channel")
+	p.Press("booking meanwhile", ".booking button[type=submit]")
+	p.Becomes("the ledger has it, the table does not", row+" === 3 && "+site+" === 0")
+	p.Shows(".journal tbody tr:first-child", "waits for the website")
+	p.Press("resuming", ".delivery tbody button")
+	p.Becomes("the table has it too", site+" === 3")
 	before := p.Text(".month")
 	p.Press("going on", ".months .after")
 	p.Becomes("later days", `document.querySelector(".month").textContent !== "`+before+`"`)

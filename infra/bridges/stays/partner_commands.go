@@ -87,7 +87,17 @@ func partnerAdd(o *cli.Remote) *cobra.Command {
 		Long: "Let a partner in; its secret is shown this once. A partner of the old service keeps its password with " +
 			"--secret: env:NAME, file:PATH, or - to be asked for it.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			body.New = !change
+			body.New, body.Change = !change, nil
+			if change {
+				body.Change = []string{}
+				for flag, part := range map[string]string{
+					"all": "units", "units": "units", "rights": "rights", "conflicts": "conflicts", "email": "email",
+				} {
+					if cmd.Flags().Changed(flag) {
+						body.Change = append(body.Change, part)
+					}
+				}
+			}
 			if body.Secret, err = readSecret(cmd, secretFrom); err != nil {
 				return err
 			}
@@ -105,7 +115,7 @@ func partnerAdd(o *cli.Remote) *cobra.Command {
 		"what becomes of its requests for days that others hold: refuse (default), or overwrite as the old service did")
 	cmd.Flags().StringVar(&body.Email, "email", "", "address to which days that it has lost are reported")
 	cmd.Flags().StringVar(&secretFrom, "secret", "", "a password that it has already: env:NAME, file:PATH or -")
-	cmd.Flags().BoolVar(&change, "change", false, "change a partner that is there")
+	cmd.Flags().BoolVar(&change, "change", false, "change a partner that is there, in what the other flags name")
 	_ = cmd.RegisterFlagCompletionFunc("units", units(o))
 	return cmd
 }

@@ -192,6 +192,9 @@ func (b *batch) accept(o Order, request string, effect stays.Effect) stays.Chang
 	if o.Key != "" {
 		b.known[key{o.Actor, o.Key}] = answered{c, request}
 	}
+	if o.undoes != 0 { // whose days are taken back loses them, though it is done in his name
+		effect.Lost = effect.Before
+	}
 	if len(effect.Lost) > 0 {
 		b.notices = append(b.notices, Notice{Change: c.Number, Kind: NoticeOverwritten, Lost: effect.Lost})
 	}

@@ -247,8 +247,21 @@ func undo(f *fixture) {
 		f.Errorf("%+v", results)
 	}
 	f.wantHeld(units[0], "1-3 booked channel, 4-5 booked channel, 20-20 booked portal, 21-21 booked portal")
-	if notices, _ := f.Notices(ctx); len(notices) != 1 {
-		f.Errorf("undoing is reported as an overwrite: %+v", notices)
+	notices, err := f.Notices(ctx)
+	f.must(err)
+	var lost []string
+	for _, n := range notices {
+		for _, h := range n.Lost {
+			lost = append(lost, fmt.Sprint(n.Change, " ", h.Unit, " ", h.Origin))
+		}
+	}
+	// channel by portal's change, and portal by the two that have undone it; nobody by the last one
+	want := []string{
+		fmt.Sprint(over.Number, " ", units[0], " partner:channel"),
+		fmt.Sprint(over.Number+2, " ", units[0], " partner:portal"), fmt.Sprint(over.Number+3, " ", units[0], " partner:portal"),
+	}
+	if !slices.Equal(lost, want) {
+		f.Errorf("who lost days: %q, expected %q", lost, want)
 	}
 }
 

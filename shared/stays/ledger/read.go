@@ -157,7 +157,7 @@ func (l *Ledger) Changes(ctx context.Context, q Query) ([]stays.Change, error) {
 		also("unit IN (SELECT unit FROM "+l.db.Rows(len(args)+1, "unit text")+" AS r)", names(q.Units))
 	}
 	if q.Origin != "" {
-		also("(origin = $n OR origin LIKE $n || ':%')", q.Origin)
+		also("(origin = $n OR substr(origin, 1, length($n) + 1) = $n || ':')", q.Origin)
 	}
 	if !q.Since.IsZero() {
 		also("at >= $n", sqldb.At(q.Since))

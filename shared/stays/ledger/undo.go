@@ -43,7 +43,6 @@ func (l *Ledger) Undo(ctx context.Context, number int64, actor stays.Origin) (re
 			}
 			results = append(results, r)
 		}
-		b.notices = nil // nobody loses what was not his before
 		return b.write(), nil
 	})
 	if errors.Is(err, sqldb.ErrUnknown) && len(results) > 0 {

@@ -143,7 +143,8 @@ func (l *Ledger) Rules(ctx context.Context, units []string, days stays.Range) (m
 		rules[unit] = append(rules[unit], rule)
 		return struct{}{}, err
 	}, "SELECT "+ruleColumns+" FROM rules WHERE unit IN (SELECT unit FROM "+l.db.Rows(1, "unit text")+
-		" AS r) AND from_day < $2 AND to_day > $3 ORDER BY unit, from_day", names(units), days.To, days.From)
+		" AS r) AND from_day < $2 AND to_day > $3 ORDER BY unit, from_day", names(units),
+		min(days.To, lastDay), days.From)
 	return rules, err
 }
 
