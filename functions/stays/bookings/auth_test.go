@@ -1,6 +1,7 @@
 package bookings_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -173,5 +174,105 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	if code, got := f.rest(channel, "PUT", july("GFLX0002", 3, 9), `{"type":"booked"}`); code != http.StatusOK {
 		t.Errorf("%d %v", code, got)
+	}
+}
+
+// TestChosenSecretAtOnce: a partner with a password of before that calls several times at once when an instance starts is
+// let in each time; it is one attempt.
+func TestChosenSecretAtOnce(t *testing.T) {
+	f := newFixture(t, `{}`)
+	f.must(f.ledger.AddSecret(t.Context(), "channel", ledger.Secret{ID: "old", Hash: secrets.HashChosen("old-word")},
+		time.Time{}))
+	codes := make(chan int)
+	const calls = 12
+	for range calls {
+		go func() { codes <- f.send("channel:old-word", "GET", "/stays/v1/units", "").Code }()
+	}
+	for range calls {
+		if code := <-codes; code != http.StatusOK {
+			t.Errorf("answered %d", code)
+		}
+	}
+}
+
+// TestManyNames: an address that tries ever new names is held back as before.
+func TestManyNames(t *testing.T) {
+	f := newFixture(t, `{}`)
+	hashed := 0
+	for i := range 1500 {
+		if f.send("name"+strconv.Itoa(i)+":guess", "GET", "/stays/v1/units", "").Code == http.StatusUnauthorized {
+			hashed++
+		}
+	}
+	if hashed > 60 {
+		t.Errorf("%d guesses of one address were looked at", hashed)
+	}
+}
+
+// TestUnreadableText: what no database keeps as text is refused before one is asked, and a name of it is an attempt.
+func TestUnreadableText(t *testing.T) {
+	f := newFixture(t, `{}`)
+	last := 0
+	for range 60 {
+		last = f.send("a\x00b\xff:x", "GET", "/stays/v1/units", "").Code
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("a name: %d", last)
+	}
+	for _, path := range []string{
+		"/stays/v1/units/a%00/days?from=2027-07-01&to=2027-07-02", "/stays/v1/units/%FF/days?from=2027-07-01&to=2027-07-02",
+		"/stays/v1/units?after=%00", "/stays/v1/units?after=%FF",
+		"/stays/v1/availability?unit=%00&from=2027-07-01&to=2027-07-02",
+	} {
+		if code := f.send(channel, "GET", path, "").Code; code != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
+
+// TestOtherSites: a page of another site cannot book with the credentials that a browser has kept.
+func TestOtherSites(t *testing.T) {
+	f := newFixture(t, `{}`)
+	w := f.send(channel, "PUT", july("GFLX0001", 3, 9), `{"type":"booked"}`, "Sec-Fetch-Site", "cross-site")
+	if w.Code != http.StatusForbidden {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// A slow reader takes an answer byte by byte; it looks whether the database is free meanwhile.
+type slowReader struct {
+	*httptest.ResponseRecorder
+
+	look func()
+}
+
+func (r slowReader) Write(p []byte) (int, error) {
+	r.look()
+	return r.ResponseRecorder.Write(p)
+}
+
+// TestSlowReaders of a long answer do not keep the database.
+func TestSlowReaders(t *testing.T) {
+	f := newFixture(t, `{}`)
+	for i := range 40 {
+		f.add(channel, "GFLX0001", fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)), fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)), "booked")
+	}
+	for _, until := range []string{"2027-12-31", "2035-12-31"} {
+		wrote := 0
+		w := slowReader{httptest.NewRecorder(), func() {
+			wrote++
+			if n := f.db.Read.Stats().InUse; n > 0 {
+				t.Errorf("%d connections are in use while the answer is written", n)
+			}
+		}}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/calendar", strings.NewReader(
+			`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><b:getBookingsRequest `+
+				`xmlns:b="http://affinitic.be/booking"><minDate>2027-01-01</minDate><maxDate>`+until+`</maxDate>`+
+				`</b:getBookingsRequest></e:Body></e:Envelope>`))
+		r.SetBasicAuth("channel", "channel-key")
+		f.handler.ServeHTTP(w, r)
+		if wrote == 0 || strings.Count(w.Body.String(), "<bookings>") != 40 {
+			t.Errorf("%d writes, %d %.300s", wrote, w.Code, w.Body)
+		}
 	}
 }

@@ -148,6 +148,24 @@ func TestOverwritesAreTold(t *testing.T) {
 	}
 }
 
+// TestOneAddressFails: who was told is not told again because another's address fails.
+func TestOneAddressFails(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: "channel", All: true, Email: "not an address"}))
+	f.take()
+	for range 3 {
+		f.minute()
+	}
+	if all := mail.Want(t, 1); !strings.Contains(all[0], "owner@example.org") {
+		t.Errorf("%q", all)
+	}
+	if f.untold() != 1 {
+		t.Error("who was not told is not listed")
+	}
+}
+
 // TestWithoutMailbox: what nobody can be told stays listed.
 func TestWithoutMailbox(t *testing.T) {
 	t.Parallel()

@@ -191,8 +191,12 @@ func TestPartnersCommands(t *testing.T) {
 	changed := asked[relay.Made](t, "stays", "partners", "add", "fresh", "--all", "--change", "--conflicts", "overwrite",
 		"--data", dir)
 	if !changed.All || changed.Secret != "" || changed.Conflicts != ledger.ConflictsOverwrite ||
-		len(changed.Secrets) != 2 {
+		len(changed.Secrets) != 2 || !slices.Equal(changed.Rights, []string{"view"}) { // what is not named stays
 		t.Errorf("%+v", changed)
+	}
+	if _, err := run(t, "stays", "partners", "add", "nobody", "--all", "--change", "--data", dir); err == nil ||
+		!strings.Contains(err.Error(), "no partner") {
+		t.Errorf("changing one that is not there: %v", err)
 	}
 	for _, args := range [][]string{
 		{"add", "a:b", "--all"},
