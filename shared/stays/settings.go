@@ -35,7 +35,7 @@ var Schema []byte
 // Defaults of the settings.
 const (
 	defaultZone        = "Europe/Brussels"
-	defaultConnections = 4
+	defaultConnections = 2 // of an instance: a small database bears some twenty-five
 	defaultRate        = 1200 // requests a minute
 )
 

@@ -2,6 +2,7 @@
 package stays
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -41,6 +42,9 @@ var texts = faults.Load(textFiles, "texts")
 
 // databaseFile is the ledger in the data folder, where stays.json names no server.
 const databaseFile = "stays.db"
+
+// connections are to a database server where the settings do not say: all functions of this machine share them.
+const connections = 8
 
 // mostWait is how long a partner's request may wait for a change.
 const mostWait = 25 * time.Second
@@ -147,7 +151,7 @@ func openDatabase(ctx context.Context, settings *stays.Settings, data string) (*
 		return nil, settings.DatabaseFault
 	}
 	if settings.Database != "" {
-		return postgres.Open(settings.Database, settings.Pool())
+		return postgres.Open(settings.Database, cmp.Or(settings.Connections, connections))
 	}
 	return sqlite.Open(ctx, filepath.Join(data, databaseFile))
 }

@@ -32,6 +32,7 @@ func TestDatabases(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = db.Close() })
 		same(t, db)
+		thawed(t, server.DSN)
 		if err := server.Down(pgserver.Fast); err != nil {
 			t.Fatal(err)
 		}
@@ -40,6 +41,40 @@ func TestDatabases(t *testing.T) {
 			t.Errorf("a server that is away: %v", err)
 		}
 	})
+}
+
+// thawed: connections that the server has ended while a process was frozen are found out before they are used.
+func thawed(t *testing.T, dsn string) {
+	t.Helper()
+	db, err := postgres.Open(dsn, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other, err := postgres.Open(dsn, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	ask := sqldb.Statement{Query: "SELECT 1", Row: func(r sqldb.Row) error { var n int; return r.Scan(&n) }}
+	once := func() error {
+		return db.Together(t.Context(), func(do sqldb.Ask) ([]sqldb.Statement, error) { return nil, do(ask) })
+	}
+	if err := once(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.Write.ExecContext(t.Context(),
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(1200 * time.Millisecond) // a connection that was used a moment ago is not looked at
+	if err := once(); err != nil {
+		t.Errorf("the first transaction after it: %v", err)
+	}
+	if err := db.Read.QueryRowContext(t.Context(), "SELECT 1").Scan(new(int)); err != nil {
+		t.Errorf("the first reading after it: %v", err)
+	}
 }
 
 func file(t *testing.T, name string) *sqldb.DB {
