@@ -47,7 +47,9 @@ func everything() map[string]cty.Value {
 			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("cegid", "queries"), "transfer_secrets": list("mail")}),
 		}),
 		"stays": cty.ObjectVal(map[string]cty.Value{
-			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("database"), "relay_secrets": list("mail"), "site_secrets": list("site")}),
+			"main": cty.ObjectVal(map[string]cty.Value{
+				"secrets": list("database"), "relay_secrets": list("mail"), "site_secrets": list("site"),
+			}),
 		}),
 	}
 }

@@ -185,7 +185,8 @@ const staysStride = 787
 func (b *staysBench) book(client *http.Client) error {
 	n := int(b.next.Add(1))
 	day := b.first + stays.Day(n/staysUnits*staysNights)
-	path := fmt.Sprintf("/stays/v1/units/%s/days?from=%s&to=%s", staysUnit(n*staysStride%staysUnits), day, day+staysNights-1)
+	path := fmt.Sprintf("/stays/v1/units/%s/days?from=%s&to=%s",
+		staysUnit(n*staysStride%staysUnits), day, day+staysNights-1)
 	r, err := http.NewRequest(http.MethodPut, b.server.URL+path, strings.NewReader(`{"type":"booked"}`)) //nolint:noctx // the client ends
 	if err != nil {
 		return err

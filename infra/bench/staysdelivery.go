@@ -166,7 +166,7 @@ type publisher struct{ messages.Publisher }
 
 // change books a night of a unit.
 func (d *delivery) change(ctx context.Context, n, ahead int) (staysledger.Result, error) {
-	from := stays.DayOf(time.Now()) + stays.Day(ahead+n/staysUnits) //nolint:gosec // small
+	from := stays.DayOf(time.Now()) + stays.Day(ahead+n/staysUnits)
 	return d.book.Change(ctx, staysledger.Order{Request: stays.Request{
 		Unit: staysUnit(n % staysUnits), Range: stays.Range{From: from, To: from + 1}, Type: stays.Booked,
 		Origin: "partner:channel",

@@ -304,7 +304,8 @@ func TestStaysAcrossProcesses(t *testing.T) {
 	defer db.Close()
 	eventually(t, "the row in the website's table", func() bool {
 		var n int
-		err := db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM reservation_proprio WHERE res_type = 'loue'").Scan(&n)
+		err := db.Read.QueryRowContext(t.Context(),
+			"SELECT count(*) FROM reservation_proprio WHERE res_type = 'loue'").Scan(&n)
 		return err == nil && n == 1
 	})
 	status, text = c.call(http.MethodGet, "main-stays-reservations", "/verify", "", nil)

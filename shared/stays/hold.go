@@ -23,8 +23,8 @@ func (t Type) Known() bool { return t == Booked || t == Unavailable || t == Avai
 // An Origin is who holds days: partner:NAME, owner:NUMBER, feed:NUMBER, staff, website, or service.
 type Origin string
 
-// Kinds of origins, and those that are alone of their kind. Website and Service are the two halves of the old system, as
-// long as one of them is still there: its owners' pages, and its partners' service.
+// Kinds of origins, and those that are alone of their kind. Website and Service are the two halves of the old system,
+// as long as one of them is still there: its owners' pages, and its partners' service.
 const (
 	Staff   Origin = "staff"
 	Website Origin = "website"

@@ -2,11 +2,11 @@ package stays
 
 import (
 	"cmp"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +35,7 @@ var Schema []byte
 // Defaults of the settings.
 const (
 	defaultZone        = "Europe/Brussels"
-	defaultConnections = 2 // of an instance: a small database bears some twenty-five
+	defaultConnections = 2    // of an instance: a small database bears some twenty-five
 	defaultRate        = 1200 // requests a minute
 )
 
@@ -109,19 +109,27 @@ func (b Broker) VirtualHost() string { return cmp.Or(b.VHost, brokerVHost) }
 // Pickled reports whether messages are sent in the form of the old programs.
 func (b Broker) Pickled() bool { return cmp.Or(b.Form, FormPickle) == FormPickle }
 
-// Rabbit is the broker to speak to, or nil. AMQP_BROKER_HOST in the environment names another host, and alone a broker
-// with the defaults, as the old programs read it.
-func (s *Settings) Rabbit() *Broker {
-	host := os.Getenv("AMQP_BROKER_HOST")
-	switch {
-	case s.Broker == nil && host == "":
-		return nil
-	case s.Broker == nil:
-		return &Broker{Host: host, User: os.Getenv("AMQP_USER"), Password: os.Getenv("AMQP_PASSWORD")}
+// useEnvironment has AMQP_BROKER_HOST name another host, or alone a broker with the defaults, as the old programs read
+// it.
+func (s *Settings) useEnvironment() {
+	var env BrokerEnvironment
+	if err := config.Env(context.Background(), &env); err != nil { // a secret of it cannot be read
+		s.BrokerFault = errors.Join(s.BrokerFault, err)
 	}
-	b := *s.Broker
-	b.Host = cmp.Or(host, b.Host)
-	return &b
+	switch {
+	case env.Host == "":
+	case s.Broker == nil:
+		s.Broker = &Broker{Host: env.Host, User: env.User, Password: env.Password}
+	default:
+		s.Broker.Host = env.Host
+	}
+}
+
+// A BrokerEnvironment is what the environment says of the broker.
+type BrokerEnvironment struct {
+	Host     string `env:"AMQP_BROKER_HOST"` // broker.host of stays.json
+	User     string `env:"AMQP_USER"`        // its user, where stays.json has no broker
+	Password string `env:"AMQP_PASSWORD"`    // that user's password
 }
 
 // Stands reports what of the old system Carillon stands for.
@@ -162,10 +170,11 @@ func (s *Settings) Unresolved(path string, err error) {
 
 // Validate finds what the schema cannot: a zone that nobody knows, a password that would be sent in the clear.
 func (s *Settings) Validate() error {
+	s.useEnvironment()
 	if calendar.Zone(nil, cmp.Or(s.TimeZone, defaultZone)) == nil {
 		return fmt.Errorf("at \"/time_zone\": found %q, expected an IANA zone such as %s", s.TimeZone, defaultZone)
 	}
-	if s.Stands() != ReplacesBoth && s.Rabbit() == nil {
+	if s.Stands() != ReplacesBoth && s.Broker == nil {
 		return fmt.Errorf("at \"/replaces\": found %q without a broker: the other half is reached by \"broker\", or by "+
 			"AMQP_BROKER_HOST", s.Replaces)
 	}

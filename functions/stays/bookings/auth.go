@@ -66,7 +66,8 @@ const (
 func newGate(cfg Config, key string) *gate {
 	return &gate{
 		Config: cfg, key: []byte(key), hashes: make(chan struct{}, hashesAtOnce), partners: map[string]read{},
-		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{}, calls: map[string]*rate.Limiter{},
+		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{},
+		calls: map[string]*rate.Limiter{},
 	}
 }
 
@@ -179,7 +180,7 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 		return p, errors.Join(g.attempt(name, from), errWrong)
 	}
 	// Calls at once with one secret are one attempt, and one hash.
-	_, err, _ = g.flights.Do(string(g.sum(name, from, secret)), func() (any, error) {
+	_, err, _ = g.flights.Do(string(g.sum(name, from, secret)), func() (any, error) { //nolint:contextcheck // of several
 		if err := g.attempt(name, from); err != nil {
 			return nil, err
 		}

@@ -177,8 +177,8 @@ func TestDatabaseAway(t *testing.T) {
 	}
 }
 
-// TestChosenSecretAtOnce: a partner with a password of before that calls several times at once when an instance starts is
-// let in each time; it is one attempt.
+// TestChosenSecretAtOnce: a partner with a password of before that calls several times at once when an instance starts
+// is let in each time; it is one attempt.
 func TestChosenSecretAtOnce(t *testing.T) {
 	f := newFixture(t, `{}`)
 	f.must(f.ledger.AddSecret(t.Context(), "channel", ledger.Secret{ID: "old", Hash: secrets.HashChosen("old-word")},
@@ -255,7 +255,8 @@ func (r slowReader) Write(p []byte) (int, error) {
 func TestSlowReaders(t *testing.T) {
 	f := newFixture(t, `{}`)
 	for i := range 40 {
-		f.add(channel, "GFLX0001", fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)), fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)), "booked")
+		f.add(channel, "GFLX0001", fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)),
+			fmt.Sprintf("2027-%02d-%02d", 4+i/10, 1+2*(i%10)), "booked")
 	}
 	for _, until := range []string{"2027-12-31", "2035-12-31"} {
 		wrote := 0

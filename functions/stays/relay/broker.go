@@ -213,8 +213,8 @@ func unreadable(err error) error {
 	return web.NewProblem(http.StatusBadRequest, "The broker's message cannot be read.", err)
 }
 
-// take applies a change that a half of the old system has made: the world shows it already, so that it holds whoever had
-// its days. Each is applied once, though it may come again.
+// take applies a change that a half of the old system has made: the world shows it already, so that it holds whoever
+// had its days. Each is applied once, though it may come again.
 func (f *function) take(ctx context.Context, h broker.Half, m broker.Message, body []byte, again bool) error {
 	unit, err := f.unitOf(ctx, m)
 	if err != nil {
@@ -255,8 +255,8 @@ func (f *function) unitOf(ctx context.Context, m broker.Message) (string, error)
 	return "", unreadable(errors.New("it names no cottage that the ledger has"))
 }
 
-// Connect keeps connections to the broker until ctx ends: one that sends what changes as it happens, one that takes what
-// comes. It is for one machine; in the cloud a run opens, sends, takes and closes. It reconnects by itself.
+// Connect keeps connections to the broker until ctx ends: one that sends what changes as it happens, one that takes
+// what comes. It is for one machine; in the cloud a run opens, sends, takes and closes. It reconnects by itself.
 func Connect(ctx context.Context, cfg Config) {
 	f := &function{Config: cfg}
 	var wg sync.WaitGroup
@@ -269,12 +269,14 @@ func Connect(ctx context.Context, cfg Config) {
 const idle = 2 * time.Second
 
 // keep does something with the broker again and again, after pauses of 1 to 60 s where it fails.
-func (f *function) keep(ctx context.Context, name string, do func(context.Context, *stays.Settings, stays.Broker) error) {
+func (f *function) keep(
+	ctx context.Context, name string, do func(context.Context, *stays.Settings, stays.Broker) error,
+) {
 	tries := 0
 	for ctx.Err() == nil {
 		pause, err := idle, error(nil)
 		if settings, serr := f.Settings.Get(ctx); serr == nil {
-			if b := settings.Rabbit(); b != nil && settings.BrokerFault == nil {
+			if b := settings.Broker; b != nil && settings.BrokerFault == nil {
 				began := f.Now()
 				err = do(ctx, settings, *b)
 				if f.Now().Sub(began) > longest {
@@ -347,13 +349,12 @@ func (f *function) sending(ctx context.Context, settings *stays.Settings, b stay
 		if err != nil {
 			return err
 		}
-		for next := c; !c.Paused && ctx.Err() == nil; c = next {
-			if next, err = f.step(ctx, d, c); err != nil {
+		for more := !c.Paused; more && ctx.Err() == nil; {
+			next, err := f.step(ctx, d, c)
+			if err != nil {
 				return err
 			}
-			if next == c {
-				break
-			}
+			more, c = next != c, next
 		}
 		select {
 		case <-ctx.Done():

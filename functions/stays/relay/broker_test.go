@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -138,25 +139,28 @@ const python = "application/x-python-serialize"
 // golden is a message of the old site, as Python 2's cPickle wrote it: the 3rd to the 5th of July 2027 of GFLX0001, in
 // protocol 0.
 func golden(selection string) []byte {
-	return pickle.SiteToService("12", "GFLX0001", pickle.Date{Year: 2027, Month: 7, Day: 3},
-		pickle.Date{Year: 2027, Month: 7, Day: 5}, selection)
+	return pickle.SiteToService("12", "GFLX0001", july(3), july(5), selection)
 }
+
+func july(day int) pickle.Date { return pickle.Date{Year: 2027, Month: time.July, Day: day} }
 
 // TestOldHalves runs beside each half of the old system at a real broker, as the cloud does it: each run opens, sends,
 // takes what came, and closes.
+//
+//nolint:tparallel // the halves' queues are those of one server
 func TestOldHalves(t *testing.T) {
 	t.Parallel()
 	server := rabbit.Start(t)
 	day := stays.Date(2027, time.July, 3)
-	t.Run("the service", func(t *testing.T) { // Carillon is the service; the old site is there
+	t.Run("the service", func(t *testing.T) { //nolint:paralleltest // see above; Carillon is the service; the old site is there
 		f := newFixture(t, settingsOf(server, stays.ReplacesService))
 		f.run() // from here on the other half is sent what changes
 		f.take()
 		f.run()
 		n := newNeighbour(t, server)
 		for i, want := range []pickle.Dict{
-			{"notf_id": int64(1), "start_date": pickle.Date{Year: 2027, Month: 7, Day: 3}, "end_date": pickle.Date{Year: 2027, Month: 7, Day: 5}},
-			{"notf_id": int64(2), "start_date": pickle.Date{Year: 2027, Month: 7, Day: 4}, "end_date": pickle.Date{Year: 2027, Month: 7, Day: 4}},
+			{"notf_id": int64(1), "start_date": july(3), "end_date": july(5)},
+			{"notf_id": int64(2), "start_date": july(4), "end_date": july(4)},
 		} {
 			d := n.get(broker.Service)
 			read, err := pickle.Read(d.Body)
@@ -193,12 +197,11 @@ func TestOldHalves(t *testing.T) {
 		_, err = n.ch.QueuePurge(broker.Service.Queue, false)
 		f.must(err)
 	})
-	t.Run("the site", func(t *testing.T) { // Carillon is the site; the old service is there
+	t.Run("the site", func(t *testing.T) { //nolint:paralleltest // see above; Carillon is the site; the old service is there
 		f := newFixture(t, settingsOf(server, stays.ReplacesSite))
 		f.run()
 		n := newNeighbour(t, server)
-		body := pickle.ServiceToSite("unavailable", "GFLX0777", pickle.Date{Year: 2027, Month: 7, Day: 3},
-			pickle.Date{Year: 2027, Month: 7, Day: 5}, 41)
+		body := pickle.ServiceToSite("unavailable", "GFLX0777", july(3), july(5), 41)
 		n.put(broker.Service, python, body)
 		n.put(broker.Service, python, body) // it comes twice
 		f.run()
@@ -220,7 +223,7 @@ func TestOldHalves(t *testing.T) {
 		_, err = n.ch.QueuePurge(broker.Website.Queue, false)
 		f.must(err)
 	})
-	t.Run("both", func(t *testing.T) { // what they have left is taken, nothing is sent
+	t.Run("both", func(t *testing.T) { //nolint:paralleltest // see above; what they have left is taken, nothing is sent
 		f := newFixture(t, settingsOf(server, stays.ReplacesBoth))
 		n := newNeighbour(t, server)
 		n.put(broker.Website, python, golden("loue"))
@@ -249,7 +252,7 @@ func TestOldHalves(t *testing.T) {
 			t.Errorf("it is answered %d", code)
 		}
 	})
-	t.Run("faults", func(t *testing.T) {
+	t.Run("faults", func(t *testing.T) { //nolint:paralleltest // see above
 		n := newNeighbour(t, server)
 		if _, err := n.ch.QueueDelete(broker.Service.Queue, false, false, false); err != nil {
 			t.Fatal(err)
@@ -268,9 +271,7 @@ func TestOldHalves(t *testing.T) {
 			"away":             {map[string]any{"port": 1}, broker.Unreachable},
 		} {
 			settings := settingsOf(server, stays.ReplacesService)
-			for key, value := range test.change {
-				settings["broker"].(map[string]any)[key] = value //nolint:forcetypeassert // made above
-			}
+			maps.Copy(settings["broker"].(map[string]any), test.change) //nolint:forcetypeassert // made above
 			f := newFixture(t, settings)
 			f.run()
 			f.take()

@@ -120,12 +120,7 @@ func (f *function) follow(ctx context.Context, d destination) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		next, err := c, error(nil)
-		if d.drain == nil {
-			next, err = f.step(ctx, d, c)
-		} else if err = d.drain(ctx); err == nil {
-			err = f.well(ctx, d.name)
-		}
+		next, err := f.once(ctx, d, c)
 		if errors.Is(err, sqldb.ErrUnreachable) || errors.Is(err, ledger.ErrMoved) {
 			return err
 		}
@@ -138,6 +133,17 @@ func (f *function) follow(ctx context.Context, d destination) error {
 		c = next
 	}
 	return nil
+}
+
+// once sends what comes next, or takes what is there.
+func (f *function) once(ctx context.Context, d destination, c ledger.Cursor) (ledger.Cursor, error) {
+	if d.drain == nil {
+		return f.step(ctx, d, c)
+	}
+	if err := d.drain(ctx); err != nil {
+		return c, err
+	}
+	return c, f.well(ctx, d.name)
 }
 
 func (f *function) cursor(ctx context.Context, name string) (ledger.Cursor, error) {
@@ -245,7 +251,7 @@ func (f *function) destinations(ctx context.Context) (list []destination, err er
 		}
 		list = append(list, f.site())
 	}
-	if b := settings.Rabbit(); b != nil {
+	if b := settings.Broker; b != nil {
 		if err := f.startBroker(ctx, settings, head); err != nil {
 			return nil, err
 		}
@@ -312,8 +318,8 @@ type BrokerMessage struct {
 	Body        []byte `json:"body"` // at most the first mebibyte
 }
 
-// unread answers for a message of the broker that could not be read: after its attempts it is a dead letter. One that is
-// sent again from there is taken like one from the broker.
+// unread answers for a message of the broker that could not be read: after its attempts it is a dead letter. One that
+// is sent again from there is taken like one from the broker.
 func (f *function) unread(ctx context.Context, d messages.Delivery) error {
 	var m BrokerMessage
 	if err := json.Unmarshal(d.Message.Data, &m); err != nil {

@@ -211,7 +211,9 @@ func TestOperatorsFaults(t *testing.T) {
 	}
 }
 
-func counts(v relay.Imported) [5]int { return [5]int{v.Owners, v.Units, v.Stays, v.Unchanged, v.Conflicts} }
+func counts(v relay.Imported) [5]int {
+	return [5]int{v.Owners, v.Units, v.Stays, v.Unchanged, v.Conflicts}
+}
 
 // TestImportKeepsTheLedger: days that the ledger has otherwise stay, and are counted.
 func TestImportKeepsTheLedger(t *testing.T) {

@@ -37,7 +37,8 @@ func newReceiver(f *fixture, partner string) *receiver {
 	r := &receiver{T: f.T, status: http.StatusNoContent}
 	r.server = httptest.NewServer(r)
 	f.Cleanup(r.server.Close)
-	code := f.send(http.MethodPost, "/hooks", fmt.Sprintf(`{"partner":%q,"url":%q}`, partner, r.server.URL+"/secret-path"), &r.hook)
+	code := f.send(http.MethodPost, "/hooks",
+		fmt.Sprintf(`{"partner":%q,"url":%q}`, partner, r.server.URL+"/secret-path"), &r.hook)
 	if code != http.StatusCreated || !strings.HasPrefix(r.hook.Secret, "whsec_") {
 		f.Fatalf("the hook is answered %d, %+v", code, r.hook)
 	}
@@ -89,7 +90,8 @@ func (r *receiver) took() []string {
 func (f *fixture) bookAs(partner string, day stays.Day) {
 	f.Helper()
 	_, err := f.ledger.Change(f.Context(), ledger.Order{Request: stays.Request{
-		Unit: "GFLX0001", Range: stays.Through(day, day), Type: stays.Booked, Origin: stays.OriginOf(stays.KindPartner, partner),
+		Unit: "GFLX0001", Range: stays.Through(day, day), Type: stays.Booked,
+		Origin: stays.OriginOf(stays.KindPartner, partner),
 	}})
 	f.must(err)
 }
@@ -183,7 +185,8 @@ func TestHookEnds(t *testing.T) {
 	if d := f.destination("hook:" + tired.hook.ID); !d.Paused {
 		t.Errorf("%+v", d)
 	}
-	if text := strings.Join(mail.Want(t, 1), ""); !strings.Contains(text, tired.hook.ID) || !strings.Contains(text, "office@") {
+	if text := strings.Join(mail.Want(t, 1), ""); !strings.Contains(text, tired.hook.ID) ||
+		!strings.Contains(text, "office@") {
 		t.Errorf("%s", text)
 	}
 	f.bookAs("channel", day+1)
@@ -198,7 +201,8 @@ func TestHookEnds(t *testing.T) {
 	}
 	var test struct{ Status int }
 	f.send(http.MethodPost, "/hooks/"+gone.hook.ID+"/test", "{}", &test)
-	if got := gone.took(); test.Status != http.StatusOK || len(got) != 1 || !strings.HasPrefix(got[0], "availability.test") {
+	if got := gone.took(); test.Status != http.StatusOK || len(got) != 1 ||
+		!strings.HasPrefix(got[0], "availability.test") {
 		t.Errorf("%d, %q", test.Status, got)
 	}
 	if code := f.send(http.MethodDelete, "/hooks/"+gone.hook.ID, "", nil); code != http.StatusNoContent {
@@ -211,8 +215,11 @@ func TestHookAddresses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, map[string]any{})
 	f.handler = f.public()
-	for _, url := range []string{"http://example.org/", "https://user:word@example.org/", "ftp://example.org", "", "https://"} {
-		if code := f.send(http.MethodPost, "/hooks", fmt.Sprintf(`{"partner":"portal","url":%q}`, url), nil); code != http.StatusBadRequest {
+	for _, url := range []string{
+		"http://example.org/", "https://user:word@example.org/", "ftp://example.org", "", "https://",
+	} {
+		if code := f.send(http.MethodPost, "/hooks", fmt.Sprintf(`{"partner":"portal","url":%q}`, url),
+			nil); code != http.StatusBadRequest {
 			t.Errorf("%q is answered %d", url, code)
 		}
 	}

@@ -98,7 +98,7 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 	v := Status{
 		Ledger: head.Ledger, Number: head.Number, Unlisted: []string{}, Untold: []Untold{}, Mail: settings.SMTP != nil,
 		Zone: settings.Zone().String(), Destinations: []Destination{}, Missing: []Missing{}, Replaces: settings.Stands(),
-		Broker: settings.Rabbit() != nil, Site: settings.SiteDSN != "",
+		Broker: settings.Broker != nil, Site: settings.SiteDSN != "",
 	}
 	if err := f.delivery(ctx, head, &v); err != nil {
 		return err

@@ -2,8 +2,8 @@
 //
 // Trigger: messages of stays_notifications, accepted changes; of the kind "all", each minute, for those that wait for
 // their cottage; HTTP for operators: GET /table and /verify, POST /repair.
-// Reads: stays.json, the ledger, the website's tables. Writes: the website's table with ours beside it; in the ledger what
-// waits, and counters. Publishes: nothing.
+// Reads: stays.json, the ledger, the website's tables. Writes: the website's table with ours beside it; in the ledger
+// what waits, and counters. Publishes: nothing.
 // Caller: Pub/Sub and operators, by its invoker account. A repeat writes nothing, and neither does a change that comes
 // after a later one.
 package reservations
@@ -191,7 +191,8 @@ func (f *function) count(ctx context.Context, healed int) error {
 	return f.Ledger.Count(ctx, ledger.CounterHealed, int64(healed))
 }
 
-// waiting is updates as they are kept: those of one number and unit, which are a ledger that is sent as it is, together.
+// waiting is updates as they are kept: those of one number and unit, which are a ledger that is sent as it is,
+// together.
 func waiting(n stays.Notification, updates []stays.Update) (list []ledger.Waiting) {
 	type key struct {
 		unit   string

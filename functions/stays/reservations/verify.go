@@ -82,6 +82,7 @@ const horizon = 3*366 + 31
 func (f *function) verify(w http.ResponseWriter, r *http.Request) error {
 	return f.compare(w, r, false)
 }
+
 func (f *function) repair(w http.ResponseWriter, r *http.Request) error { return f.compare(w, r, true) }
 
 func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) error {
@@ -126,7 +127,9 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 
 // judge tells days whose change is under way from those that are wrong.
 func (f *function) judge(ctx context.Context, head ledger.Head, found site.Comparison) (v Verification, err error) {
-	v = Verification{Units: found.Units, Days: found.Days, Unknown: append([]string{}, found.Unknown...), Differing: []Range{}}
+	v = Verification{
+		Units: found.Units, Days: found.Days, Unknown: append([]string{}, found.Unknown...), Differing: []Range{},
+	}
 	asked := make([]ledger.UnitDay, len(found.Differences))
 	for i, d := range found.Differences {
 		asked[i] = ledger.UnitDay{Unit: d.Unit, Day: d.Day}

@@ -220,7 +220,8 @@ func (b *bridge) operations() map[string]web.HandlerFunc {
 		}
 	}
 	all := map[string]web.HandlerFunc{
-		"GET /operator/stays/table": pass(b.reservations), "GET /operator/stays/verify": pass(b.reservations), "POST /operator/stays/repair": pass(b.reservations),
+		"GET /operator/stays/table": pass(b.reservations), "GET /operator/stays/verify": pass(b.reservations),
+		"POST /operator/stays/repair": pass(b.reservations),
 	}
 	for _, pattern := range []string{
 		"GET /operator/stays/status", "GET /operator/stays/changes", "POST /operator/stays/changes/{seq}/undo",

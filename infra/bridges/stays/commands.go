@@ -24,7 +24,8 @@ func command() *cobra.Command {
 	o := cli.Remote{Deployed: "/operator/stays"}
 	parent := &cobra.Command{Use: "stays", Short: "The availability of cottages in the running system"}
 	o.Flags(parent)
-	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), partnerCommands(&o), hookCommands(&o), verify(&o),
+	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), partnerCommands(&o),
+		hookCommands(&o), verify(&o),
 		importSite(&o), migrate())
 	parent.AddCommand(steering(&o)...)
 	return parent

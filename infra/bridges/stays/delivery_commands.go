@@ -29,8 +29,9 @@ func deliveryTable(t *tabwriter.Writer, s relay.Status) {
 	if len(s.Missing) > 0 {
 		_ = t.Flush()
 		cli.Row(t)
-		cli.Row(t, "NOT ON THE WEBSITE", "CHANGES", "SINCE", "enter the cottage there with this code (heb_code_cgt), or with "+
-			"carillon stays units add where the website has no database: they are delivered then")
+		cli.Row(t, "NOT ON THE WEBSITE", "CHANGES", "SINCE",
+			"enter the cottage there with this code (heb_code_cgt), or with "+
+				"carillon stays units add where the website has no database: they are delivered then")
 	}
 	for _, m := range s.Missing {
 		cli.Row(t, m.Unit, m.Changes, cli.When(m.Since, s.Zone))
@@ -113,8 +114,8 @@ func hookID(name string) (string, bool) {
 }
 
 // errDiffers is that a verification found differences.
-var errDiffers = errors.New("the website's table is not as the ledger has it: carillon stays verify --repair writes the " +
-	"ledger's days to it")
+var errDiffers = errors.New("the website's table is not as the ledger has it: carillon stays verify --repair writes " +
+	"the ledger's days to it")
 
 func verify(o *cli.Remote) *cobra.Command {
 	var repair bool
@@ -171,17 +172,19 @@ func verifyTable(t *tabwriter.Writer, v reservations.Verification) {
 
 // steering are the commands that stop a destination, let it go on, and send it everything.
 func steering(o *cli.Remote) []*cobra.Command {
-	var list []*cobra.Command
-	for _, c := range []struct{ verb, path, short, done string }{
+	steers := []struct{ verb, path, short, done string }{
 		{"pause", "pause", "Stop the delivery to a destination; what it does not get is kept for it", "paused"},
 		{"resume", "resume", "Let a destination go on that was paused, or try it again at once", "goes on"},
 		{
 			"export", "export", "Send a destination what every unit is from today on, as a first load",
 			"is sent what every unit is",
 		},
-	} {
+	}
+	list := make([]*cobra.Command, 0, len(steers))
+	for _, c := range steers {
 		list = append(list, &cobra.Command{
-			Use: c.verb + " site|broker", Example: "carillon stays " + c.verb + " site", Args: cobra.ExactArgs(1), Short: c.short,
+			Use: c.verb + " site|broker", Example: "carillon stays " + c.verb + " site",
+			Args: cobra.ExactArgs(1), Short: c.short,
 			ValidArgs: []string{relay.DestinationSite, relay.DestinationBroker},
 			RunE: func(cmd *cobra.Command, args []string) error {
 				var d relay.Destination

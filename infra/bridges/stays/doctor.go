@@ -106,7 +106,7 @@ func examineOutside(ctx context.Context, settings *stays.Settings) (found []mach
 	if settings.SiteDSN != "" || settings.SiteFault != nil {
 		found = append(found, examineSite(ctx, settings))
 	}
-	b := settings.Rabbit()
+	b := settings.Broker
 	if b == nil {
 		return found
 	}

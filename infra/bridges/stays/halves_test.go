@@ -67,7 +67,7 @@ func (h *halves) must(err error) {
 // start starts a half on a data folder.
 func (h *halves) start(settings, data, listen string) *process {
 	h.Helper()
-	p := &process{exec.Command(h.program, "up", "--bridges", "stays", "--config", settings, "--data", data, "--listen", //nolint:gosec,noctx // ours
+	p := &process{exec.Command(h.program, "up", "--bridges", "stays", "--config", settings, "--data", data, "--listen",
 		listen, "--operator-listen", "127.0.0.1:0"), new(bytes.Buffer)}
 	p.Stdout, p.Stderr = p.log, p.log
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -83,7 +83,7 @@ func (p *process) kill() {
 // port is an address that is free.
 func (h *halves) port() string {
 	h.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	h.must(err)
 	defer l.Close()
 	return l.Addr().String()
@@ -119,7 +119,8 @@ func (h *halves) fill() *sqldb.DB {
 	_, err = site.Write.ExecContext(ctx, "DELETE FROM reservation_proprio")
 	h.must(err)
 	for i := range halvesUnits {
-		_, err = site.Write.ExecContext(ctx, "INSERT INTO hebergement (heb_pk, heb_code_cgt) VALUES ($1, $2)", 1000+i, unitID(i))
+		_, err = site.Write.ExecContext(ctx,
+			"INSERT INTO hebergement (heb_pk, heb_code_cgt) VALUES ($1, $2)", 1000+i, unitID(i))
 		h.must(err)
 	}
 	return db
@@ -161,8 +162,6 @@ func (h *halves) book(partner, key string, unit int, days stays.Range) (bool, er
 // TestBothHalves: two thousand bookings by sixteen partners while the broker is restarted, in order and as a crash, and
 // takes nothing for a while, the database is restarted, and the half that writes the table is killed ten times. Each
 // acknowledged booking is in the ledger and in the table, once.
-//
-//nolint:tparallel // it takes the whole machine
 func TestBothHalves(t *testing.T) {
 	peers.Need(t)
 	h := &halves{T: t, broker: rabbit.Start(t), server: postgres.Start(t), program: filepath.Join(t.TempDir(), "carillon")}
@@ -175,7 +174,8 @@ func TestBothHalves(t *testing.T) {
 	service := folder(t, map[string]any{
 		"database": h.server.DSN, "replaces": "service", "broker": at, "requests_per_minute": 1_000_000,
 	})
-	siteSettings, siteData := folder(t, map[string]any{"site_dsn": h.website, "replaces": "site", "broker": at}), t.TempDir()
+	siteSettings, siteData := folder(t, map[string]any{"site_dsn": h.website, "replaces": "site", "broker": at}),
+		t.TempDir()
 	listen := h.port()
 	h.url = "http://" + listen
 	partners := h.start(service, t.TempDir(), listen)
@@ -190,11 +190,11 @@ func TestBothHalves(t *testing.T) {
 	for i := range halvesPartners {
 		booked[i] = map[string]string{}
 		callers.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(i), 7)) //nolint:gosec // a test
+			random := rand.New(rand.NewPCG(uint64(i), 7))
 			for n := range halvesBookings / halvesPartners {
 				unit := random.IntN(halvesUnits)
-				from := stays.DayOf(time.Now()) + 2 + stays.Day(random.IntN(900))         //nolint:gosec // small
-				days := stays.Range{From: from, To: from + 1 + stays.Day(random.IntN(4))} //nolint:gosec // small
+				from := stays.DayOf(time.Now()) + 2 + stays.Day(random.IntN(900))
+				days := stays.Range{From: from, To: from + 1 + stays.Day(random.IntN(4))}
 				key := fmt.Sprint("k", n)
 				for range 1 + n%2 { // every other one is sent twice
 					ok, err := h.book("p"+strconv.Itoa(i), key, unit, days)
@@ -217,7 +217,7 @@ func TestBothHalves(t *testing.T) {
 		}
 	}
 	for i := range halvesKills {
-		after(int32(5 + 9*i)) //nolint:gosec // small
+		after(int32(5 + 9*i))
 		switch i {
 		case 1:
 			h.must(h.broker.Down(syscall.SIGTERM))
@@ -256,7 +256,7 @@ func tail(b *bytes.Buffer) string {
 func (h *halves) up() {
 	h.Helper()
 	for end := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
-		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(h.url, "http://"), time.Second) //nolint:noctx // bounded
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(h.url, "http://"), time.Second)
 		if err == nil {
 			_ = conn.Close()
 			return
@@ -274,8 +274,8 @@ func (h *halves) settled(db *sqldb.DB, booked []map[string]string) {
 	h.must(err)
 	defer site.Close()
 	const ledgerDays = "SELECT unit || ' ' || CAST(day AS text) FROM days ORDER BY 1"
-	const tableDays = "SELECT trim(heb_code_cgt) || ' ' || CAST(CAST(res_date AS date) AS text) FROM reservation_proprio " +
-		"JOIN hebergement ON heb_pk = heb_fk ORDER BY 1"
+	const tableDays = "SELECT trim(heb_code_cgt) || ' ' || CAST(CAST(res_date AS date) AS text) FROM " +
+		"reservation_proprio JOIN hebergement ON heb_pk = heb_fk ORDER BY 1"
 	var ledgerHas, tableHas string
 	for end := time.Now().Add(2 * time.Minute); ; <-time.After(200 * time.Millisecond) {
 		if ledgerHas, err = all(h.Context(), db, ledgerDays); err == nil {
@@ -285,7 +285,8 @@ func (h *halves) settled(db *sqldb.DB, booked []map[string]string) {
 			break
 		}
 		if time.Now().After(end) {
-			h.Fatalf("the table has %d days, the ledger %d: %v", strings.Count(tableHas, "\n"), strings.Count(ledgerHas, "\n"), err)
+			h.Fatalf("the table has %d days, the ledger %d: %v", strings.Count(tableHas, "\n"),
+				strings.Count(ledgerHas, "\n"), err)
 		}
 	}
 	made, err := all(h.Context(), db, "SELECT actor || ' ' || key || ' ' || unit || ' ' || CAST(from_day AS text) || "+

@@ -71,8 +71,9 @@ func importedTable(t *tabwriter.Writer, done relay.Imported, dry bool) {
 	if len(done.Conflicting) > 0 {
 		_ = t.Flush()
 		cli.Row(t)
-		cli.Row(t, "THE LEDGER HAS", "DAYS", "TYPE", "HOLDER", "the site's reservation was left out there; with --missing its "+
-			"other days are taken over")
+		cli.Row(t, "THE LEDGER HAS", "DAYS", "TYPE", "HOLDER",
+			"the site's reservation was left out there; with --missing its "+
+				"other days are taken over")
 	}
 	for _, h := range done.Conflicting {
 		cli.Row(t, h.Unit, days(h.From, h.To), h.Type, h.Origin)

@@ -81,7 +81,7 @@ func free() (ports [3]int, err error) {
 			return ports, err
 		}
 		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is one
+		ports[i] = l.Addr().(*net.TCPAddr).Port //nolint:errcheck,forcetypeassert // it is one
 	}
 	return ports, nil
 }
@@ -91,7 +91,8 @@ func (s *Server) configure(ports [3]int) error {
 	conf := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\nlog.file.level = warning\n"+
 		"disk_free_limit.absolute = 50MB\nvm_memory_high_watermark.absolute = 512MB\ndefault_vhost = %s\n"+
 		"default_user = %s\ndefault_pass = %s\n", ports[0], VHost, User, Password)
-	err := errors.Join(os.WriteFile(file("r.conf"), []byte(conf), 0o600), os.WriteFile(file("plugins"), []byte("[]."), 0o600),
+	err := errors.Join(os.WriteFile(file("r.conf"), []byte(conf), 0o600),
+		os.WriteFile(file("plugins"), []byte("[]."), 0o600),
 		os.Mkdir(file("log"), 0o700))
 	s.env = append(os.Environ(), "HOME="+s.dir, "ERL_EPMD_ADDRESS=127.0.0.1", "ERL_EPMD_PORT="+strconv.Itoa(ports[1]),
 		fmt.Sprintf("RABBITMQ_NODENAME=t%d@localhost", ports[0]), "RABBITMQ_DIST_PORT="+strconv.Itoa(ports[2]),
@@ -119,10 +120,11 @@ func (s *Server) Up() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for end := time.Now().Add(starting); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)), time.Second) //nolint:noctx // bounded
+		conn, err := net.DialTimeout("tcp", at, time.Second) //nolint:noctx // bounded
 		if err == nil {
 			return conn.Close()
 		}
@@ -151,7 +153,7 @@ func (s *Server) Down(signal syscall.Signal) error {
 	}
 	for end := time.Now().Add(starting); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if syscall.Kill(pid, 0) != nil {
-			return nil
+			return nil //nolint:nilerr // it is gone
 		}
 	}
 	return errors.New("rabbitmq-server does not end")

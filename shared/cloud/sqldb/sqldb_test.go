@@ -143,10 +143,12 @@ func together(ctx context.Context, t *testing.T, db *sqldb.DB) {
 		fails       bool
 		err         error
 	}{
-		"all":        {first: []sqldb.Statement{insert(21), look, insert(22)}, last: []sqldb.Statement{insert(23)}},
-		"first":      {first: []sqldb.Statement{insert(31), insert(31), insert(32)}, fails: true},
-		"between":    {first: []sqldb.Statement{insert(33)}, err: mine, fails: true},
-		"last":       {first: []sqldb.Statement{insert(34)}, last: []sqldb.Statement{insert(35), insert(34), insert(36)}, fails: true},
+		"all":     {first: []sqldb.Statement{insert(21), look, insert(22)}, last: []sqldb.Statement{insert(23)}},
+		"first":   {first: []sqldb.Statement{insert(31), insert(31), insert(32)}, fails: true},
+		"between": {first: []sqldb.Statement{insert(33)}, err: mine, fails: true},
+		"last": {
+			first: []sqldb.Statement{insert(34)}, last: []sqldb.Statement{insert(35), insert(34), insert(36)}, fails: true,
+		},
 		"no reading": {last: []sqldb.Statement{insert(19)}},
 		"nothing":    {},
 	} {

@@ -274,8 +274,8 @@ func deliveryOf(h Half, d amqp.Delivery, first bool) Delivery {
 	return Delivery{h, d.Body, d.ContentType, d.Redelivered || first, d}
 }
 
-// Get takes the next message of a half's queue; false: there is none. first says that it is the first of the connection,
-// before which another may have been cut off.
+// Get takes the next message of a half's queue; false: there is none. first says that it is the first of the
+// connection, before which another may have been cut off.
 func (l *Link) Get(h Half, first bool) (Delivery, bool, error) {
 	d, ok, err := l.ch.Get(h.Queue, false)
 	if err != nil {
@@ -284,8 +284,8 @@ func (l *Link) Get(h Half, first bool) (Delivery, bool, error) {
 	return deliveryOf(h, d, first), ok, nil
 }
 
-// Take hands each message of a half's queue to do, one at a time, until ctx or the connection ends. A message of which do
-// returns an error is not acknowledged.
+// Take hands each message of a half's queue to do, one at a time, until ctx or the connection ends. A message of which
+// do returns an error is not acknowledged.
 func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delivery) error) error {
 	if err := l.ch.Qos(1, 0, false); err != nil {
 		return fault(Closed, err)
@@ -318,7 +318,7 @@ func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delive
 // end is why deliveries have ended.
 func (l *Link) end(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the caller has ended it
 	}
 	select {
 	case err := <-l.closed:

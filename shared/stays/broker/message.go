@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/broker/pickle"
@@ -210,5 +209,5 @@ func (r *reader) day(key string) stays.Day {
 		r.fail(key)
 		return 0
 	}
-	return stays.Date(d.Year, time.Month(d.Month), d.Day)
+	return stays.Date(d.Year, d.Month, d.Day)
 }

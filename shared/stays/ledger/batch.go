@@ -84,8 +84,8 @@ func (b *batch) load(orders []Order) []sqldb.Statement {
 
 // loadUnits reads which units there are, each with the rules that orders are held to.
 func (b *batch) loadUnits(wanted string) sqldb.Statement {
-	query := "SELECT u.unit, rules.from_day, rules.to_day, rules.min_stay, rules.arrivals FROM units u LEFT JOIN rules ON " +
-		"rules.unit = u.unit WHERE u.unit IN (SELECT unit FROM " + b.db.Rows(1, "unit text") + " AS r)"
+	query := "SELECT u.unit, rules.from_day, rules.to_day, rules.min_stay, rules.arrivals FROM units u LEFT JOIN rules " +
+		"ON rules.unit = u.unit WHERE u.unit IN (SELECT unit FROM " + b.db.Rows(1, "unit text") + " AS r)"
 	return sqldb.Statement{Query: query, Args: []any{wanted}, Row: func(row sqldb.Row) error {
 		var unit string
 		var from, to stays.Day

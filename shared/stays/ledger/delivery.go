@@ -47,8 +47,8 @@ func (l *Ledger) StartCursor(ctx context.Context, destination string, number int
 		destination, number, sqldb.At(l.now()))
 }
 
-// Advance moves a cursor from where it was read to a later number, or to a number of a ledger's other id. What was wrong
-// with the destination is over.
+// Advance moves a cursor from where it was read to a later number, or to a number of a ledger's other id. What was
+// wrong with the destination is over.
 func (l *Ledger) Advance(ctx context.Context, c Cursor, id string, number int64) (Cursor, error) {
 	at := sqldb.At(l.now())
 	n, err := l.affected(ctx, "UPDATE cursors SET ledger = $1, number = $2, at = $3, failing = NULL, tries = 0, "+
@@ -94,7 +94,8 @@ func (l *Ledger) Skip(ctx context.Context, destination string, number int64) err
 
 // Restart has a destination sent everything once more, as it is now: its cursor is of no ledger.
 func (l *Ledger) Restart(ctx context.Context, destination string) (bool, error) {
-	n, err := l.affected(ctx, "UPDATE cursors SET ledger = '', number = 0, next = NULL WHERE destination = $1", destination)
+	n, err := l.affected(ctx,
+		"UPDATE cursors SET ledger = '', number = 0, next = NULL WHERE destination = $1", destination)
 	return n > 0, err
 }
 
@@ -315,8 +316,8 @@ func (l *Ledger) affected(ctx context.Context, query string, args ...any) (int64
 	return done.RowsAffected()
 }
 
-// Snapshot reads what units are on days, with the newest number of before that: what changes meanwhile may be in it, and
-// comes again with its own number.
+// Snapshot reads what units are on days, with the newest number of before that: what changes meanwhile may be in it,
+// and comes again with its own number.
 func (l *Ledger) Snapshot(ctx context.Context, days stays.Range) (Head, []stays.Span, error) {
 	head, err := l.Head(ctx)
 	if err != nil {

@@ -47,7 +47,8 @@ func TestDelivery(t *testing.T) {
 			}
 			c, err := f.Advance(f.Context(), c, c.Ledger, 0)
 			f.must(err)
-			if got := f.cursor("site"); got != c || !got.Failing.IsZero() || !got.Next.IsZero() || got.Tries != 0 || got.Fault != "" {
+			if got := f.cursor("site"); got != c || !got.Failing.IsZero() || !got.Next.IsZero() ||
+				got.Tries != 0 || got.Fault != "" {
 				f.Errorf("%+v", got)
 			}
 		},
@@ -91,7 +92,8 @@ func TestDelivery(t *testing.T) {
 			}
 		},
 		"what waits for its cottage is kept once, in the order of its numbers": func(f *fixture) {
-			one, two := ledger.Waiting{Unit: "A", Epoch: 1, Number: 2, Data: "x"}, ledger.Waiting{Unit: "B", Epoch: 1, Number: 1, Data: "y"}
+			one, two := ledger.Waiting{Unit: "A", Epoch: 1, Number: 2, Data: "x"},
+				ledger.Waiting{Unit: "B", Epoch: 1, Number: 1, Data: "y"}
 			f.must(f.Await(f.Context(), []ledger.Waiting{one, two}))
 			f.must(f.Await(f.Context(), []ledger.Waiting{one}))
 			list, err := f.Waiting(f.Context())
@@ -145,7 +147,7 @@ func TestDelivery(t *testing.T) {
 			}
 		},
 		"another id has a later epoch": func(f *fixture) {
-			var epochs []int64
+			epochs := make([]int64, 0, 3)
 			for range 3 {
 				head, err := f.Head(f.Context())
 				f.must(err)
@@ -162,7 +164,8 @@ func TestDelivery(t *testing.T) {
 				if f.db.Name != "postgres" {
 					return nil
 				}
-				if ran, err := other.Alone(ctx, func(context.Context) error { return errors.New("two at once") }); ran || err != nil {
+				if ran, err := other.Alone(ctx, func(context.Context) error { return errors.New("two at once") }); ran ||
+					err != nil {
 					f.Errorf("%v, %v", ran, err)
 				}
 				return nil

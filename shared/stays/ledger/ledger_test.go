@@ -258,7 +258,8 @@ func undo(f *fixture) {
 	// channel by portal's change, and portal by the two that have undone it; nobody by the last one
 	want := []string{
 		fmt.Sprint(over.Number, " ", units[0], " partner:channel"),
-		fmt.Sprint(over.Number+2, " ", units[0], " partner:portal"), fmt.Sprint(over.Number+3, " ", units[0], " partner:portal"),
+		fmt.Sprint(over.Number+2, " ", units[0], " partner:portal"),
+		fmt.Sprint(over.Number+3, " ", units[0], " partner:portal"),
 	}
 	if !slices.Equal(lost, want) {
 		f.Errorf("who lost days: %q, expected %q", lost, want)

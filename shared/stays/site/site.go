@@ -192,7 +192,7 @@ func (t *Table) Apply(ctx context.Context, epoch int64, updates []stays.Update, 
 
 // cottages finds the numbers of units on the website; of two with one code the first has it, as the old program saw it.
 func (t *Table) cottages(ask sqldb.Ask, updates []stays.Update) (map[string]int64, error) {
-	var names [][]any
+	names := make([][]any, 0, len(updates))
 	for _, u := range updates {
 		names = append(names, []any{u.Unit})
 	}
@@ -230,8 +230,8 @@ func (t *Table) ownCottages(units, wanted string) []sqldb.Statement {
 			Args: []any{wanted},
 		},
 		{
-			Query: "INSERT INTO hebergement (heb_pk, heb_nom, heb_code_cgt, heb_pro_fk) SELECT (SELECT coalesce(max(heb_pk), 0) " +
-				"FROM hebergement) + row_number() OVER (ORDER BY unit), name, unit, owner" + from + units + missing +
+			Query: "INSERT INTO hebergement (heb_pk, heb_nom, heb_code_cgt, heb_pro_fk) SELECT (SELECT coalesce(max(heb_pk), " +
+				"0) FROM hebergement) + row_number() OVER (ORDER BY unit), name, unit, owner" + from + units + missing +
 				"ON CONFLICT DO NOTHING",
 			Args: []any{wanted},
 		},
@@ -249,9 +249,9 @@ func (t *Table) claim(ask sqldb.Ask, epoch int64, claims map[[2]int64]claim, for
 	}
 	slices.SortFunc(rows, func(a, b []any) int { // one order: who write the same days wait for each other in turn
 		if a[0] != b[0] {
-			return int(a[0].(int64) - b[0].(int64)) //nolint:forcetypeassert // made above
+			return int(a[0].(int64) - b[0].(int64)) //nolint:errcheck,forcetypeassert // made above
 		}
-		return int(a[1].(stays.Day) - b[1].(stays.Day)) //nolint:forcetypeassert // made above
+		return int(a[1].(stays.Day) - b[1].(stays.Day)) //nolint:errcheck,forcetypeassert // made above
 	})
 	older := "<"
 	if force {
@@ -260,7 +260,8 @@ func (t *Table) claim(ask sqldb.Ask, epoch int64, claims map[[2]int64]claim, for
 	var won []claim
 	err := ask(sqldb.Statement{
 		Query: "INSERT INTO carillon_days (heb, day, epoch, number) SELECT * FROM " +
-			t.db.Rows(1, "heb bigint", "day date", "epoch bigint", "number bigint") + " AS r WHERE true ON CONFLICT (heb, day) " +
+			t.db.Rows(1, "heb bigint", "day date", "epoch bigint", "number bigint") +
+			" AS r WHERE true ON CONFLICT (heb, day) " +
 			"DO UPDATE SET epoch = excluded.epoch, number = excluded.number WHERE (carillon_days.epoch, carillon_days.number) " +
 			older + " (excluded.epoch, excluded.number) RETURNING heb, day",
 		Args: []any{sqldb.JSON(rows)},
@@ -313,7 +314,7 @@ func (t *Table) clear(ask sqldb.Ask, won []claim) (healed int, err error) {
 
 // write is statements that write the rows of days, and who was active.
 func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
-	var rows, active [][]any
+	var rows [][]any
 	last := map[int64]stays.Day{}
 	at := m.Now.In(m.Zone).Format(time.DateTime)
 	for _, c := range won {
@@ -346,13 +347,15 @@ func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
 			Args: []any{sqldb.JSON(rows)},
 		})
 	}
+	active := make([][]any, 0, len(last))
 	for heb, day := range last {
 		active = append(active, []any{heb, day})
 	}
-	if active != nil {
+	if len(active) > 0 {
 		list = append(list, sqldb.Statement{
 			Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.day FROM " +
-				t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk AND (heb_calendrier_proprio_date_maj IS NULL " +
+				t.db.Rows(1, "heb bigint", "day date") +
+				" AS r WHERE r.heb = heb_pk AND (heb_calendrier_proprio_date_maj IS NULL " +
 				"OR heb_calendrier_proprio_date_maj < r.day)",
 			Args: []any{sqldb.JSON(active)},
 		})

@@ -235,7 +235,8 @@ func TestActivity(t *testing.T) {
 // TestUnknownCottage: of a unit that the website does not have nothing is written, and it is named; the others are.
 func TestUnknownCottage(t *testing.T) {
 	everywhere(t, func(f *fixture) {
-		r := f.apply(1, update(1, "GFLX0003", 0, 0, stays.Booked, "staff"), update(2, "GFLX0001", 0, 0, stays.Booked, "staff"))
+		r := f.apply(1, update(1, "GFLX0003", 0, 0, stays.Booked, "staff"),
+			update(2, "GFLX0001", 0, 0, stays.Booked, "staff"))
 		if len(r.Unknown) != 1 || r.Unknown[0].Unit != "GFLX0003" || r.Days != 1 {
 			f.Errorf("%+v", r)
 		}
@@ -283,11 +284,12 @@ func TestCompare(t *testing.T) {
 			return stays.Span{Unit: "GFLX0001", Range: stays.Range{From: first + from, To: first + to}, Type: typ}
 		}
 		same := f.compare(span(0, 4, stays.Booked))
-		if same.Units != 2 || same.Days != 60 || len(same.Differences) != 0 || !slices.Equal(same.Unknown, []string{"GFLX0003"}) {
+		if same.Units != 2 || same.Days != 60 || len(same.Differences) != 0 ||
+			!slices.Equal(same.Unknown, []string{"GFLX0003"}) {
 			f.Errorf("%+v", same)
 		}
 		other := f.compare(span(1, 3, stays.Booked), span(3, 5, stays.Unavailable))
-		var days []string
+		days := make([]string, 0, len(other.Differences))
 		for _, d := range other.Differences {
 			days = append(days, fmt.Sprint(d.Unit, " ", int(d.Day-first), " ", d.Ledger, " ", d.Table, " ", d.Pending(4, 7), " ",
 				d.Pending(4, 8), " ", d.Pending(4, 0)))
@@ -305,14 +307,14 @@ func TestCompare(t *testing.T) {
 // TestAnyOrder: messages in any order, several times, at once and cut off, leave the table as the log says.
 func TestAnyOrder(t *testing.T) {
 	everywhere(t, func(f *fixture) {
-		random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) //nolint:gosec // a test
+		random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 		types := []stays.Type{stays.Booked, stays.Unavailable, stays.Available}
 		const changes, days = 120, 25
 		want := map[string]stays.Type{}
-		var all []stays.Update
+		all := make([]stays.Update, 0, changes)
 		for n := range int64(changes) {
-			unit, from := cottages[random.IntN(2)], stays.Day(random.IntN(days))                         //nolint:gosec // small
-			u := update(n+1, unit, from, from+stays.Day(random.IntN(6)), types[random.IntN(3)], "staff") //nolint:gosec // small
+			unit, from := cottages[random.IntN(2)], stays.Day(random.IntN(days))
+			u := update(n+1, unit, from, from+stays.Day(random.IntN(6)), types[random.IntN(3)], "staff")
 			for d := range u.Range().Each() {
 				want[fmt.Sprint(unit, d)] = u.Type
 			}
@@ -353,7 +355,7 @@ func TestAnyOrder(t *testing.T) {
 // work applies messages, each until it is applied; many a first try is cut off.
 func (f *fixture) work(messages <-chan []stays.Update) error {
 	for m := range messages {
-		ctx, cancel := context.WithTimeout(f.Context(), time.Duration(rand.IntN(20))*time.Millisecond) //nolint:gosec // a test
+		ctx, cancel := context.WithTimeout(f.Context(), time.Duration(rand.IntN(20))*time.Millisecond)
 		_, err := f.Apply(ctx, 1, m, manner)
 		cancel()
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, sqldb.ErrUnreachable) {
@@ -379,7 +381,8 @@ func TestLedgerBesideAWebsite(t *testing.T) {
 	}
 }
 
-// TestNotAWebsite: a database without the website's tables is refused with what it lacks, before anything is made there.
+// TestNotAWebsite: a database without the website's tables is refused with what it lacks, before anything is made
+// there.
 func TestNotAWebsite(t *testing.T) {
 	t.Parallel()
 	db := server(t)

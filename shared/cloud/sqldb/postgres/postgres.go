@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,26 +65,29 @@ func rounds(ctx context.Context, db *sqldb.DB, do func(sqldb.Ask) ([]sqldb.State
 	}
 	defer conn.Close()
 	return conn.Raw(func(c any) error {
-		pg := c.(*stdlib.Conn).Conn() //nolint:forcetypeassert // Open has made it
+		pg := c.(*stdlib.Conn).Conn() //nolint:errcheck,forcetypeassert // Open has made it
 		err := transaction(ctx, pg, do)
 		if err != nil && pg.PgConn().TxStatus() != 'I' {
-			undo(pg)
+			undo(pg) //nolint:contextcheck // the caller's may have ended
 		}
 		return err
 	})
 }
 
 func transaction(ctx context.Context, pg *pgx.Conn, do func(sqldb.Ask) ([]sqldb.Statement, error)) error {
-	begin := []sqldb.Statement{{Query: "BEGIN"}}
-	last, err := do(func(list ...sqldb.Statement) error {
-		err := pipeline(ctx, pg, append(begin, list...))
-		begin = nil
-		return err
-	})
+	begun := false
+	begin := func(list []sqldb.Statement) []sqldb.Statement {
+		if begun {
+			return list
+		}
+		begun = true
+		return slices.Insert(list, 0, sqldb.Statement{Query: "BEGIN"})
+	}
+	last, err := do(func(list ...sqldb.Statement) error { return pipeline(ctx, pg, begin(list)) })
 	if err != nil {
 		return err
 	}
-	err = pipeline(ctx, pg, append(append(begin, last...), sqldb.Statement{Query: "COMMIT"}))
+	err = pipeline(ctx, pg, append(begin(last), sqldb.Statement{Query: "COMMIT"}))
 	if err != nil && unreachable(err) && !pgconn.SafeToRetry(err) {
 		return fmt.Errorf("%w: %w", sqldb.ErrUnknown, err)
 	}
