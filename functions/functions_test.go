@@ -34,14 +34,17 @@ var only = map[string]struct {
 		[]string{"rooms/webhook", "rooms/watch", "rooms/status", "rooms/refresh", "rooms/meetings"},
 		"it is the rooms' calendar",
 	},
-	"github.com/arran4/golang-ical":        {[]string{"campus/feed"}, "the others serve no calendars"},
-	"github.com/jackc/pgx":                 {[]string{"stays/bookings", "stays/relay"}, "the ledger is theirs"},
+	"github.com/arran4/golang-ical": {[]string{"campus/feed"}, "the others serve no calendars"},
+	"github.com/jackc/pgx": {
+		[]string{"stays/bookings", "stays/relay", "stays/reservations"}, "the ledger and the website's table are theirs",
+	},
+	"github.com/rabbitmq/amqp091-go":       {[]string{"stays/relay"}, "one function speaks to the broker"},
 	"github.com/pressly/goose":             {[]string{"stays/relay"}, "one function changes the ledger's tables"},
 	"github.com/klauspost/compress/gzhttp": {[]string{"campus/feed"}, "the others have no large answers"},
 }
 
 // mute functions publish nothing.
-var mute = []string{"campus/feed", "exports/queries", "stays/bookings", "stays/relay"}
+var mute = []string{"campus/feed", "exports/queries", "stays/reservations"}
 
 const pubsub = "cloud.google.com/go/pubsub"
 

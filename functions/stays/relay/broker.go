@@ -278,7 +278,7 @@ func (f *function) keep(
 		if settings, serr := f.Settings.Get(ctx); serr == nil {
 			if b := settings.Broker; b != nil && settings.BrokerFault == nil {
 				began := f.Now()
-				err = do(ctx, settings, *b)
+				err = f.whileSet(ctx, settings, do)
 				if f.Now().Sub(began) > longest {
 					tries = 0 // it went well for a while
 				}
@@ -298,6 +298,27 @@ func (f *function) keep(
 		case <-time.After(pause):
 		}
 	}
+}
+
+// whileSet does something as long as the settings say the same of the broker.
+func (f *function) whileSet(
+	ctx context.Context, settings *stays.Settings, do func(context.Context, *stays.Settings, stays.Broker) error,
+) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(idle):
+			}
+			now, err := f.Settings.Get(ctx)
+			if err == nil && (now.Broker == nil || *now.Broker != *settings.Broker || now.Stands() != settings.Stands()) {
+				cancel()
+			}
+		}
+	}()
+	return do(ctx, settings, *settings.Broker)
 }
 
 // note writes a failure down with its cursor.
@@ -354,7 +375,7 @@ func (f *function) sending(ctx context.Context, settings *stays.Settings, b stay
 			if err != nil {
 				return err
 			}
-			more, c = next != c, next
+			more, c = next != c && !next.Paused, next
 		}
 		select {
 		case <-ctx.Done():

@@ -127,7 +127,7 @@ func (f *function) follow(ctx context.Context, d destination) error {
 		if err != nil {
 			return errors.Join(err, f.failed(ctx, d, c, err))
 		}
-		if next == c {
+		if next == c || next.Paused {
 			return nil
 		}
 		c = next

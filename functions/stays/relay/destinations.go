@@ -56,12 +56,19 @@ type Missing struct {
 }
 
 // delivery adds to the status how far destinations are, and what waits.
-func (f *function) delivery(ctx context.Context, head ledger.Head, v *Status) error {
+func (f *function) delivery(ctx context.Context, settings *stays.Settings, head ledger.Head, v *Status) error {
 	cursors, err := f.Ledger.Cursors(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range cursors {
+		speaks, _ := sides(settings)
+		switch {
+		case c.Destination == DestinationSite && settings.Stands() == stays.ReplacesService,
+			c.Destination == DestinationBroker && (speaks == nil || settings.Broker == nil),
+			c.Destination == SourceBroker && settings.Broker == nil:
+			continue // it is not served by now
+		}
 		v.Destinations = append(v.Destinations, destinationOf(c, head))
 	}
 	waiting, err := f.Ledger.Waiting(ctx)

@@ -100,7 +100,7 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 		Zone: settings.Zone().String(), Destinations: []Destination{}, Missing: []Missing{}, Replaces: settings.Stands(),
 		Broker: settings.Broker != nil, Site: settings.SiteDSN != "",
 	}
-	if err := f.delivery(ctx, head, &v); err != nil {
+	if err := f.delivery(ctx, settings, head, &v); err != nil {
 		return err
 	}
 	newest, err := f.Ledger.Changes(ctx, ledger.Query{Newest: true, Limit: 1})

@@ -48,18 +48,21 @@ func (l *Ledger) StartCursor(ctx context.Context, destination string, number int
 }
 
 // Advance moves a cursor from where it was read to a later number, or to a number of a ledger's other id. What was
-// wrong with the destination is over.
+// wrong with the destination is over. The cursor that it returns says whether an operator has stopped it meanwhile.
 func (l *Ledger) Advance(ctx context.Context, c Cursor, id string, number int64) (Cursor, error) {
 	at := sqldb.At(l.now())
-	n, err := l.affected(ctx, "UPDATE cursors SET ledger = $1, number = $2, at = $3, failing = NULL, tries = 0, "+
-		"next = NULL, fault = '' WHERE destination = $4 AND ledger = $5 AND number = $6",
-		id, number, at, c.Destination, c.Ledger, c.Number)
-	if err == nil && n == 0 {
-		err = ErrMoved
+	err := l.db.Write.QueryRowContext(ctx, "UPDATE cursors SET ledger = $1, number = $2, at = $3, failing = NULL, "+
+		"tries = 0, next = NULL, fault = '' WHERE destination = $4 AND ledger = $5 AND number = $6 RETURNING paused",
+		id, number, at, c.Destination, c.Ledger, c.Number).Scan(&c.Paused)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, ErrMoved
+	}
+	if err != nil {
+		return c, l.db.Fault(fmt.Errorf("moving a cursor: %w", err))
 	}
 	c.Ledger, c.Number, c.At = id, number, at.Time
 	c.Failing, c.Tries, c.Next, c.Fault = time.Time{}, 0, time.Time{}, ""
-	return c, err
+	return c, nil
 }
 
 // Fail writes down that a destination has failed once more, and when it is tried again.
