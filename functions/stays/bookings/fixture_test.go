@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/bookings"
-	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/bridges/stays/staystest"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
-	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 	"github.com/carillon-calendar/carillon/shared/stays/secrets"
 )
 
@@ -43,24 +39,11 @@ func newFixture(t *testing.T, settings string) *fixture {
 	t.Helper()
 	t.Parallel()
 	f := &fixture{T: t, now: time.Date(2027, 3, 1, 23, 30, 0, 0, time.UTC)} // the 2nd at the cottages
-	dir := t.TempDir()
-	state, err := machine.Open(t.Context(), dir)
-	f.must(err)
-	t.Cleanup(func() { _ = state.Close() })
-	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0, []byte(settings), nil)
-	f.must(err)
-	loaded, err := stays.LoadSettings(state.Bucket("config"))
-	f.must(err)
-	f.db, err = sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
-	f.must(err)
-	t.Cleanup(func() { _ = f.db.Close() })
-	_, err = migrations.Run(t.Context(), f.db)
-	f.must(err)
 	clock := func() time.Time { return f.now }
-	f.ledger, err = ledger.Open(t.Context(), f.db, clock)
-	f.must(err)
+	parts := staystest.Open(t, []byte(settings), clock)
+	f.ledger, f.db = parts.Ledger, parts.DB
 	f.people()
-	f.handler = bookings.New(bookings.Config{Settings: loaded, Ledger: f.ledger, Wait: 25 * time.Second, Now: clock})
+	f.handler = bookings.New(bookings.Config{Settings: parts.Settings, Ledger: f.ledger, Wait: 25 * time.Second, Now: clock})
 	return f
 }
 

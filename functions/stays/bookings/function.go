@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,15 +41,10 @@ type Environment struct {
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
-	settings, db, err := deployed.Open(ctx, env.ConfigBucket)
+	now := time.Now //nolint:forbidigo // the real clock
+	settings, _, book, err := deployed.Ledger(ctx, env.ConfigBucket, now)
 	if err != nil {
 		return nil, err
-	}
-	now := time.Now //nolint:forbidigo // the real clock
-	book, err := ledger.Open(ctx, db, now)
-	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	pub, err := pubsub.Open(ctx, env.TopicPrefix)
 	if err != nil {

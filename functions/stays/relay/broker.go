@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,164 +23,69 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-// sides are the half that Carillon speaks for on the broker, if any, and those whose messages it takes.
-func sides(settings *stays.Settings) (speaks *broker.Half, takes []broker.Half) {
+// speaksAs is the half as which Carillon sends messages on the broker, or nil.
+func speaksAs(settings *stays.Settings) *broker.Half {
+	if settings.Broker == nil {
+		return nil
+	}
 	switch settings.Stands() {
 	case stays.ReplacesService:
-		return &broker.Service, []broker.Half{broker.Website}
+		return &broker.Service
 	case stays.ReplacesSite:
-		return &broker.Website, []broker.Half{broker.Service}
+		return &broker.Website
 	}
-	return nil, []broker.Half{broker.Service, broker.Website} // what the old halves have left there
+	return nil
 }
 
-// startBroker gives the broker its cursors: the other half is sent what changes from now on.
-func (f *function) startBroker(ctx context.Context, settings *stays.Settings, head ledger.Head) error {
-	if err := f.Ledger.StartCursor(ctx, SourceBroker, 0); err != nil {
+// takesFrom are the halves whose messages Carillon applies: the remaining one, or what both have left in the queues.
+func takesFrom(settings *stays.Settings) []broker.Half {
+	if half := speaksAs(settings); half != nil {
+		return []broker.Half{half.Other()}
+	}
+	return []broker.Half{broker.Service, broker.Website}
+}
+
+// startBroker gives the broker its cursors. The other half receives changes from now on.
+func (f *function) startBroker(ctx context.Context, settings *stays.Settings) error {
+	if settings.Broker == nil {
+		return nil
+	}
+	if err := f.Ledger.StartCursor(ctx, SourceBroker, 0); err != nil || speaksAs(settings) == nil {
 		return err
 	}
-	if speaks, _ := sides(settings); speaks == nil {
-		return nil
+	head, err := f.Ledger.Head(ctx)
+	if err != nil {
+		return err
 	}
 	return f.Ledger.StartCursor(ctx, DestinationBroker, head.Number)
 }
 
-// sender is the destination that is the other half, over an open link.
-func (f *function) sender(h broker.Half, b stays.Broker, link func() (*broker.Link, error)) destination {
-	other := stays.Website // whose own changes it is not sent
-	if h == broker.Website {
-		other = stays.Service
+// A line is a link to the broker that is opened by its first use, and again after a failure.
+type line struct {
+	open func() (*broker.Link, error)
+	link *broker.Link
+}
+
+func (l *line) get() (_ *broker.Link, err error) {
+	if l.link == nil {
+		l.link, err = l.open()
 	}
-	sites := map[string]int64{}
-	send := func(ctx context.Context, list []broker.Message) error {
-		if b.Pickled() && h == broker.Website {
-			if err := f.siteNumbers(ctx, sites); err != nil {
-				return err
-			}
-			for i := range list {
-				list[i].Site = sites[list[i].Unit]
-			}
-		}
-		l, err := link()
-		if err != nil {
-			return err
-		}
-		return l.Send(ctx, h, list, b.Pickled(), func() { f.blocked(ctx) })
-	}
-	return destination{
-		name: DestinationBroker, later: soon,
-		wants: func(c stays.Change) bool { return c.Actor != other },
-		send: func(ctx context.Context, _ ledger.Head, list []stays.Change) error {
-			out := make([]broker.Message, len(list))
-			for i, c := range list {
-				out[i] = broker.Message{Unit: c.Unit, Range: c.Range, Type: c.Type, Number: c.Number}
-			}
-			return send(ctx, out)
-		},
-		whole: func(ctx context.Context, head ledger.Head, spans []stays.Span) error {
-			for len(spans) > 0 {
-				n := min(len(spans), mostSent)
-				out := make([]broker.Message, n)
-				for i, s := range spans[:n] {
-					out[i] = broker.Message{Unit: s.Unit, Range: s.Range, Type: s.Type, Number: head.Number}
-				}
-				if err := send(ctx, out); err != nil {
-					return err
-				}
-				spans = spans[n:]
-			}
-			return nil
-		},
+	return l.link, err
+}
+
+func (l *line) close() {
+	if l.link != nil {
+		l.link.Close()
+		l.link = nil
 	}
 }
 
-// siteNumbers reads the cottages' numbers on the website once.
-func (f *function) siteNumbers(ctx context.Context, sites map[string]int64) error {
-	if len(sites) > 0 {
-		return nil
-	}
-	units, err := f.Ledger.Units(ctx, nil)
-	for _, u := range units {
-		sites[u.Unit] = u.Site
-	}
-	return err
-}
-
-// blocked writes down that the broker takes nothing just now. What waits is sent once it does.
-func (f *function) blocked(ctx context.Context) {
-	c, err := f.cursor(ctx, DestinationBroker)
-	if err == nil {
-		err = f.Ledger.Fail(ctx, c, broker.Blocked+": the broker takes no messages: its memory or disk is full", f.Now())
-	}
-	if err != nil {
-		slog.WarnContext(ctx, "the broker's state was not written", slog.Any("error", err))
-	}
-}
-
-// broker is what a run does with the broker: it opens a link, sends, takes what came, and closes it.
-func (f *function) broker(settings *stays.Settings, b stays.Broker) (list []destination) {
-	speaks, takes := sides(settings)
-	if speaks != nil {
-		var l *broker.Link
-		d := f.sender(*speaks, b, func() (*broker.Link, error) { return l, nil })
-		within := func(do func() error) (err error) {
-			if l, err = opened(settings, b, *speaks); err != nil {
-				return err
-			}
-			defer l.Close()
-			return do()
-		}
-		send, whole := d.send, d.whole
-		d.send = func(ctx context.Context, head ledger.Head, list []stays.Change) error {
-			return within(func() error { return send(ctx, head, list) })
-		}
-		d.whole = func(ctx context.Context, head ledger.Head, spans []stays.Span) error {
-			return within(func() error { return whole(ctx, head, spans) })
-		}
-		list = append(list, d)
-	}
-	return append(list, f.drainer(settings, b, takes))
-}
-
-// drainer takes what is in the queues, until they are empty.
-func (f *function) drainer(settings *stays.Settings, b stays.Broker, takes []broker.Half) destination {
-	drain := func(ctx context.Context) error {
-		if settings.BrokerFault != nil {
-			return settings.BrokerFault
-		}
-		l, err := broker.Open(b, takes...)
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		for _, h := range takes {
-			for first := true; ctx.Err() == nil; first = false {
-				d, ok, err := l.Get(h, first)
-				if err != nil || !ok {
-					if err != nil {
-						return err
-					}
-					break
-				}
-				if err := f.taken(ctx, d); err != nil {
-					return err
-				}
-				if err := d.Done(); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
-	return destination{name: SourceBroker, later: soon, drain: drain}
-}
-
-// opened opens a link that sends.
-func opened(settings *stays.Settings, b stays.Broker, h broker.Half) (*broker.Link, error) {
+// opened opens a link that sends as a half.
+func opened(settings *stays.Settings, h broker.Half) (*broker.Link, error) {
 	if settings.BrokerFault != nil {
 		return nil, settings.BrokerFault
 	}
-	l, err := broker.Open(b, h)
+	l, err := broker.Open(*settings.Broker, h)
 	if err != nil {
 		return nil, err
 	}
@@ -189,51 +96,213 @@ func opened(settings *stays.Settings, b stays.Broker, h broker.Half) (*broker.Li
 	return l, nil
 }
 
-// mostKept is how much of a message that cannot be read is kept.
-const mostKept = 1 << 20
+// sender is the other half as a destination. Its own changes are not sent back to it.
+func (f *function) sender(settings *stays.Settings, h broker.Half, l *line) destination {
+	other := h.Other().Origin
+	return destination{
+		name: DestinationBroker, later: soon, end: l.close,
+		wants: func(u stays.Update) bool { return u.Actor != other },
+		send: func(ctx context.Context, _ ledger.Head, updates []stays.Update) error {
+			list, err := f.brokerMessages(ctx, updates, other)
+			if err != nil {
+				return err
+			}
+			for part := range slices.Chunk(list, mostSent) {
+				link, err := l.get()
+				if err != nil {
+					return err
+				}
+				if err := link.Send(ctx, h, part, settings.Broker.Pickled(), func() { f.blocked(ctx) }); err != nil {
+					l.close()
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
 
-// taken applies a message of the broker, or gives it to the dead letters where it cannot be read. An error is that it
-// could not be kept: it comes again.
-func (f *function) taken(ctx context.Context, d broker.Delivery) error {
-	m, err := d.Half.Decode(d.Body, d.ContentType)
-	if err == nil {
-		err = f.take(ctx, d.Half, m, d.Body, d.Again)
-		if _, permanent := errors.AsType[*web.Problem](err); !permanent {
-			return err
+// brokerMessages are updates as messages, without the days that the other half has changed later: it would overwrite its
+// own newer change.
+func (f *function) brokerMessages(
+	ctx context.Context, updates []stays.Update, other stays.Origin,
+) (list []broker.Message, err error) {
+	var units []string
+	for _, u := range updates {
+		units = append(units, u.Unit)
+	}
+	slices.Sort(units)
+	units = slices.Compact(units)
+	later, err := f.Ledger.Changes(ctx, ledger.Query{After: updates[0].Number, Units: units, Actor: other})
+	if err != nil {
+		return nil, err
+	}
+	there, err := f.Ledger.Units(ctx, units)
+	if err != nil {
+		return nil, err
+	}
+	sites := map[string]int64{}
+	for _, u := range there {
+		sites[u.Unit] = u.Site
+	}
+	for _, u := range updates {
+		for _, part := range without(u, later) {
+			list = append(list, broker.Message{
+				Unit: u.Unit, Site: sites[u.Unit], Range: part, Type: u.Type, Number: u.Number,
+			})
 		}
 	}
-	slog.ErrorContext(ctx, "message of the broker not readable, it goes to the dead letters",
+	return list, nil
+}
+
+// without are the days of an update that none of some changes has changed later.
+func without(u stays.Update, changes []stays.Change) []stays.Range {
+	var taken []stays.Span
+	for _, c := range changes {
+		if c.Unit == u.Unit && c.Number > u.Number {
+			taken = append(taken, stays.Span{Unit: c.Unit, Range: c.Range, Type: c.Type})
+		}
+	}
+	slices.SortFunc(taken, func(a, b stays.Span) int { return int(a.From - b.From) })
+	return stays.Free(taken, u.Range())
+}
+
+// blocked records that the broker accepts no messages now. Pending ones are sent once it does.
+func (f *function) blocked(ctx context.Context) {
+	f.noteFor(ctx, DestinationBroker, broker.ErrBlocked, 0)
+}
+
+// noteFor records a failure with the cursor of a name.
+func (f *function) noteFor(ctx context.Context, name string, why error, pause time.Duration) {
+	c, err := f.Ledger.Cursor(ctx, name)
+	if err == nil {
+		err = f.note(ctx, c, why, pause)
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "failure of the broker not recorded", slog.Any("error", err))
+	}
+}
+
+// drain applies the messages in the broker's queues until they are empty.
+func (f *function) drain(ctx context.Context, settings *stays.Settings) {
+	c, err := f.Ledger.Cursor(ctx, SourceBroker)
+	if err == nil && f.waits(c) {
+		return
+	}
+	if err == nil {
+		err = f.drainQueues(ctx, settings)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		err = f.Ledger.Well(ctx, SourceBroker)
+	case !errors.Is(err, sqldb.ErrUnreachable):
+		err = errors.Join(err, f.note(ctx, c, err, soon(c.Tries+1)))
+	}
+	if err != nil && ctx.Err() == nil {
+		slog.WarnContext(ctx, "the broker's queues not emptied", slog.Any("error", err))
+	}
+}
+
+func (f *function) drainQueues(ctx context.Context, settings *stays.Settings) error {
+	if settings.BrokerFault != nil {
+		return settings.BrokerFault
+	}
+	halves := takesFrom(settings)
+	l, err := broker.Open(*settings.Broker, halves...)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	for _, h := range halves {
+		for ctx.Err() == nil {
+			d, ok, err := l.Get(h)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if err := f.applyDelivery(ctx, d); err != nil {
+				return err
+			}
+			if err := d.Done(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// BrokerMessage is a message of the broker that cannot be applied, as it goes to the dead letters.
+type BrokerMessage struct {
+	Queue       string `json:"queue"`
+	ContentType string `json:"content_type"`
+	Length      int    `json:"length"`
+	Body        []byte `json:"body"` // at most the first mebibyte
+}
+
+// mostKept is how much of such a message is kept.
+const mostKept = 1 << 20
+
+// applyDelivery applies a message of the broker. One that cannot be applied goes to the dead letters, so that the next one
+// gets its turn. An error means that the message must be redelivered.
+func (f *function) applyDelivery(ctx context.Context, d broker.Delivery) error {
+	err := f.apply(ctx, d.Half, d.Body, d.ContentType)
+	if err == nil || errors.Is(err, sqldb.ErrUnreachable) || ctx.Err() != nil {
+		return err
+	}
+	slog.ErrorContext(ctx, "message of the broker not applied, it goes to the dead letters",
 		slog.String("queue", d.Half.Queue), slog.Int("length", len(d.Body)), slog.Any("error", err))
 	return messages.PublishJSON(ctx, f.Publisher, stays.TopicBroker, BrokerMessage{
 		Queue: d.Half.Queue, ContentType: d.ContentType, Length: len(d.Body), Body: d.Body[:min(len(d.Body), mostKept)],
 	}, messages.OfKind(stays.KindBroker))
 }
 
-func unreadable(err error) error {
-	return web.NewProblem(http.StatusBadRequest, "The broker's message cannot be read.", err)
+// retryUnread tries a message of the broker once more that could not be applied. It is refused until it becomes a dead
+// letter; one that is sent again from there may be readable by then.
+func (f *function) retryUnread(ctx context.Context, d messages.Delivery) error {
+	var m BrokerMessage
+	err := json.Unmarshal(d.Message.Data, &m)
+	if err == nil {
+		err = fmt.Errorf("the queue %.60q", m.Queue)
+		for _, h := range []broker.Half{broker.Service, broker.Website} {
+			if h.Queue == m.Queue {
+				err = f.apply(ctx, h, m.Body, m.ContentType)
+			}
+		}
+	}
+	if err == nil || errors.Is(err, sqldb.ErrUnreachable) {
+		return err
+	}
+	return web.NewProblem(http.StatusBadRequest, "The broker's message cannot be applied.", err)
 }
 
-// take applies a change that a half of the old system has made: the world shows it already, so that it holds whoever
-// had its days. Each is applied once, though it may come again.
-func (f *function) take(ctx context.Context, h broker.Half, m broker.Message, body []byte, again bool) error {
+// apply applies a change that a half of the old system has made. The world shows it already, so it overwrites other
+// holders. A redelivered message is applied once: by its author's number, or, where it has none, because the same change
+// stands.
+func (f *function) apply(ctx context.Context, h broker.Half, body []byte, contentType string) error {
+	m, err := h.Decode(body, contentType)
+	if err != nil {
+		return err
+	}
 	unit, err := f.unitOf(ctx, m)
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256(body)
-	digest := hex.EncodeToString(sum[:8])
-	key := fmt.Sprintf("broker:%s:%s", digest, rand.Text())
-	if m.Number > 0 { // its author's own number
-		key = fmt.Sprintf("broker:%d:%s", m.Number, digest)
-	} else if again {
-		newest, err := f.Ledger.NewestKey(ctx, h.Origin)
-		if err != nil || strings.HasPrefix(newest, "broker:"+digest) {
-			return err // it was applied, and its acknowledgement was lost
+	key := "broker:" + hex.EncodeToString(sum[:8]) + ":"
+	if m.Number > 0 {
+		key += strconv.FormatInt(m.Number, 10)
+	} else {
+		if stands, err := f.Ledger.Stands(ctx, h.Origin, key); err != nil || stands {
+			return err
 		}
+		key += rand.Text()
 	}
 	_, err = f.Ledger.Change(ctx, ledger.Order{
 		Request: stays.Request{Unit: unit, Range: m.Range, Type: m.Type, Origin: h.Origin, Overwrite: true},
-		Key:     key, Adopt: true,
+		Key:     key, Adopt: stays.IsCode(unit),
 	})
 	return err
 }
@@ -252,11 +321,11 @@ func (f *function) unitOf(ctx context.Context, m broker.Message) (string, error)
 			return u.Unit, nil
 		}
 	}
-	return "", unreadable(errors.New("it names no cottage that the ledger has"))
+	return "", ledger.ErrNoUnit
 }
 
-// Connect keeps connections to the broker until ctx ends: one that sends what changes as it happens, one that takes
-// what comes. It is for one machine; in the cloud a run opens, sends, takes and closes. It reconnects by itself.
+// Connect keeps connections to the broker until ctx ends: one for sending, and one for each queue. It is for one machine;
+// in the cloud each run connects for itself. A lost connection is opened again.
 func Connect(ctx context.Context, cfg Config) {
 	f := &function{Config: cfg}
 	var wg sync.WaitGroup
@@ -265,24 +334,17 @@ func Connect(ctx context.Context, cfg Config) {
 	wg.Wait()
 }
 
-// idle is how often the settings are looked at while there is nothing to do.
+// idle is how often settings and cursors are read while nothing happens.
 const idle = 2 * time.Second
 
-// keep does something with the broker again and again, after pauses of 1 to 60 s where it fails.
-func (f *function) keep(
-	ctx context.Context, name string, do func(context.Context, *stays.Settings, stays.Broker) error,
-) {
+// keep repeats a part of the connector, after pauses of 1 to 60 s where it fails.
+func (f *function) keep(ctx context.Context, name string, do func(context.Context, *stays.Settings) error) {
 	tries := 0
 	for ctx.Err() == nil {
-		pause, err := idle, error(nil)
-		if settings, serr := f.Settings.Get(ctx); serr == nil {
-			if b := settings.Broker; b != nil && settings.BrokerFault == nil {
-				began := f.Now()
-				err = f.whileSet(ctx, settings, do)
-				if f.Now().Sub(began) > longest {
-					tries = 0 // it went well for a while
-				}
-			}
+		began := f.Now()
+		pause, err := idle, f.whileSet(ctx, do)
+		if f.Now().Sub(began) > longest {
+			tries = 0 // it worked for a while
 		}
 		if err != nil && ctx.Err() == nil {
 			tries++
@@ -290,7 +352,7 @@ func (f *function) keep(
 			slog.WarnContext(ctx, "the broker failed", slog.String("side", name), slog.Any("error", err),
 				slog.Duration("again_in", pause))
 			if !errors.Is(err, sqldb.ErrUnreachable) {
-				f.note(ctx, name, err, pause)
+				f.noteFor(ctx, name, err, pause)
 			}
 		}
 		select {
@@ -300,87 +362,57 @@ func (f *function) keep(
 	}
 }
 
-// whileSet does something as long as the settings say the same of the broker.
-func (f *function) whileSet(
-	ctx context.Context, settings *stays.Settings, do func(context.Context, *stays.Settings, stays.Broker) error,
-) error {
+// whileSet runs a part of the connector until it ends, or the settings of the broker change.
+func (f *function) whileSet(ctx context.Context, do func(context.Context, *stays.Settings) error) error {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil || settings.Broker == nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		for ctx.Err() == nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(idle):
-			}
 			now, err := f.Settings.Get(ctx)
 			if err == nil && (now.Broker == nil || *now.Broker != *settings.Broker || now.Stands() != settings.Stands()) {
 				cancel()
 			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(idle):
+			}
 		}
 	}()
-	return do(ctx, settings, *settings.Broker)
-}
-
-// note writes a failure down with its cursor.
-func (f *function) note(ctx context.Context, name string, why error, pause time.Duration) {
-	c, err := f.cursor(ctx, name)
-	if err == nil {
-		err = f.Ledger.Fail(ctx, c, said(why), f.Now().Add(pause))
-	}
-	if err != nil {
-		slog.WarnContext(ctx, "the broker's state was not written", slog.Any("error", err))
-	}
-}
-
-// well takes a fault back.
-func (f *function) well(ctx context.Context, name string) error {
-	c, err := f.cursor(ctx, name)
-	if err != nil || c.Tries == 0 {
+	if err := f.startBroker(ctx, settings); err != nil {
 		return err
 	}
-	_, err = f.Ledger.Advance(ctx, c, c.Ledger, c.Number)
-	return err
+	return do(ctx, settings)
 }
 
-// sending sends what changes as long as the connection lasts.
-func (f *function) sending(ctx context.Context, settings *stays.Settings, b stays.Broker) error {
-	head, err := f.Ledger.Head(ctx)
-	if err != nil {
-		return err
-	}
-	if err := f.startBroker(ctx, settings, head); err != nil {
-		return err
-	}
-	speaks, _ := sides(settings)
-	if speaks == nil {
+// sending sends changes as they are made, while the connection lasts.
+func (f *function) sending(ctx context.Context, settings *stays.Settings) error {
+	half := speaksAs(settings)
+	if half == nil {
 		return nil
 	}
-	l, err := opened(settings, b, *speaks)
+	l := &line{open: func() (*broker.Link, error) { return opened(settings, *half) }}
+	defer l.close()
+	link, err := l.get()
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	if err := f.well(ctx, DestinationBroker); err != nil {
+	if err := f.Ledger.Well(ctx, DestinationBroker); err != nil {
 		return err
 	}
-	d := f.sender(*speaks, b, func() (*broker.Link, error) { return l, nil })
+	d := f.sender(settings, *half, l)
 	for ctx.Err() == nil {
 		news := f.Ledger.News()
-		c, err := f.cursor(ctx, d.name)
-		if err != nil {
+		if err := f.sendAll(ctx, d); err != nil {
 			return err
-		}
-		for more := !c.Paused; more && ctx.Err() == nil; {
-			next, err := f.step(ctx, d, c)
-			if err != nil {
-				return err
-			}
-			more, c = next != c && !next.Paused, next
 		}
 		select {
 		case <-ctx.Done():
-		case err := <-l.Ended():
-			return &lost{err}
+		case <-link.Ended():
+			return link.Why()
 		case <-news:
 		case <-time.After(idle):
 		}
@@ -388,28 +420,35 @@ func (f *function) sending(ctx context.Context, settings *stays.Settings, b stay
 	return nil
 }
 
-// lost is that a connection ended.
-type lost struct{ err error }
-
-func (e *lost) Error() string { return broker.Closed + ": the connection ended" }
-
-// taking takes what comes as long as the connection lasts.
-func (f *function) taking(ctx context.Context, settings *stays.Settings, b stays.Broker) error {
-	head, err := f.Ledger.Head(ctx)
-	if err != nil {
-		return err
+// sendAll sends the changes after the cursor, unless it is paused.
+func (f *function) sendAll(ctx context.Context, d destination) error {
+	c, err := f.Ledger.Cursor(ctx, d.name)
+	for err == nil && !c.Paused && ctx.Err() == nil {
+		var next ledger.Cursor
+		if next, err = f.step(ctx, d, c); err == nil && next == c {
+			return nil
+		}
+		c = next
 	}
-	if err := f.startBroker(ctx, settings, head); err != nil {
-		return err
+	if errors.Is(err, ledger.ErrMoved) { // an operator has moved it: it is read again
+		return nil
 	}
-	_, takes := sides(settings)
+	return err
+}
+
+// taking applies messages as they come, while the connections last.
+func (f *function) taking(ctx context.Context, settings *stays.Settings) (err error) {
+	if settings.BrokerFault != nil {
+		return settings.BrokerFault
+	}
+	halves := takesFrom(settings)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ends := make(chan error, len(takes))
-	for _, h := range takes {
-		go func() { ends <- f.takingFrom(ctx, b, h) }()
+	ends := make(chan error, len(halves))
+	for _, h := range halves {
+		go func() { ends <- f.takingFrom(ctx, *settings.Broker, h) }()
 	}
-	for range takes {
+	for range halves {
 		if e := <-ends; e != nil {
 			err = e
 		}
@@ -424,8 +463,8 @@ func (f *function) takingFrom(ctx context.Context, b stays.Broker, h broker.Half
 		return err
 	}
 	defer l.Close()
-	if err := f.well(ctx, SourceBroker); err != nil {
+	if err := f.Ledger.Well(ctx, SourceBroker); err != nil {
 		return err
 	}
-	return l.Take(ctx, h, f.taken)
+	return l.Take(ctx, h, f.applyDelivery)
 }

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -24,13 +25,25 @@ import (
 
 // An outbox keeps what is published.
 type outbox struct {
-	mu   sync.Mutex
-	kept map[string][]messages.Message // by topic
+	mu      sync.Mutex
+	kept    map[string][]messages.Message // by topic
+	refused int                           // so many more messages
+}
+
+// refuse makes the next messages fail.
+func (o *outbox) refuse(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refused = n
 }
 
 func (o *outbox) Publish(_ context.Context, topic string, m messages.Message) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.refused > 0 {
+		o.refused--
+		return errors.New("refused")
+	}
 	if o.kept == nil {
 		o.kept = map[string][]messages.Message{}
 	}
@@ -152,7 +165,8 @@ func TestOldHalves(t *testing.T) {
 	t.Parallel()
 	server := rabbit.Start(t)
 	day := stays.Date(2027, time.July, 3)
-	t.Run("the service", func(t *testing.T) { //nolint:paralleltest // see above; Carillon is the service; the old site is there
+	t.Run("the service", func(t *testing.T) { //nolint:paralleltest // see above
+		// Carillon is the service; the old site is there
 		f := newFixture(t, settingsOf(server, stays.ReplacesService))
 		f.run() // from here on the other half is sent what changes
 		f.take()
@@ -197,7 +211,8 @@ func TestOldHalves(t *testing.T) {
 		_, err = n.ch.QueuePurge(broker.Service.Queue, false)
 		f.must(err)
 	})
-	t.Run("the site", func(t *testing.T) { //nolint:paralleltest // see above; Carillon is the site; the old service is there
+	t.Run("the site", func(t *testing.T) { //nolint:paralleltest // see above
+		// Carillon is the site; the old service is there
 		f := newFixture(t, settingsOf(server, stays.ReplacesSite))
 		f.run()
 		n := newNeighbour(t, server)
@@ -250,6 +265,73 @@ func TestOldHalves(t *testing.T) {
 		}
 		if code := f.deliver(dead[0]); code != http.StatusBadRequest { // until it is a dead letter
 			t.Errorf("it is answered %d", code)
+		}
+	})
+	t.Run("the same days again", func(t *testing.T) { //nolint:paralleltest // see above
+		f := newFixture(t, settingsOf(server, stays.ReplacesService))
+		f.run()
+		n := newNeighbour(t, server)
+		changes := func() int {
+			list, err := f.ledger.Changes(t.Context(), ledger.Query{})
+			f.must(err)
+			return len(list)
+		}
+		for range 2 { // a redelivery changes nothing
+			n.put(broker.Website, python, golden("loue"))
+			f.run()
+		}
+		if got := changes(); got != 1 {
+			t.Errorf("%d changes after a redelivery", got)
+		}
+		_, err := f.ledger.Change(t.Context(), ledger.Order{Request: stays.Request{
+			Unit: "GFLX0001", Range: stays.Range{From: day, To: day + 3}, Type: stays.Available, Origin: stays.Staff,
+			Overwrite: true,
+		}})
+		f.must(err)
+		n.put(broker.Website, python, golden("loue")) // the site books the freed days again, with the same bytes
+		f.run()
+		holds, err := f.ledger.Holds(t.Context(), "GFLX0001", stays.Range{From: day, To: day + 3})
+		if err != nil || len(holds) != 1 {
+			t.Errorf("a booking of freed days is lost: %v, %v", holds, err)
+		}
+		_, err = n.ch.QueuePurge(broker.Service.Queue, false)
+		f.must(err)
+	})
+	t.Run("an older change", func(t *testing.T) { //nolint:paralleltest // see above
+		f := newFixture(t, settingsOf(server, stays.ReplacesService))
+		f.run()
+		n := newNeighbour(t, server)
+		f.send(http.MethodPost, "/destinations/broker/pause", "{}", nil)
+		f.bookAs("channel", day)   // the site closes this day later
+		f.bookAs("channel", day+9) // and not this one
+		n.put(broker.Website, python, golden("indisp"))
+		f.run()
+		f.send(http.MethodPost, "/destinations/broker/resume", "{}", nil)
+		f.run()
+		read, err := pickle.Read(n.get(broker.Service).Body)
+		if err != nil || read["start_date"] != july(12) {
+			t.Errorf("the site is sent %v, %v", read, err)
+		}
+		n.waitFor(broker.Service, func(messages int) bool { return messages == 0 })
+	})
+	t.Run("a code that cannot be kept", func(t *testing.T) { //nolint:paralleltest // see above
+		f := newFixture(t, settingsOf(server, stays.ReplacesSite))
+		n := newNeighbour(t, server)
+		const form = `{"version":1,"seq":%d,"unit":"%s","from":"2027-08-01","to":"2027-08-02","type":"booked"}`
+		for i, unit := range []string{`A\u0000B`, "no code", "GFLX0001"} {
+			n.put(broker.Service, "application/json", fmt.Appendf(nil, form, i+1, unit))
+		}
+		f.run()
+		changes, err := f.ledger.Changes(t.Context(), ledger.Query{})
+		if err != nil || len(changes) != 1 || changes[0].Unit != "GFLX0001" {
+			t.Errorf("%+v, %v", changes, err)
+		}
+		if dead := f.outbox.take(stays.TopicBroker); len(dead) != 2 {
+			t.Errorf("%d messages go to the dead letters", len(dead))
+		}
+		if code := f.send(http.MethodPost, "/destinations/queue/pause", "{}", nil); code != http.StatusNotFound ||
+			f.destination(relay.SourceBroker).Paused {
+			t.Errorf("the queue is no destination: %d, %+v", code, f.destination(relay.SourceBroker))
 		}
 	})
 	t.Run("faults", func(t *testing.T) { //nolint:paralleltest // see above

@@ -2,9 +2,7 @@ package relay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -20,41 +18,41 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-// Destinations' names among the cursors, beside the hooks'.
+// Names of cursors, beside the hooks'.
 const (
-	DestinationSite   = "site"   // the website's table, by the topic
-	DestinationBroker = "broker" // the half of the old system that is left
-	SourceBroker      = "queue"  // what is taken from it: its cursor has no number, only faults
+	DestinationSite   = ledger.DestinationSite // the website's table, by the topic
+	DestinationBroker = "broker"               // the remaining half of the old system
+	SourceBroker      = "queue"                // messages from it; this cursor has only failures
 )
 
-// A destination takes changes in the order of their numbers.
+// A destination receives changes in the order of their numbers.
 type destination struct {
 	name string
-	// wants says which changes it is sent; nil: all.
-	wants func(stays.Change) bool
-	// send delivers changes, which are all of the log that it wants up to one.
-	send func(context.Context, ledger.Head, []stays.Change) error
-	// whole delivers what units are, where its numbers are of another id of the ledger.
-	whole func(context.Context, ledger.Head, []stays.Span) error
-	// single has it sent one change at a time: its cursor moves with each.
+	// wants filters the changes; nil: all.
+	wants func(stays.Update) bool
+	// single delivers one change at a time: the cursor moves with each.
 	single bool
-	// failed is called after a failure was written down.
-	failed func(context.Context, ledger.Cursor) error
-	// drain is instead of send for one from which is taken.
-	drain func(context.Context) error
-	// later is when it is tried again after so many failures in a row.
+	// send delivers changes, or parts of a snapshot.
+	send func(context.Context, ledger.Head, []stays.Update) error
+	// restart announces that the ledger has another id; nil: a snapshot is sent.
+	restart func(context.Context, ledger.Head) error
+	// later is the pause after so many failures in a row.
 	later func(tries int) time.Duration
+	// failed is called after a failure was recorded; nil: nothing more is done.
+	failed func(context.Context, ledger.Cursor, error) error
+	// end releases what sending has opened; nil: nothing.
+	end func()
 }
 
 // Bounds of a run.
 const (
 	mostSent  = 500                    // changes that are read at once
-	runTime   = 3 * time.Minute        // after it the next scheduled run goes on
-	lookAgain = 200 * time.Millisecond // for news, while another destination is at work
+	runTime   = 3 * time.Minute        // the next scheduled run resumes
+	lookAgain = 200 * time.Millisecond // for changes, while another destination is at work
 )
 
-// deliver sends what is in the log to every destination, until all have all of it or wait. One run does so at a time;
-// who comes meanwhile is served by it, because it looks once more when it is done.
+// deliver sends the log to every destination, until each has all of it or waits for its next try. One run at a time does
+// so. A message that arrives during a run is served by it, because the run looks once more at its end.
 func (f *function) deliver(ctx context.Context) error {
 	f.asked.Store(true)
 	for f.asked.Load() && f.running.TryLock() {
@@ -68,36 +66,49 @@ func (f *function) deliver(ctx context.Context) error {
 	return nil
 }
 
-// round serves all destinations, each on its own: none waits for another.
+// round serves all destinations side by side, and the broker's queues.
 func (f *function) round(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, runTime)
 	defer cancel()
-	list, err := f.destinations(ctx)
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := f.destinations(ctx, settings)
 	if err != nil {
 		return err
 	}
 	var atWork atomic.Int32
-	atWork.Store(int32(len(list))) //nolint:gosec // a few
 	var wg sync.WaitGroup
-	for _, d := range list {
+	atWork.Store(int32(len(list))) //nolint:gosec // a few
+	if settings.Broker != nil && !f.Resident {
+		atWork.Add(1)
 		wg.Go(func() {
-			for {
-				err := f.follow(ctx, d)
-				atWork.Add(-1)
-				if err != nil && ctx.Err() == nil {
-					slog.WarnContext(ctx, "stays destination failed", slog.String("destination", d.name), slog.Any("error", err))
-				}
-				if err != nil || !f.another(ctx, &atWork) {
-					return
-				}
-			}
+			defer atWork.Add(-1)
+			f.drain(ctx, settings)
 		})
+	}
+	for _, d := range list {
+		wg.Go(func() { f.serve(ctx, d, &atWork) })
 	}
 	wg.Wait()
 	return nil
 }
 
-// another waits while others are at work, and reports whether there may be news by then; it counts itself in.
+// serve sends a destination its changes, and looks for more of them and for its next try as long as others are at work.
+func (f *function) serve(ctx context.Context, d destination, atWork *atomic.Int32) {
+	if d.end != nil {
+		defer d.end()
+	}
+	for again := true; again; again = f.another(ctx, atWork) {
+		if err := f.follow(ctx, d); err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "stays destination failed", slog.String("destination", d.name), slog.Any("error", err))
+		}
+		atWork.Add(-1)
+	}
+}
+
+// another waits while others are at work, and reports whether there may be changes then; it counts itself in.
 func (f *function) another(ctx context.Context, atWork *atomic.Int32) bool {
 	if atWork.Load() == 0 {
 		return false
@@ -112,22 +123,23 @@ func (f *function) another(ctx context.Context, atWork *atomic.Int32) bool {
 	return true
 }
 
-// follow sends a destination what it does not have, until there is nothing more, or it fails. A failure is written down
-// with its cursor.
+// follow sends a destination the changes after its cursor. It returns when there are no more, or when sending fails. The
+// failure is recorded with the cursor, except where the run's time is over.
 func (f *function) follow(ctx context.Context, d destination) error {
-	c, err := f.cursor(ctx, d.name)
-	if err != nil || c.Paused || c.Next.After(f.Now()) {
+	c, err := f.Ledger.Cursor(ctx, d.name)
+	if err != nil || c.Paused || f.waits(c) {
 		return err
 	}
 	for ctx.Err() == nil {
-		next, err := f.once(ctx, d, c)
-		if errors.Is(err, sqldb.ErrUnreachable) || errors.Is(err, ledger.ErrMoved) {
+		next, err := f.step(ctx, d, c)
+		switch {
+		case errors.Is(err, ledger.ErrMoved), err != nil && ctx.Err() != nil:
+			return nil // an operator has moved it, or the time is over: the next look reads it again
+		case errors.Is(err, sqldb.ErrUnreachable):
 			return err
-		}
-		if err != nil {
+		case err != nil:
 			return errors.Join(err, f.failed(ctx, d, c, err))
-		}
-		if next == c || next.Paused {
+		case next == c || next.Paused:
 			return nil
 		}
 		c = next
@@ -135,31 +147,17 @@ func (f *function) follow(ctx context.Context, d destination) error {
 	return nil
 }
 
-// once sends what comes next, or takes what is there.
-func (f *function) once(ctx context.Context, d destination, c ledger.Cursor) (ledger.Cursor, error) {
-	if d.drain == nil {
-		return f.step(ctx, d, c)
-	}
-	if err := d.drain(ctx); err != nil {
-		return c, err
-	}
-	return c, f.well(ctx, d.name)
+// longestPause is longer than any pause between tries.
+const longestPause = 7 * time.Hour
+
+// waits reports whether a destination is not retried yet. A next try beyond every pause was recorded by a clock that was
+// ahead.
+func (f *function) waits(c ledger.Cursor) bool {
+	wait := c.Next.Sub(f.Now())
+	return wait > 0 && wait < longestPause
 }
 
-func (f *function) cursor(ctx context.Context, name string) (ledger.Cursor, error) {
-	list, err := f.Ledger.Cursors(ctx)
-	for _, c := range list {
-		if c.Destination == name {
-			return c, nil
-		}
-	}
-	if err == nil {
-		err = fmt.Errorf("%s has no cursor", name)
-	}
-	return ledger.Cursor{}, err
-}
-
-// step sends the next changes and moves the cursor; the same cursor says that there are none.
+// step sends the next changes and moves the cursor. The same cursor says that there are none.
 func (f *function) step(ctx context.Context, d destination, c ledger.Cursor) (ledger.Cursor, error) {
 	head, err := f.Ledger.Head(ctx)
 	if err != nil {
@@ -175,13 +173,13 @@ func (f *function) step(ctx context.Context, d destination, c ledger.Cursor) (le
 	if err != nil {
 		return c, err
 	}
-	through, wanted := c.Number, []stays.Change(nil)
+	through, wanted := c.Number, []stays.Update(nil)
 	for _, change := range list {
-		if d.wants == nil || d.wants(change) {
+		if u := stays.UpdateOf(change); d.wants == nil || d.wants(u) {
 			if d.single && wanted != nil {
 				break
 			}
-			wanted = append(wanted, change)
+			wanted = append(wanted, u)
 		}
 		through = change.Number
 	}
@@ -193,110 +191,90 @@ func (f *function) step(ctx context.Context, d destination, c ledger.Cursor) (le
 	return f.Ledger.Advance(ctx, c, head.Ledger, through)
 }
 
-// ahead is how many days from today on are sent where a destination starts over: bookings reach three years ahead.
+// ahead is how many days from today on a snapshot has: bookings reach three years ahead.
 const ahead = 3*366 + 31
 
-// restart sends a destination what units are from today on: the numbers that it has are of another id of the ledger.
+// restart sends a destination a snapshot from today on, because the ledger has another id or an operator asked for it.
 func (f *function) restart(ctx context.Context, d destination, c ledger.Cursor) (ledger.Cursor, error) {
 	settings, err := f.Settings.Get(ctx)
 	if err != nil {
 		return c, err
 	}
 	today := stays.DayOf(f.Now().In(settings.Zone()))
-	head, spans, err := f.Ledger.Snapshot(ctx, stays.Range{From: today, To: today + ahead})
+	head, snapshot, err := f.Ledger.Snapshot(ctx, stays.Range{From: today, To: today + ahead})
 	if err != nil {
 		return c, err
 	}
-	if err := d.whole(ctx, head, spans); err != nil {
+	if d.restart != nil {
+		err = d.restart(ctx, head)
+	} else {
+		err = d.send(ctx, head, snapshot)
+	}
+	if err != nil {
 		return c, err
 	}
 	return f.Ledger.Advance(ctx, c, head.Ledger, head.Number)
 }
 
-// failed writes a failure down.
+// failed records a failure of a destination.
 func (f *function) failed(ctx context.Context, d destination, c ledger.Cursor, why error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
-	defer cancel()
-	if err := f.Ledger.Fail(ctx, c, said(why), f.Now().Add(d.later(c.Tries+1))); err != nil || d.failed == nil {
+	err := f.note(ctx, c, why, d.later(c.Tries+1))
+	if err != nil || d.failed == nil {
 		return err
 	}
-	c.Fault = said(why)
-	return d.failed(ctx, c)
+	return d.failed(ctx, c, why)
 }
-
-// writing bounds what is written when a run is over.
-const writing = 5 * time.Second
 
 const mostSaid = 300
 
-// said is an error as it is kept: its first line.
-func said(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	return text[:min(len(text), mostSaid)]
+// note records a failure with a cursor: its code and the first line of its text.
+func (f *function) note(ctx context.Context, c ledger.Cursor, why error, pause time.Duration) error {
+	text, _, _ := strings.Cut(why.Error(), "\n")
+	err := f.Ledger.Fail(ctx, c, broker.CodeOf(why), text[:min(len(text), mostSaid)], f.Now().Add(pause))
+	if errors.Is(err, ledger.ErrMoved) { // it has been resumed in the meantime
+		return nil
+	}
+	return err
 }
 
-// destinations are those that there are, each with a cursor.
-func (f *function) destinations(ctx context.Context) (list []destination, err error) {
-	settings, err := f.Settings.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	head, err := f.Ledger.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
+// destinations are those of the settings and the hooks, each with a cursor.
+func (f *function) destinations(ctx context.Context, settings *stays.Settings) (list []destination, err error) {
 	if settings.Stands() != stays.ReplacesService && f.Publisher != nil {
 		if err := f.Ledger.StartCursor(ctx, DestinationSite, 0); err != nil {
 			return nil, err
 		}
-		list = append(list, f.site())
+		list = append(list, destination{name: DestinationSite, later: soon, send: f.publish})
 	}
-	if b := settings.Broker; b != nil {
-		if err := f.startBroker(ctx, settings, head); err != nil {
-			return nil, err
-		}
-		if !f.Resident {
-			list = append(list, f.broker(settings, *b)...)
-		}
+	if err := f.startBroker(ctx, settings); err != nil {
+		return nil, err
+	}
+	if half := speaksAs(settings); half != nil && !f.Resident {
+		l := &line{open: func() (*broker.Link, error) { return opened(settings, *half) }}
+		list = append(list, f.sender(settings, *half, l))
 	}
 	hooks, err := f.hooks(ctx)
 	return append(list, hooks...), err
 }
 
-// site is the website's table: reservations writes it.
-func (f *function) site() destination {
-	publish := func(ctx context.Context, head ledger.Head, updates []stays.Update) error {
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(atOnce)
-		for len(updates) > 0 {
-			n := min(len(updates), mostUpdates)
-			message := stays.Notification{
-				Version: stays.NotificationVersion, Ledger: head.Ledger, Epoch: head.Epoch, Changes: updates[:n],
-			}
-			updates = updates[n:]
-			g.Go(func() error {
-				return messages.PublishJSON(ctx, f.Publisher, stays.TopicNotifications, message, nil)
-			})
+// publish sends updates to the website's table, several in a message. What a unit has of one number stays together: it is
+// kept together where the website does not have the unit.
+func (f *function) publish(ctx context.Context, head ledger.Head, updates []stays.Update) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for len(updates) > 0 {
+		n := min(len(updates), mostUpdates)
+		for n < len(updates) && updates[n].Unit == updates[n-1].Unit && updates[n].Number == updates[n-1].Number {
+			n++
 		}
-		return g.Wait()
+		message := stays.Notification{
+			Version: stays.NotificationVersion, Ledger: head.Ledger, Epoch: head.Epoch, Changes: updates[:n],
+		}
+		updates = updates[n:]
+		g.Go(func() error {
+			return messages.PublishJSON(ctx, f.Publisher, stays.TopicNotifications, message, nil)
+		})
 	}
-	return destination{
-		name: DestinationSite, later: soon,
-		send: func(ctx context.Context, head ledger.Head, list []stays.Change) error {
-			updates := make([]stays.Update, len(list))
-			for i, c := range list {
-				updates[i] = stays.UpdateOf(c)
-			}
-			return publish(ctx, head, updates)
-		},
-		whole: func(ctx context.Context, head ledger.Head, spans []stays.Span) error {
-			updates := make([]stays.Update, len(spans))
-			for i, s := range spans {
-				updates[i] = stays.Update{Number: head.Number, Unit: s.Unit, From: s.From, To: s.Last(), Type: s.Type}
-			}
-			return publish(ctx, head, updates)
-		},
-	}
+	return g.Wait()
 }
 
 // Bounds of messages to the website's table.
@@ -305,34 +283,7 @@ const (
 	atOnce      = 8  // messages under way
 )
 
-// Pauses between tries of what is our own, or the broker: from one second to one minute.
+// longest is the longest pause between tries of the broker and of our own topic; the first is one second.
 const longest = time.Minute
 
 func soon(tries int) time.Duration { return min(longest, time.Second<<min(tries-1, 6)) }
-
-// BrokerMessage is a message of the broker that could not be read, as it goes to the dead letters.
-type BrokerMessage struct {
-	Queue       string `json:"queue"`
-	ContentType string `json:"content_type"`
-	Length      int    `json:"length"`
-	Body        []byte `json:"body"` // at most the first mebibyte
-}
-
-// unread answers for a message of the broker that could not be read: after its attempts it is a dead letter. One that
-// is sent again from there is taken like one from the broker.
-func (f *function) unread(ctx context.Context, d messages.Delivery) error {
-	var m BrokerMessage
-	if err := json.Unmarshal(d.Message.Data, &m); err != nil {
-		return unreadable(err)
-	}
-	for _, h := range []broker.Half{broker.Service, broker.Website} {
-		if h.Queue == m.Queue {
-			read, err := h.Decode(m.Body, m.ContentType)
-			if err != nil {
-				return unreadable(err)
-			}
-			return f.take(ctx, h, read, m.Body, true)
-		}
-	}
-	return unreadable(errors.New("a queue that is not known"))
-}

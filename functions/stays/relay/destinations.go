@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
@@ -13,63 +12,64 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-// A Destination is how far a destination has got, in operators' answers.
+// A Destination is the state of a destination, in operators' answers.
 type Destination struct {
-	Name    string     `json:"name"`   // site, broker, hook:ID; queue is what is taken from the broker
-	Number  int64      `json:"number"` // of the newest change that it has
-	Lag     int64      `json:"lag"`    // changes that it does not have
-	At      time.Time  `json:"at"`     // when it was last sent something
+	Name    string     `json:"name"`   // site, broker, hook:ID; queue is the messages from the broker
+	Number  int64      `json:"number"` // of the newest delivered change
+	Lag     int64      `json:"lag"`    // undelivered changes
+	At      time.Time  `json:"at"`     // of the newest delivery
 	Paused  bool       `json:"paused"`
-	Restart bool       `json:"restart,omitempty"` // it is sent everything anew
-	Failing *time.Time `json:"failing,omitempty"` // since when
+	Restart bool       `json:"restart,omitempty"` // everything is sent anew
+	Failing *time.Time `json:"failing,omitempty"` // time of the first failure
 	Tries   int        `json:"tries,omitempty"`
-	Next    *time.Time `json:"next,omitempty"` // when it is tried again
+	Next    *time.Time `json:"next,omitempty"` // time of the next try
 	Code    string     `json:"code,omitempty"` // of the broker's fault, as broker.Unreachable
 	Error   string     `json:"error,omitempty"`
 }
 
 func destinationOf(c ledger.Cursor, head ledger.Head) Destination {
 	d := Destination{
-		Name: c.Destination, Number: c.Number, Lag: max(0, head.Number-c.Number), At: c.At, Paused: c.Paused, Tries: c.Tries,
-		Restart: c.Ledger != head.Ledger, Error: c.Fault,
+		Name: c.Destination, Number: c.Number, At: c.At, Paused: c.Paused, Tries: c.Tries, Code: c.Code, Error: c.Fault,
 	}
-	if d.Name == SourceBroker {
-		d.Lag = 0
+	if d.Name != SourceBroker {
+		d.Lag, d.Restart = max(0, head.Number-c.Number), c.Ledger != head.Ledger
 	}
 	if !c.Failing.IsZero() {
-		d.Failing = &c.Failing
-		d.Next = &c.Next
-	}
-	if d.Name == DestinationBroker || d.Name == SourceBroker {
-		if code, text, ok := strings.Cut(c.Fault, ": "); ok {
-			d.Code, d.Error = code, text
-		}
+		d.Failing, d.Next = &c.Failing, &c.Next
 	}
 	return d
 }
 
-// A Missing unit is one that the website does not have. What is delivered when it appears waits.
+// inUse reports whether the settings have a destination.
+func inUse(settings *stays.Settings, name string) bool {
+	switch name {
+	case DestinationSite:
+		return settings.Stands() != stays.ReplacesService
+	case DestinationBroker:
+		return speaksAs(settings) != nil
+	case SourceBroker:
+		return settings.Broker != nil
+	}
+	return true // a hook
+}
+
+// A Missing unit is one that the website does not have. Its changes wait until it appears.
 type Missing struct {
 	Unit    string    `json:"unit"`
 	Changes int       `json:"changes"`
 	Since   time.Time `json:"since"`
 }
 
-// delivery adds to the status how far destinations are, and what waits.
+// delivery adds the destinations and the waiting changes to the status.
 func (f *function) delivery(ctx context.Context, settings *stays.Settings, head ledger.Head, v *Status) error {
 	cursors, err := f.Ledger.Cursors(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range cursors {
-		speaks, _ := sides(settings)
-		switch {
-		case c.Destination == DestinationSite && settings.Stands() == stays.ReplacesService,
-			c.Destination == DestinationBroker && (speaks == nil || settings.Broker == nil),
-			c.Destination == SourceBroker && settings.Broker == nil:
-			continue // it is not served by now
+		if inUse(settings, c.Destination) {
+			v.Destinations = append(v.Destinations, destinationOf(c, head))
 		}
-		v.Destinations = append(v.Destinations, destinationOf(c, head))
 	}
 	waiting, err := f.Ledger.Waiting(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (f *function) delivery(ctx context.Context, settings *stays.Settings, head 
 	return err
 }
 
-// pause stops a destination until it is resumed: what it does not get is kept for it.
+// pause stops a destination until it is resumed. Its changes are kept.
 func (f *function) pause(w http.ResponseWriter, r *http.Request) error {
 	return f.steer(w, r, f.Ledger.Pause)
 }
@@ -99,21 +99,24 @@ func (f *function) resume(w http.ResponseWriter, r *http.Request) error {
 	return f.steer(w, r, f.Ledger.Go)
 }
 
-// export has a destination sent what units are from today on, all of it.
+// export sends a destination every unit's days from today on.
 func (f *function) export(w http.ResponseWriter, r *http.Request) error {
 	return f.steer(w, r, f.Ledger.Restart)
 }
 
-// steer changes a destination's cursor, and has the outbox looked at.
+// steer changes the cursor of a destination, and wakes the relay.
 func (f *function) steer(
 	w http.ResponseWriter, r *http.Request, do func(context.Context, string) (bool, error),
 ) error {
 	name := r.PathValue("name")
-	there, err := do(r.Context(), name)
-	if err != nil {
-		return err
+	there := false
+	if name != SourceBroker { // it is no destination
+		var err error
+		if there, err = do(r.Context(), name); err != nil {
+			return err
+		}
 	}
-	if !there || name == SourceBroker {
+	if !there {
 		return web.NewProblem(http.StatusNotFound, "There is no such destination: status lists them.", nil)
 	}
 	f.wake(r.Context())
@@ -121,14 +124,14 @@ func (f *function) steer(
 	if err != nil {
 		return err
 	}
-	c, err := f.cursor(r.Context(), name)
+	c, err := f.Ledger.Cursor(r.Context(), name)
 	if err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, destinationOf(c, head))
 }
 
-// wake has the outbox looked at soon; the scheduled run does so anyway.
+// wake starts a run soon; the scheduled one comes anyway.
 func (f *function) wake(ctx context.Context) {
 	if f.Publisher == nil {
 		return

@@ -4,19 +4,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
-	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/bridges/stays/staystest"
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
 
 // A fixture is the function with a ledger: one unit of an owner who reads French, and two partners.
@@ -33,24 +30,11 @@ type fixture struct {
 func newFixture(t *testing.T, settings map[string]any) *fixture {
 	t.Helper()
 	f := &fixture{T: t, outbox: new(outbox), now: time.Now()}
-	dir := t.TempDir()
-	state, err := machine.Open(t.Context(), dir)
-	f.must(err)
-	t.Cleanup(func() { _ = state.Close() })
 	data, err := json.Marshal(settings)
 	f.must(err)
-	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0, data, nil)
-	f.must(err)
-	loaded, err := stays.LoadSettings(state.Bucket("config"))
-	f.must(err)
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
-	f.must(err)
-	t.Cleanup(func() { _ = db.Close() })
-	_, err = migrations.Run(t.Context(), db)
-	f.must(err)
 	now := func() time.Time { return f.now }
-	f.ledger, err = ledger.Open(t.Context(), db, now)
-	f.must(err)
+	parts := staystest.Open(t, data, now)
+	f.ledger = parts.Ledger
 	f.must(f.ledger.PutOwners(t.Context(), []ledger.Owner{
 		{ID: 1, Name: "A.", Email: "owner@example.org", Language: "fr"},
 	}))
@@ -58,7 +42,7 @@ func newFixture(t *testing.T, settings map[string]any) *fixture {
 	for _, name := range []string{"channel", "portal"} {
 		f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: name, All: true, Email: name + "@example.org"}))
 	}
-	f.config = relay.Config{Settings: loaded, Ledger: f.ledger, Publisher: f.outbox, Now: now, PrivateHooks: true}
+	f.config = relay.Config{Settings: parts.Settings, Ledger: f.ledger, Publisher: f.outbox, Now: now, PrivateHooks: true}
 	f.handler = relay.New(f.config)
 	return f
 }

@@ -63,28 +63,35 @@ func (f *function) hooks(ctx context.Context) (list []destination, err error) {
 	return list, nil
 }
 
-// hook is a partner's server, which is told of changes of the partner's units that others have made. What it is told
-// is thin: what the days are now, it reads itself.
+// hook is a partner's server. Changes of the partner's units by others are announced to it. An announcement names the days
+// and not their state, which the partner reads by REST.
 func (f *function) hook(h ledger.Hook, p ledger.Partner) destination {
 	return destination{
 		name: h.Destination(), single: true,
-		wants: func(c stays.Change) bool { return c.Actor != p.Origin() && p.Has(c.Unit) },
-		send: func(ctx context.Context, head ledger.Head, list []stays.Change) error {
-			for _, c := range list {
-				if err := f.announce(ctx, h, announcementOf(head, c)); err != nil {
+		wants: wantedBy(p),
+		send: func(ctx context.Context, head ledger.Head, list []stays.Update) error {
+			for _, u := range list {
+				id := fmt.Sprintf("msg_%s_%d", head.Ledger, u.Number)
+				if err := f.announce(ctx, h, id, announcementOf(head, u)); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
-		whole: func(ctx context.Context, head ledger.Head, _ []stays.Span) error {
-			return f.announce(ctx, h, announcement{
+		restart: func(ctx context.Context, head ledger.Head) error {
+			id := fmt.Sprintf("msg_%s_%d_restarted", head.Ledger, head.Number)
+			return f.announce(ctx, h, id, announcement{
 				Type: announcedRestart, At: f.Now().UTC(), Data: announced{Ledger: head.Ledger, Number: head.Number},
 			})
 		},
 		later:  hookPause,
-		failed: func(ctx context.Context, c ledger.Cursor) error { return f.giveUp(ctx, h, c) },
+		failed: func(ctx context.Context, c ledger.Cursor, why error) error { return f.giveUp(ctx, h, c, why) },
 	}
+}
+
+// wantedBy filters the changes that are announced to a partner.
+func wantedBy(p ledger.Partner) func(stays.Update) bool {
+	return func(u stays.Update) bool { return u.Actor != p.Origin() && p.Has(u.Unit) }
 }
 
 // hookPause grows to six hours, give or take a tenth: hooks that failed together are not tried together.
@@ -115,17 +122,15 @@ const (
 	announcedTest    = "availability.test"
 )
 
-func announcementOf(head ledger.Head, c stays.Change) announcement {
-	from, to := c.From, c.Last()
-	return announcement{announcedChange, c.At, announced{head.Ledger, c.Number, c.Unit, &from, &to}}
+func announcementOf(head ledger.Head, u stays.Update) announcement {
+	return announcement{announcedChange, u.At, announced{head.Ledger, u.Number, u.Unit, &u.From, &u.To}}
 }
 
 // errGone is that a hook's server has answered 410.
 var errGone = errors.New("the server answered 410: the hook is gone")
 
 // announce sends an announcement, with a few tries.
-func (f *function) announce(ctx context.Context, h ledger.Hook, a announcement) error {
-	id := fmt.Sprintf("msg_%s_%d", a.Data.Ledger, a.Data.Number)
+func (f *function) announce(ctx context.Context, h ledger.Hook, id string, a announcement) error {
 	for i := 0; ; i++ {
 		_, err := f.post(ctx, h, id, a)
 		if err == nil || errors.Is(err, errGone) || i == len(hookTries) || ctx.Err() != nil {
@@ -200,9 +205,9 @@ func (f *function) client() *http.Client {
 	})
 }
 
-// giveUp ends a hook whose server is gone, and pauses one that has failed for days, of which the operator is told.
-func (f *function) giveUp(ctx context.Context, h ledger.Hook, c ledger.Cursor) error {
-	if strings.HasPrefix(c.Fault, errGone.Error()) {
+// giveUp ends a hook whose server is gone. It pauses a hook that has failed for days, with an e-mail to the operator.
+func (f *function) giveUp(ctx context.Context, h ledger.Hook, c ledger.Cursor, why error) error {
+	if errors.Is(why, errGone) {
 		return f.Ledger.EndHook(ctx, h.ID, true)
 	}
 	if c.Failing.IsZero() || f.Now().Sub(c.Failing) < hookPatience {
@@ -223,7 +228,7 @@ func (f *function) giveUp(ctx context.Context, h ledger.Hook, c ledger.Cursor) e
 	}
 	m.Send(ctx, strconv.FormatInt(c.Failing.Unix(), 10), "hook_paused", faults.Params{
 		"hook": h.ID, "partner": h.Partner, "since": c.Failing.In(settings.Zone()).Format("02/01/2006 15:04"),
-		"error": c.Fault,
+		"error": why.Error(),
 	})
 	return nil
 }
@@ -333,25 +338,52 @@ func (f *function) testHook(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-// resumeHook lets a hook go on that was paused or has ended: it is told of the newest change alone.
+// resumeHook resumes a hook that was paused or has ended. Of the missed changes only the newest is announced.
 func (f *function) resumeHook(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	h, err := f.Ledger.Hook(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	head, err := f.Ledger.Head(ctx)
+	after, err := f.beforeNewest(ctx, h)
 	if err != nil {
 		return err
 	}
 	if err := f.Ledger.EndHook(ctx, h.ID, false); err != nil {
 		return err
 	}
-	if err := f.Ledger.Skip(ctx, h.Destination(), max(0, head.Number-1)); err != nil {
+	if err := f.Ledger.Skip(ctx, h.Destination(), after); err != nil {
 		return err
 	}
 	f.wake(ctx)
 	return web.WriteJSON(w, http.StatusOK, hookOf(h))
+}
+
+// beforeNewest is the number before the newest change that is announced to a hook, or the log's newest where there is
+// none.
+func (f *function) beforeNewest(ctx context.Context, h ledger.Hook) (int64, error) {
+	p, err := f.Ledger.Partner(ctx, h.Partner)
+	if err != nil {
+		return 0, err
+	}
+	head, err := f.Ledger.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	wants := wantedBy(p)
+	for through := head.Number; through > 0; {
+		list, err := f.Ledger.Changes(ctx, ledger.Query{Through: through, Newest: true, Limit: mostSent})
+		if err != nil {
+			return 0, err
+		}
+		for _, c := range list {
+			if wants(stays.UpdateOf(c)) {
+				return c.Number - 1, nil
+			}
+			through = c.Number - 1
+		}
+	}
+	return head.Number, nil
 }
 
 func (f *function) removeHook(w http.ResponseWriter, r *http.Request) error {

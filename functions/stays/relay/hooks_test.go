@@ -199,6 +199,14 @@ func TestHookEnds(t *testing.T) {
 	if got := gone.took(); fmt.Sprint(got) != "[availability.changed 3 GFLX0001]" {
 		t.Errorf("%q", got)
 	}
+	f.bookAs("portal", day+3) // its own is not announced: resumed again, it gets the newest of the others
+	if code := f.send(http.MethodPost, "/hooks/"+gone.hook.ID+"/resume", "{}", nil); code != http.StatusOK {
+		t.Errorf("resume: %d", code)
+	}
+	f.run()
+	if got := gone.took(); fmt.Sprint(got) != "[availability.changed 3 GFLX0001]" {
+		t.Errorf("%q", got)
+	}
 	var test struct{ Status int }
 	f.send(http.MethodPost, "/hooks/"+gone.hook.ID+"/test", "{}", &test)
 	if got := gone.took(); test.Status != http.StatusOK || len(got) != 1 ||
@@ -207,6 +215,92 @@ func TestHookEnds(t *testing.T) {
 	}
 	if code := f.send(http.MethodDelete, "/hooks/"+gone.hook.ID, "", nil); code != http.StatusNoContent {
 		t.Errorf("remove: %d", code)
+	}
+}
+
+// TestHookRestart: a ledger with another id is announced, under an id of its own.
+func TestHookRestart(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	r := newReceiver(f, "portal")
+	f.bookAs("channel", stays.Date(2027, time.July, 3))
+	f.run()
+	f.send(http.MethodPost, "/destinations/hook:"+r.hook.ID+"/export", "{}", nil)
+	f.run()
+	want := []string{"availability.changed 1 GFLX0001", "availability.restarted 1 "}
+	if got := r.took(); fmt.Sprint(got) != fmt.Sprint(want) || r.ids[0] == r.ids[1] {
+		t.Errorf("%q as %q", got, r.ids)
+	}
+}
+
+// TestSlowHook: a destination that failed is retried while a slow hook is still at work.
+func TestSlowHook(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	r := newReceiver(f, "portal")
+	f.config.Now = time.Now // its next try is due by the real clock
+	f.handler = relay.New(f.config)
+	release := make(chan struct{})
+	r.mu.Lock() // it does not answer
+	f.bookAs("channel", stays.Date(2027, time.July, 3))
+	f.outbox.refuse(1)
+	go func() {
+		defer close(release)
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+			if len(f.outbox.take(stays.TopicNotifications)) > 0 {
+				return
+			}
+		}
+		t.Error("the website waits for a hook that does not answer")
+	}()
+	go func() { <-release; r.mu.Unlock() }()
+	f.run()
+	<-release
+}
+
+// TestClockBack: a failure that a clock ahead has recorded does not hold a destination back.
+func TestClockBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	f.bookAs("channel", stays.Date(2027, time.July, 3))
+	f.outbox.refuse(1)
+	f.now = f.now.AddDate(1, 0, 0)
+	f.run()
+	f.now = f.now.AddDate(-1, 0, 0)
+	f.run()
+	if got := f.outbox.take(stays.TopicNotifications); len(got) != 1 {
+		t.Errorf("%d messages", len(got))
+	}
+}
+
+// TestUnitsStayTogether: what a snapshot has of a unit is one message: it is kept together where the website lacks it.
+func TestUnitsStayTogether(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	f.must(f.ledger.PutUnits(t.Context(), []ledger.Unit{{Unit: "GFLX0002", Listed: true}}))
+	today := stays.DayOf(f.now)
+	for n := range stays.Day(40) { // with the free days between them more than a message has
+		f.bookAs("channel", today+2+2*n)
+	}
+	f.run()
+	f.outbox.take(stays.TopicNotifications)
+	f.send(http.MethodPost, "/destinations/site/export", "{}", nil)
+	f.run()
+	held, of := 0, map[int]bool{}
+	for i, m := range f.outbox.take(stays.TopicNotifications) {
+		var n stays.Notification
+		f.must(json.Unmarshal(m.Data, &n))
+		for _, u := range n.Changes {
+			if u.Unit == "GFLX0001" {
+				of[i] = true
+			}
+			if u.Type == stays.Booked && u.Origin == "partner:channel" {
+				held++
+			}
+		}
+	}
+	if held != 40 || len(of) != 1 {
+		t.Errorf("%d held days with their origin, in %d messages", held, len(of))
 	}
 }
 

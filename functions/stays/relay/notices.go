@@ -33,7 +33,7 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 	case err != nil:
 		return err
 	case kind == stays.KindBroker:
-		return unreachable(f.unread(ctx, d))
+		return unreachable(f.retryUnread(ctx, d))
 	case kind == messages.KindAll:
 		if err := f.eachMinute(ctx); err != nil {
 			return err

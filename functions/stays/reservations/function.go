@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,15 +42,10 @@ type Environment struct {
 }
 
 func setup(ctx context.Context, env Environment) (http.Handler, error) {
-	settings, db, err := deployed.Open(ctx, env.ConfigBucket)
+	now := time.Now //nolint:forbidigo // the real clock
+	settings, db, book, err := deployed.Ledger(ctx, env.ConfigBucket, now)
 	if err != nil {
 		return nil, err
-	}
-	now := time.Now //nolint:forbidigo // the real clock
-	book, err := ledger.Open(ctx, db, now)
-	if err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	return New(Config{Settings: settings, Ledger: book, Database: db, Now: now}), nil
 }
@@ -215,33 +211,48 @@ func waiting(n stays.Notification, updates []stays.Update) (list []ledger.Waitin
 	return list
 }
 
-// arrived delivers what waited for cottages that are there now.
+// arrived delivers what waits for cottages that have appeared.
 func (f *function) arrived(ctx context.Context, table *site.Table, m site.Manner) error {
 	list, err := f.Ledger.Waiting(ctx)
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	units := make([]string, len(list))
+	for i, w := range list {
+		units[i] = w.Unit
+	}
+	slices.Sort(units)
+	known, err := table.Known(ctx, slices.Compact(units))
+	if err != nil {
+		return err
+	}
 	var done []ledger.Waiting
+	updates := map[int64][]stays.Update{} // by epoch
 	for _, w := range list {
 		var n stays.Notification
-		if err := json.Unmarshal([]byte(w.Data), &n); err != nil {
-			return fmt.Errorf("what waits for %s: %w", w.Unit, err)
+		if !slices.Contains(known, w.Unit) {
+			continue
 		}
-		result, err := table.Apply(ctx, n.Epoch, n.Changes, m)
+		if err := json.Unmarshal([]byte(w.Data), &n); err != nil {
+			slog.ErrorContext(ctx, "waiting change not readable", slog.String("unit", w.Unit), slog.Any("error", err))
+			continue
+		}
+		updates[w.Epoch] = append(updates[w.Epoch], n.Changes...)
+		done = append(done, w)
+	}
+	for epoch, list := range updates {
+		result, err := table.Apply(ctx, epoch, list, m)
 		if err != nil {
 			return err
 		}
 		if err := f.count(ctx, result.Healed); err != nil {
 			return err
 		}
-		if len(result.Unknown) == 0 {
-			done = append(done, w)
-		}
 	}
 	if len(done) == 0 {
 		return nil
 	}
-	slog.InfoContext(ctx, "delivered what waited for its cottage", slog.Int("changes", len(done)))
+	slog.InfoContext(ctx, "waiting changes delivered to their cottages", slog.Int("changes", len(done)))
 	return f.Ledger.Arrived(ctx, done)
 }
 

@@ -4,19 +4,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/reservations"
-	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/bridges/stays/staystest"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
 
 // A fixture is the function with a ledger of one unit, whose database has the table.
@@ -26,30 +23,19 @@ type fixture struct {
 	ledger  *ledger.Ledger
 	db      *sqldb.DB
 	handler http.Handler
+	now     time.Time
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	t.Parallel()
-	f := &fixture{T: t}
-	dir := t.TempDir()
-	state, err := machine.Open(t.Context(), dir)
-	f.must(err)
-	t.Cleanup(func() { _ = state.Close() })
-	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0, []byte(`{}`), nil)
-	f.must(err)
-	loaded, err := stays.LoadSettings(state.Bucket("config"))
-	f.must(err)
-	f.db, err = sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
-	f.must(err)
-	t.Cleanup(func() { _ = f.db.Close() })
-	_, err = migrations.Run(t.Context(), f.db)
-	f.must(err)
-	f.ledger, err = ledger.Open(t.Context(), f.db, time.Now)
-	f.must(err)
+	f := &fixture{T: t, now: time.Now()}
+	clock := func() time.Time { return f.now }
+	parts := staystest.Open(t, []byte(`{}`), clock)
+	f.ledger, f.db = parts.Ledger, parts.DB
 	f.must(f.ledger.PutUnits(t.Context(), []ledger.Unit{{Unit: "GFLX0001", Listed: true}}))
 	f.handler = reservations.New(reservations.Config{
-		Settings: loaded, Ledger: f.ledger, Database: f.db, Now: time.Now,
+		Settings: parts.Settings, Ledger: f.ledger, Database: f.db, Now: clock,
 	})
 	return f
 }
@@ -176,6 +162,32 @@ func TestVerify(t *testing.T) {
 	}
 	if counters, err := f.ledger.Counters(t.Context()); err != nil || counters[ledger.CounterHealed] != 1 {
 		t.Errorf("%v, %v", counters, err)
+	}
+}
+
+// TestLostChange: a published change that does not arrive is a difference after some minutes, and not on its way for
+// ever. One that is not published yet is on its way however old it is.
+func TestLostChange(t *testing.T) {
+	f := newFixture(t)
+	f.deliver(f.change("GFLX0001", 5, 6, stays.Booked))
+	lost := f.change("GFLX0001", 9, 10, stays.Booked)
+	head, err := f.ledger.Head(t.Context())
+	f.must(err)
+	f.must(f.ledger.StartCursor(t.Context(), ledger.DestinationSite, lost.Number-1))
+	f.now = f.now.Add(11 * time.Minute)
+	if v := f.verify("GET", "/verify"); v.Pending != 2 || v.Differences != 0 {
+		t.Errorf("not published: %+v", v)
+	}
+	c, err := f.ledger.Cursor(t.Context(), ledger.DestinationSite)
+	f.must(err)
+	_, err = f.ledger.Advance(t.Context(), c, head.Ledger, lost.Number)
+	f.must(err)
+	if v := f.verify("GET", "/verify"); v.Pending != 0 || v.Differences != 2 {
+		t.Errorf("published: %+v", v)
+	}
+	f.now = f.now.Add(-10 * time.Minute)
+	if v := f.verify("GET", "/verify"); v.Pending != 2 || v.Differences != 0 {
+		t.Errorf("a minute after it: %+v", v)
 	}
 }
 

@@ -2,8 +2,12 @@ package reservations
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
+	"time"
 
+	"github.com/carillon-calendar/carillon/shared/calendar"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
@@ -58,7 +62,7 @@ func names(units []ledger.Unit) []string {
 type Verification struct {
 	Units       int      `json:"units"`       // that were compared
 	Days        int      `json:"days"`        // that were compared
-	Pending     int      `json:"pending"`     // days that differ because their change is under way
+	Pending     int      `json:"pending"`     // days that differ because their change is on its way
 	Differences int      `json:"differences"` // days that differ otherwise
 	Unknown     []string `json:"unknown"`     // units that the website does not have
 	Differing   []Range  `json:"differing"`
@@ -94,7 +98,7 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 	}
 	today := stays.DayOf(f.Now().In(settings.Zone()))
 	days := stays.Range{From: today, To: today + horizon}
-	head, spans, err := f.Ledger.Snapshot(ctx, days)
+	head, snapshot, err := f.Ledger.Snapshot(ctx, days)
 	if err != nil {
 		return tell(err)
 	}
@@ -102,7 +106,7 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 	if err != nil {
 		return tell(err)
 	}
-	found, err := table.Compare(ctx, names(units), spans, days)
+	found, err := table.Compare(ctx, names(units), snapshot, days)
 	if err != nil {
 		return tell(err)
 	}
@@ -113,7 +117,7 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 	if repair && len(v.Differing) > 0 {
 		m := f.manner(settings)
 		m.Force = true
-		result, err := table.Apply(ctx, head.Epoch, v.updates(head), m)
+		result, err := table.Apply(ctx, head.Epoch, v.within(snapshot), m)
 		if err != nil {
 			return tell(err)
 		}
@@ -125,7 +129,10 @@ func (f *function) compare(w http.ResponseWriter, r *http.Request, repair bool) 
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-// judge tells days whose change is under way from those that are wrong.
+// underWay is how long after its commit a change may be on its way to the table, once the relay has published it.
+const underWay = 10 * time.Minute
+
+// judge tells days with a pending change from days that are wrong.
 func (f *function) judge(ctx context.Context, head ledger.Head, found site.Comparison) (v Verification, err error) {
 	v = Verification{
 		Units: found.Units, Days: found.Days, Unknown: append([]string{}, found.Unknown...), Differing: []Range{},
@@ -138,8 +145,22 @@ func (f *function) judge(ctx context.Context, head ledger.Head, found site.Compa
 	if err != nil {
 		return v, err
 	}
+	cursor, err := f.Ledger.Cursor(ctx, ledger.DestinationSite)
+	if err != nil && !errors.Is(err, ledger.ErrNoCursor) { // without one nothing was published
+		return v, err
+	}
+	waiting, err := f.Ledger.Waiting(ctx)
+	if err != nil {
+		return v, err
+	}
+	pending := func(d site.Difference, n ledger.Mark) bool {
+		published := cursor.Ledger == head.Ledger && n.Number <= cursor.Number
+		waits := slices.ContainsFunc(waiting, func(w ledger.Waiting) bool { return w.Unit == d.Unit })
+		onItsWay := !published || waits || calendar.Within(f.Now(), n.At, underWay)
+		return d.Newer(head.Epoch, head.Number) || d.Older(head.Epoch, n.Number) && onItsWay
+	}
 	for i, d := range found.Differences {
-		one := Range{d.Unit, d.Day, d.Day, d.Ledger, d.Table, d.Double, d.Pending(head.Epoch, newest[asked[i]])}
+		one := Range{d.Unit, d.Day, d.Day, d.Ledger, d.Table, d.Double, pending(d, newest[asked[i]])}
 		if one.Pending {
 			v.Pending++
 		} else {
@@ -165,12 +186,20 @@ func (v *Verification) add(d Range) {
 	v.Differing = append(v.Differing, d)
 }
 
-// updates are what makes the table as the ledger is. Their number is that of the ledger when it was read: what changes
-// after it is written by its own message.
-func (v *Verification) updates(head ledger.Head) []stays.Update {
-	list := make([]stays.Update, len(v.Differing))
-	for i, d := range v.Differing {
-		list[i] = stays.Update{Number: head.Number, Unit: d.Unit, From: d.From, To: d.To, Type: d.Ledger}
+// within are the parts of a snapshot on differing days. They have the snapshot's number, so that a later change is written
+// by its own message.
+func (v *Verification) within(snapshot []stays.Update) (list []stays.Update) {
+	of := map[string][]stays.Update{}
+	for _, u := range snapshot {
+		of[u.Unit] = append(of[u.Unit], u)
+	}
+	for _, d := range v.Differing {
+		for _, u := range of[d.Unit] {
+			if part := u.Range().Clip(stays.Through(d.From, d.To)); part.Days() > 0 {
+				u.From, u.To = part.From, part.Last()
+				list = append(list, u)
+			}
+		}
 	}
 	return list
 }

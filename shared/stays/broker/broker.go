@@ -42,8 +42,11 @@ const (
 	Closed      = "closed"      // the connection ended
 )
 
-func (f *Fault) Error() string { return f.Code + ": " + f.err.Error() }
+func (f *Fault) Error() string { return f.err.Error() }
 func (f *Fault) Unwrap() error { return f.err }
+
+// ErrBlocked is that the server accepts no messages now.
+var ErrBlocked error = &Fault{Blocked, errors.New("the broker accepts no messages: its memory or disk is full")}
 
 // CodeOf is the code of an error, or "".
 func CodeOf(err error) string {
@@ -81,13 +84,14 @@ const (
 	heartbeat  = 10 * time.Second
 )
 
-// A Link is a connection with one channel. It is used by one goroutine.
+// A Link is a connection with one channel, for one goroutine.
 type Link struct {
 	conn     *amqp.Connection
 	ch       *amqp.Channel
 	returned chan amqp.Return
 	blocked  atomic.Bool
-	closed   chan *amqp.Error
+	ended    chan struct{} // closed once the channel has ended
+	why      error         // set before
 }
 
 // Open connects and declares what halves have, which does nothing where it is there.
@@ -109,7 +113,7 @@ func Open(b stays.Broker, halves ...Half) (*Link, error) {
 		}
 		return nil, fault(Unreachable, err)
 	}
-	l := &Link{conn: conn}
+	l := &Link{conn: conn, ended: make(chan struct{})}
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() {
 		for b := range blocked {
@@ -117,7 +121,7 @@ func Open(b stays.Broker, halves ...Half) (*Link, error) {
 		}
 	}()
 	if l.ch, err = conn.Channel(); err == nil {
-		l.closed = l.ch.NotifyClose(make(chan *amqp.Error, 1))
+		go l.watch(l.ch.NotifyClose(make(chan *amqp.Error, 1)))
 		err = l.declare(halves)
 	}
 	if err != nil {
@@ -126,6 +130,21 @@ func Open(b stays.Broker, halves ...Half) (*Link, error) {
 	}
 	return l, nil
 }
+
+// watch waits for the end of the channel.
+func (l *Link) watch(closed <-chan *amqp.Error) {
+	l.why = &Fault{Closed, errors.New("the connection ended")}
+	if err := <-closed; err != nil {
+		l.why = fault(Closed, err)
+	}
+	close(l.ended)
+}
+
+// Ended is closed once the channel has ended; [Link.Why] says why.
+func (l *Link) Ended() <-chan struct{} { return l.ended }
+
+// Why is the fault that ended the channel, once it has ended.
+func (l *Link) Why() error { return l.why }
 
 // declare makes exchanges, queues and bindings as the old programs do: another argument would be refused with 406.
 func (l *Link) declare(halves []Half) error {
@@ -183,9 +202,6 @@ func (l *Link) Close() {
 	_ = l.conn.CloseDeadline(time.Now().Add(limit)) //nolint:forbidigo // the network's time
 }
 
-// Blocked reports whether the server takes no messages just now.
-func (l *Link) Blocked() bool { return l.blocked.Load() }
-
 // Confirmed has the server confirm what is sent from now on.
 func (l *Link) Confirmed() error {
 	if err := l.ch.Confirm(false); err != nil {
@@ -238,12 +254,12 @@ func (l *Link) confirmed(ctx context.Context, wait *amqp.DeferredConfirmation, b
 			return nil
 		case <-ctx.Done():
 			code := Closed
-			if l.Blocked() {
+			if l.blocked.Load() {
 				code = Blocked
 			}
 			return &Fault{code, ctx.Err()}
 		case <-time.After(look):
-			if l.Blocked() && *blocked != nil {
+			if l.blocked.Load() && *blocked != nil {
 				slog.WarnContext(ctx, "the broker takes no messages just now")
 				(*blocked)()
 				*blocked = nil
@@ -252,17 +268,16 @@ func (l *Link) confirmed(ctx context.Context, wait *amqp.DeferredConfirmation, b
 	}
 }
 
-// A Delivery is a message that was taken, and is not acknowledged yet.
+// A Delivery is a message that is not acknowledged yet.
 type Delivery struct {
 	Half        Half
 	Body        []byte
 	ContentType string
-	Again       bool // it may have been taken before
 
 	d amqp.Delivery
 }
 
-// Done acknowledges it: the server forgets it.
+// Done acknowledges it: the server removes it.
 func (d Delivery) Done() error {
 	if err := d.d.Ack(false); err != nil {
 		return fault(Closed, err)
@@ -270,22 +285,17 @@ func (d Delivery) Done() error {
 	return nil
 }
 
-func deliveryOf(h Half, d amqp.Delivery, first bool) Delivery {
-	return Delivery{h, d.Body, d.ContentType, d.Redelivered || first, d}
-}
-
-// Get takes the next message of a half's queue; false: there is none. first says that it is the first of the
-// connection, before which another may have been cut off.
-func (l *Link) Get(h Half, first bool) (Delivery, bool, error) {
+// Get takes the next message of a half's queue; false: it is empty.
+func (l *Link) Get(h Half) (Delivery, bool, error) {
 	d, ok, err := l.ch.Get(h.Queue, false)
 	if err != nil {
 		return Delivery{}, false, fault(Closed, err)
 	}
-	return deliveryOf(h, d, first), ok, nil
+	return Delivery{h, d.Body, d.ContentType, d}, ok, nil
 }
 
-// Take hands each message of a half's queue to do, one at a time, until ctx or the connection ends. A message of which
-// do returns an error is not acknowledged.
+// Take hands each message of a half's queue to do, one at a time, until ctx or the connection ends. A message is
+// acknowledged unless do returns an error.
 func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delivery) error) error {
 	if err := l.ch.Qos(1, 0, false); err != nil {
 		return fault(Closed, err)
@@ -294,17 +304,19 @@ func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delive
 	if err != nil {
 		return fault(Closed, err)
 	}
-	first := true
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case d, ok := <-deliveries:
-			if !ok {
-				return l.end(ctx)
+			if !ok && ctx.Err() != nil {
+				return nil //nolint:nilerr // the caller has ended it
 			}
-			one := deliveryOf(h, d, first)
-			first = false
+			if !ok {
+				<-l.ended
+				return l.why
+			}
+			one := Delivery{h, d.Body, d.ContentType, d}
 			if err := do(ctx, one); err != nil {
 				return err
 			}
@@ -314,21 +326,3 @@ func (l *Link) Take(ctx context.Context, h Half, do func(context.Context, Delive
 		}
 	}
 }
-
-// end is why deliveries have ended.
-func (l *Link) end(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // the caller has ended it
-	}
-	select {
-	case err := <-l.closed:
-		if err != nil {
-			return fault(Closed, err)
-		}
-	default:
-	}
-	return &Fault{Closed, errors.New("the connection ended")}
-}
-
-// Ended is closed, or has an error, once the channel has ended.
-func (l *Link) Ended() <-chan *amqp.Error { return l.closed }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/broker/pickle"
@@ -25,6 +27,14 @@ var (
 	Service = Half{stays.Service, "booking.update", "gdw", "booking.update.fromwalhebcalendar"}
 	Website = Half{stays.Website, "booking.update.gdw", "import", "booking.update.gdw"}
 )
+
+// Other is the half that receives a half's messages.
+func (h Half) Other() Half {
+	if h == Service {
+		return Website
+	}
+	return Service
+}
 
 // Content types of messages.
 const (
@@ -113,8 +123,11 @@ func (m Message) check() error {
 	switch {
 	case m.Range.Days() < 1 || m.Range.Days() > mostDays:
 		return errors.New("its range has no days, or too many")
-	case m.Unit == "" && m.Site == 0, len(m.Unit) > mostUnit:
+	case m.Unit == "" && m.Site == 0:
 		return errors.New("it names no cottage")
+	case len(m.Unit) > mostUnit, !utf8.ValidString(m.Unit),
+		strings.ContainsFunc(m.Unit, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("its cottage has a code that is too long or not printable")
 	case !m.Type.Known():
 		return errors.New("its type is not known")
 	}

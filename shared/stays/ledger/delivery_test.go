@@ -38,12 +38,18 @@ func TestDelivery(t *testing.T) {
 			f.must(f.StartCursor(f.Context(), "site", 0))
 			began := f.now
 			for range 3 {
-				f.must(f.Fail(f.Context(), f.cursor("site"), "away", f.now.Add(time.Minute)))
+				f.must(f.Fail(f.Context(), f.cursor("site"), "code", "away", f.now.Add(time.Minute)))
 				f.now = f.now.Add(time.Hour)
 			}
 			c := f.cursor("site")
-			if c.Tries != 3 || c.Fault != "away" || !c.Failing.Equal(began.UTC().Truncate(time.Microsecond)) {
+			if c.Tries != 3 || c.Fault != "away" || c.Code != "code" || !c.Failing.Equal(began.UTC().Truncate(time.Microsecond)) {
 				f.Errorf("%+v", c)
+			}
+			// a try that began before the newest failure does not record its own
+			stale := c
+			stale.Tries--
+			if err := f.Fail(f.Context(), stale, "", "late", f.now); !errors.Is(err, ledger.ErrMoved) {
+				f.Errorf("%v", err)
 			}
 			c, err := f.Advance(f.Context(), c, c.Ledger, 0)
 			f.must(err)
@@ -100,6 +106,13 @@ func TestDelivery(t *testing.T) {
 			if err != nil || len(list) != 2 || list[0].Unit != "B" || list[1].Data != "x" {
 				f.Errorf("%+v, %v", list, err)
 			}
+			other := one
+			other.Data = "another part of the same number"
+			f.must(f.Await(f.Context(), []ledger.Waiting{other}))
+			if all, err := f.Waiting(f.Context()); err != nil || len(all) != 3 {
+				f.Errorf("%+v, %v", all, err)
+			}
+			f.must(f.Arrived(f.Context(), []ledger.Waiting{other}))
 			f.must(f.Arrived(f.Context(), list[:1]))
 			if list, err = f.Waiting(f.Context()); err != nil || len(list) != 1 || list[0].Unit != "A" {
 				f.Errorf("%+v, %v", list, err)
@@ -115,10 +128,13 @@ func TestDelivery(t *testing.T) {
 		"a snapshot has every day of every unit": func(f *fixture) {
 			f.book("GFLX0002", 1)
 			from := stays.DayOf(f.now)
-			head, spans, err := f.Snapshot(f.Context(), stays.Range{From: from, To: from + 40})
+			head, updates, err := f.Snapshot(f.Context(), stays.Range{From: from, To: from + 40})
 			days := map[string]int{}
-			for _, s := range spans {
-				days[s.Unit] += s.Days()
+			for _, u := range updates {
+				days[u.Unit] += u.Range().Days()
+				if held := u.Type != stays.Available; held != (u.Origin == "partner:channel") || held == u.At.IsZero() {
+					f.Errorf("%+v", u)
+				}
 			}
 			if err != nil || head.Number != 1 || len(days) != len(units) || days["GFLX0002"] != 40 || days["GFLX0003"] != 40 {
 				f.Errorf("%v %v, %v", head, days, err)
@@ -130,7 +146,7 @@ func TestDelivery(t *testing.T) {
 			day := ledger.UnitDay{Unit: "GFLX0001", Day: c.From}
 			free := ledger.UnitDay{Unit: "GFLX0001", Day: c.To}
 			newest, err := f.Newest(f.Context(), []ledger.UnitDay{day, free})
-			if err != nil || len(newest) != 1 || newest[day] != 1 {
+			if err != nil || len(newest) != 1 || newest[day].Number != 1 || !newest[day].At.Equal(c.At) {
 				f.Errorf("%v, %v", newest, err)
 			}
 			for _, key := range []string{"one", "two"} {
@@ -139,11 +155,22 @@ func TestDelivery(t *testing.T) {
 				}, Key: key})
 				f.must(err)
 			}
-			if key, err := f.NewestKey(f.Context(), stays.Website); err != nil || key != "two" {
-				f.Errorf("%q, %v", key, err)
+			for _, want := range []struct {
+				actor  stays.Origin
+				prefix string
+				stands bool
+			}{{stays.Website, "tw", true}, {stays.Website, "on", false}, {stays.Service, "", false}} {
+				if got, err := f.Stands(f.Context(), want.actor, want.prefix); err != nil || got != want.stands {
+					f.Errorf("%+v: %v, %v", want, got, err)
+				}
 			}
-			if key, err := f.NewestKey(f.Context(), stays.Service); err != nil || key != "" {
-				f.Errorf("%q, %v", key, err)
+			_, err = f.Change(f.Context(), ledger.Order{Request: stays.Request{
+				Unit: "GFLX0003", Range: stays.Range{From: c.From, To: c.From + 1}, Type: stays.Available, Origin: stays.Staff,
+				Overwrite: true,
+			}})
+			f.must(err)
+			if got, err := f.Stands(f.Context(), stays.Website, "tw"); err != nil || got {
+				f.Errorf("after another has freed a day: %v, %v", got, err)
 			}
 		},
 		"another id has a later epoch": func(f *fixture) {

@@ -134,10 +134,11 @@ func (l *Ledger) Holds(ctx context.Context, unit string, days stays.Range) ([]st
 
 // A Query says which changes are wanted. Its zero value wants all.
 type Query struct {
-	After   int64     // numbers above it
-	Through int64     // numbers up to it; 0: no bound
-	Units   []string  // nil: all
-	Origin  string    // an origin, or a kind of origins; ""
+	After   int64    // numbers above it
+	Through int64    // numbers up to it; 0: no bound
+	Units   []string // nil: all
+	Origin  string   // an origin, or a kind of origins; ""
+	Actor   stays.Origin
 	Since   time.Time // made at it or later
 	Newest  bool      // the newest first
 	Limit   int       // at most so many; 0: no limit
@@ -158,6 +159,9 @@ func (l *Ledger) Changes(ctx context.Context, q Query) ([]stays.Change, error) {
 	}
 	if q.Origin != "" {
 		also("(origin = $n OR substr(origin, 1, length($n) + 1) = $n || ':')", q.Origin)
+	}
+	if q.Actor != "" {
+		also("actor = $n", q.Actor)
 	}
 	if !q.Since.IsZero() {
 		also("at >= $n", sqldb.At(q.Since))

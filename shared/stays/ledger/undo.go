@@ -71,13 +71,18 @@ func (b *batch) unchanged(ask sqldb.Ask, number int64) (c stays.Change, err erro
 		return c, err
 	}
 	var later sql.NullInt64
+	query, args := laterChange(c)
 	err = ask(sqldb.Statement{
-		Query: "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 AND to_day > $4",
-		Args:  []any{c.Unit, number, c.To, c.From},
-		Row:   func(row sqldb.Row) error { return row.Scan(&later) },
+		Query: query, Args: args, Row: func(row sqldb.Row) error { return row.Scan(&later) },
 	})
 	if err == nil && later.Valid {
 		err = &ChangedSince{later.Int64}
 	}
 	return c, err
+}
+
+// laterChange selects the number of the first later change of a change's days, or NULL.
+func laterChange(c stays.Change) (query string, args []any) {
+	return "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 AND to_day > $4",
+		[]any{c.Unit, c.Number, c.To, c.From}
 }

@@ -37,17 +37,19 @@ type cell struct {
 	day  stays.Day
 }
 
-// Compare compares what units are on days with the table. spans are the ledger's, merged, in the order of their days.
-func (t *Table) Compare(ctx context.Context, units []string, spans []stays.Span, days stays.Range) (Comparison, error) {
+// Compare compares the ledger's days with the table.
+func (t *Table) Compare(
+	ctx context.Context, units []string, ledger []stays.Update, days stays.Range,
+) (Comparison, error) {
 	table, err := t.read(ctx, units, days)
 	if err != nil {
 		return Comparison{}, err
 	}
 	c := Comparison{}
 	want := map[cell]stays.Type{}
-	for _, s := range spans {
-		for d := range s.Clip(days).Each() {
-			want[cell{s.Unit, d}] = s.Type
+	for _, u := range ledger {
+		for d := range u.Range().Clip(days).Each() {
+			want[cell{u.Unit, d}] = u.Type
 		}
 	}
 	for _, unit := range units {
@@ -75,10 +77,15 @@ func orAvailable(t stays.Type) stays.Type {
 	return t
 }
 
-// Pending reports whether a day differs only because a change of the ledger has not arrived: newest is the number of
-// the last one of that day, 0 for none.
-func (d Difference) Pending(epoch, newest int64) bool {
+// Older reports whether the table has an older change of the day than the ledger, whose newest change of it is given; 0:
+// it has none.
+func (d Difference) Older(epoch, newest int64) bool {
 	return d.number.epoch < epoch && newest > 0 || d.number.epoch == epoch && d.number.number < newest
+}
+
+// Newer reports whether the table has a newer change of the day than a snapshot of the ledger.
+func (d Difference) Newer(epoch, number int64) bool {
+	return d.number.epoch > epoch || d.number.epoch == epoch && d.number.number > number
 }
 
 // Spans reads what the table has on days, merged, in the order of units and days.
@@ -127,7 +134,7 @@ func (t *Table) read(ctx context.Context, units []string, days stays.Range) (c c
 		list := t.db.Rows(1, "heb bigint")
 		return nil, ask(
 			sqldb.Statement{
-				Query: "SELECT heb_fk, res_date, res_type FROM reservation_proprio WHERE heb_fk IN (SELECT heb FROM " + list +
+				Query: "SELECT heb_fk, res_date, coalesce(res_type, '') FROM reservation_proprio WHERE heb_fk IN (SELECT heb FROM " + list +
 					" AS r) AND res_date >= $2 AND res_date < $3",
 				Args: []any{hebs, days.From.String() + midnight, days.To.String() + midnight},
 				Row: func(row sqldb.Row) error {

@@ -15,6 +15,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -162,32 +163,53 @@ func (t *Table) Apply(ctx context.Context, epoch int64, updates []stays.Update, 
 		if err != nil {
 			return nil, err
 		}
-		claims := map[[2]int64]claim{}
-		for i := range updates {
-			u := &updates[i]
-			heb, ok := hebs[u.Unit]
-			if !ok {
-				r.Unknown = append(r.Unknown, *u)
-				continue
-			}
-			for d := range u.Range().Each() {
-				k := [2]int64{heb, int64(d)}
-				if c, ok := claims[k]; !ok || c.by.Number <= u.Number {
-					claims[k] = claim{heb: heb, day: d, by: u}
-				}
-			}
-		}
+		claims, unknown := claimsOf(updates, hebs)
+		r.Unknown = unknown
 		won, err := t.claim(ask, epoch, claims, m.Force)
-		if err != nil || len(won) == 0 {
+		if err != nil {
 			return nil, err
 		}
 		r.Days = len(won)
 		if r.Healed, err = t.clear(ask, won); err != nil {
 			return nil, err
 		}
-		return t.write(won, m), nil
+		return append(t.insert(won, m), t.activity(updates, hebs, m)...), nil
 	})
 	return r, err
+}
+
+// claimsOf are the days of known cottages, each with the newest of the updates of it, and the updates of unknown ones.
+func claimsOf(updates []stays.Update, hebs map[string]int64) (claims map[[2]int64]claim, unknown []stays.Update) {
+	claims = map[[2]int64]claim{}
+	for i := range updates {
+		u := &updates[i]
+		heb, ok := hebs[u.Unit]
+		if !ok {
+			unknown = append(unknown, *u)
+			continue
+		}
+		for d := range u.Range().Each() {
+			k := [2]int64{heb, int64(d)}
+			if c, ok := claims[k]; !ok || c.by.Number <= u.Number {
+				claims[k] = claim{heb: heb, day: d, by: u}
+			}
+		}
+	}
+	return claims, unknown
+}
+
+// Known are those of some units that the website has.
+func (t *Table) Known(ctx context.Context, units []string) (known []string, err error) {
+	updates := make([]stays.Update, len(units))
+	for i, u := range units {
+		updates[i].Unit = u
+	}
+	err = t.db.Together(ctx, func(ask sqldb.Ask) ([]sqldb.Statement, error) {
+		hebs, err := t.cottages(ask, updates)
+		known = slices.Sorted(maps.Keys(hebs))
+		return nil, err
+	})
+	return known, err
 }
 
 // cottages finds the numbers of units on the website; of two with one code the first has it, as the old program saw it.
@@ -204,8 +226,8 @@ func (t *Table) cottages(ask sqldb.Ask, updates []stays.Update) (map[string]int6
 		list = t.ownCottages(units, wanted)
 	}
 	err := ask(append(list, sqldb.Statement{
-		Query: "SELECT trim(heb_code_cgt), min(heb_pk) FROM hebergement WHERE trim(heb_code_cgt) IN (SELECT unit FROM " +
-			units + " AS r) GROUP BY 1",
+		Query: "SELECT trim(heb_code_cgt), min(heb_pk) FROM hebergement WHERE heb_pk IS NOT NULL AND trim(heb_code_cgt) IN " +
+			"(SELECT unit FROM " + units + " AS r) GROUP BY 1",
 		Args: []any{wanted},
 		Row: func(row sqldb.Row) error {
 			var unit string
@@ -287,6 +309,9 @@ const midnight = " 00:00:00"
 
 // clear removes the rows of days, and counts those that were one too many.
 func (t *Table) clear(ask sqldb.Ask, won []claim) (healed int, err error) {
+	if len(won) == 0 {
+		return 0, nil
+	}
 	rows := make([][]any, len(won))
 	for i, c := range won {
 		rows[i] = c.row()
@@ -312,15 +337,11 @@ func (t *Table) clear(ask sqldb.Ask, won []claim) (healed int, err error) {
 	return healed, err
 }
 
-// write is statements that write the rows of days, and who was active.
-func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
+// insert is the statement that writes the rows of days, if any is not free.
+func (t *Table) insert(won []claim, m Manner) []sqldb.Statement {
 	var rows [][]any
-	last := map[int64]stays.Day{}
 	at := m.Now.In(m.Zone).Format(time.DateTime)
 	for _, c := range won {
-		if m.counts(c.by.Origin) && !c.by.At.IsZero() {
-			last[c.heb] = max(last[c.heb], stays.DayOf(c.by.At.In(m.Zone)))
-		}
 		if c.by.Type == stays.Available {
 			continue
 		}
@@ -335,32 +356,43 @@ func (t *Table) write(won []claim, m Manner) (list []sqldb.Statement) {
 		}
 		rows = append(rows, []any{typ, c.heb, owner, c.day.String() + midnight, at})
 	}
-	if rows != nil {
-		column, number := "", ""
-		if t.number != "" {
-			column, number = "res_id, ", t.number
+	if rows == nil {
+		return nil
+	}
+	column := ""
+	if t.number != "" {
+		column = "res_id, "
+	}
+	return []sqldb.Statement{{
+		Query: "INSERT INTO reservation_proprio (" + column + "res_type, heb_fk, pro_fk, res_date, res_date_cre) SELECT " +
+			t.number + "r.* FROM " + t.db.Rows(1, "res_type text", "heb_fk integer", "pro_fk integer", "res_date timestamp",
+			"res_date_cre timestamp") + " AS r",
+		Args: []any{sqldb.JSON(rows)},
+	}}
+}
+
+// activity is the statement that sets the dates of the cottages' last activity, if any was active. A date never goes
+// back.
+func (t *Table) activity(updates []stays.Update, hebs map[string]int64, m Manner) []sqldb.Statement {
+	last := map[int64]stays.Day{}
+	for _, u := range updates {
+		if heb, ok := hebs[u.Unit]; ok && m.counts(u.Origin) && !u.At.IsZero() {
+			last[heb] = max(last[heb], stays.DayOf(u.At.In(m.Zone)))
 		}
-		list = append(list, sqldb.Statement{
-			Query: "INSERT INTO reservation_proprio (" + column + "res_type, heb_fk, pro_fk, res_date, res_date_cre) SELECT " +
-				number + "r.* FROM " + t.db.Rows(1, "res_type text", "heb_fk integer", "pro_fk integer", "res_date timestamp",
-				"res_date_cre timestamp") + " AS r",
-			Args: []any{sqldb.JSON(rows)},
-		})
 	}
-	active := make([][]any, 0, len(last))
-	for heb, day := range last {
-		active = append(active, []any{heb, day})
+	rows := make([][]any, 0, len(last))
+	for _, heb := range slices.Sorted(maps.Keys(last)) {
+		rows = append(rows, []any{heb, last[heb]})
 	}
-	if len(active) > 0 {
-		list = append(list, sqldb.Statement{
-			Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.day FROM " +
-				t.db.Rows(1, "heb bigint", "day date") +
-				" AS r WHERE r.heb = heb_pk AND (heb_calendrier_proprio_date_maj IS NULL " +
-				"OR heb_calendrier_proprio_date_maj < r.day)",
-			Args: []any{sqldb.JSON(active)},
-		})
+	if len(rows) == 0 {
+		return nil
 	}
-	return list
+	return []sqldb.Statement{{
+		Query: "UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.day FROM " +
+			t.db.Rows(1, "heb bigint", "day date") + " AS r WHERE r.heb = heb_pk AND (heb_calendrier_proprio_date_maj IS NULL " +
+			"OR heb_calendrier_proprio_date_maj < r.day)",
+		Args: []any{sqldb.JSON(rows)},
+	}}
 }
 
 // counts reports whether an origin's changes show that a cottage's calendar is kept.

@@ -229,6 +229,11 @@ func TestActivity(t *testing.T) {
 				f.Errorf("after %s: %q, expected %q", step.origin, at, step.want)
 			}
 		}
+		// however changes come together: the owner's is not the newest of its days
+		f.apply(1, update(20, "GFLX0002", 0, 0, stays.Booked, "owner:7"), update(21, "GFLX0002", 0, 0, stays.Booked, "staff"))
+		if _, at := f.rows("GFLX0002"); at != "2027-06-02" {
+			f.Errorf("in one message with a later change: %q", at)
+		}
 	})
 }
 
@@ -268,7 +273,11 @@ func TestDoubleRows(t *testing.T) {
 
 func (f *fixture) compare(spans ...stays.Span) site.Comparison {
 	f.Helper()
-	c, err := f.Compare(f.Context(), []string{"GFLX0001", "GFLX0002", "GFLX0003"}, spans,
+	var ledger []stays.Update
+	for _, s := range spans {
+		ledger = append(ledger, stays.Update{Unit: s.Unit, From: s.From, To: s.Last(), Type: s.Type})
+	}
+	c, err := f.Compare(f.Context(), []string{"GFLX0001", "GFLX0002", "GFLX0003"}, ledger,
 		stays.Range{From: first, To: first + 30})
 	if err != nil {
 		f.Fatal(err)
@@ -291,8 +300,8 @@ func TestCompare(t *testing.T) {
 		other := f.compare(span(1, 3, stays.Booked), span(3, 5, stays.Unavailable))
 		days := make([]string, 0, len(other.Differences))
 		for _, d := range other.Differences {
-			days = append(days, fmt.Sprint(d.Unit, " ", int(d.Day-first), " ", d.Ledger, " ", d.Table, " ", d.Pending(4, 7), " ",
-				d.Pending(4, 8), " ", d.Pending(4, 0)))
+			days = append(days, fmt.Sprint(d.Unit, " ", int(d.Day-first), " ", d.Ledger, " ", d.Table, " ", d.Older(4, 7), " ",
+				d.Older(4, 8), " ", d.Older(4, 0)))
 		}
 		want := []string{
 			"GFLX0001 0 available booked false true false", "GFLX0001 3 unavailable booked false true false",
@@ -300,6 +309,9 @@ func TestCompare(t *testing.T) {
 		}
 		if !slices.Equal(days, want) {
 			f.Errorf("%q, expected %q", days, want)
+		}
+		if d := other.Differences[0]; d.Newer(4, 7) || !d.Newer(4, 6) || !d.Newer(3, 9) || d.Newer(5, 1) {
+			f.Errorf("%+v", d)
 		}
 	})
 }
@@ -379,6 +391,24 @@ func TestLedgerBesideAWebsite(t *testing.T) {
 	if _, err := site.Open(t.Context(), db, true); !errors.Is(err, site.ErrOthers) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestRowsWithoutType, which other programs have left, are read as rented and replaced.
+func TestRowsWithoutType(t *testing.T) {
+	t.Parallel()
+	db := server(t)
+	if _, err := db.Write.ExecContext(t.Context(), website+`
+		ALTER TABLE reservation_proprio ALTER res_type DROP NOT NULL;
+		INSERT INTO reservation_proprio VALUES (900, NULL, 1, NULL, '2027-07-01', '2027-07-01');`); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, db, false)
+	found := f.compare()
+	if len(found.Differences) != 1 || found.Differences[0].Table != stays.Booked {
+		t.Errorf("%+v", found.Differences)
+	}
+	f.apply(1, update(1, "GFLX0001", 0, 0, stays.Available, "staff"))
+	f.want("GFLX0001", "")
 }
 
 // TestNotAWebsite: a database without the website's tables is refused with what it lacks, before anything is made

@@ -10,6 +10,7 @@ CREATE TABLE cursors (
     failing timestamptz,
     tries integer NOT NULL,
     next timestamptz,
+    code text NOT NULL,
     fault text NOT NULL
 );
 
@@ -26,9 +27,10 @@ CREATE TABLE waiting (
     unit text NOT NULL,
     epoch bigint NOT NULL,
     number bigint NOT NULL,
+    part text NOT NULL,
     data text NOT NULL,
     at timestamptz NOT NULL,
-    PRIMARY KEY (unit, epoch, number)
+    PRIMARY KEY (unit, epoch, number, part)
 );
 
 CREATE TABLE counters (

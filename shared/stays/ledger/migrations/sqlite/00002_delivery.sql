@@ -10,6 +10,7 @@ CREATE TABLE cursors (
     failing TEXT,
     tries INTEGER NOT NULL,
     next TEXT,
+    code TEXT NOT NULL,
     fault TEXT NOT NULL
 );
 
@@ -26,9 +27,10 @@ CREATE TABLE waiting (
     unit TEXT NOT NULL,
     epoch INTEGER NOT NULL,
     number INTEGER NOT NULL,
+    part TEXT NOT NULL,
     data TEXT NOT NULL,
     at TEXT NOT NULL,
-    PRIMARY KEY (unit, epoch, number)
+    PRIMARY KEY (unit, epoch, number, part)
 );
 
 CREATE TABLE counters (
