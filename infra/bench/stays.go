@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/stays/bookings"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	pgserver "github.com/carillon-calendar/carillon/infra/sim/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
@@ -38,18 +39,28 @@ const (
 
 // staysLedger measures bookings through HTTP by 32 callers on both databases, with an empty ledger and one of 5 million
 // day rows, beside bare inserts by as many callers, and the reading of a month of all units.
-func staysLedger(ctx context.Context) error {
+func staysLedger(ctx context.Context) error { return onBoth(ctx, staysOn) }
+
+// onBoth runs a measurement on a SQLite file and on a PostgreSQL server, each with a folder of its own.
+func onBoth(ctx context.Context, measure func(ctx context.Context, name string, db *sqldb.DB, dir string) error) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	file, err := sqlite.Open(ctx, filepath.Join(dir, "stays.db"))
-	if err != nil {
-		return err
+	on := func(name string, db *sqldb.DB, err error) error {
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		own := filepath.Join(dir, name)
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return err
+		}
+		return measure(ctx, name, db, own)
 	}
-	defer file.Close()
-	if err := staysOn(ctx, "SQLite", file, dir); err != nil {
+	file, err := sqlite.Open(ctx, filepath.Join(dir, "stays.db"))
+	if err := on("SQLite", file, err); err != nil {
 		return err
 	}
 	server, err := pgserver.Run()
@@ -58,12 +69,37 @@ func staysLedger(ctx context.Context) error {
 		return nil
 	}
 	defer server.Remove()
-	db, err := postgres.Open(server.DSN, 16)
-	if err != nil {
-		return err
+	const connections = 16
+	db, err := postgres.Open(server.DSN, connections)
+	return on("PostgreSQL", db, err)
+}
+
+// newStaysLedger makes the tables and the units of a ledger, and settings.
+func newStaysLedger(ctx context.Context, db *sqldb.DB, dir string) (
+	*staysledger.Ledger, *machine.DB, *config.Settings[stays.Settings], error,
+) {
+	if _, err := migrations.Run(ctx, db); err != nil {
+		return nil, nil, nil, err
 	}
-	defer db.Close()
-	return staysOn(ctx, "PostgreSQL", db, dir)
+	book, err := staysledger.Open(ctx, db, time.Now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	units := make([]staysledger.Unit, staysUnits)
+	for i := range units {
+		units[i] = staysledger.Unit{Unit: staysUnit(i), Site: int64(i + 1), Listed: true}
+	}
+	state, err := machine.Open(ctx, dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	bucket := state.Bucket("config")
+	_, err = bucket.Put(ctx, stays.SettingsFile, 0, []byte(`{"requests_per_minute": 100000000}`), nil)
+	if err := errors.Join(err, book.PutUnits(ctx, units)); err != nil {
+		return nil, nil, nil, err
+	}
+	settings, err := stays.LoadSettings(bucket)
+	return book, state, settings, err
 }
 
 // A staysBench is a function with its ledger, and where the next booking goes.
@@ -111,38 +147,16 @@ func staysOn(ctx context.Context, name string, db *sqldb.DB, dir string) error {
 }
 
 func newStaysBench(ctx context.Context, db *sqldb.DB, dir string) (*staysBench, error) {
-	if _, err := migrations.Run(ctx, db); err != nil {
-		return nil, err
-	}
-	book, err := staysledger.Open(ctx, db, time.Now)
+	book, _, settings, err := newStaysLedger(ctx, db, dir)
 	if err != nil {
 		return nil, err
-	}
-	units := make([]staysledger.Unit, staysUnits)
-	for i := range units {
-		units[i] = staysledger.Unit{Unit: staysUnit(i), Listed: true}
 	}
 	p := staysledger.Partner{
 		Name: "channel", Rights: []string{staysledger.RightAdd, staysledger.RightView}, All: true,
 		Conflicts: staysledger.ConflictsRefuse,
 	}
-	err = errors.Join(book.PutUnits(ctx, units), book.PutPartner(ctx, p),
+	err = errors.Join(book.PutPartner(ctx, p),
 		book.AddSecret(ctx, "channel", staysledger.Secret{ID: "1", Hash: secrets.Hash("key")}, time.Time{}))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(filepath.Join(dir, db.Name), 0o700); err != nil {
-		return nil, err
-	}
-	state, err := machine.Open(ctx, filepath.Join(dir, db.Name))
-	if err != nil {
-		return nil, err
-	}
-	config := state.Bucket("config-" + db.Name)
-	if _, err := config.Put(ctx, stays.SettingsFile, 0, []byte(`{"requests_per_minute": 100000000}`), nil); err != nil {
-		return nil, err
-	}
-	settings, err := stays.LoadSettings(config)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -13,14 +11,10 @@ import (
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
 	"github.com/carillon-calendar/carillon/functions/stays/reservations"
 	"github.com/carillon-calendar/carillon/infra/machine"
-	pgserver "github.com/carillon-calendar/carillon/infra/sim/postgres"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	staysledger "github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 	"github.com/carillon-calendar/carillon/shared/stays/site"
 )
 
@@ -31,33 +25,7 @@ const (
 
 // staysDelivery measures how long after its commit a booking is in the website's table, and how fast changes that have
 // waited are drained, on one machine with the ledger in a file and on a server.
-func staysDelivery(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	file, err := sqlite.Open(ctx, filepath.Join(dir, "stays.db"))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := deliveryOn(ctx, "SQLite", file, filepath.Join(dir, "one")); err != nil {
-		return err
-	}
-	server, err := pgserver.Run()
-	if err != nil {
-		fmt.Println("PostgreSQL: not measured:", err)
-		return nil
-	}
-	defer server.Remove()
-	db, err := postgres.Open(server.DSN, 8)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return deliveryOn(ctx, "PostgreSQL", db, filepath.Join(dir, "two"))
-}
+func staysDelivery(ctx context.Context) error { return onBoth(ctx, deliveryOn) }
 
 // A delivery is a ledger whose changes go to the website's table in the same database.
 type delivery struct {
@@ -98,33 +66,11 @@ func deliveryOn(ctx context.Context, name string, db *sqldb.DB, dir string) erro
 }
 
 func newDelivery(ctx context.Context, db *sqldb.DB, dir string) (*delivery, *machine.Queue, error) {
-	if _, err := migrations.Run(ctx, db); err != nil {
-		return nil, nil, err
-	}
-	book, err := staysledger.Open(ctx, db, time.Now)
+	book, state, settings, err := newStaysLedger(ctx, db, dir)
 	if err != nil {
-		return nil, nil, err
-	}
-	units := make([]staysledger.Unit, staysUnits)
-	for i := range units {
-		units[i] = staysledger.Unit{Unit: staysUnit(i), Site: int64(i + 1), Listed: true}
-	}
-	if err := errors.Join(book.PutUnits(ctx, units), os.Mkdir(dir, 0o700)); err != nil {
 		return nil, nil, err
 	}
 	if _, err := site.Open(ctx, db, true); err != nil { // its table is looked at before the first message makes it
-		return nil, nil, err
-	}
-	state, err := machine.Open(ctx, dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := state.Bucket("config")
-	if _, err := config.Put(ctx, stays.SettingsFile, 0, []byte(`{}`), nil); err != nil {
-		return nil, nil, err
-	}
-	settings, err := stays.LoadSettings(config)
-	if err != nil {
 		return nil, nil, err
 	}
 	d := &delivery{db: db, book: book, wake: make(chan struct{}, 1)}

@@ -41,14 +41,7 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"exports": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("queries")})}),
 		"stays":   object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("database")})}),
 	})
-	database, err := postgres.Run()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(database.Remove)
-	c.fill("database", "main-stays-database", database.DSN)
-	c.put("main-stays-config", "stays.json",
-		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
+	c.staysDatabase()
 	c.fill("webhook-key", "main-rooms-webhook-key", "key")
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
 	c.fill("queries", "main-exports-queries", "the-key-of-the-queries")
@@ -267,14 +260,7 @@ func TestStaysAcrossProcesses(t *testing.T) {
 	c := newCloud(t, map[string]cty.Value{
 		"stays": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("database")})}),
 	})
-	database, err := postgres.Run()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(database.Remove)
-	c.fill("database", "main-stays-database", database.DSN)
-	c.put("main-stays-config", "stays.json",
-		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
+	database := c.staysDatabase()
 	c.start()
 	var secret struct{ Secret string }
 	for _, step := range []struct {
@@ -297,7 +283,7 @@ func TestStaysAcrossProcesses(t *testing.T) {
 	if status != http.StatusOK {
 		t.Fatalf("the booking was answered %d %s", status, text)
 	}
-	db, err := pgdb.Open(database.DSN, 1)
+	db, err := pgdb.Open(database, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,4 +298,18 @@ func TestStaysAcrossProcesses(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(text, `"differences":0`) || !strings.Contains(text, `"pending":0`) {
 		t.Errorf("verify answered %d %s", status, text)
 	}
+}
+
+// staysDatabase starts a database server that the settings of stays name, and returns its address.
+func (c *cloud) staysDatabase() string {
+	c.t.Helper()
+	database, err := postgres.Run()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(database.Remove)
+	c.fill("database", "main-stays-database", database.DSN)
+	c.put("main-stays-config", "stays.json",
+		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
+	return database.DSN
 }

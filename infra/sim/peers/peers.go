@@ -29,6 +29,21 @@ func Need(t *testing.T) {
 	}
 }
 
+// A Server is a process that others wrote.
+type Server interface{ Remove() }
+
+// Start runs a server for a test that needs it, and removes it with the test.
+func Start[S Server](t *testing.T, run func() (S, error)) S {
+	t.Helper()
+	Need(t)
+	s, err := run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Remove)
+	return s
+}
+
 // Dir returns the folder with the installed npm packages, for a test that needs them.
 func Dir(t *testing.T) string {
 	t.Helper()

@@ -35,13 +35,7 @@ const (
 // Start starts a server, which is stopped with the test. Without third-party servers the test is skipped.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	peers.Need(t)
-	s, err := Run()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Remove)
-	return s
+	return peers.Start(t, Run)
 }
 
 // Run starts a server.

@@ -40,13 +40,7 @@ const bin = "/usr/lib/rabbitmq/bin/"
 // Start starts a server, which is stopped with the test. Without third-party servers the test is skipped.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	peers.Need(t)
-	s, err := Run()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Remove)
-	return s
+	return peers.Start(t, Run)
 }
 
 // Run starts a server.

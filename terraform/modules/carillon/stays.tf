@@ -87,5 +87,5 @@ module "stays_reservations" {
 
   secrets       = concat(each.value.secrets, each.value.site_secrets)
   reads         = ["config"]
-  subscriptions = { notifications = { attempts = 100 } }
+  subscriptions = { notifications = { attempts = 100, backoff = "600s" } } # a database away for 16 hours
 }

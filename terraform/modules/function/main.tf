@@ -204,7 +204,7 @@ resource "google_pubsub_subscription" "push" {
 
   retry_policy {
     minimum_backoff = "1s"
-    maximum_backoff = "60s"
+    maximum_backoff = each.value.backoff
   }
 
   dynamic "dead_letter_policy" {

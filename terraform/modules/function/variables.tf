@@ -76,6 +76,7 @@ variable "subscriptions" {
   description = "Topics of the bridge whose messages are pushed to the function, by short name."
   type = map(object({
     attempts  = optional(number)
+    backoff   = optional(string, "60s") # longest pause between attempts
     retention = optional(string, "604800s")
   }))
   default = {}
