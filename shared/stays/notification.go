@@ -2,16 +2,16 @@ package stays
 
 import "time"
 
-// TopicNotifications carries what is delivered to the website's table, from stays/relay to stays/reservations.
+// TopicNotifications carries changes to the website's table, from stays/relay to stays/reservations.
 const TopicNotifications = "stays_notifications"
 
-// TopicBroker carries messages of the broker that could not be read, on their way to the dead letters.
+// TopicBroker carries messages of the broker that cannot be applied, on their way to the dead letters.
 const TopicBroker = "stays_broker"
 
 // KindBroker is the kind of its messages.
 const KindBroker = "broker"
 
-// A Notification is accepted changes, in the order of their numbers. It may come again, and after later ones.
+// A Notification is accepted changes, in the order of their numbers. It may be redelivered, also after later ones.
 type Notification struct {
 	Version int      `json:"version"` // 1
 	Ledger  string   `json:"ledger"`
@@ -22,8 +22,8 @@ type Notification struct {
 // NotificationVersion is the version that this code writes and reads.
 const NotificationVersion = 1
 
-// An Update is what an accepted change did to a unit: both ends are in it. Several may have one number, where a ledger
-// is sent as it is.
+// An Update is the effect of an accepted change on a unit, both ends included. The updates of a snapshot have one
+// number.
 type Update struct {
 	Number int64     `json:"seq"`
 	Unit   string    `json:"unit"`
@@ -35,7 +35,7 @@ type Update struct {
 	At     time.Time `json:"at"`
 }
 
-// UpdateOf is what a change did.
+// UpdateOf is the effect of a change.
 func UpdateOf(c Change) Update {
 	return Update{c.Number, c.Unit, c.From, c.Last(), c.Type, c.Origin, c.Actor, c.At}
 }

@@ -43,7 +43,9 @@ func newFixture(t *testing.T, settings string) *fixture {
 	parts := staystest.Open(t, []byte(settings), clock)
 	f.ledger, f.db = parts.Ledger, parts.DB
 	f.people()
-	f.handler = bookings.New(bookings.Config{Settings: parts.Settings, Ledger: f.ledger, Wait: 25 * time.Second, Now: clock})
+	f.handler = bookings.New(bookings.Config{
+		Settings: parts.Settings, Ledger: f.ledger, Wait: 25 * time.Second, Now: clock,
+	})
 	return f
 }
 

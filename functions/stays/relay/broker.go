@@ -122,8 +122,8 @@ func (f *function) sender(settings *stays.Settings, h broker.Half, l *line) dest
 	}
 }
 
-// brokerMessages are updates as messages, without the days that the other half has changed later: it would overwrite its
-// own newer change.
+// brokerMessages are updates as messages, without the days that the other half has changed later: it would overwrite
+// its own newer change.
 func (f *function) brokerMessages(
 	ctx context.Context, updates []stays.Update, other stays.Origin,
 ) (list []broker.Message, err error) {
@@ -245,8 +245,8 @@ type BrokerMessage struct {
 // mostKept is how much of such a message is kept.
 const mostKept = 1 << 20
 
-// applyDelivery applies a message of the broker. One that cannot be applied goes to the dead letters, so that the next one
-// gets its turn. An error means that the message must be redelivered.
+// applyDelivery applies a message of the broker. One that cannot be applied goes to the dead letters, so that the next
+// one gets its turn. An error means that the message must be redelivered.
 func (f *function) applyDelivery(ctx context.Context, d broker.Delivery) error {
 	err := f.apply(ctx, d.Half, d.Body, d.ContentType)
 	if err == nil || errors.Is(err, sqldb.ErrUnreachable) || ctx.Err() != nil {
@@ -279,8 +279,8 @@ func (f *function) retryUnread(ctx context.Context, d messages.Delivery) error {
 }
 
 // apply applies a change that a half of the old system has made. The world shows it already, so it overwrites other
-// holders. A redelivered message is applied once: by its author's number, or, where it has none, because the same change
-// stands.
+// holders. A redelivered message is applied once: by its author's number, or, where it has none, because the same
+// change stands.
 func (f *function) apply(ctx context.Context, h broker.Half, body []byte, contentType string) error {
 	m, err := h.Decode(body, contentType)
 	if err != nil {
@@ -324,8 +324,8 @@ func (f *function) unitOf(ctx context.Context, m broker.Message) (string, error)
 	return "", ledger.ErrNoUnit
 }
 
-// Connect keeps connections to the broker until ctx ends: one for sending, and one for each queue. It is for one machine;
-// in the cloud each run connects for itself. A lost connection is opened again.
+// Connect keeps connections to the broker until ctx ends: one for sending, and one for each queue. It is for one
+// machine; in the cloud each run connects for itself. A lost connection is opened again.
 func Connect(ctx context.Context, cfg Config) {
 	f := &function{Config: cfg}
 	var wg sync.WaitGroup

@@ -51,8 +51,8 @@ const (
 	lookAgain = 200 * time.Millisecond // for changes, while another destination is at work
 )
 
-// deliver sends the log to every destination, until each has all of it or waits for its next try. One run at a time does
-// so. A message that arrives during a run is served by it, because the run looks once more at its end.
+// deliver sends the log to every destination, until each has all of it or waits for its next try. One run at a time
+// does so. A message that arrives during a run is served by it, because the run looks once more at its end.
 func (f *function) deliver(ctx context.Context) error {
 	f.asked.Store(true)
 	for f.asked.Load() && f.running.TryLock() {
@@ -123,8 +123,8 @@ func (f *function) another(ctx context.Context, atWork *atomic.Int32) bool {
 	return true
 }
 
-// follow sends a destination the changes after its cursor. It returns when there are no more, or when sending fails. The
-// failure is recorded with the cursor, except where the run's time is over.
+// follow sends a destination the changes after its cursor. It returns when there are no more, or when sending fails.
+// The failure is recorded with the cursor, except where the run's time is over.
 func (f *function) follow(ctx context.Context, d destination) error {
 	c, err := f.Ledger.Cursor(ctx, d.name)
 	if err != nil || c.Paused || f.waits(c) {
@@ -134,7 +134,7 @@ func (f *function) follow(ctx context.Context, d destination) error {
 		next, err := f.step(ctx, d, c)
 		switch {
 		case errors.Is(err, ledger.ErrMoved), err != nil && ctx.Err() != nil:
-			return nil // an operator has moved it, or the time is over: the next look reads it again
+			return nil //nolint:nilerr // an operator has moved it, or the time is over: the next look reads it again
 		case errors.Is(err, sqldb.ErrUnreachable):
 			return err
 		case err != nil:
@@ -150,8 +150,8 @@ func (f *function) follow(ctx context.Context, d destination) error {
 // longestPause is longer than any pause between tries.
 const longestPause = 7 * time.Hour
 
-// waits reports whether a destination is not retried yet. A next try beyond every pause was recorded by a clock that was
-// ahead.
+// waits reports whether a destination is not retried yet. A next try beyond every pause was recorded by a clock that
+// was ahead.
 func (f *function) waits(c ledger.Cursor) bool {
 	wait := c.Next.Sub(f.Now())
 	return wait > 0 && wait < longestPause
@@ -256,8 +256,8 @@ func (f *function) destinations(ctx context.Context, settings *stays.Settings) (
 	return append(list, hooks...), err
 }
 
-// publish sends updates to the website's table, several in a message. What a unit has of one number stays together: it is
-// kept together where the website does not have the unit.
+// publish sends updates to the website's table, several in a message. What a unit has of one number stays together: it
+// is kept together where the website does not have the unit.
 func (f *function) publish(ctx context.Context, head ledger.Head, updates []stays.Update) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)

@@ -117,7 +117,8 @@ func (f *function) steer(
 		}
 	}
 	if !there {
-		return web.NewProblem(http.StatusNotFound, "There is no such destination: status lists them.", nil)
+		return web.NewProblem(http.StatusNotFound,
+			"There is no such destination. carillon stays status lists the destinations.", nil)
 	}
 	f.wake(r.Context())
 	head, err := f.Ledger.Head(r.Context())

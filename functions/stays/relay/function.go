@@ -1,16 +1,16 @@
-// Package relay is the ledger's keeper: it brings its tables up to date, delivers its changes, tells people what it has
-// for them, and answers operators.
+// Package relay keeps the ledger: it migrates its tables, delivers its changes, sends e-mails about lost days, and
+// answers operators.
 //
 // Trigger: messages of stays_relay, once for each group of changes and each minute, and of stays_broker; HTTP for
 // operators, below.
 // Reads: stays.json, the ledger, the broker's queues. Writes: the ledger.
 // Publishes: stays_notifications, stays_broker; sends to the broker and to partners' hooks, and sends e-mails.
-// Caller: Pub/Sub and operators, by its invoker account. A repeat delivers what is not delivered yet, and tells nobody
-// twice, unless the first time was cut off.
+// Caller: Pub/Sub and operators, by its invoker account. A redelivered message delivers what is still pending. An
+// e-mail is sent twice only where the process died between sending and recording it.
 //
-// The log of changes is the outbox. Each destination has a cursor: the number of the newest change that it has. It is
-// moved once the destination has taken what comes after it, so that nothing is lost and some of it may come twice. One
-// run at a time serves all destinations side by side.
+// The log of changes is the outbox. Each destination has a cursor: the number of the newest delivered change. The
+// cursor moves once the destination has accepted the changes after it, so that no change is lost and some are delivered
+// twice. One run at a time serves all destinations side by side.
 package relay
 
 import (
@@ -115,7 +115,7 @@ type function struct {
 
 	running sync.Mutex  // a run is at work in this process
 	asked   atomic.Bool // another was asked for
-	telling sync.Mutex
+	mailing sync.Mutex  // e-mails are being sent
 }
 
 // answering tells operators of what the ledger does not have, or cannot do now.

@@ -28,7 +28,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-// hookTries are the pauses before a hook is tried again in a run; hookLater, those between runs, the last for good.
+// hookTries are the pauses between tries of a hook in a run, hookLater those between runs; the last one repeats.
 var (
 	hookTries = []time.Duration{time.Second, 5 * time.Second, 10 * time.Second}
 	hookLater = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour}
@@ -63,8 +63,8 @@ func (f *function) hooks(ctx context.Context) (list []destination, err error) {
 	return list, nil
 }
 
-// hook is a partner's server. Changes of the partner's units by others are announced to it. An announcement names the days
-// and not their state, which the partner reads by REST.
+// hook is a partner's server. Changes of the partner's units by others are announced to it. An announcement names the
+// days and not their state, which the partner reads by REST.
 func (f *function) hook(h ledger.Hook, p ledger.Partner) destination {
 	return destination{
 		name: h.Destination(), single: true,

@@ -25,8 +25,8 @@ var textFiles embed.FS
 // texts are the e-mails, by language.
 var texts = faults.Load(textFiles, "texts")
 
-// message delivers what is in the log; the scheduled one also tells people what waits for them, and has the website's
-// table looked at for cottages that have appeared.
+// message starts a run. The scheduled one also sends the pending e-mails, and makes stays/reservations look for
+// cottages that have appeared.
 func (f *function) message(ctx context.Context, d messages.Delivery) error {
 	kind, err := d.Kind(messages.KindAll, stays.KindBroker)
 	switch {
@@ -55,49 +55,53 @@ func (f *function) eachMinute(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.tellAll(ctx, settings)
+	return f.sendNotices(ctx, settings)
 }
 
-// tellAll tells people what waits for them. What could not be told waits for the next message.
-func (f *function) tellAll(ctx context.Context, settings *stays.Settings) error {
-	f.telling.Lock()
-	defer f.telling.Unlock()
-	notices, err := f.Ledger.Notices(ctx)
+// sendNotices sends the e-mails in the outbox. One that could not be sent is retried with the next scheduled message,
+// and the status lists it until then.
+func (f *function) sendNotices(ctx context.Context, settings *stays.Settings) error {
+	f.mailing.Lock()
+	defer f.mailing.Unlock()
+	notices, err := f.notices(ctx, settings)
 	if err != nil {
 		return unreachable(err)
 	}
-	told := 0
+	sent := 0
 	for _, n := range notices {
-		if settings.SMTP == nil {
-			break // what is to be told stays in the status
-		}
-		if n.To == "" {
-			if err := f.spread(ctx, n); err != nil {
-				return unreachable(err)
-			}
-		}
-	}
-	if notices, err = f.Ledger.Notices(ctx); err != nil {
-		return unreachable(err)
-	}
-	for _, n := range notices {
-		if settings.SMTP == nil || n.To == "" {
+		if n.To == "" { // there is no mailbox
 			continue
 		}
-		ok, err := f.tell(ctx, settings, n)
+		ok, err := f.sendNotice(ctx, settings, n)
 		if err == nil && ok {
-			told++
+			sent++
 			err = f.Ledger.Told(ctx, n)
 		}
 		if err != nil {
 			return unreachable(err)
 		}
 	}
-	slog.InfoContext(ctx, "stays relay done", slog.Int("told", told), slog.Int("left", len(notices)-told))
+	slog.InfoContext(ctx, "stays relay done", slog.Int("sent", sent), slog.Int("left", len(notices)-sent))
 	return nil
 }
 
-// language is that of e-mails to operators, and to those whose own is not known.
+// notices reads the outbox; with a mailbox each notice is for one receiver.
+func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]ledger.Notice, error) {
+	all, err := f.Ledger.Notices(ctx)
+	if err != nil || settings.SMTP == nil {
+		return all, err
+	}
+	for _, n := range all {
+		if n.To == "" {
+			if err := f.spread(ctx, n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return f.Ledger.Notices(ctx)
+}
+
+// language is the language of e-mails to operators, and to receivers whose own is unknown.
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
 // A receiver of an e-mail.
@@ -106,8 +110,7 @@ type receiver struct {
 	lost              []stays.Hold
 }
 
-// spread makes a notice of its own for each who is told, so that one whose address fails does not have the others told
-// again.
+// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails.
 func (f *function) spread(ctx context.Context, n ledger.Notice) error {
 	whom := []string{toOwner}
 	for _, h := range n.Lost {
@@ -119,11 +122,12 @@ func (f *function) spread(ctx context.Context, n ledger.Notice) error {
 	return f.Ledger.Spread(ctx, n, slices.Compact(whom))
 }
 
-// toOwner is who is told as the unit's owner; others are told by their origin.
+// toOwner names the unit's owner as a receiver; a partner is named by its origin.
 const toOwner = "owner"
 
-// tell writes to one who is to be told. Who has no address is not written to; the log has it.
-func (f *function) tell(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
+// sendNotice sends an e-mail to the receiver of a notice; false: it was not sent. A receiver without an address gets
+// none.
+func (f *function) sendNotice(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
 	log, err := f.Ledger.Changes(ctx, ledger.Query{After: n.Change - 1, Limit: 1})
 	if err != nil || len(log) == 0 {
 		return false, err
@@ -142,14 +146,14 @@ func (f *function) tell(ctx context.Context, settings *stays.Settings, n ledger.
 	}
 	by := string(log[0].Actor)
 	if n.To != toOwner {
-		by = texts.Text(r.language, "kinds."+log[0].Actor.Kind(), nil) // another's name is not his business
+		by = texts.Text(r.language, "kinds."+log[0].Actor.Kind(), nil) // not the other partner's name
 	}
 	return m.Send(ctx, fmt.Sprint(n.Change, "-", n.To), n.Kind, faults.Params{
 		"unit": log[0].Unit, "days": strings.Join(lost, ", "), "by": by, "change": strconv.FormatInt(n.Change, 10),
 	}), nil
 }
 
-// receiver is who is told: the owner of all that was lost, a partner of its own.
+// receiver finds the receiver of a notice. The owner gets all lost days, a partner its own.
 func (f *function) receiver(
 	ctx context.Context, settings *stays.Settings, c stays.Change, n ledger.Notice,
 ) (r receiver, err error) {

@@ -186,8 +186,8 @@ func (v *Verification) add(d Range) {
 	v.Differing = append(v.Differing, d)
 }
 
-// within are the parts of a snapshot on differing days. They have the snapshot's number, so that a later change is written
-// by its own message.
+// within are the parts of a snapshot on differing days. They have the snapshot's number, so that a later change is
+// written by its own message.
 func (v *Verification) within(snapshot []stays.Update) (list []stays.Update) {
 	of := map[string][]stays.Update{}
 	for _, u := range snapshot {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/stays/reservations"
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/shared/stays/broker"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
 // deliveryTable shows how far each destination is, and what waits.
@@ -75,7 +77,7 @@ func stateOf(d relay.Destination, zone string) string {
 // todo is what an operator can do about a destination. What is not delivered is kept in any case.
 func todo(d relay.Destination) string {
 	if d.Paused {
-		if id, ok := hookID(d.Name); ok {
+		if id, ok := strings.CutPrefix(d.Name, ledger.HookPrefix); ok {
 			return "carillon stays hooks resume " + id
 		}
 		return "carillon stays resume " + d.Name
@@ -99,18 +101,10 @@ func todo(d relay.Destination) string {
 	case broker.Unroutable:
 		return "its queue was taken away: it is declared again with the next try"
 	}
-	if _, ok := hookID(d.Name); ok {
+	if _, ok := strings.CutPrefix(d.Name, ledger.HookPrefix); ok {
 		return "tell the partner; carillon stays hooks test tries it now"
 	}
 	return ""
-}
-
-func hookID(name string) (string, bool) {
-	const prefix = "hook:"
-	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		return name[len(prefix):], true
-	}
-	return "", false
 }
 
 // errDiffers is that a verification found differences.

@@ -1,11 +1,11 @@
-// Package broker speaks to the RabbitMQ server between the two halves of the old system, and reads and writes their
-// messages. A half that is still there goes on as it is: exchanges, queues and bindings are those that it declares
-// itself, durable and without arguments.
+// Package broker speaks to the RabbitMQ server between gites.walhebcalendar (the service) and gites.calendar (the
+// site), and reads and writes their messages. A half that is still in use needs no change: exchanges, queues and
+// bindings are as it declares them, durable and without arguments.
 //
 //	service -> site   exchange booking.update, key gdw, queue booking.update.fromwalhebcalendar
 //	site -> service   exchange booking.update.gdw, key import, queue booking.update.gdw
 //
-// What is sent is confirmed by the server; what is taken is acknowledged once it is kept.
+// The server confirms sent messages. Received messages are acknowledged once they are stored.
 package broker
 
 import (
@@ -162,8 +162,8 @@ func (l *Link) declare(halves []Half) error {
 	return nil
 }
 
-// Check connects as [Open] does, and looks whether what is there of the halves' exchanges and queues is as it is
-// declared; it makes nothing.
+// Check connects as [Open] does, and checks that the existing exchanges and queues of halves have the expected
+// properties. It declares nothing new.
 func Check(b stays.Broker, halves ...Half) error {
 	l, err := Open(b)
 	if err != nil {
@@ -202,7 +202,7 @@ func (l *Link) Close() {
 	_ = l.conn.CloseDeadline(time.Now().Add(limit)) //nolint:forbidigo // the network's time
 }
 
-// Confirmed has the server confirm what is sent from now on.
+// Confirmed makes the server confirm later messages.
 func (l *Link) Confirmed() error {
 	if err := l.ch.Confirm(false); err != nil {
 		return fault(Closed, err)
@@ -214,7 +214,7 @@ func (l *Link) Confirmed() error {
 // mostReturned is more than are sent at once.
 const mostReturned = 1024
 
-// Send sends a half's messages in order, and returns once the server has all of them on disk. While the server takes
+// Send sends a half's messages in order, and returns once the server has all of them on disk. While the server accepts
 // none, it waits, and calls blocked once.
 func (l *Link) Send(ctx context.Context, h Half, list []Message, asPickle bool, blocked func()) error {
 	waits := make([]*amqp.DeferredConfirmation, 0, len(list))

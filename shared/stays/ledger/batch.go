@@ -192,7 +192,7 @@ func (b *batch) accept(o Order, request string, effect stays.Effect) stays.Chang
 	if o.Key != "" {
 		b.known[key{o.Actor, o.Key}] = answered{c, request}
 	}
-	if o.undoes != 0 { // whose days are taken back loses them, though it is done in his name
+	if o.undoes != 0 { // the holder loses the days, though the change has its origin
 		effect.Lost = effect.Before
 	}
 	if len(effect.Lost) > 0 {

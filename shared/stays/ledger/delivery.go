@@ -29,7 +29,8 @@ type Cursor struct {
 	Fault   string    // text of the newest failure
 }
 
-// DestinationSite is the website's table among the destinations. Two functions know it: one publishes to it, one writes it.
+// DestinationSite is the website's table among the destinations. Two functions know it: one publishes to it, one writes
+// it.
 const DestinationSite = "site"
 
 // Errors of cursors.
@@ -78,8 +79,8 @@ func (l *Ledger) StartCursor(ctx context.Context, destination string, number int
 	return l.do(ctx, newCursor("CAST($3 AS bigint)"), destination, sqldb.At(l.now()), number)
 }
 
-// Advance moves a cursor from where it was read to a later number, or to a number of a ledger's other id, and clears its
-// failure. The error is [ErrMoved] where another run has moved it. The returned cursor says whether an operator has
+// Advance moves a cursor from where it was read to a later number, or to a number of a ledger's other id, and clears
+// its failure. The error is [ErrMoved] where another run has moved it. The returned cursor says whether an operator has
 // paused it in the meantime.
 func (l *Ledger) Advance(ctx context.Context, c Cursor, id string, number int64) (Cursor, error) {
 	at := sqldb.At(l.now())
@@ -95,8 +96,8 @@ func (l *Ledger) Advance(ctx context.Context, c Cursor, id string, number int64)
 	return Cursor{Destination: c.Destination, Ledger: id, Number: number, At: at.Time, Paused: c.Paused}, nil
 }
 
-// Fail records one more failure of a destination, and when it is retried. The error is [ErrMoved] where the cursor is no
-// longer as it was read.
+// Fail records one more failure of a destination, and when it is retried. The error is [ErrMoved] where the cursor is
+// no longer as it was read.
 func (l *Ledger) Fail(ctx context.Context, c Cursor, code, fault string, next time.Time) error {
 	since := c.Failing
 	if since.IsZero() {
@@ -348,8 +349,8 @@ func (l *Ledger) Newest(ctx context.Context, days []UnitDay) (map[UnitDay]Mark, 
 // aloneLock is the number of the lock of [Ledger.Alone]: the letters "stays".
 const aloneLock = 495689196915
 
-// Alone does something that no other process does at the same time; false: another process does it. A SQLite file is one
-// process's anyway. On a server a lock of the session holds the right, which ends with the process.
+// Alone does something that no other process does at the same time; false: another process does it. A SQLite file is
+// one process's anyway. On a server a lock of the session holds the right, which ends with the process.
 func (l *Ledger) Alone(ctx context.Context, do func(context.Context) error) (bool, error) {
 	if l.db.Name != "postgres" {
 		return true, do(ctx)

@@ -42,7 +42,8 @@ func TestDelivery(t *testing.T) {
 				f.now = f.now.Add(time.Hour)
 			}
 			c := f.cursor("site")
-			if c.Tries != 3 || c.Fault != "away" || c.Code != "code" || !c.Failing.Equal(began.UTC().Truncate(time.Microsecond)) {
+			if c.Tries != 3 || c.Fault != "away" || c.Code != "code" ||
+				!c.Failing.Equal(began.UTC().Truncate(time.Microsecond)) {
 				f.Errorf("%+v", c)
 			}
 			// a try that began before the newest failure does not record its own

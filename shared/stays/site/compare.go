@@ -77,8 +77,8 @@ func orAvailable(t stays.Type) stays.Type {
 	return t
 }
 
-// Older reports whether the table has an older change of the day than the ledger, whose newest change of it is given; 0:
-// it has none.
+// Older reports whether the table has an older change of the day than the ledger, whose newest change of it is given;
+// 0: it has none.
 func (d Difference) Older(epoch, newest int64) bool {
 	return d.number.epoch < epoch && newest > 0 || d.number.epoch == epoch && d.number.number < newest
 }
@@ -134,8 +134,8 @@ func (t *Table) read(ctx context.Context, units []string, days stays.Range) (c c
 		list := t.db.Rows(1, "heb bigint")
 		return nil, ask(
 			sqldb.Statement{
-				Query: "SELECT heb_fk, res_date, coalesce(res_type, '') FROM reservation_proprio WHERE heb_fk IN (SELECT heb FROM " + list +
-					" AS r) AND res_date >= $2 AND res_date < $3",
+				Query: "SELECT heb_fk, res_date, coalesce(res_type, '') FROM reservation_proprio WHERE heb_fk IN " +
+					"(SELECT heb FROM " + list + " AS r) AND res_date >= $2 AND res_date < $3",
 				Args: []any{hebs, days.From.String() + midnight, days.To.String() + midnight},
 				Row: func(row sqldb.Row) error {
 					var heb int64

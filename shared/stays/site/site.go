@@ -7,7 +7,8 @@
 //	                      partner, was last active
 //	carillon_days         cottage, day, epoch and number of the change that wrote it last
 //
-// So messages may come in any order, and again and again: a day is written by the newest change alone.
+// A day is written only by a change newer than the one that wrote it last. So messages may arrive in any order and may
+// be redelivered.
 package site
 
 import (
@@ -70,11 +71,10 @@ func Open(ctx context.Context, db *sqldb.DB, own bool) (_ *Table, err error) {
 }
 
 // ErrOthers is that the ledger's database has the website's own tables.
-var ErrOthers = errors.New("the ledger's database has the website's tables: name it as site_dsn too, and they are " +
-	"written")
+var ErrOthers = errors.New("the ledger's database has the website's tables: to have them written, name it as " +
+	"site_dsn too")
 
-// notOthers refuses tables of the website that are not ours: who put the ledger beside them has not said that they are
-// to be written.
+// notOthers refuses tables that Carillon did not make: without site_dsn nobody has allowed to write the website's own.
 func (t *Table) notOthers(ctx context.Context) error {
 	queries := map[string]string{
 		"sqlite": "SELECT count(*) FROM sqlite_master WHERE name = 'hebergement' AND NOT EXISTS (SELECT 1 FROM " +
@@ -117,7 +117,7 @@ func examine(ctx context.Context, db *sqldb.DB) (number string, err error) {
 	if err := db.Read.QueryRowContext(ctx, numbered).Scan(&n); err != nil || n > 0 {
 		return "", db.Fault(err)
 	}
-	// the old programs asked the sequence themselves
+	// gites.calendar asks the sequence itself
 	if err := db.Read.QueryRowContext(ctx, sequence).Scan(&n); err != nil {
 		return "", db.Fault(err)
 	}
@@ -212,7 +212,8 @@ func (t *Table) Known(ctx context.Context, units []string) (known []string, err 
 	return known, err
 }
 
-// cottages finds the numbers of units on the website; of two with one code the first has it, as the old program saw it.
+// cottages finds the numbers of units on the website; of two with one code the first is meant, as in
+// gites.calendar.
 func (t *Table) cottages(ask sqldb.Ask, updates []stays.Update) (map[string]int64, error) {
 	names := make([][]any, 0, len(updates))
 	for _, u := range updates {

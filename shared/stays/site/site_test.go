@@ -273,7 +273,7 @@ func TestDoubleRows(t *testing.T) {
 
 func (f *fixture) compare(spans ...stays.Span) site.Comparison {
 	f.Helper()
-	var ledger []stays.Update
+	ledger := make([]stays.Update, 0, len(spans))
 	for _, s := range spans {
 		ledger = append(ledger, stays.Update{Unit: s.Unit, From: s.From, To: s.Last(), Type: s.Type})
 	}

@@ -1,4 +1,4 @@
-// Package staystest opens what the functions of stays have in common, for their tests: settings, and a ledger in a file.
+// Package staystest opens settings and a ledger for tests of the stays functions.
 package staystest
 
 import (
