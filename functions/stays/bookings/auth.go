@@ -268,7 +268,8 @@ func (g *gate) remember(s ledger.Secret, secret string) {
 }
 
 // attempt takes note of a secret that was not right at once; the error is a [tooManyError]. It is asked before a costly
-// hash is made. What the address is refused leaves no trace of its names: they could be without end.
+// hash is made. An attempt that the address's own limit refuses adds no entry for its name, because names are without
+// number.
 func (g *gate) attempt(name, from string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -281,7 +282,7 @@ func (g *gate) attempt(name, from string) error {
 	return nil
 }
 
-// limiter is that of a key. Where there are too many, those that have nothing against anybody are forgotten.
+// limiter is the limiter of a key. Where there are too many, those without a recent attempt are dropped.
 func limiter(m map[string]*rate.Limiter, key string, every time.Duration, burst int) *rate.Limiter {
 	if m[key] == nil {
 		if len(m) >= remembered {

@@ -215,8 +215,8 @@ const (
 	unitsAtOnce = 200 // of more days
 )
 
-// parts are the units of an answer in parts, each of which is read whole before it is written: who reads slowly must
-// not keep the database. nil in a part are all units.
+// parts are the units of an answer in parts. Each part is read whole before it is written, so that a slow reader does
+// not hold a database connection. A part of nil is all units.
 func (f *function) parts(c call, units []string, days stays.Range) ([][]string, error) {
 	if days.Days() <= daysAtOnce {
 		return [][]string{units}, nil

@@ -135,7 +135,7 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for i, n := range notices {
-		if i > 0 && notices[i-1].Change == n.Change { // one for each who is told
+		if i > 0 && notices[i-1].Change == n.Change { // one for each receiver
 			continue
 		}
 		u := Untold{Seq: n.Change, Lost: []Hold{}}
@@ -305,7 +305,7 @@ type Site struct {
 	Units  []Unit  `json:"units"`
 	Stays  []Stay  `json:"stays"`
 
-	// Missing has those days of a stay taken over that the ledger has free, where it has others otherwise.
+	// Missing also imports stays that conflict with the ledger, on their free days.
 	Missing bool `json:"missing,omitempty"`
 	// Dry changes nothing, and answers with what would be done.
 	Dry bool `json:"dry,omitempty"`

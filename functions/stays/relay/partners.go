@@ -72,8 +72,8 @@ type PutPartner struct {
 	Units     []string `json:"units"`
 	Conflicts string   `json:"conflicts"` // refuse, the default, or overwrite
 	Email     string   `json:"email"`
-	// New refuses a name that is there already. Without it only a partner that is there is changed, in what Change names:
-	// rights, units, conflicts, email.
+	// New refuses the name of an existing partner. Change, where it is given, changes only an existing one, in the named
+	// parts: rights, units, conflicts, email.
 	New    bool     `json:"new"`
 	Change []string `json:"change"`
 	// Secret is one that the partner has already; without it a new partner gets one.

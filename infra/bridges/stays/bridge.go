@@ -98,7 +98,7 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	}
 	return &machine.Service{
 		Subscriptions: []machine.Subscription{
-			// a run serves those who come meanwhile: their messages end at once
+			// messages that arrive during a run end at once: the run serves them
 			{Name: "stays-relay", Topic: stays.TopicRelay, Handler: b.relay, Concurrency: 4},
 			{Name: "stays-broker", Topic: stays.TopicBroker, Handler: b.relay, Attempts: brokerAttempts},
 			{
@@ -123,7 +123,7 @@ const (
 	siteBackoff    = 30 * time.Second
 )
 
-// passOn has the relay look at the log whenever a change was made. Those who made it do not wait for that.
+// passOn wakes the relay after changes. The answers to those changes do not wait for it.
 func (b *bridge) passOn() {
 	const pause = 10 * time.Millisecond // one look serves many changes
 	for {
