@@ -75,13 +75,17 @@ func TestTheSameFault(t *testing.T) {
 	}
 }
 
-// TestSettingsOfferTheLanguages of the displays, which have words of their own.
 func TestSettingsOfferTheLanguages(t *testing.T) {
 	t.Parallel()
 	faultstest.Offered(t, texts, "config.schema.json")
-	for _, lang := range texts.Languages() {
-		if _, ok := languages[lang]; !ok {
-			t.Errorf("displays have no words in %s", lang)
+}
+
+// TestDoorsHaveTheNamesOfDates in each language: a display's text with a date needs them all.
+func TestDoorsHaveTheNamesOfDates(t *testing.T) {
+	t.Parallel()
+	for lang, w := range languages {
+		if len(w.weekdays) != 7 || len(w.months) != 12 {
+			t.Errorf("%s has %d days and %d months", lang, len(w.weekdays), len(w.months))
 		}
 	}
 }

@@ -68,14 +68,14 @@ func (r Room) Fields(s Status) Fields {
 		return Fields{BusyNow: 1, CurEvMtg: r.noData(s)}
 	}
 	midnight := calendar.NextMidnight(s.At, r.Zone)
-	f := Fields{CurEvMtg: w.freeAllDay}
+	f := Fields{CurEvMtg: w.text("freeAllDay")}
 	switch {
 	case s.Current != nil:
 		f.BusyNow = 1
 		f.CurEvMtg, f.CurOrganizer, f.CurEvID = s.Current.Title, s.Current.Organizer, shortID(s.Current.ID)
 		f.CurEvStart, f.CurEvEnd, f.CurEvTm = r.times(*s.Current, midnight)
 	case s.Next != nil && s.Next.Start.Before(midnight):
-		f.CurEvMtg = w.freeUntil + clock(s.Next.Start, r.Zone)
+		f.CurEvMtg = w.at("freeUntil", clock(s.Next.Start, r.Zone))
 	}
 	if s.Next != nil {
 		f.NextEvMtg, f.NextOrganizer, f.NextEvID = s.Next.Title, s.Next.Organizer, shortID(s.Next.ID)
@@ -89,11 +89,11 @@ func (r Room) noData(s Status) string {
 	w := wordsOf(r.Locale)
 	switch {
 	case s.ReadAt.IsZero():
-		return w.noData
+		return w.text("noData")
 	case calendar.DayStart(s.ReadAt, r.Zone).Equal(calendar.DayStart(s.At, r.Zone)):
-		return w.noDataSince + clock(s.ReadAt, r.Zone)
+		return w.at("noDataSince", clock(s.ReadAt, r.Zone))
 	default:
-		return w.noDataSince + w.date(s.ReadAt.In(r.Zone))
+		return w.at("noDataSince", w.date(s.ReadAt.In(r.Zone)))
 	}
 }
 
@@ -108,13 +108,13 @@ func (r Room) times(m Meeting, midnight time.Time) (start, end, span string) {
 		start, end = w.date(from), w.date(last)
 		if !m.AllDay && !m.End.After(midnight) {
 			end = clock(m.End, r.Zone)
-			return start, end, w.until + end
+			return start, end, w.at("until", end)
 		}
 		return start, end, start + "-" + end
 	case m.AllDay && today:
-		return clock(m.Start, r.Zone), clock(m.End, r.Zone), w.allDay
+		return clock(m.Start, r.Zone), clock(m.End, r.Zone), w.text("allDay")
 	case m.AllDay:
-		return w.date(from), w.date(last), w.day(from) + " " + w.allDay
+		return w.date(from), w.date(last), w.day(from) + " " + w.text("allDay")
 	case today:
 		start, end = clock(m.Start, r.Zone), clock(m.End, r.Zone)
 		return start, end, start + "-" + end

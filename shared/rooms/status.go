@@ -101,9 +101,9 @@ func (r Room) meeting(e calendar.Event) (Meeting, bool) {
 	}
 	switch {
 	case r.pending(e): // anybody may send one: neither its title nor its organizer is shown at the door
-		m.Title, m.Organizer, m.Tentative = wordsOf(r.Locale).pending, "", r.Pending == PendingTentative
+		m.Title, m.Organizer, m.Tentative = wordsOf(r.Locale).text("pending"), "", r.Pending == PendingTentative
 	case m.Title == "":
-		m.Title = wordsOf(r.Locale).private
+		m.Title = wordsOf(r.Locale).text("private")
 	}
 	return m, true
 }

@@ -2,50 +2,59 @@ package rooms
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 )
 
-// words are a language's texts for displays.
+// words are what displays show in a language: "door" in the catalogue.
 type words struct {
-	freeUntil, freeAllDay, private, pending, allDay, until, booked, noData, noDataSince string
-
-	day  func(time.Time) string // a day within the next week or so
-	date func(time.Time) string // a day of a longer span
+	lang             string
+	weekdays, months []string // from Sunday, from January
 }
 
-var languages = map[string]words{
-	"en": {
-		freeUntil: "Free until ", freeAllDay: "Free all day", private: "Private Meeting", pending: "Not confirmed yet",
-		allDay: "All day", until: "until ", booked: "Booked at the door", noData: "No data yet",
-		noDataSince: "No data since ",
-		day:         func(t time.Time) string { return t.Format("Mon 02 Jan") },
-		date:        func(t time.Time) string { return t.Format("Jan 02") },
-	},
-	"fr": {
-		freeUntil: "Libre jusqu’à ", freeAllDay: "Libre toute la journée", private: "Réunion privée",
-		pending: "Pas encore confirmée",
-		allDay:  "Toute la journée", until: "jusqu’à ", booked: "Réservé à la porte", noData: "Pas encore de données",
-		noDataSince: "Sans données depuis ",
-		day: func(t time.Time) string {
-			return fmt.Sprintf("%s %02d %s", frDays[t.Weekday()], t.Day(), frMonths[t.Month()-1])
-		},
-		date: func(t time.Time) string { return fmt.Sprintf("%02d %s", t.Day(), frMonths[t.Month()-1]) },
-	},
-}
+// languages has the names of days and months ready: each text with a date needs them.
+var languages = wordsIn(texts)
 
-var (
-	frDays   = [...]string{"dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."}
-	frMonths = [...]string{
-		"janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
+func wordsIn(catalogue *faults.Catalogue) map[string]words {
+	found := map[string]words{}
+	for _, lang := range catalogue.Languages() {
+		found[lang] = words{
+			lang:     lang,
+			weekdays: strings.Fields(catalogue.Text(lang, "door.weekdays", nil)),
+			months:   strings.Fields(catalogue.Text(lang, "door.months", nil)),
+		}
 	}
-)
+	return found
+}
 
+// wordsOf are the words in a language, those in English where it has none.
 func wordsOf(locale string) words {
 	if w, ok := languages[locale]; ok {
 		return w
 	}
-	return languages["en"]
+	return languages[faults.English]
+}
+
+func (w words) text(id string) string { return texts.Text(w.lang, "door."+id, nil) }
+
+// at is a text with a time or a date in it.
+func (w words) at(id, when string) string {
+	return texts.Text(w.lang, "door."+id, faults.Params{"time": when})
+}
+
+// day is a day within the next week or so.
+func (w words) day(t time.Time) string { return w.dated("day", t) }
+
+// date is a day of a longer span.
+func (w words) date(t time.Time) string { return w.dated("date", t) }
+
+func (w words) dated(id string, t time.Time) string {
+	return texts.Text(w.lang, "door."+id, faults.Params{
+		"weekday": w.weekdays[t.Weekday()], "day": fmt.Sprintf("%02d", t.Day()), "month": w.months[t.Month()-1],
+	})
 }
 
 // BookedTitle is the title of a meeting made at the room's display.
-func (r Room) BookedTitle() string { return wordsOf(r.Locale).booked }
+func (r Room) BookedTitle() string { return wordsOf(r.Locale).text("booked") }

@@ -9,6 +9,9 @@ locals {
   manifest = "${var.staged}/functions.json"
   staged   = fileexists(local.manifest) ? jsondecode(file(local.manifest)) : {}
 
+  # What each bridge's variable asks for.
+  bridges = { rooms = var.rooms, campus = var.campus, exports = var.exports, stays = var.stays }
+
   # The names that functions and Cloud Scheduler know.
   time_zones = split("\n", trimspace(file("${path.module}/time_zones.txt")))
 
@@ -137,7 +140,7 @@ resource "google_storage_bucket" "source" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(local.manifest) || length(local.offices) + length(local.schools) + length(local.companies) == 0
+      condition     = fileexists(local.manifest) || alltrue([for bridge in local.bridges : length(bridge) == 0])
       error_message = "The functions are not staged: run `make stage` in the repository's root, then try again."
     }
   }
