@@ -75,17 +75,11 @@ func (m *Machine) open() error {
 	if err := os.MkdirAll(m.Data, 0o700); err != nil {
 		return err
 	}
-	// Two would make every call to the outside twice. The lock goes with the process, also with one that is killed.
-	lock := flock.New(filepath.Join(m.Data, LockFile))
-	locked, err := lock.TryLock()
+	unlock, err := LockFolder(m.Data)
 	if err != nil {
-		return fmt.Errorf("locking the data folder: %w", err)
+		return err
 	}
-	if !locked {
-		return fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with --data",
-			m.Data)
-	}
-	m.cleanup = append(m.cleanup, func() { _ = lock.Unlock() })
+	m.cleanup = append(m.cleanup, unlock)
 	listener, err := listen(m.Listen, "--listen")
 	if err != nil {
 		return err
@@ -112,6 +106,21 @@ func (m *Machine) open() error {
 		return err
 	}
 	return m.serve(listener)
+}
+
+// LockFolder takes a data folder for this process: two would make every call to the outside twice. The lock goes with
+// the process, also with one that is killed.
+func LockFolder(data string) (unlock func(), err error) {
+	lock := flock.New(filepath.Join(data, LockFile))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("another carillon runs with the data folder %s: stop it first, or name another one with "+
+			"--data", data)
+	}
+	return func() { _ = lock.Unlock() }, nil
 }
 
 // openBridges starts the chosen bridges over a folder's settings, or the sample's.

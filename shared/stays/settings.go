@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type Settings struct {
 	Connections int             `json:"connections"`
 	Address     string          `json:"address"`
 	Rate        int             `json:"requests_per_minute"`
+	Trusted     []string        `json:"trusted_proxies"`
 	SOAP        SOAP            `json:"soap"`
 	SMTP        *alerts.Mailbox `json:"smtp"`
 
@@ -55,6 +57,8 @@ type Settings struct {
 	Broker        *Broker `json:"broker"`
 	SiteDSN       string  `json:"site_dsn"`
 	PartnersCount *bool   `json:"partner_updates_date"`
+
+	proxies []netip.Prefix
 
 	// These say that a secret cannot be had.
 	DatabaseFault error `json:"-"`
@@ -171,6 +175,9 @@ func (s *Settings) Unresolved(path string, err error) {
 // Validate finds what the schema cannot: a zone that nobody knows, a password that would be sent in the clear.
 func (s *Settings) Validate() error {
 	s.useEnvironment()
+	if err := s.readProxies(); err != nil {
+		return err
+	}
 	if calendar.Zone(nil, cmp.Or(s.TimeZone, defaultZone)) == nil {
 		return fmt.Errorf("at \"/time_zone\": found %q, expected an IANA zone such as %s", s.TimeZone, defaultZone)
 	}
@@ -204,6 +211,26 @@ func (s *Settings) Server() (string, error) {
 		return "", errNoDatabase
 	}
 	return s.Database, nil
+}
+
+// Proxies are the networks of reverse proxies, besides this machine, whose X-Forwarded-For is believed.
+func (s *Settings) Proxies() []netip.Prefix { return s.proxies }
+
+// readProxies reads trusted_proxies: networks, or addresses.
+func (s *Settings) readProxies() error {
+	for i, text := range s.Trusted {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, err := netip.ParseAddr(text)
+			if err != nil {
+				return fmt.Errorf("at \"/trusted_proxies/%d\": found %q, expected an address or a network such as 10.0.0.0/24",
+					i, text)
+			}
+			prefix = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		s.proxies = append(s.proxies, prefix.Masked())
+	}
+	return nil
 }
 
 // Pool is how many connections to the database an instance may have.

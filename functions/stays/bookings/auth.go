@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,9 +80,9 @@ var errWrong = errors.New("wrong secret")
 
 // enter returns the partner whose secret a request has.
 func (g *gate) enter(w http.ResponseWriter, r *http.Request, settings *stays.Settings) (ledger.Partner, error) {
-	p, err := g.identify(r)
+	p, err := g.identify(r, settings)
 	if err != nil {
-		return p, g.refuse(w, err)
+		return p, g.refuse(w, r, err)
 	}
 	perMinute := settings.RequestsPerMinute()
 	limit := rate.Limit(float64(perMinute) / 60)
@@ -119,7 +120,7 @@ func tooMany(w http.ResponseWriter, wait time.Duration, detail string) error {
 	return web.NewProblem(http.StatusTooManyRequests, detail+" Wait as long as Retry-After says.", nil)
 }
 
-func (g *gate) refuse(w http.ResponseWriter, err error) error {
+func (g *gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	var fast tooManyError
 	switch {
 	case errors.As(err, &fast):
@@ -130,11 +131,11 @@ func (g *gate) refuse(w http.ResponseWriter, err error) error {
 		return web.NewProblem(http.StatusUnauthorized,
 			"Send your partner name and secret by Basic authentication, or the secret as Authorization: Bearer.", nil)
 	}
-	return unreachable(w, err)
+	return unreachable(w, r, err)
 }
 
 // identify finds the partner of a request. Whoever sends nothing, or what is wrong, is not told which.
-func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
+func (g *gate) identify(r *http.Request, settings *stays.Settings) (ledger.Partner, error) {
 	name, secret, basic := r.BasicAuth()
 	if !basic {
 		secret = web.Bearer(r)
@@ -142,7 +143,7 @@ func (g *gate) identify(r *http.Request) (ledger.Partner, error) {
 	if secret == "" {
 		return ledger.Partner{}, errWrong
 	}
-	from := address(r)
+	from := address(r, settings.Proxies())
 	find := func(ctx context.Context) (ledger.Partner, error) {
 		if !printable(name) { // no database keeps it
 			return ledger.Partner{}, ledger.ErrNoPartner
@@ -301,16 +302,17 @@ func room[K comparable, V any](m map[K]V) {
 }
 
 // address is the client's; of IPv6 its network. What a proxy has added to X-Forwarded-For last counts where the request
-// comes from one: Google's front end in the cloud, or one on this machine or its network. A client out in the world
+// comes from one: Google's front end in the cloud, one on this machine, or one of trusted_proxies. Any other client
 // could have written it itself.
-func address(r *http.Request) string {
+func address(r *http.Request, proxies []netip.Prefix) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
 	ip := from.Addr().Unmap()
-	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 &&
-		(ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
+	trusted := ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
+		slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 && trusted {
 		last := list[len(list)-1]
 		if told, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
 			ip = told.Unmap()

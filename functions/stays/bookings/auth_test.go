@@ -103,7 +103,7 @@ func TestChosenSecrets(t *testing.T) {
 
 // TestAddresses: in the cloud the address that Google's front end has seen counts; what a client wrote itself does not.
 func TestAddresses(t *testing.T) {
-	f := newFixture(t, `{}`)
+	f := newFixture(t, `{"trusted_proxies": ["10.1.0.0/16"]}`)
 	guess := func(remote, forwarded string) int {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/stays/v1/units", nil)
 		r.SetBasicAuth("channel", "guess")
@@ -131,6 +131,12 @@ func TestAddresses(t *testing.T) {
 	if code := many("169.254.1.1:1",
 		func(i int) string { return strconv.Itoa(i) + ".1.1.1, 192.0.2.1" }); code != tooMany {
 		t.Errorf("through Google's front end: %d", code)
+	}
+	if code := many("192.168.1.9:1", func(i int) string { return "198.51.100." + strconv.Itoa(i) }); code != tooMany {
+		t.Errorf("a neighbour that makes addresses up: %d", code)
+	}
+	if code := many("10.1.2.3:1", func(i int) string { return "198.51.100." + strconv.Itoa(i) }); code != out {
+		t.Errorf("different clients through a trusted proxy: %d", code)
 	}
 	if code := guess("169.254.1.1:1", "192.0.2.2"); code != out {
 		t.Errorf("another one through it: %d", code)

@@ -141,18 +141,20 @@ func (f *function) partner(right string, h func(http.ResponseWriter, call) error
 		if err != nil {
 			return err
 		}
-		return unreachable(w, h(w, c))
+		return unreachable(w, r, h(w, c))
 	})
 }
 
 // unreachable tells of a database that cannot be asked just now.
-func unreachable(w http.ResponseWriter, err error) error {
+func unreachable(w http.ResponseWriter, r *http.Request, err error) error {
 	if !errors.Is(err, sqldb.ErrUnreachable) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	w.Header().Set("Retry-After", "2")
 	detail := "The ledger cannot be reached just now: nothing was changed. Try again in a moment."
-	if errors.Is(err, sqldb.ErrUnknown) || errors.Is(err, context.DeadlineExceeded) {
+	if r.Method == http.MethodGet {
+		detail = "The ledger cannot be read just now. Try again in a moment."
+	} else if errors.Is(err, sqldb.ErrUnknown) || errors.Is(err, context.DeadlineExceeded) {
 		detail = "Whether the change was made is not known. Send it again, with the same Idempotency-Key if it had one: " +
 			"it is made once."
 	}

@@ -262,11 +262,14 @@ func (f *function) change(w http.ResponseWriter, c call, body Put) error {
 		return web.NewProblem(http.StatusBadRequest,
 			fmt.Sprintf("replaces may name at most %d changes: those that the 409 has named.", mostReplaced), nil)
 	}
-	if err := stays.CheckWindow(days, f.today(c.settings)); err != nil {
-		return problem(c, unit, err)
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		if c.Header.Get(name) != "" { // to leave it out of account would change what the caller means to keep
+			return web.NewProblem(http.StatusBadRequest,
+				name+" has no meaning here: others' days are never changed unless replaces names their changes.", nil)
+		}
 	}
 	o := f.order(c, unit, days, body.Type)
-	o.Ref, o.Replaces, o.Rules = body.Ref, body.Replaces, true
+	o.Ref, o.Replaces, o.Rules, o.Today = body.Ref, body.Replaces, true, f.today(c.settings)
 	if o.Key = c.Header.Get("Idempotency-Key"); !printable(o.Key) {
 		return web.NewProblem(http.StatusBadRequest,
 			fmt.Sprintf("The Idempotency-Key must be at most %d printable characters.", mostText), nil)

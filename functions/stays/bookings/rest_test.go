@@ -176,6 +176,27 @@ func TestKeys(t *testing.T) {
 	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 8), `{"type":"booked"}`, "Idempotency-Key",
 		strings.Repeat("k", 201))
 	f.want("a long key", 400, ``, code, got)
+	f.now = f.now.AddDate(1, 6, 0)
+	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 9), `{"type":"booked"}`, "Idempotency-Key", "k1")
+	f.want("when the days have gone by", 200, `"change":1,"repeated":true`, code, got)
+	code, got = f.rest(channel, "PUT", july("GFLX0001", 3, 9), `{"type":"booked"}`, "Idempotency-Key", "k2")
+	f.want("another one then", 422, `"type":"urn:carillon:problem:past"`, code, got)
+}
+
+// TestConditionsAreRefused: a change under a condition that is not looked at would be made all the same.
+func TestConditionsAreRefused(t *testing.T) {
+	f := newFixture(t, `{}`)
+	for _, header := range [][2]string{
+		{"If-Match", `"x"`}, {"If-None-Match", "*"}, {"If-Unmodified-Since", "Fri, 27 Nov 2026 00:00:00 GMT"},
+	} {
+		for method, body := range map[string]string{"PUT": `{"type":"booked"}`, "DELETE": ""} {
+			code, got := f.rest(channel, method, july("GFLX0001", 3, 9), body, header[0], header[1])
+			f.want(method+" "+header[0], 400, ``, code, got)
+		}
+	}
+	if f.log() != "" {
+		t.Error(f.log())
+	}
 }
 
 // TestETags: who has an answer is told so until a fact in it changes.

@@ -50,7 +50,7 @@ func (f *function) soap(w http.ResponseWriter, r *http.Request) {
 		slog.ErrorContext(r.Context(), "SOAP answer broken off", slog.Any("error", err))
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	default:
-		f.fault(w, r, unreachable(w, err))
+		f.fault(w, r, unreachable(w, r, err))
 	}
 }
 

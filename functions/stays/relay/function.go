@@ -90,6 +90,7 @@ func New(cfg Config) http.Handler {
 		"POST /changes/{seq}/undo":      f.undo,
 		"GET /units":                    f.units,
 		"PUT /units":                    f.putUnits,
+		"DELETE /units/{unit}":          f.removeUnit,
 		"GET /partners":                 f.partners,
 		"PUT /partners/{name}":          f.putPartner,
 		"POST /partners/{name}/secrets": f.addSecret,
@@ -127,6 +128,9 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 		switch {
 		case errors.Is(err, ledger.ErrNoPartner):
 			return web.NewProblem(http.StatusNotFound, "There is no such partner.", err)
+		case errors.Is(err, ledger.ErrInUse):
+			return web.NewProblem(http.StatusConflict, "Only a unit that a partner has named, and whose days are all free, "+
+				"can be removed. A listed one can be hidden: carillon stays units add UNIT --published=false.", err)
 		case errors.Is(err, ledger.ErrNoHook):
 			return web.NewProblem(http.StatusNotFound, "There is no such hook.", err)
 		case errors.Is(err, ledger.ErrNoChange):

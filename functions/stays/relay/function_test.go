@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,8 +118,8 @@ func TestOverwritesAreTold(t *testing.T) {
 	f.minute()
 	all := strings.Join(mail.Want(t, 2), "\n")
 	for _, part := range []string{
-		"owner@example.org", "Des jours du gîte GFLX0001", "du 2027-07-04 au 2027-07-04", "partner:portal",
-		"channel@example.org", "Days of the cottage GFLX0001", "2027-07-04 to 2027-07-04", "another partner",
+		"owner@example.org", "GFLX0001 : du 2027-07-04 au 2027-07-04, par partner:portal (changement 2)",
+		"channel@example.org", "GFLX0001: 2027-07-04 to 2027-07-04, by another partner (change 2)",
 	} {
 		if !strings.Contains(all, part) {
 			t.Errorf("no e-mail has %q:\n%s", part, all)
@@ -129,6 +130,29 @@ func TestOverwritesAreTold(t *testing.T) {
 	}
 	if f.untold() != 0 {
 		t.Error("what was told is still listed")
+	}
+}
+
+// TestOneEmailForMany: what a receiver lost since the last minute is in one e-mail, its own days alone.
+func TestOneEmailForMany(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	for range 55 { // of the 109 losses 55 are channel's
+		f.take()
+	}
+	f.minute()
+	lines := map[string]int{}
+	for _, m := range mail.Want(t, 4) { // the owner's 109 do not fit into one
+		for _, who := range []string{"owner", "channel", "portal"} {
+			if strings.Contains(m, "To: <"+who+"@example.org>") {
+				lines[who] += strings.Count(m, "- GFLX0001")
+			}
+		}
+	}
+	want := map[string]int{"owner": 109, "channel": 55, "portal": 54}
+	if left := f.untold(); left != 0 || !maps.Equal(lines, want) {
+		t.Errorf("e-mails name %v, want %v; %d are left", lines, want, left)
 	}
 }
 
@@ -175,6 +199,8 @@ func TestOperatorsFaults(t *testing.T) {
 		{"GET", "/changes?limit=0", "", 400},
 		{"PUT", "/units", `{"units":[{"unit":""}]}`, 400},
 		{"PUT", "/units", `{"units":[{"unit":"X","owner":9}]}`, 400},
+		{"DELETE", "/units/NONE0001", "", 404},
+		{"DELETE", "/units/GFLX0001", "", 409},
 		{"PUT", "/partners/a:b", `{"all_units":true}`, 400},
 		{"PUT", "/partners/a", `{"all_units":true,"units":["X"]}`, 400},
 		{"POST", "/partners/nobody/secrets", ``, 404},

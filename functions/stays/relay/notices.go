@@ -58,8 +58,8 @@ func (f *function) eachMinute(ctx context.Context) error {
 	return f.sendNotices(ctx, settings)
 }
 
-// sendNotices sends the e-mails in the outbox. One that could not be sent is retried with the next scheduled message,
-// and the status lists it until then.
+// sendNotices sends the e-mails in the outbox, one to each receiver. One that could not be sent is retried with the
+// next scheduled message, and the status lists its notices until then.
 func (f *function) sendNotices(ctx context.Context, settings *stays.Settings) error {
 	f.mailing.Lock()
 	defer f.mailing.Unlock()
@@ -67,18 +67,20 @@ func (f *function) sendNotices(ctx context.Context, settings *stays.Settings) er
 	if err != nil {
 		return unreachable(err)
 	}
+	letters, err := f.letters(ctx, settings, notices)
+	if err != nil {
+		return unreachable(err)
+	}
 	sent := 0
-	for _, n := range notices {
-		if n.To == "" { // there is no mailbox
+	for _, l := range letters {
+		if l.to.address != "" && !l.send(ctx, settings) {
 			continue
 		}
-		ok, err := f.sendNotice(ctx, settings, n)
-		if err == nil && ok {
+		for _, n := range l.notices {
+			if err := f.Ledger.Told(ctx, n); err != nil {
+				return unreachable(err)
+			}
 			sent++
-			err = f.Ledger.Told(ctx, n)
-		}
-		if err != nil {
-			return unreachable(err)
 		}
 	}
 	slog.InfoContext(ctx, "stays relay done", slog.Int("sent", sent), slog.Int("left", len(notices)-sent))
@@ -104,12 +106,6 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 // language is the language of e-mails to operators, and to receivers whose own is unknown.
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
-// A receiver of an e-mail.
-type receiver struct {
-	address, language string
-	lost              []stays.Hold
-}
-
 // spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails.
 func (f *function) spread(ctx context.Context, n ledger.Notice) error {
 	whom := []string{toOwner}
@@ -125,46 +121,95 @@ func (f *function) spread(ctx context.Context, n ledger.Notice) error {
 // toOwner names the unit's owner as a receiver; a partner is named by its origin.
 const toOwner = "owner"
 
-// sendNotice sends an e-mail to the receiver of a notice; false: it was not sent. A receiver without an address gets
-// none.
-func (f *function) sendNotice(ctx context.Context, settings *stays.Settings, n ledger.Notice) (bool, error) {
-	log, err := f.Ledger.Changes(ctx, ledger.Query{After: n.Change - 1, Limit: 1})
-	if err != nil || len(log) == 0 {
-		return false, err
-	}
-	r, err := f.receiver(ctx, settings, log[0], n)
-	if err != nil || r.address == "" {
-		return err == nil, err
-	}
-	lost := make([]string, len(r.lost))
-	for i, h := range r.lost {
-		lost[i] = texts.Text(r.language, "days", faults.Params{"from": h.From.String(), "to": h.Last().String()})
-	}
-	m := mailer.Mailer{
-		Bridge: "stays", Unit: "unit", Part: log[0].Unit, Box: settings.SMTP, Fault: settings.SMTPFault,
-		Locale: r.language, Zone: settings.Zone(), To: []string{r.address}, Texts: texts,
-	}
-	by := string(log[0].Actor)
-	if n.To != toOwner {
-		by = texts.Text(r.language, "kinds."+log[0].Actor.Kind(), nil) // not the other partner's name
-	}
-	return m.Send(ctx, fmt.Sprint(n.Change, "-", n.To), n.Kind, faults.Params{
-		"unit": log[0].Unit, "days": strings.Join(lost, ", "), "by": by, "change": strconv.FormatInt(n.Change, 10),
-	}), nil
+// A receiver of an e-mail. Without an address it gets none.
+type receiver struct{ name, address, language string }
+
+// mostLines is how many notices an e-mail has: an import can take over hundreds of bookings.
+const mostLines = 100
+
+// A letter is an e-mail about some notices.
+type letter struct {
+	to      receiver
+	notices []ledger.Notice
+	units   []string
+	lines   []string
 }
 
-// receiver finds the receiver of a notice. The owner gets all lost days, a partner its own.
-func (f *function) receiver(
-	ctx context.Context, settings *stays.Settings, c stays.Change, n ledger.Notice,
-) (r receiver, err error) {
-	r = receiver{language: language(settings), lost: n.Lost}
-	if n.To == toOwner {
-		return f.owner(ctx, c.Unit, r)
+// letters puts the notices of each receiver into as few e-mails as there can be.
+func (f *function) letters(
+	ctx context.Context, settings *stays.Settings, notices []ledger.Notice,
+) (letters []*letter, err error) {
+	open := map[receiver]*letter{}
+	for _, n := range notices {
+		if n.To == "" { // there is no mailbox
+			continue
+		}
+		log, err := f.Ledger.Changes(ctx, ledger.Query{After: n.Change - 1, Limit: 1})
+		if err != nil || len(log) == 0 {
+			return nil, err
+		}
+		to, err := f.receiver(ctx, settings, log[0].Unit, n.To)
+		if err != nil {
+			return nil, err
+		}
+		l := open[to]
+		if l == nil || len(l.notices) == mostLines {
+			l = &letter{to: to}
+			open[to], letters = l, append(letters, l)
+		}
+		l.add(log[0], n)
 	}
-	r.lost = slices.DeleteFunc(slices.Clone(n.Lost), func(h stays.Hold) bool { return string(h.Origin) != n.To })
-	p, err := f.Ledger.Partner(ctx, stays.Origin(n.To).Name())
+	return letters, nil
+}
+
+// add adds a notice about a change. The owner sees all lost days and who has them; a partner its own days, and not the
+// name of another one.
+func (l *letter) add(c stays.Change, n ledger.Notice) {
+	var lost []string
+	for _, h := range n.Lost {
+		if n.To == toOwner || string(h.Origin) == n.To {
+			lost = append(lost, texts.Text(l.to.language, "days",
+				faults.Params{"from": h.From.String(), "to": h.Last().String()}))
+		}
+	}
+	by := string(c.Actor)
+	if n.To != toOwner {
+		by = texts.Text(l.to.language, "kinds."+c.Actor.Kind(), nil)
+	}
+	l.notices = append(l.notices, n)
+	l.lines = append(l.lines, texts.Text(l.to.language, "line", faults.Params{
+		"unit": c.Unit, "days": strings.Join(lost, ", "), "by": by, "change": strconv.FormatInt(c.Number, 10),
+	}))
+	if !slices.Contains(l.units, c.Unit) {
+		l.units = append(l.units, c.Unit)
+	}
+}
+
+func (l *letter) send(ctx context.Context, settings *stays.Settings) bool {
+	const named = 3 // units in the subject
+	units := strings.Join(l.units[:min(named, len(l.units))], ", ")
+	if len(l.units) > named {
+		units += "…"
+	}
+	m := mailer.Mailer{
+		Bridge: "stays", Unit: "unit", Part: l.units[0], Box: settings.SMTP, Fault: settings.SMTPFault,
+		Locale: l.to.language, Zone: settings.Zone(), To: []string{l.to.address}, Texts: texts,
+	}
+	first, last := l.notices[0], l.notices[len(l.notices)-1]
+	return m.Send(ctx, fmt.Sprint(first.Change, "-", last.Change, "-", l.to.name), first.Kind, faults.Params{
+		"units": units, "lines": strings.Join(l.lines, "\n"),
+	})
+}
+
+// receiver finds who is told: the owner of a unit, or a partner.
+func (f *function) receiver(ctx context.Context, settings *stays.Settings, unit, whom string) (receiver, error) {
+	r := receiver{name: whom, language: language(settings)}
+	if whom == toOwner {
+		return f.owner(ctx, unit, r)
+	}
+	p, err := f.Ledger.Partner(ctx, stays.Origin(whom).Name())
 	if errors.Is(err, ledger.ErrNoPartner) {
-		slog.WarnContext(ctx, "partner that lost days is not known", slog.String("partner", n.To))
+		slog.WarnContext(ctx, "partner that lost days is not known", slog.String("partner", whom))
 		return r, nil
 	}
 	r.address = p.Email

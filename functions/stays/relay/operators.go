@@ -227,6 +227,19 @@ type Unit struct {
 	Capacity  int    `json:"capacity,omitempty"`
 }
 
+// removeUnit removes a unit that nobody has entered.
+func (f *function) removeUnit(w http.ResponseWriter, r *http.Request) error {
+	err := f.Ledger.RemoveUnit(r.Context(), r.PathValue("unit"))
+	if errors.Is(err, ledger.ErrNoUnit) {
+		return web.NewProblem(http.StatusNotFound, "There is no such unit.", err)
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 func (f *function) units(w http.ResponseWriter, r *http.Request) error {
 	found, err := f.Ledger.Units(r.Context(), nil)
 	if err != nil {

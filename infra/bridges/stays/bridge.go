@@ -225,7 +225,8 @@ func (b *bridge) operations() map[string]web.HandlerFunc {
 	}
 	for _, pattern := range []string{
 		"GET /operator/stays/status", "GET /operator/stays/changes", "POST /operator/stays/changes/{seq}/undo",
-		"GET /operator/stays/units", "PUT /operator/stays/units", "GET /operator/stays/partners",
+		"GET /operator/stays/units", "PUT /operator/stays/units",
+		"DELETE /operator/stays/units/{unit}", "GET /operator/stays/partners",
 		"PUT /operator/stays/partners/{name}", "POST /operator/stays/partners/{name}/secrets",
 		"DELETE /operator/stays/partners/{name}", "POST /operator/stays/import",
 		"GET /operator/stays/hooks", "POST /operator/stays/hooks", "POST /operator/stays/hooks/{id}/test",

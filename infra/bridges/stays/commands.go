@@ -1,7 +1,6 @@
 package stays
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
 
@@ -56,7 +56,8 @@ func statusTable(t *tabwriter.Writer, s relay.Status) {
 	cli.Row(t, "ledger", s.Ledger)
 	if len(s.Unlisted) > 0 {
 		cli.Row(t, "unlisted units", strings.Join(s.Unlisted, ", ")+
-			": partners have named them; enter them with carillon stays units add, or free their days")
+			": partners have named them; enter them with carillon stays units add, or free their days and "+
+			"carillon stays units remove")
 	}
 	deliveryTable(t, s)
 	if len(s.Untold) == 0 {
@@ -187,7 +188,19 @@ func unitCommands(o *cli.Remote) *cobra.Command {
 	add.Flags().Int64Var(&u.Owner, "owner", 0, "number of its owner")
 	add.Flags().IntVar(&u.Capacity, "capacity", 0, "how many guests it takes")
 	add.Flags().BoolVar(&u.Published, "published", true, "it is shown to the public")
-	parent.AddCommand(add)
+	remove := &cobra.Command{
+		Use: "remove UNIT", Example: "carillon stays units remove GFLX0070", Args: cobra.ExactArgs(1),
+		Short: "Remove a unit that only a partner has named, and whose days are free", ValidArgsFunction: units(o),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/operator/stays/units/" + url.PathEscape(args[0])
+			if err := o.Call(cmd.Context(), http.MethodDelete, path, nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is removed.\n", args[0])
+			return nil
+		},
+	}
+	parent.AddCommand(add, remove)
 	return parent
 }
 
@@ -240,17 +253,30 @@ func migrate() *cobra.Command {
 			if settings.Database == "" && settings.DatabaseFault == nil && !exists(data) {
 				return fmt.Errorf("there is no data folder %s: name it with --data, or a database in stays.json", data)
 			}
+			if settings.Database == "" && settings.DatabaseFault == nil {
+				unlock, err := machine.LockFolder(data)
+				if err != nil {
+					return err
+				}
+				defer unlock()
+			}
 			db, err := openDatabase(cmd.Context(), settings, data)
 			if err != nil {
 				return err
 			}
 			defer db.Close()
-			version, err := migrations.Run(cmd.Context(), db)
+			var version int64
+			if err = ledger.CheckCode(cmd.Context(), db); err == nil {
+				version, err = migrations.Run(cmd.Context(), db)
+			}
 			if err == nil && renew {
 				err = migrations.Renew(cmd.Context(), db, time.Now())
 			}
-			if err != nil {
-				return errors.New(cmp.Or(plain(err), err.Error()))
+			switch {
+			case errors.Is(err, ledger.ErrNew):
+				return err
+			case err != nil:
+				return fmt.Errorf("the ledger's database cannot be used: %s; carillon doctor examines it", plain(err))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The ledger's tables are of version %d.\n", version)
 			return nil

@@ -2,6 +2,7 @@ package stays
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
 	"github.com/carillon-calendar/carillon/infra/sim/postgres"
 	pgdb "github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
@@ -294,6 +296,33 @@ func folder(t *testing.T, settings map[string]any) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// TestMigrateRefuses what would go wrong: tables in use, or for a newer program, and a server that is not there.
+func TestMigrateRefuses(t *testing.T) {
+	t.Parallel()
+	settings, data := folder(t, map[string]any{}), t.TempDir()
+	refused := func(name, want string, args ...string) {
+		if out, err := run(t, append([]string{"stays", "migrate"}, args...)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
+	}
+	start(t, machine.Options{Data: data, Folder: settings})
+	refused("while it runs", "another carillon runs", "--config", settings, "--data", data)
+	data = t.TempDir()
+	must(t, "stays", "migrate", "--config", settings, "--data", data)
+	db, err := sqlite.Open(t.Context(), filepath.Join(data, databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Write.ExecContext(t.Context(), "UPDATE ledger_schema SET min_code = 99")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	refused("newer tables", "for a newer Carillon", "--config", settings, "--data", data)
+	away := folder(t, map[string]any{"database": "postgres://carillon@127.0.0.1:1/carillon"})
+	refused("no server", "the ledger's database cannot be used: connection refused", "--config", away)
 }
 
 // TestOnPostgreSQL: the same with a server's database: doctor, migrate, up; and an existing gîtes database is imported.

@@ -154,6 +154,11 @@ func (b *batch) apply(o Order) (Result, error) {
 	if !b.units[o.Unit] && !o.Adopt {
 		return Result{}, ErrNoUnit
 	}
+	if o.Today != 0 { // after the key: what was made yesterday is answered alike today
+		if err := stays.CheckWindow(o.Range, o.Today); err != nil {
+			return Result{}, err
+		}
+	}
 	if o.Rules {
 		if err := stays.CheckRules(b.rules[o.Unit], o.Request); err != nil {
 			return Result{}, err

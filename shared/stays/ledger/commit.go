@@ -20,6 +20,8 @@ type Order struct {
 	Adopt bool   // a unit that is in no list is added, as an unlisted one
 	Rules bool   // the unit's rules hold for it
 
+	Today stays.Day // around which days may be changed; 0: any
+
 	undoes int64
 }
 

@@ -56,16 +56,24 @@ type Ledger struct {
 
 // Open takes a database into use, which must have the tables.
 func Open(ctx context.Context, db *sqldb.DB, now func() time.Time) (*Ledger, error) {
-	version, minCode, err := Schema(ctx, db)
-	switch {
-	case err != nil:
+	if err := CheckCode(ctx, db); err != nil {
 		return nil, err
-	case minCode > Version:
-		return nil, fmt.Errorf("%w (version %d)", ErrNew, version)
-	case version < Version:
+	}
+	if version, _, err := Schema(ctx, db); err != nil {
+		return nil, err
+	} else if version < Version {
 		return nil, fmt.Errorf("%w (version %d)", ErrOld, version)
 	}
 	return &Ledger{db: db, now: now, news: make(chan struct{})}, nil
+}
+
+// CheckCode returns [ErrNew] where this program is too old for the tables.
+func CheckCode(ctx context.Context, db *sqldb.DB) error {
+	version, minCode, err := Schema(ctx, db)
+	if err == nil && minCode > Version {
+		return fmt.Errorf("%w (version %d)", ErrNew, version)
+	}
+	return err
 }
 
 // Schema is the version of the tables, 0 where there are none, and that of the oldest code that may use them.

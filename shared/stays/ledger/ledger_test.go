@@ -94,6 +94,18 @@ func TestLedger(t *testing.T) {
 				f.Errorf("%+v", found)
 			}
 			f.wantHeld("GFLX9999", "1-2 booked channel")
+			if err := f.RemoveUnit(f.Context(), "GFLX9999"); !errors.Is(err, ledger.ErrInUse) {
+				f.Errorf("with days: %v", err)
+			}
+			o.Type, o.Overwrite = stays.Available, false
+			f.change(o)
+			f.must(f.RemoveUnit(f.Context(), "GFLX9999"))
+			if err := f.RemoveUnit(f.Context(), "GFLX9999"); !errors.Is(err, ledger.ErrNoUnit) {
+				f.Errorf("twice: %v", err)
+			}
+			if err := f.RemoveUnit(f.Context(), units[0]); !errors.Is(err, ledger.ErrInUse) {
+				f.Errorf("a listed one: %v", err)
+			}
 		},
 		"keys": func(f *fixture) {
 			o := ask("channel", july(3, 7), stays.Booked)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -73,6 +74,32 @@ func (l *Ledger) PutUnits(ctx context.Context, units []Unit) error {
 			"capacity integer", "added timestamptz")+" AS r WHERE true ON CONFLICT (unit) DO UPDATE SET "+
 		"name = excluded.name, owner = excluded.owner, site = excluded.site, listed = excluded.listed, "+
 		"published = excluded.published, capacity = excluded.capacity")
+}
+
+// ErrInUse is a unit that cannot be removed: it was entered, or it has days.
+var ErrInUse = errors.New("the unit was entered, or has days that are held")
+
+// RemoveUnit removes a unit that only a partner has named, and that holds no days. Its changes stay in the log.
+func (l *Ledger) RemoveUnit(ctx context.Context, unit string) error {
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		var number int64
+		if err := tx.QueryRowContext(ctx, "SELECT number FROM head WHERE one = 1"+l.db.Lock).Scan(&number); err != nil {
+			return err
+		}
+		removed, err := tx.ExecContext(ctx, "DELETE FROM units WHERE unit = $1 AND NOT listed AND NOT EXISTS "+
+			"(SELECT 1 FROM holds WHERE holds.unit = units.unit)", unit)
+		if err != nil {
+			return err
+		}
+		if n, err := removed.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, "SELECT 1 FROM units WHERE unit = $1", unit).Scan(&number)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoUnit
+		}
+		return cmp.Or(err, ErrInUse)
+	})
 }
 
 // put executes a statement whose parameter are rows.

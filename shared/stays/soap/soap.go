@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
@@ -85,8 +87,8 @@ func Client(format string, args ...any) *Fault {
 
 // Read reads a request. The error is a [*Fault], or the reader's own.
 func Read(r io.Reader) (Request, error) {
-	p := parser{dec: xml.NewDecoder(r)}
-	p.dec.CharsetReader = charset.NewReaderLabel
+	p := parser{dec: xml.NewDecoder(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))}
+	p.dec.CharsetReader = decode
 	body, err := p.body()
 	if err != nil {
 		return nil, p.fault(err)
@@ -100,6 +102,15 @@ func Read(r io.Reader) (Request, error) {
 	}
 	f := form{operation: body.Local, fields: fields}
 	return f.request()
+}
+
+// decode reads an encoding that a request declares. UTF-16 has a byte order mark (XML 1.0, section 4.3.3), by which it
+// was read already.
+func decode(label string, input io.Reader) (io.Reader, error) {
+	if strings.HasPrefix(strings.ToLower(label), "utf-16") {
+		return input, nil
+	}
+	return charset.NewReaderLabel(label, input)
 }
 
 // A parser walks through a request's elements.

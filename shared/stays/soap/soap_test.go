@@ -1,9 +1,13 @@
 package soap_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf16"
+
+	"golang.org/x/text/encoding/charmap"
 
 	"github.com/carillon-calendar/carillon/shared/stays/soap"
 )
@@ -27,6 +31,40 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%v, %v", req, err)
 		}
 	})
+}
+
+// TestEncodings: a byte order mark, and the encodings that XML names.
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	text := func(declaration string) string {
+		return declaration + `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
+			`<cancelBookingRequest xmlns="http://affinitic.be/booking"><cgtId>GÎTE0001</cgtId>` +
+			`<startDate>2027-07-01</startDate><endDate>2027-07-02</endDate></cancelBookingRequest></s:Body></s:Envelope>`
+	}
+	wide := func(order binary.AppendByteOrder, s string) string {
+		var data []byte
+		for _, unit := range utf16.Encode([]rune(s)) {
+			data = order.AppendUint16(data, unit)
+		}
+		return string(data)
+	}
+	latin, err := charmap.ISO8859_1.NewEncoder().String(text(`<?xml version="1.0" encoding="ISO-8859-1"?>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{
+		"UTF-8":       text(""),
+		"with a mark": "\ufeff" + text(`<?xml version="1.0" encoding="utf-8"?>`),
+		"UTF-16LE":    wide(binary.LittleEndian, "\ufeff"+text(`<?xml version="1.0" encoding="UTF-16"?>`)),
+		"UTF-16BE":    wide(binary.BigEndian, "\ufeff"+text(`<?xml version="1.0" encoding="utf-16"?>`)),
+		"undeclared":  wide(binary.BigEndian, "\ufeff"+text("")),
+		"Latin-1":     latin,
+	} {
+		req, err := soap.Read(strings.NewReader(body))
+		if got, ok := req.(soap.CancelBooking); err != nil || !ok || got.Unit != "GÎTE0001" {
+			t.Errorf("%s: %+v, %v", name, req, err)
+		}
+	}
 }
 
 // TestQualifiedChildren: clients whose tools qualify the elements are understood too.
