@@ -144,6 +144,18 @@ func TestUnstagedFunctionsAreReported(t *testing.T) {
 		t.Errorf("with a manifest of an older release: %v", err)
 	}
 	variables := map[string]cty.Value{"project": cty.StringVal(project)}
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
+		part := map[string]cty.Value{"running": cty.False, "time_zone": cty.StringVal("Europe/Paris")}
+		for _, running := range []cty.Value{cty.True, cty.False} {
+			part["running"] = running
+			variables[bridge] = cty.ObjectVal(map[string]cty.Value{"main": cty.ObjectVal(part)})
+			_, err := tfplan.Load(".", variables, manifest("", fs.ErrNotExist))
+			if running.True() == (err == nil || !strings.Contains(err.Error(), "The functions are not staged")) {
+				t.Errorf("%s, running %v: %v", bridge, running.True(), err)
+			}
+		}
+		delete(variables, bridge)
+	}
 	if _, err := tfplan.Load(".", variables, manifest("", fs.ErrNotExist)); err != nil {
 		t.Errorf("with nothing to deploy: %v", err)
 	}

@@ -32,6 +32,10 @@ output "stays_urls" {
   value = module.carillon.stays_urls
 }
 
+output "stays_instances" {
+  value = module.carillon.stays_instances
+}
+
 output "exports_buckets" {
   value = module.carillon.exports_buckets
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/carillon-calendar/carillon/infra/tfplan"
 )
 
@@ -42,6 +44,10 @@ func TestLeastRights(t *testing.T) {
 			case "google_storage_bucket_iam_member":
 				bucket := strings.TrimPrefix(r.String("bucket"), project+"-main-")
 				roles[bucket] = append(roles[bucket], strings.TrimPrefix(r.String("role"), "roles/storage.")+document(t, r))
+			case "google_project_iam_member": // TestInstance
+				if r.String("role") != connects || !strings.HasPrefix(name, "stays/") {
+					t.Errorf("%s has %s on the project", name, r.String("role"))
+				}
 			case "google_pubsub_topic_iam_member": // TestTopics
 			case "google_secret_manager_secret_iam_member": // TestSecrets
 			case "google_service_account_iam_member":
@@ -79,14 +85,50 @@ func document(t *testing.T, r tfplan.Resource) string {
 	return ":" + strings.TrimSuffix(name, `")`)
 }
 
+// connects lets a function connect to a Cloud SQL instance.
+const connects = "roles/cloudsql.client"
+
+// TestInstance: with a Cloud SQL instance the ledger's functions may connect to it, by the connector alone; without one
+// there is neither.
+func TestInstance(t *testing.T) {
+	t.Parallel()
+	p := plan(t, everything())
+	instance := one(t, p, "google_sql_database_instance", "main-stays")
+	settings := instance.In("settings")
+	if settings.String("connector_enforcement") != "REQUIRED" || settings.String("tier") != "db-f1-micro" ||
+		instance.String("database_version") != "POSTGRES_15" {
+		t.Errorf("%+v", instance)
+	}
+	var may []string
+	for _, r := range of(p, "google_project_iam_member") {
+		if r.String("role") == connects {
+			may = append(may, strings.TrimPrefix(strings.TrimSuffix(r.String("member"), "@"+project+
+				".iam.gserviceaccount.com"), "serviceAccount:main-stays-"))
+		}
+	}
+	slices.Sort(may)
+	if !slices.Equal(may, []string{"bookings", "relay", "reservations"}) {
+		t.Errorf("%v may connect", may)
+	}
+	without := everything()
+	without["stays"] = cty.ObjectVal(map[string]cty.Value{"main": cty.EmptyObjectVal})
+	p = plan(t, without)
+	if len(of(p, "google_sql_database_instance")) > 0 || len(of(p, "google_sql_database")) > 0 {
+		t.Error("an instance that was not asked for")
+	}
+}
+
 // Rights are on a bucket, topic, secret or function; on the project only build logs may be written, for which there is
-// no smaller place, and Cloud Functions' copies of the sources be read, whose bucket is not there yet.
+// no smaller place, Cloud Functions' copies of the sources be read, whose bucket is not there yet, and one Cloud SQL
+// instance be connected to, which has no rights of its own.
 func TestNothingOnTheProject(t *testing.T) {
 	t.Parallel()
 	for _, r := range plan(t, everything()).Resources {
 		copies := r.String("role") == "roles/storage.objectViewer" &&
 			r.In("condition").String("expression") == `resource.name.startsWith("projects/_/buckets/gcf-v2-sources-1234567890-europe-west1")`
-		if r.Type == "google_project_iam_member" && r.String("role") != "roles/logging.logWriter" && !copies {
+		instance := r.String("role") == connects && strings.Contains(r.In("condition").String("expression"),
+			`resource.name == "projects/`+project+`/instances/main-stays"`)
+		if r.Type == "google_project_iam_member" && r.String("role") != "roles/logging.logWriter" && !copies && !instance {
 			t.Errorf("%s gives %s on the whole project", r.Address, r.String("role"))
 		}
 		if strings.HasSuffix(r.Type, "_iam_binding") || strings.HasSuffix(r.Type, "_iam_policy") {

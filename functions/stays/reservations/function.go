@@ -25,7 +25,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/cloudsql"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/deployed"
@@ -97,7 +97,7 @@ func (f *function) open(ctx context.Context) (*site.Table, *stays.Settings, erro
 	}
 	db, own := f.Database, settings.SiteDSN == ""
 	if !own {
-		if db, err = postgres.Open(settings.SiteDSN, settings.Pool()); err != nil {
+		if db, err = cloudsql.Open(settings.SiteDSN, settings.Pool()); err != nil {
 			return nil, nil, fmt.Errorf("site_dsn: %w", err)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/messages"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/cloudsql"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -151,7 +151,7 @@ func openDatabase(ctx context.Context, settings *stays.Settings, data string) (*
 		return nil, settings.DatabaseFault
 	}
 	if settings.Database != "" {
-		return postgres.Open(settings.Database, cmp.Or(settings.Connections, connections))
+		return cloudsql.Open(settings.Database, cmp.Or(settings.Connections, connections))
 	}
 	return sqlite.Open(ctx, filepath.Join(data, databaseFile))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/cloudsql"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/broker"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
@@ -84,7 +84,7 @@ func examineDatabase(ctx context.Context, settings *stays.Settings) machine.Find
 	if settings.Database == "" {
 		return doctor.OK("database.file", faults.Params{"file": databaseFile})
 	}
-	db, err := postgres.Open(settings.Database, 1)
+	db, err := cloudsql.Open(settings.Database, 1)
 	if err != nil {
 		return doctor.Missing("database.address", faults.Params{"error": err.Error()})
 	}
@@ -137,7 +137,7 @@ func examineSite(ctx context.Context, settings *stays.Settings) machine.Finding 
 	if settings.SiteFault != nil {
 		return doctor.Missing("secrets.unset", faults.Params{"name": stays.SettingsFile, "error": settings.SiteFault.Error()})
 	}
-	db, err := postgres.Open(settings.SiteDSN, 1)
+	db, err := cloudsql.Open(settings.SiteDSN, 1)
 	if err != nil {
 		return doctor.Missing("site.address", faults.Params{"error": err.Error()})
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/cloudsql"
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
@@ -93,7 +93,7 @@ const (
 
 // readSite reads a gîtes database. Where two cottages have one code, the first has it, as the old program saw it.
 func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error) {
-	db, err := postgres.Open(dsn, 1)
+	db, err := cloudsql.Open(dsn, 1)
 	if err != nil {
 		return site, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/cloudsql"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
@@ -29,7 +29,7 @@ func Open(ctx context.Context, configBucket string) (*config.Settings[stays.Sett
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := postgres.Open(dsn, settings.Pool())
+	db, err := cloudsql.Open(dsn, settings.Pool())
 	return cloud.Settings, db, err
 }
 

@@ -9,8 +9,8 @@ locals {
   manifest = "${var.staged}/functions.json"
   staged   = fileexists(local.manifest) ? jsondecode(file(local.manifest)) : {}
 
-  # What each bridge's variable asks for.
-  bridges = { rooms = var.rooms, campus = var.campus, exports = var.exports, stays = var.stays }
+  # What is asked for, by bridge.
+  wanted = { rooms = var.rooms, campus = var.campus, exports = var.exports, stays = var.stays }
 
   # The names that functions and Cloud Scheduler know.
   time_zones = split("\n", trimspace(file("${path.module}/time_zones.txt")))
@@ -59,7 +59,7 @@ resource "google_project_service" "this" {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
-  ]))
+  ], length(local.databases) > 0 ? ["sqladmin.googleapis.com"] : []))
 
   project            = var.project
   service            = each.key
@@ -140,7 +140,7 @@ resource "google_storage_bucket" "source" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(local.manifest) || alltrue([for bridge in local.bridges : length(bridge) == 0])
+      condition     = fileexists(local.manifest) || alltrue(flatten([for bridge in local.wanted : [for part in values(bridge) : !part.running]]))
       error_message = "The functions are not staged: run `make stage` in the repository's root, then try again."
     }
   }

@@ -48,6 +48,11 @@ output "stays_urls" {
   value       = { for name, function in module.stays_bookings : name => function.url }
 }
 
+output "stays_instances" {
+  description = "By stays bridge, the connection name of the ledger's Cloud SQL instance, where one is made."
+  value       = { for name, instance in google_sql_database_instance.stays : name => "${var.project}:${var.region}:${instance.name}" }
+}
+
 output "exports_buckets" {
   description = "By exports bridge, the bucket that the importer reads."
   value       = module.exports.buckets.files

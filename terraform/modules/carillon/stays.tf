@@ -1,8 +1,10 @@
 # The stays bridge: the ledger of cottages' days, the partners' web service and the delivery of changes, once for each in
 # var.stays. The ledger is in a PostgreSQL database, whose address is a secret; so is that of the website's, if it has one.
+# It can be an instance of Cloud SQL that is made here.
 
 locals {
   associations = { for name, association in var.stays : name => association if association.running }
+  databases    = { for name, association in var.stays : name => association.instance if association.instance != null }
 }
 
 module "stays" {
@@ -88,4 +90,71 @@ module "stays_reservations" {
   secrets       = concat(each.value.secrets, each.value.site_secrets)
   reads         = ["config"]
   subscriptions = { notifications = { attempts = 100, backoff = "600s" } } # a database away for 16 hours
+}
+
+# A small PostgreSQL server. It is reached through Cloud SQL's connector alone, which asks for a right and brings TLS; who
+# logs in with which password is made by hand (docs/stays.md), so that no password is in Terraform's state.
+resource "google_sql_database_instance" "stays" {
+  for_each = local.databases
+
+  project             = var.project
+  region              = var.region
+  name                = "${each.key}-stays"
+  database_version    = "POSTGRES_15"
+  encryption_key_name = var.kms_key
+  deletion_protection = true
+
+  settings {
+    edition                     = "ENTERPRISE"
+    tier                        = each.value.tier
+    availability_type           = each.value.standby ? "REGIONAL" : "ZONAL"
+    disk_autoresize             = true # from Cloud SQL's smallest disk, 10 GB, on
+    connector_enforcement       = "REQUIRED"
+    deletion_protection_enabled = true
+
+    ip_configuration {
+      ipv4_enabled = true
+      ssl_mode     = "TRUSTED_CLIENT_CERTIFICATE_REQUIRED"
+    }
+    backup_configuration {
+      enabled                        = true
+      point_in_time_recovery_enabled = true
+      start_time                     = "02:00"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_sql_database" "stays" {
+  for_each = local.databases
+
+  project  = var.project
+  instance = google_sql_database_instance.stays[each.key].name
+  name     = "carillon"
+}
+
+# The connector's right. There is no smaller place to give it than the project; it holds for the instance alone.
+resource "google_project_iam_member" "stays_connects" {
+  for_each = merge([
+    for name, accounts in {
+      for name in keys(local.databases) : name => {
+        bookings     = module.stays_bookings[name].account
+        relay        = module.stays_relay[name].account
+        reservations = module.stays_reservations[name].account
+      } if contains(keys(local.associations), name)
+    } :
+    { for function, account in accounts : "${name}/${function}" => { name = name, account = account } }
+  ]...)
+
+  project = var.project
+  role    = "roles/cloudsql.client"
+  member  = "serviceAccount:${each.value.account}"
+
+  condition {
+    title      = "the instance ${each.value.name}-stays"
+    expression = "resource.type == \"sqladmin.googleapis.com/Instance\" && resource.name == \"projects/${var.project}/instances/${each.value.name}-stays\""
+  }
+
+  depends_on = [google_sql_database_instance.stays]
 }

@@ -198,13 +198,17 @@ variable "exports" {
 }
 
 variable "stays" {
-  description = "The stays bridges, by a short name, most often one: stays.json names the ledger's database. Without one the bridge is off. The public function that partners call sees `secrets`, such as the database's address, and neither `relay_secrets`, such as the mail account's and the broker's, nor `site_secrets`, such as the address of the website's database."
+  description = "The stays bridges, by a short name, most often one: stays.json names the ledger's database. Without one the bridge is off. The public function that partners call sees `secrets`, such as the database's address, and neither `relay_secrets`, such as the mail account's and the broker's, nor `site_secrets`, such as the address of the website's database. `instance = {}` makes a small PostgreSQL server of Cloud SQL for the ledger."
   type = map(object({
     running       = optional(bool, true)
     time_zone     = optional(string, "Europe/Brussels")
     secrets       = optional(list(string), [])
     relay_secrets = optional(list(string), [])
     site_secrets  = optional(list(string), [])
+    instance = optional(object({
+      tier    = optional(string, "db-f1-micro")
+      standby = optional(bool, false)
+    }))
   }))
   default  = {}
   nullable = false

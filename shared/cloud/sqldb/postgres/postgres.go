@@ -25,8 +25,9 @@ const idle = 5 * time.Minute
 const connecting = 5 * time.Second
 
 // Open prepares the use of a database by a URL or by keywords and values
-// (postgresql.org/docs/current/libpq-connect.html), with at most so many connections. It does no I/O.
-func Open(dsn string, connections int) (*sqldb.DB, error) {
+// (postgresql.org/docs/current/libpq-connect.html), with at most so many connections, made in another way where a
+// caller says so. It does no I/O.
+func Open(dsn string, connections int, with ...func(*pgx.ConnConfig)) (*sqldb.DB, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// pgx's own words may have the password in them
@@ -39,6 +40,9 @@ func Open(dsn string, connections int) (*sqldb.DB, error) {
 	// on (postgresql.org/docs/current/runtime-config-query.html).
 	cfg.RuntimeParams["enable_seqscan"] = "off"
 	cfg.RuntimeParams["jit"] = "off" // compiling a plan takes longer than any statement here
+	for _, change := range with {
+		change(cfg)
+	}
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
