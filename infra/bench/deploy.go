@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +20,15 @@ import (
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 
 	"github.com/carillon-calendar/carillon/infra/reference"
+	pgserver "github.com/carillon-calendar/carillon/infra/sim/postgres"
 	"github.com/carillon-calendar/carillon/infra/stage/buildpack"
 	"github.com/carillon-calendar/carillon/shared/campus"
 	"github.com/carillon-calendar/carillon/shared/exports"
+	"github.com/carillon-calendar/carillon/shared/cloud/messages"
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/stays"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
 
 // hello is the least that the Functions Framework serves.
@@ -47,15 +53,19 @@ type program struct {
 	method, path, body     string
 }
 
-// push is a scheduled message as Pub/Sub delivers it: of a tick, or of all rooms, students or sources, of which there
-// are none.
-const push = `{"message":{"data":"e30=","messageId":"1","publishTime":"2026-03-02T09:00:00Z","attributes":{"kind":"tick"}},"subscription":"projects/p/subscriptions/s"}`
+// push is a scheduled message of a kind as Pub/Sub delivers it: of a tick, or of all rooms, students or sources, of
+// which there are none.
+func push(kind string) string {
+	return `{"message":{"data":"e30=","messageId":"1","publishTime":"2026-03-02T09:00:00Z","attributes":{"kind":"` + kind +
+		`"}},"subscription":"projects/p/subscriptions/s"}`
+}
 
 // firsts are the first requests of those that are not pushed to.
 var firsts = map[string][2]string{
 	"rooms-meetings": {http.MethodGet, "/meetings?client_id=id&room_name=blue"},
 	"rooms-webhook":  {http.MethodPost, "/webhook"},
 	"campus-feed":    {http.MethodGet, "/feeds/campus/lea.ics"}, "exports-queries": {http.MethodGet, "/queries"},
+	"stays-bookings": {http.MethodGet, "/stays/v1/units"},
 }
 
 const starts = 11
@@ -73,7 +83,12 @@ func deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	environment, stop, err := emulators(ctx)
+	server, err := pgserver.Run()
+	if err != nil {
+		return err
+	}
+	defer server.Remove()
+	environment, stop, err := emulators(ctx, server.DSN)
 	if err != nil {
 		return err
 	}
@@ -133,7 +148,10 @@ func buildAll(ctx context.Context, home string) ([]program, error) {
 		bridge, function, _ := strings.Cut(name, "/")
 		p := program{
 			bridge + "-" + function, strings.ToUpper(bridge[:1]) + bridge[1:] + strings.ToUpper(function[:1]) + function[1:],
-			filepath.Join(home, bridge+"-"+function+".bin"), http.MethodPost, "/", push,
+			filepath.Join(home, bridge+"-"+function+".bin"), http.MethodPost, "/", push(messages.KindAll),
+		}
+		if name == "rooms/status" {
+			p.body = push(rooms.KindTick)
 		}
 		if first, ok := firsts[p.name]; ok {
 			p.method, p.path, p.body = first[0], first[1], ""
@@ -154,8 +172,15 @@ func buildAll(ctx context.Context, home string) ([]program, error) {
 	return list, nil
 }
 
-// emulators start stand-ins for Cloud Storage, with settings, and Pub/Sub.
-func emulators(ctx context.Context) (environment []string, stop func(), err error) {
+// emulators start stand-ins for Cloud Storage, with settings, and Pub/Sub, and make the ledger's tables.
+func emulators(ctx context.Context, dsn string) (environment []string, stop func(), err error) {
+	if err := tables(ctx, dsn); err != nil {
+		return nil, nil, err
+	}
+	ledger, err := json.Marshal(map[string]string{"database": dsn})
+	if err != nil {
+		return nil, nil, err
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, nil, err
@@ -169,26 +194,37 @@ func emulators(ctx context.Context) (environment []string, stop func(), err erro
 	}
 	for name, content := range map[string]string{
 		"config.json": `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[]}`, "campus.json": `{"instances":[]}`,
-		"exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`,
+		"exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`, stays.SettingsFile: string(ledger),
 	} {
 		storage.CreateObject(fakestorage.Object{
 			ObjectAttrs: fakestorage.ObjectAttrs{BucketName: "config", Name: name}, Content: []byte(content),
 		})
 	}
 	storage.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "state"})
-	messages := pstest.NewServer()
+	broker := pstest.NewServer()
 	for _, topic := range []string{
 		rooms.TopicEvents, rooms.TopicDue, rooms.TopicRefresh, rooms.TopicWatch, campus.TopicSync, exports.TopicTransfer,
+		stays.TopicRelay, stays.TopicNotifications, stays.TopicBroker,
 	} {
-		if _, err := messages.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: "projects/p/topics/main-" + topic}); err != nil {
+		if _, err := broker.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: "projects/p/topics/main-" + topic}); err != nil {
 			return nil, nil, err
 		}
 	}
 	return []string{
 		"CONFIG_BUCKET=config", "STATE_BUCKET=state", "WATCH_BUCKET=state", "EXPORTS_BUCKET=state", "TOPIC_PREFIX=main-",
 		"WEBHOOK_KEY=key", "GOOGLE_CLOUD_PROJECT=p",
-		"CALENDAR_URL=http://127.0.0.1:9", "STORAGE_EMULATOR_HOST=http://" + host, "PUBSUB_EMULATOR_HOST=" + messages.Addr,
-	}, func() { storage.Stop(); _ = messages.Close() }, nil
+		"CALENDAR_URL=http://127.0.0.1:9", "STORAGE_EMULATOR_HOST=http://" + host, "PUBSUB_EMULATOR_HOST=" + broker.Addr,
+	}, func() { storage.Stop(); _ = broker.Close() }, nil
+}
+
+func tables(ctx context.Context, dsn string) error {
+	db, err := postgres.Open(dsn, 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = migrations.Run(ctx, db)
+	return err
 }
 
 func freePort() (int, error) {
