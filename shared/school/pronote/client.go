@@ -1,0 +1,289 @@
+package pronote
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
+)
+
+// timeout is how long PRONOTE may take for an answer.
+const timeout = 20 * time.Second
+
+// A Client speaks to PRONOTE servers.
+type Client struct {
+	Hosts Hosts
+	// RSA encrypts the key of sessions without TLS; nil: by the key that all servers have.
+	RSA *rsa.PublicKey
+	// Via is put between the client and the network, for what counts calls.
+	Via func(next http.RoundTripper) http.RoundTripper
+}
+
+// Browsers that the client says it is: servers answer the mobile pages' logins to the app alone.
+const (
+	browserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	mobileAgent  = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 " +
+		"(KHTML, like Gecko) Mobile/15E148 PRONOTE Mobile APP Version/2.0.11"
+)
+
+// do makes a request. Redirects are left to the caller.
+func (c *Client) do(r *http.Request, local bool) (*http.Response, error) {
+	client := outbound.New(outbound.Options{
+		Timeout: timeout, MaxBody: MaxAnswer, Step: true, PublicOnly: !local, Via: c.Via,
+	})
+	resp, err := client.Do(r)
+	switch {
+	case errors.Is(err, outbound.ErrNotPublic):
+		return nil, ErrHost
+	case err != nil && r.Context().Err() != nil:
+		return nil, r.Context().Err()
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, outbound.WithoutURL(err))
+	}
+	return resp, nil
+}
+
+// get reads a page, over redirects to allowed addresses, with the cookies of a jar.
+func (c *Client) get(ctx context.Context, address, agent string, jar map[string]string) ([]byte, *url.URL, error) {
+	for range 6 {
+		u, local, err := c.Hosts.check(address)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+		if err != nil {
+			return nil, nil, ErrHost
+		}
+		r.Header.Set("User-Agent", agent)
+		setCookies(r, jar)
+		resp, err := c.do(r, local)
+		if err != nil {
+			return nil, nil, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, outbound.WithoutURL(err))
+		}
+		keepCookies(resp, jar)
+		if resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "" {
+			next, err := u.Parse(resp.Header.Get("Location"))
+			if err != nil {
+				return nil, nil, ErrNoPage
+			}
+			if !outbound.SameOrigin(u, next) {
+				clear(jar) // cookies stay with their origin
+			}
+			address = next.String()
+			continue
+		}
+		if resp.StatusCode >= http.StatusInternalServerError {
+			return nil, nil, ErrUnreachable
+		}
+		return body, u, nil
+	}
+	return nil, nil, ErrNoPage
+}
+
+func setCookies(r *http.Request, jar map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(jar)) {
+		r.AddCookie(&http.Cookie{Name: name, Value: jar[name]})
+	}
+}
+
+func keepCookies(resp *http.Response, jar map[string]string) {
+	for _, cookie := range resp.Cookies() {
+		if cookie.MaxAge < 0 {
+			delete(jar, cookie.Name)
+		} else if len(jar) < 50 {
+			jar[cookie.Name] = cookie.Value
+		}
+	}
+}
+
+// Orders numbers a session's calls: 1, 3, 5 and so on. Each number is given out once, by whatever process.
+type Orders interface {
+	Next(ctx context.Context) (int, error)
+}
+
+// counter numbers the calls of a login, which is one process's.
+type counter struct{ last int }
+
+func (c *counter) Next(context.Context) (int, error) {
+	if c.last == 0 {
+		c.last = 1
+	} else {
+		c.last += 2
+	}
+	return c.last, nil
+}
+
+// mostWaiting is how long an answer may say that it is not ready yet.
+const mostWaiting = 30 * time.Second
+
+// call asks a function, and decodes the data of its answer.
+func (c *Client) call(ctx context.Context, s *Session, o Orders, function string, secured, into any) error {
+	data, err := json.Marshal(secured)
+	if err != nil {
+		return err
+	}
+	for waited := time.Duration(0); ; {
+		answer, wait, err := c.once(ctx, s, o, function, data)
+		if err != nil {
+			return err
+		}
+		if wait == 0 {
+			if into == nil || len(answer) == 0 {
+				return nil
+			}
+			if err := json.Unmarshal(answer, into); err != nil {
+				return fmt.Errorf("%w: the data of %s", ErrAnswer, function)
+			}
+			return nil
+		}
+		if waited += wait; waited > mostWaiting {
+			return fmt.Errorf("%w: %s was not ready in time", ErrUnreachable, function)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// once makes a call; with a wait it is to be made again after it.
+func (c *Client) once(ctx context.Context, s *Session, o Orders, function string, data []byte) (
+	answer json.RawMessage, wait time.Duration, err error,
+) {
+	secured, err := s.pack(data)
+	if err != nil {
+		return nil, 0, err
+	}
+	order, err := o.Next(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	no := s.secret().number(order)
+	body, err := json.Marshal(envelope{Session: s.H, No: no, ID: function, Secured: secured})
+	if err != nil {
+		return nil, 0, err
+	}
+	got, err := c.send(ctx, s, no, body)
+	if err != nil {
+		return nil, 0, err
+	}
+	if s.next != nil { // from the answer to FonctionParametres on
+		s.IV, s.next = s.next, nil
+	}
+	return s.open(got, order)
+}
+
+// open reads an answer.
+func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait time.Duration, err error) {
+	if got.Fault != nil {
+		return nil, 0, &Error{Code: int(got.Fault.G)}
+	}
+	if got.Session != 0 && got.Session != s.H {
+		return nil, 0, fmt.Errorf("%w: it is of another session", ErrSessionLost)
+	}
+	if n, err := s.secret().orderOf(got.No); err != nil || n != order+1 {
+		return nil, 0, fmt.Errorf("%w: its order number is another one", ErrSessionLost)
+	}
+	clear, err := s.unpack(got.Secured)
+	if err != nil {
+		return nil, 0, err
+	}
+	var c content
+	if len(bytes.TrimSpace(clear)) > 0 {
+		if err := json.Unmarshal(clear, &c); err != nil {
+			return nil, 0, fmt.Errorf("%w: it is no JSON", ErrAnswer)
+		}
+	}
+	if code, failed := c.code(); failed {
+		return nil, 0, &Error{Code: code}
+	}
+	for _, a := range []*awaiting{got.Awaiting, c.Awaiting, c.Signature.Awaiting} {
+		if a != nil {
+			seconds := a.Parameters.Delay
+			if seconds <= 0 || seconds > 10 {
+				seconds = 0.5
+			}
+			return nil, time.Duration(seconds * float64(time.Second)), nil
+		}
+	}
+	return c.Data, 0, nil
+}
+
+// send posts a body. A network that fails is tried once more, with the identical body: the server answers an order that
+// it knows as it did before.
+func (c *Client) send(ctx context.Context, s *Session, no string, body []byte) (got envelope, err error) {
+	for range 2 {
+		if got, err = c.post(ctx, s, no, body); !errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+			return got, err
+		}
+	}
+	return got, err
+}
+
+func (c *Client) post(ctx context.Context, s *Session, no string, body []byte) (got envelope, err error) {
+	address := s.Root + "/appelfonction/" + strconv.Itoa(s.Space) + "/" + strconv.FormatInt(s.H, 10) + "/" + no
+	u, local, err := c.Hosts.check(address)
+	if err != nil {
+		return got, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return got, ErrHost
+	}
+	r.Header.Set("User-Agent", s.agent())
+	r.Header.Set("Content-Type", "application/json")
+	setCookies(r, s.Cookies)
+	resp, err := c.do(r, local)
+	if err != nil {
+		return got, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if errors.Is(err, outbound.ErrTooLong) {
+		return got, fmt.Errorf("%w: it is too long", ErrAnswer)
+	}
+	if err != nil || resp.StatusCode >= http.StatusInternalServerError {
+		return got, fmt.Errorf("%w: status %d", ErrUnreachable, resp.StatusCode)
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		if bytes.Contains(data, suspendedPage) {
+			return got, &Error{Code: CodeSuspended}
+		}
+		if _, closed := readPage(data); errors.Is(closed, ErrClosed) {
+			return got, ErrClosed
+		}
+		return got, fmt.Errorf("%w: it is no JSON (status %d)", ErrAnswer, resp.StatusCode)
+	}
+	keepCookies(resp, s.Cookies)
+	return got, nil
+}
+
+// rootOf is what precedes a page's name in its address, and that name.
+func rootOf(u *url.URL) (root, name string) {
+	name = path.Base(u.Path)
+	if !strings.HasSuffix(name, ".html") {
+		return strings.TrimSuffix(u.Scheme+"://"+u.Host+u.EscapedPath(), "/"), ""
+	}
+	return strings.TrimSuffix(u.Scheme+"://"+u.Host+path.Dir(u.EscapedPath()), "/"), name
+}

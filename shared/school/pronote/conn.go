@@ -1,0 +1,129 @@
+package pronote
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
+	"github.com/carillon-calendar/carillon/shared/school"
+)
+
+// A Conn calls PRONOTE in a session, for one pupil. One call is made at a time.
+type Conn struct {
+	Client  *Client
+	Session *Session
+	Orders  Orders
+	Pupil   Person
+	// Link is the address under which a stored file can be had; PRONOTE's own ends with the session.
+	Link func(id, name string) string
+}
+
+// kindPupil is what PRONOTE numbers pupils with.
+const kindPupil = 4
+
+// call asks a function of a tab. A parent's calls say which child they are about.
+func (c *Conn) call(ctx context.Context, function string, tab int, data, into any) error {
+	if !c.Session.Has(tab) {
+		return ErrNoTab
+	}
+	signature := map[string]any{"onglet": tab}
+	if c.Session.Parent() {
+		signature["membre"] = map[string]any{"N": c.Pupil.ID, "G": kindPupil}
+	}
+	return c.Client.call(ctx, c.Session, c.Orders, function, map[string]any{"Signature": signature, "data": data}, into)
+}
+
+// Close ends the session.
+func (c *Conn) Close(ctx context.Context) error {
+	return c.Client.call(ctx, c.Session, c.Orders, "SaisieDeconnexion", map[string]any{"data": struct{}{}}, nil)
+}
+
+// Stay keeps the session from ending: it has PRONOTE open its home tab.
+func (c *Conn) Stay(ctx context.Context) error {
+	const home = 7
+	return c.call(ctx, "Navigation", home, map[string]any{"onglet": home, "ongletPrec": home}, nil)
+}
+
+// A wireFile is an attachment as PRONOTE lists it.
+type wireFile struct {
+	element
+
+	URL text `json:"url"`
+}
+
+// file is an attachment. A stored one has an address of ours.
+func (c *Conn) file(w wireFile) school.File {
+	f := school.File{ID: string(w.N), Name: string(w.L), Type: int(w.G)}
+	if f.Type == school.FileLink {
+		f.URL = string(w.URL)
+		if f.URL == "" {
+			f.URL = f.Name
+		}
+		if !strings.Contains(f.URL, "://") {
+			f.URL = "http://" + f.URL
+		}
+		return f
+	}
+	f.URL = c.Link(f.ID, f.Name)
+	return f
+}
+
+func (c *Conn) files(wire []wireFile) []school.File {
+	found := []school.File{}
+	for _, w := range wire {
+		found = append(found, c.file(w))
+	}
+	return found
+}
+
+// Open reads a stored file as it comes; the caller closes the body. PRONOTE makes its address of the id, which the
+// session's key encrypts.
+func (c *Conn) Open(ctx context.Context, id, name string) (*http.Response, error) {
+	sealed, err := json.Marshal(struct {
+		N     string
+		Actif bool
+	}{id, true})
+	if err != nil {
+		return nil, err
+	}
+	s := c.Session
+	address := s.Root + "/FichiersExternes/" + hex.EncodeToString(s.secret().encrypt(sealed)) + "/" + escaped(name) +
+		"?Session=" + strconv.FormatInt(s.H, 10)
+	u, local, err := c.Client.Hosts.check(address)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, ErrHost
+	}
+	r.Header.Set("User-Agent", s.agent())
+	setCookies(r, s.Cookies)
+	client := outbound.New(outbound.Options{Stream: true, Step: true, PublicOnly: !local, Via: c.Client.Via})
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, ErrUnreachable
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close()
+		if resp.StatusCode >= http.StatusInternalServerError {
+			return nil, ErrUnreachable
+		}
+		return nil, ErrNotFound
+	}
+	return resp, nil
+}
+
+// escaped is a file's name in an address, as PRONOTE's own page writes it.
+func escaped(name string) string {
+	text := url.PathEscape(name)
+	for _, kept := range []string{"(", ")", "*", "!", "'"} {
+		text = strings.ReplaceAll(text, "%"+strings.ToUpper(hex.EncodeToString([]byte(kept))), kept)
+	}
+	return text
+}
