@@ -91,7 +91,8 @@ func deflate(data []byte) ([]byte, error) {
 	if _, err := w.Write(data); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	err = w.Close() // writes the end
+	return out.Bytes(), err
 }
 
 func inflate(data []byte) ([]byte, error) {
