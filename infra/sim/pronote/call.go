@@ -142,7 +142,7 @@ func (s *Server) exchange(r *http.Request, in envelope, space int, body [sha256.
 	order := one.order
 	one.order += 2
 	one.used = s.Now()
-	if code, err := strconv.Atoi(kind); err == nil && !faultOf(code).inside {
+	if code, err := strconv.Atoi(kind); err == nil && code != errRefused.code && code != errObject.code {
 		if faultOf(code).ends {
 			one.over = code
 		}
@@ -172,25 +172,14 @@ func (c *call) run(in envelope, kind string) (obj, error) {
 		wait := obj{"ParametresAtt": obj{"delai": 0.05, "repeterRequete": true, "sansBlocageInterface": false}}
 		return obj{"data": obj{}, "nom": in.ID, "Signature": obj{"SignatureAttente": wait}, "SignatureAttente": wait}, nil
 	}
-	var f *fault
-	if code, err := strconv.Atoi(kind); err == nil {
-		f = faultOf(code)
-	} else {
-		data, err := c.perform(in.ID, plain)
-		if err == nil {
-			return obj{"data": data, "nom": in.ID, "Signature": obj{"ModeExclusif": false}}, nil
-		}
-		if !errors.As(err, &f) {
-			return nil, err
-		}
+	if code, err := strconv.Atoi(kind); err == nil { // within the answer, where clients must find it, too
+		return obj{"nom": in.ID, "Erreur": faultOf(code).object()}, nil
 	}
-	if !f.inside {
-		return nil, f
-	}
-	if f.code == 0 { // a message for people
+	data, err := c.perform(in.ID, plain)
+	if f := (*fault)(nil); errors.As(err, &f) && f.code == 0 {
 		return obj{"nom": in.ID, "Signature": obj{"Erreur": true, "MessageErreur": f.message}}, nil
 	}
-	return obj{"nom": in.ID, "Erreur": f.object()}, nil
+	return obj{"data": data, "nom": in.ID, "Signature": obj{"ModeExclusif": false}}, err
 }
 
 // perform runs the function.

@@ -106,7 +106,7 @@ func inflate(data []byte) ([]byte, error) {
 }
 
 // flags are the page's CrA and CoA.
-type flags struct{ encrypt, compress bool }
+type flags struct{ encrypt, compress, anyCase bool }
 
 // read returns the JSON of a request's dataSec. What is compressed is the hexadecimal text of the JSON.
 func (f flags) read(dataSec json.RawMessage, key, iv []byte) ([]byte, error) {
@@ -117,7 +117,7 @@ func (f flags) read(dataSec json.RawMessage, key, iv []byte) ([]byte, error) {
 		return dataSec, nil
 	}
 	var text string
-	if err := json.Unmarshal(dataSec, &text); err != nil || text != strings.ToUpper(text) {
+	if err := json.Unmarshal(dataSec, &text); err != nil || !f.anyCase && text != strings.ToUpper(text) {
 		return nil, errForm
 	}
 	data, err := hex.DecodeString(text)

@@ -108,7 +108,7 @@ func (c *call) log(p *pupil, day time.Time) []obj {
 	one, key := p.of(int(day.Weekday())), p.key+"/log/"+day.Format(time.DateOnly)
 	content := obj{
 		"N": c.sess.n(kindText, key), "L": "Séance", "descriptif": tagged(tagHTML, "<div>Contenu de la séance</div>"),
-		"categorie": nested(obj{"G": 1, "L": "Cours", "N": c.sess.n(kindCategory, "cours")}), "parcoursEducatif": -1,
+		"categorie": nested(obj{"G": 1, "L": "Cours", "N": c.sess.n(kindCategory, "cours")}), "parcoursEducatif": -1, "ListeThemes": list(nil),
 		"ListePieceJointe": list([]obj{c.attach(p.key, "cours.pdf")}), "training": nested(obj{"ListeExecutionsQCM": []obj{}}),
 	}
 	return []obj{{

@@ -182,7 +182,7 @@ func (c *call) accept(p *pending) (any, error) {
 	if a.pin != "" && a.Devices[one.nav] == "" {
 		one.phase = half
 		out["actionsDoubleAuth"] = tagged(tagSet, "[3]")
-		out["modesPossibles"] = tagged(tagSet, "[3,5]")
+		out["modesPossibles"] = tagged(tagSet, "[1..3]")
 		out["modeSecurisationParDefaut"] = 3
 		out["reglesSaisieMDP"] = obj{"min": 8, "max": 64, "regles": tagged(tagSet, "[0..3]")}
 	}

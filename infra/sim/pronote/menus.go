@@ -39,7 +39,7 @@ func (c *call) menus() (any, error) {
 		days = append(days, obj{"Date": date(one), "ListeRepas": list(meals)})
 	}
 	return obj{
-		"AvecRepasMidi": true, "AvecRepasSoir": true, "ListeJours": list(days),
+		"AvecRepasMidi": true, "AvecRepasSoir": true, "ListeJours": list(days), "ListeAllergenes": list(nil), "Listelabels": list(c.labels()),
 		"DomaineDePresence": tagged(tagRange, fmt.Sprintf("[%d..%d]", y.week(y.first), y.week(y.last))),
 	}, nil
 }
@@ -52,7 +52,7 @@ func (c *call) meal(day time.Time, turn, kind int) obj {
 			continue
 		}
 		name := names[turn%len(names)]
-		food := obj{"L": name, "N": c.sess.n(kindDish, name), "listeLabelsAlimentaires": list(nil)}
+		food := obj{"L": name, "N": c.sess.n(kindDish, name), "listeLabelsAlimentaires": list(nil), "listeAllergenesAlimentaire": list(nil)}
 		if g == 1 {
 			food["listeLabelsAlimentaires"] = list(c.labels())
 		}

@@ -149,6 +149,14 @@ func (c *call) messages() (any, error) {
 		return nil, err
 	}
 	t := c.sess.account.Threads[found[0]]
+	if boolean(c.data, "marquerCommeLu") {
+		for i := range t.Posts {
+			t.Posts[i].Read = true // also of the account: the discussion shares its messages
+		}
+		if err := c.save(c.sess.account); err != nil {
+			return nil, err
+		}
+	}
 	all := []obj{}
 	for i, p := range slices.Backward(t.Posts) {
 		all = append(all, c.post(t, p, i))
@@ -171,7 +179,7 @@ func (c *call) post(t thread, p post, i int) obj {
 	out := obj{
 		"N": c.postID(t, p), "G": 0, "date": dateTime(p.Date.In(c.zone)), "lu": p.Read, "estHTML": p.HTML,
 		"emetteur": p.Author == "", "public_gauche": p.Author, "public_droite": "Moi", "nbPublic": len(t.With),
-		"listeDocumentsJoints": list(nil), "profondeur": i,
+		"listeDocumentsJoints": list(nil), "profondeur": i, "messageSource": nested(obj{"N": c.postID(t, t.Posts[max(0, i-1)])}),
 	}
 	if p.Author == "" {
 		out["public_gauche"], out["public_droite"] = "Moi", strings.Join(t.With, ", ")
@@ -223,5 +231,5 @@ func (c *call) recipients() (any, error) {
 
 // refusal is an answer that is no error of the protocol: a text for the user.
 func refusal(format string, args ...any) error {
-	return &fault{message: fmt.Sprintf(format, args...), inside: true}
+	return &fault{message: fmt.Sprintf(format, args...)}
 }

@@ -23,16 +23,18 @@ func (c *call) presence() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, given := c.day(c.data, "DateDebut")
-	to, also := c.day(c.data, "DateFin")
-	if !given || !also {
+	from, to, given := c.interval()
+	if !given {
 		return nil, errPage
 	}
 	all := []obj{}
 	if ok {
 		builders := []func(*pupil, string, time.Time) obj{c.absence, c.delay, c.observation, c.punishment}
 		if p.full {
-			builders = append(builders, c.openAbsence, c.exclusion)
+			builders = append(builders, c.exclusion)
+		}
+		if p.full && in.key == yearOf(c.now).current(c.now).key { // pawnote cannot read it: past trimesters are for pawnote
+			builders = append(builders, c.openAbsence)
 		}
 		for i, day := range in.past(len(builders), c.now) {
 			if !day.Before(from) && !day.After(to) {
@@ -56,16 +58,16 @@ func (c *call) reasons(names ...string) obj {
 
 func (c *call) absence(p *pupil, key string, day time.Time) obj {
 	return obj{
-		"N": c.sess.n(kindPresence, key), "G": eventAbsence, "dateDebut": dateTime(at(day, 0)),
+		"N": c.sess.n(kindPresence, key), "G": eventAbsence, "dateDebut": dateTime(at(day, 0)), "aJustifierParParents": false,
 		"dateFin": dateTime(at(day, 8)), "justifie": true, "NbrHeures": "4h00", "NbrJours": 1, "ouverte": false,
-		"reglee": true, "avecSaisie": false, "isMotifNonEncoreConnu": false, "listeMotifs": c.reasons("MALADIE"),
+		"reglee": true, "avecSaisie": false, "estMotifNonEncoreConnu": false, "listeMotifs": c.reasons("MALADIE"),
 	}
 }
 
 // openAbsence has no end of its hours and no reason yet.
 func (c *call) openAbsence(p *pupil, key string, day time.Time) obj {
 	out := with(c.absence(p, key, day), obj{
-		"justifie": false, "reglee": false, "ouverte": true, "isMotifNonEncoreConnu": true, "listeMotifs": c.reasons(),
+		"justifie": false, "reglee": false, "ouverte": true, "estMotifNonEncoreConnu": true, "listeMotifs": c.reasons(),
 	})
 	delete(out, "NbrHeures")
 	return out
@@ -75,7 +77,7 @@ func (c *call) delay(_ *pupil, key string, day time.Time) obj {
 	return obj{
 		"N": c.sess.n(kindPresence, key), "G": eventDelay, "date": dateTime(at(day, 1)), "duree": 15, "justifie": false,
 		"reglee": false, "justification": "Réveil", "listeMotifs": c.reasons("TRANSPORT", "RÉVEIL"),
-		"isMotifNonEncoreConnu": false,
+		"estMotifNonEncoreConnu": false,
 	}
 }
 
@@ -84,7 +86,7 @@ func (c *call) observation(p *pupil, key string, day time.Time) obj {
 		"N": c.sess.n(kindPresence, key), "G": eventObservation, "genreObservation": 1, "L": "Encouragements",
 		"date": dateTime(at(day, 2)), "dateFin": dateTime(at(day, 4)), "commentaire": "Bonne participation",
 		"avecARObservation": false, "estLue": true, "demandeur": nested(obj{"L": p.of(0).teacher}),
-		"matiere": nested(c.subject(p.of(0))),
+		"matiere": nested(c.subject(p.of(0))), "rubrique": nested(obj{"L": "Encouragements", "N": c.sess.n(kindReason, "rubrique")}),
 	}
 }
 
@@ -94,7 +96,7 @@ func (c *call) punishment(p *pupil, key string, day time.Time) obj {
 	return obj{
 		"N": c.sess.n(kindPresence, key), "G": eventPunishment, "dateDemande": date(day), "placeDemande": 4,
 		"horsCours": false, "estUneExclusion": false, "estProgrammable": true, "duree": 60, "travailAFaire": "Copier la leçon",
-		"documentsTAF": list([]obj{c.attach(p.key, "punition.pdf")}), "documents": list(nil), "circonstances": "Bavardage répété",
+		"documentsTAF": list([]obj{c.attach(p.key, "punition.pdf")}), "documentsCirconstances": list(nil), "circonstances": "Bavardage répété",
 		"listeMotifs": c.reasons("BAVARDAGE"), "nature": nested(obj{"L": "Retenue", "N": c.sess.n(kindReason, "retenue"), "G": 1}),
 		"demandeur": nested(obj{"L": one.teacher, "N": c.sess.n(kindStaff, one.key), "G": genreTeacher}), "avecSaisie": false,
 		"programmation": list([]obj{{

@@ -46,6 +46,9 @@ type Options struct {
 	// does not name the key: clients know the vendor's. Without a key every login ends with error 21.
 	Plain  bool
 	RSAKey *rsa.PrivateKey
+	// Lenient takes what pawnote sends and real servers evidently take: bodies in lower-case hexadecimal, and calls
+	// without the page's cookie.
+	Lenient bool
 	// URL is where clients reach the simulator, for QR codes; default: as the last request did.
 	URL string
 }
@@ -81,7 +84,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		Server: sim.New(o.Options), o: o, zone: zone, sessions: map[int]*session{},
-		flags: flags{encrypt: o.Encrypt == nil || *o.Encrypt, compress: o.Compress == nil || *o.Compress},
+		flags: flags{encrypt: o.Encrypt == nil || *o.Encrypt, compress: o.Compress == nil || *o.Compress, anyCase: o.Lenient},
 	}
 	s.accounts = accounts(s.today())
 	s.restore()

@@ -106,12 +106,11 @@ func (one *session) find(kind int, id string) (string, error) {
 	return found.key, nil
 }
 
-// fault is an error of the protocol. Inside tells that it comes within a regular, encrypted answer.
+// fault is an error of the protocol, beside an answer's dataSec. Without a code it is a text for the user, within it.
 type fault struct {
 	code    int
 	title   string
 	message string
-	inside  bool
 	ends    bool // the session with it
 }
 
@@ -119,7 +118,7 @@ func (f *fault) Error() string { return fmt.Sprintf("%d %s", f.code, f.title) }
 
 // The vendor's errors.
 var (
-	errRefused  = &fault{code: 3, title: "Accès refusé", message: "Vous n'avez pas accès à cette page.", inside: true}
+	errRefused  = &fault{code: 3, title: "Accès refusé", message: "Vous n'avez pas accès à cette page."}
 	errBanned   = &fault{code: 5, title: suspended, message: suspended}
 	errClosed   = &fault{code: 7, title: "Session fermée", message: "Le serveur a fermé la session.", ends: true}
 	errReplaced = &fault{code: 8, title: expired + " (1)", message: "Une autre session est ouverte.", ends: true}
@@ -127,7 +126,7 @@ var (
 	errOrder    = &fault{code: 11, title: expired + " (4)", message: "Votre session a expiré.", ends: true}
 	errLost     = &fault{code: 13, title: expired + " (6)", message: "Votre session a expiré.", ends: true}
 	errPage     = &fault{code: 21, title: "Impossible d'afficher la page", message: "La page demandée est invalide."}
-	errObject   = &fault{code: 22, title: "La page demandée a expiré", message: "Ressource inconnue.", inside: true}
+	errObject   = &fault{code: 22, title: "La page demandée a expiré", message: "Ressource inconnue."}
 	errTooMany  = &fault{
 		code: 25, title: "Accès suspendu",
 		message: "Vous avez dépassé le nombre d'erreurs d'authentification autorisées.",
@@ -154,7 +153,7 @@ func (s *Server) admit(r *http.Request, id, space int) (*session, error) {
 	}
 	cookie, err := r.Cookie(cookieName)
 	switch {
-	case err != nil || cookie.Value != one.cookie || space != one.page.space:
+	case err != nil && !s.o.Lenient || err == nil && cookie.Value != one.cookie || space != one.page.space:
 		return nil, errPage
 	case one.over != 0:
 		return nil, faultOf(one.over)

@@ -71,9 +71,8 @@ func (c *call) timetable() (any, error) {
 	from := y.monday.AddDate(0, 0, 7*(week-1))
 	to := from.AddDate(0, 0, 7)
 	if week < 1 || week > 62 {
-		first, ok := c.day(c.data, "DateDebut")
-		last, also := c.day(c.data, "DateFin")
-		if !ok || !also || last.Before(first) || last.Sub(first) > 400*24*time.Hour {
+		first, last, ok := c.interval()
+		if !ok || last.Before(first) || last.Sub(first) > 400*24*time.Hour {
 			return nil, errPage
 		}
 		from, to = first, last.AddDate(0, 0, 1)
@@ -92,6 +91,18 @@ func (c *call) timetable() (any, error) {
 		"debutDemiPensionHebdo": 8, "finDemiPensionHebdo": 11, "absences": obj{"joursCycle": list(days)},
 		"recreations": list(recreations()),
 	}, nil
+}
+
+// interval is that of a call's data, whose keys clients write both ways.
+func (c *call) interval() (first, last time.Time, ok bool) {
+	for _, keys := range [][2]string{{"DateDebut", "DateFin"}, {"dateDebut", "dateFin"}} {
+		first, ok = c.day(c.data, keys[0])
+		last, also := c.day(c.data, keys[1])
+		if ok && also {
+			return first, last, true
+		}
+	}
+	return first, last, false
 }
 
 // lessons returns those of a day.
@@ -165,5 +176,5 @@ func (c *call) contents(p *pupil, slot slot) []obj {
 }
 
 func (c *call) subject(one subject) obj {
-	return obj{"L": one.name, "N": c.sess.n(kindSubject, one.key)}
+	return obj{"L": one.name, "N": c.sess.n(kindSubject, one.key), "estServiceGroupe": false}
 }
