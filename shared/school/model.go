@@ -19,6 +19,17 @@ func (d Date) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d.Format(dateLayout))
 }
 
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Date) UnmarshalJSON(data []byte) error {
+	var text *string
+	err := json.Unmarshal(data, &text)
+	if d.Time = (time.Time{}); err != nil || text == nil {
+		return err
+	}
+	d.Time, err = time.Parse(dateLayout, *text)
+	return err
+}
+
 // Midnight is when its day begins.
 func (d Date) Midnight() Date {
 	return Date{time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, time.UTC)}

@@ -146,6 +146,8 @@ func (f *function) meaning(w http.ResponseWriter, err error) (status int, body a
 		return message(http.StatusForbidden, pronote.ErrNoTab.Error())
 	case errors.As(err, &code) && code.Code == pronote.CodeOtherObject:
 		return http.StatusNotFound, "not found"
+	case errors.As(err, &code) && code.Code == pronote.CodeNotDone:
+		return message(http.StatusUnprocessableEntity, code.Error())
 	case errors.As(err, &code):
 		return message(http.StatusBadGateway, code.Error())
 	case isOne(err, pronote.ErrAnswer):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/school"
 	"github.com/carillon-calendar/carillon/shared/school/pronote"
@@ -75,6 +76,9 @@ func (f *function) reply(c *call) error {
 	})
 }
 
+// noSubject is the subject of a message without one: schools' servers want one, and read French.
+const noSubject = "Sans objet"
+
 // mostRecipients is how many people one message may go to.
 const mostRecipients = 50
 
@@ -107,7 +111,11 @@ func (f *function) createDiscussion(c *call) error {
 		delete(byID, id) // once
 		to = append(to, r)
 	}
+	subject := strings.TrimSpace(c.params.text("subject"))
+	if subject == "" {
+		subject = noSubject
+	}
 	return f.change(c, func(ctx context.Context, conn *pronote.Conn) error {
-		return conn.Create(ctx, c.params.text("subject"), c.params.text("content"), to)
+		return conn.Create(ctx, subject, c.params.text("content"), to)
 	})
 }

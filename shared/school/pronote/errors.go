@@ -7,6 +7,7 @@ import (
 
 // Codes of PRONOTE's own errors.
 const (
+	CodeNotDone     = 0  // a sentence for the person: something in the request is not as it should be
 	CodeNoRight     = 3  // the function or tab is not the account's
 	CodeSuspended   = 5  // this network address is kept out for hours
 	CodeEnded       = 7  // by the server
@@ -22,7 +23,12 @@ const (
 // An Error is one that PRONOTE answered with.
 type Error struct{ Code int }
 
-func (e *Error) Error() string { return fmt.Sprintf("PRONOTE answered with its error %d", e.Code) }
+func (e *Error) Error() string {
+	if e.Code == CodeNotDone {
+		return "PRONOTE did not accept the request"
+	}
+	return fmt.Sprintf("PRONOTE answered with its error %d", e.Code)
+}
 
 // Is reports whether a target is [ErrSessionLost], and the error says so.
 func (e *Error) Is(target error) bool {

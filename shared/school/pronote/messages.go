@@ -20,7 +20,11 @@ type wireDiscussion struct {
 	Closed     flag            `json:"ferme"`
 	ID         object[element] `json:"messagePourParticipants"`
 	Messages   json.RawMessage `json:"listePossessionsMessages"`
+	Labels     list[element]   `json:"listeEtiquettes"`
 }
+
+// labelBin is the label of what was deleted.
+const labelBin = 5
 
 type wireMessage struct {
 	element
@@ -61,7 +65,10 @@ func (c *Conn) discussions(ctx context.Context) ([]wireDiscussion, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(got.List, func(w wireDiscussion) bool { return !bool(w.Discussion) || w.Depth > 0 }), nil
+	return slices.DeleteFunc(got.List, func(w wireDiscussion) bool {
+		return !bool(w.Discussion) || w.Depth > 0 ||
+			slices.ContainsFunc(w.Labels, func(l element) bool { return l.G == labelBin })
+	}), nil
 }
 
 // id is what a discussion is known by from one login to the next.
