@@ -132,6 +132,9 @@ func (f *function) meaning(w http.ResponseWriter, err error) (status int, body a
 			w.Header().Set("Retry-After", "5")
 		}
 		return message(problem.Status, problem.Detail)
+	case isOne(err, pronote.ErrSessionLost): // in the middle of a login
+		w.Header().Set("Retry-After", "5")
+		return message(http.StatusServiceUnavailable, pronote.ErrSessionLost.Error())
 	case isOne(err, pronote.ErrNoTab):
 		return message(http.StatusForbidden, pronote.ErrNoTab.Error())
 	case isOne(err, pronote.ErrNotFound):

@@ -34,13 +34,17 @@ func (f *function) file(c *call) error {
 	if err := c.params.require("id"); err != nil {
 		return err
 	}
+	asked := c.params.text("kind")
+	if asked != "" && asked != pronote.FilePaper && asked != pronote.FileCorrected {
+		return errParams{"kind": "It must be " + pronote.FilePaper + " or " + pronote.FileCorrected}
+	}
 	name := path.Base("/" + c.params.text("name"))
 	if name == "/" {
 		name = "file"
 	}
 	var resp *http.Response
 	err := f.sessions.with(c, func(_ context.Context, conn *pronote.Conn) (err error) {
-		resp, err = conn.Open(c.Context(), c.params.text("id"), name)
+		resp, err = conn.Open(c.Context(), c.params.text("id"), asked, name)
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -84,21 +85,10 @@ func (s *sessions) suspend(ctx context.Context, settings *school.Settings, v *va
 	s.mu.Lock()
 	s.schools[at] = until
 	s.mu.Unlock()
-	if err := v.remove(ctx, schools+at); err != nil {
-		return err
-	}
-	if err := v.put(ctx, schools+at, 0, schoolDoc{until}, nil); err != nil && !errors.Is(err, documents.ErrConflict) {
+	if err := s.until(ctx, v, schools+at, until); err != nil {
 		return err
 	}
 	return &pause{errSuspended, length}
-}
-
-// An accountDoc is what is known of an account.
-type accountDoc struct {
-	Session  string      `json:"session,omitempty"` // its newest one
-	Logins   []time.Time `json:"logins,omitempty"`  // of the last day
-	Failures []time.Time `json:"failures,omitempty"`
-	Silence  time.Time   `json:"silence,omitzero"` // until when nothing is tried
 }
 
 // Wrong passwords of an account: PRONOTE counts them, and closes the account.
@@ -106,59 +96,102 @@ const (
 	mostFailures = 3
 	failureTime  = time.Hour
 	silenceTime  = 2 * time.Hour
+	dayOfLogins  = 24 * time.Hour
 )
 
-// mayLogin refuses a login that the school might close the account for.
-func (a *accountDoc) mayLogin(now time.Time, limits school.Limits) error {
-	a.Logins = within(a.Logins, now, 24*time.Hour)
-	a.Failures = within(a.Failures, now, failureTime)
+// What an account has below its name. Logins and failures are empty objects of their own, so that no name is written
+// often: Cloud Storage takes about one write a second on one.
+const (
+	newest   = "/session"  // its newest session
+	silent   = "/silence"  // until when nothing is tried
+	loggedIn = "/login-"   // and when
+	failed   = "/failure-" // and when
+)
+
+// A history is what happened with an account lately.
+type history struct {
+	session  string
+	since    time.Time // of that session's login
+	gen      int64
+	logins   []time.Time
+	failures []time.Time // since then
+}
+
+// history reads an account.
+func (s *sessions) history(ctx context.Context, v *vault, account string) (h history, err error) {
+	var doc tokenDoc
+	stored, err := v.get(ctx, accounts+account+newest, &doc)
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return h, err
+	}
+	h.session, h.gen, h.since = doc.Session, stored.Generation, instant(stored.Metadata)
+	now := s.f.Now()
+	for info, err := range v.bucket.List(ctx, accounts+account+"/") {
+		if err != nil {
+			return h, kept(err)
+		}
+		at := instant(info.Metadata)
+		age := now.Sub(at)
+		switch name := strings.TrimPrefix(info.Name, accounts+account); {
+		case age < -time.Hour: // of a clock that was far ahead
+		case strings.HasPrefix(name, loggedIn) && age < dayOfLogins:
+			h.logins = append(h.logins, at)
+		case strings.HasPrefix(name, failed) && age < failureTime && at.After(h.since):
+			h.failures = append(h.failures, at)
+		}
+	}
+	return h, nil
+}
+
+// note writes down that something happened with an account now.
+func (s *sessions) note(ctx context.Context, v *vault, account, what string) error {
+	now := s.f.Now()
+	_, err := v.bucket.Put(ctx, accounts+account+what+now.UTC().Format("20060102T150405.000000000")+"-"+newToken(), 0,
+		[]byte("{}"), written(now))
+	return kept(err)
+}
+
+// countLogin notes a login before it is made: one that dies in the middle counts too. It refuses one that the school
+// might close the account for.
+func (s *sessions) countLogin(ctx context.Context, settings *school.Settings, v *vault, account string) error {
+	var doc schoolDoc
+	if _, err := v.get(ctx, accounts+account+silent, &doc); err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return err
+	}
+	now := s.f.Now()
+	if left := doc.Until.Sub(now); left > 0 {
+		return &pause{errSilenced, min(left, silenceTime)}
+	}
+	h, err := s.history(ctx, v, account)
 	switch {
-	case a.Silence.After(now) && a.Silence.Sub(now) <= silenceTime:
-		return &pause{errSilenced, a.Silence.Sub(now)}
-	case len(a.Failures) >= mostFailures:
-		return &pause{errSilenced, a.Failures[0].Add(failureTime).Sub(now)}
-	case len(a.Logins) >= limits.LoginsPerDay:
-		return &pause{errManyLogins, a.Logins[0].Add(24 * time.Hour).Sub(now)}
+	case err != nil:
+		return err
+	case len(h.failures) >= mostFailures:
+		return &pause{errSilenced, h.failures[0].Add(failureTime).Sub(now)}
+	case len(h.logins) >= settings.Limits.LoginsPerDay:
+		return &pause{errManyLogins, h.logins[0].Add(dayOfLogins).Sub(now)}
 	}
-	return nil
-}
-
-func within(times []time.Time, now time.Time, span time.Duration) (kept []time.Time) {
-	for _, t := range times {
-		if age := now.Sub(t); age < span && age > -time.Hour { // none of a clock that was far ahead
-			kept = append(kept, t)
-		}
-	}
-	return kept
-}
-
-// account changes what is known of an account.
-func (s *sessions) account(ctx context.Context, v *vault, digest string, change func(*accountDoc) error) error {
-	for range 5 {
-		var doc accountDoc
-		stored, err := v.get(ctx, accounts+digest, &doc)
-		if err != nil && !errors.Is(err, documents.ErrNotFound) {
-			return err
-		}
-		if err := change(&doc); err != nil {
-			return err
-		}
-		err = v.put(ctx, accounts+digest, stored.Generation, doc, written(s.f.Now()))
-		if !errors.Is(err, documents.ErrConflict) {
-			return err
-		}
-	}
-	return documents.ErrConflict
+	return s.note(ctx, v, account, loggedIn)
 }
 
 // silence has nothing tried with an account for a while.
-func (s *sessions) silence(ctx context.Context, v *vault, digest string) error {
-	err := s.account(ctx, v, digest, func(a *accountDoc) error {
-		a.Silence = s.f.Now().Add(silenceTime)
-		return nil
-	})
-	if err != nil {
+func (s *sessions) silence(ctx context.Context, v *vault, account string) error {
+	if err := s.until(ctx, v, accounts+account+silent, s.f.Now().Add(silenceTime)); err != nil {
 		return err
 	}
 	return &pause{errSilenced, silenceTime}
+}
+
+// until writes down until when something must not be tried.
+func (s *sessions) until(ctx context.Context, v *vault, name string, until time.Time) error {
+	var before schoolDoc
+	stored, err := v.get(ctx, name, &before)
+	if err != nil && !errors.Is(err, documents.ErrNotFound) {
+		return err
+	}
+	err = v.put(ctx, name, stored.Generation, schoolDoc{until}, written(s.f.Now()))
+	if errors.Is(err, documents.ErrConflict) { // another call met the same
+		return nil
+	}
+	return err
 }

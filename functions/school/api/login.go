@@ -20,13 +20,6 @@ import (
 	"github.com/carillon-calendar/carillon/shared/school/pronote"
 )
 
-// A chainDoc is the way to a session's next login.
-type chainDoc struct {
-	Chain pronote.Chain `json:"chain"`
-	// Tried says that its token may have been used: a login began and was not finished.
-	Tried bool `json:"tried,omitempty"`
-}
-
 // client speaks to the schools that the settings allow.
 func (f *function) client(settings *school.Settings) *pronote.Client {
 	hosts := append(append(pronote.Hosts{}, f.Hosts...), settings.AllowedHosts...)
@@ -203,8 +196,8 @@ func (s *sessions) reuse(ctx context.Context, settings *school.Settings, v *vaul
 	if r.Password == "" {
 		return "", nil
 	}
-	var doc accountDoc
-	if _, err := v.get(ctx, accounts+r.Account, &doc); errors.Is(err, documents.ErrNotFound) || doc.Session == "" {
+	var doc tokenDoc
+	if _, err := v.get(ctx, accounts+r.Account+newest, &doc); errors.Is(err, documents.ErrNotFound) {
 		return "", nil
 	} else if err != nil {
 		return "", err
@@ -262,7 +255,7 @@ func (s *sessions) begin(ctx context.Context, settings *school.Settings, v *vaul
 	chained := false
 	rotated := func(chain pronote.Chain) error {
 		chained = true
-		return s.keepChain(ctx, v, id, chain)
+		return v.keepChain(ctx, id, chain, s.f.Now())
 	}
 	var err error
 	client := s.f.client(settings)
@@ -283,18 +276,14 @@ func (s *sessions) begin(ctx context.Context, settings *school.Settings, v *vaul
 			return "", err
 		}
 	}
-	old := ""
-	err = s.account(ctx, v, r.Account, func(a *accountDoc) error {
-		old, a.Session, a.Failures = a.Session, id, nil
-		return nil
-	})
+	old, err := s.newest(ctx, v, r.Account, id)
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	s.add(fresh)
 	s.mu.Unlock()
-	if old != "" && old != id { // PRONOTE has ended it by this login
+	if old != "" { // PRONOTE has ended it by this login
 		s.retire(ctx, v, old)
 	}
 	return s.issue(ctx, v, id)
@@ -316,16 +305,19 @@ func (s *sessions) retire(ctx context.Context, v *vault, id string) {
 	}
 }
 
-// countLogin notes a login before it is made: one that dies in the middle counts too.
-func (s *sessions) countLogin(ctx context.Context, settings *school.Settings, v *vault, account string) error {
-	return s.account(ctx, v, account, func(a *accountDoc) error {
-		now := s.f.Now()
-		if err := a.mayLogin(now, settings.Limits); err != nil {
-			return err
+// newest notes an account's newest session, and returns the one before.
+func (s *sessions) newest(ctx context.Context, v *vault, account, id string) (old string, err error) {
+	for range 3 {
+		h, err := s.history(ctx, v, account)
+		if err != nil {
+			return "", err
 		}
-		a.Logins = append(a.Logins, now)
-		return nil
-	})
+		err = v.put(ctx, accounts+account+newest, h.gen, tokenDoc{id}, written(s.f.Now()))
+		if !errors.Is(err, documents.ErrConflict) {
+			return h.session, err
+		}
+	}
+	return "", kept(documents.ErrConflict)
 }
 
 // loginFailed notes what an error of a login means to the next ones.
@@ -337,33 +329,9 @@ func (s *sessions) loginFailed(ctx context.Context, settings *school.Settings, v
 	case errors.As(err, &code) && code.Code == pronote.CodeTooMany:
 		return s.silence(ctx, v, r.Account)
 	case isOne(err, pronote.ErrWrongPassword, pronote.ErrWrongPIN):
-		noted := s.account(ctx, v, r.Account, func(a *accountDoc) error {
-			a.Failures = append(within(a.Failures, s.f.Now(), failureTime), s.f.Now())
-			return nil
-		})
-		return errors.Join(err, noted)
+		return errors.Join(err, s.note(ctx, v, r.Account, failed))
 	}
 	return err
-}
-
-// keepChain stores the token of the next login before the session is used: what was there is good for nothing now.
-func (s *sessions) keepChain(ctx context.Context, v *vault, id string, chain pronote.Chain) error {
-	return s.putChain(ctx, v, id, chainDoc{Chain: chain})
-}
-
-func (s *sessions) putChain(ctx context.Context, v *vault, id string, doc chainDoc) error {
-	for range 5 {
-		var before chainDoc
-		stored, err := v.get(ctx, chains+id, &before)
-		if err != nil && !errors.Is(err, documents.ErrNotFound) {
-			return err
-		}
-		err = v.put(ctx, chains+id, stored.Generation, doc, written(s.f.Now()))
-		if !errors.Is(err, documents.ErrConflict) {
-			return err
-		}
-	}
-	return documents.ErrConflict
 }
 
 // errChain is a chain whose token PRONOTE does not take any more. It was lost between PRONOTE's answer and our writing
@@ -372,8 +340,7 @@ var errChain = errors.New("the chain of logins is broken: connect again with a n
 
 // followChain logs in again by a session's chain, for who has its turn. What the person chose stays.
 func (s *sessions) followChain(ctx context.Context, settings *school.Settings, v *vault, l *live) error {
-	var doc chainDoc
-	_, err := v.get(ctx, chains+l.id, &doc)
+	chain, err := v.chain(ctx, l.id)
 	if errors.Is(err, documents.ErrNotFound) {
 		return pronote.ErrSessionLost
 	}
@@ -383,18 +350,13 @@ func (s *sessions) followChain(ctx context.Context, settings *school.Settings, v
 	if err := s.countLogin(ctx, settings, v, l.record.Account); err != nil {
 		return err
 	}
-	tried := doc.Tried
-	doc.Tried = true
-	if err := s.putChain(ctx, v, l.id, doc); err != nil {
-		return err
-	}
-	fresh, err := s.f.client(settings).LoginChain(ctx, doc.Chain, func(chain pronote.Chain) error {
-		return s.keepChain(ctx, v, l.id, chain)
+	fresh, err := s.f.client(settings).LoginChain(ctx, chain, func(next pronote.Chain) error {
+		return v.keepChain(ctx, l.id, next, s.f.Now())
 	})
 	switch {
 	case errors.Is(err, pronote.ErrWrongPassword):
-		slog.WarnContext(ctx, "chain of logins broken", slog.Bool("login_interrupted", tried))
-		if err := v.remove(ctx, chains+l.id); err != nil {
+		slog.WarnContext(ctx, "chain of logins broken: its next token was lost, or the device was removed")
+		if err := v.removeAll(ctx, chains+l.id+"/"); err != nil {
 			return err
 		}
 		l.chained = false
@@ -523,7 +485,8 @@ func (s *sessions) sweepAll(ctx context.Context, settings *school.Settings, v *v
 		if err != nil {
 			return err
 		}
-		there["chain "+strings.TrimPrefix(info.Name, chains)] = now.Sub(instant(info.Metadata)) < settings.ChainLife()
+		id, _, _ := strings.Cut(strings.TrimPrefix(info.Name, chains), "/")
+		there["chain "+id] = there["chain "+id] || now.Sub(instant(info.Metadata)) < settings.ChainLife()
 	}
 	for info, err := range v.bucket.List(ctx, living) {
 		if err != nil {
@@ -563,13 +526,16 @@ func (s *sessions) ended(ctx context.Context, settings *school.Settings, v *vaul
 	return now.Sub(last) > settings.Idle(), err
 }
 
+// accountTime is how long it is known what happened with an account.
+const accountTime = 48 * time.Hour
+
 // sweepAccounts removes accounts of which nothing need be known any more.
 func (s *sessions) sweepAccounts(ctx context.Context, v *vault) error {
 	for info, err := range v.bucket.List(ctx, accounts) {
 		if err != nil {
 			return err
 		}
-		if s.f.Now().Sub(instant(info.Metadata)) > 48*time.Hour {
+		if s.f.Now().Sub(instant(info.Metadata)) > accountTime {
 			if err := v.bucket.Delete(ctx, info.Name, info.Generation); err != nil && !errors.Is(err, documents.ErrConflict) {
 				return err
 			}

@@ -70,8 +70,12 @@ func (c *call) base() string {
 }
 
 // link is our address of a stored file.
-func (c *call) link(id, name string) string {
-	return c.base() + "/file?" + url.Values{"token": {c.token}, "id": {id}, "name": {name}}.Encode()
+func (c *call) link(id, kind, name string) string {
+	q := url.Values{"token": {c.token}, "id": {id}, "name": {name}}
+	if kind != "" {
+		q.Set("kind", kind)
+	}
+	return c.base() + "/file?" + q.Encode()
 }
 
 // read answers from the cache, else from PRONOTE. Who waits for the session's turn finds what the one before has read.

@@ -213,8 +213,7 @@ func (l *live) read(ctx context.Context, v *vault) error {
 	if _, err := v.get(ctx, choices+l.id, &l.choices); err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
-	var chain chainDoc
-	_, err := v.get(ctx, chains+l.id, &chain)
+	_, err := v.lastChain(ctx, l.id)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
@@ -240,12 +239,17 @@ func (s *sessions) drop(id string) {
 
 // end removes a session from the store, with all that belongs to it.
 func (s *sessions) end(ctx context.Context, v *vault, id string) error {
-	for _, name := range []string{living, choices, chains} {
+	for _, name := range []string{living, choices} {
 		if err := v.remove(ctx, name+id); err != nil {
 			return err
 		}
 	}
-	return v.removeAll(ctx, orders+id+"/")
+	for _, prefix := range []string{chains, orders} {
+		if err := v.removeAll(ctx, prefix+id+"/"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settled is how long a call of another process is waited for, whose end nobody knows.

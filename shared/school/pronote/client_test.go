@@ -308,7 +308,7 @@ func pages(f *fixture, conn *pronote.Conn) {
 			if file.Type != school.FileStored {
 				continue
 			}
-			resp, err := conn.Open(ctx, file.ID, file.Name)
+			resp, err := conn.Open(ctx, file.ID, "", file.Name)
 			f.must(err)
 			data, err := io.ReadAll(resp.Body)
 			_ = resp.Body.Close()

@@ -20,7 +20,7 @@ type Conn struct {
 	Orders  Orders
 	Pupil   Person
 	// Link is the address under which a stored file can be had; PRONOTE's own ends with the session.
-	Link func(id, name string) string
+	Link func(id, kind, name string) string
 }
 
 // kindPupil is what PRONOTE numbers pupils with.
@@ -69,7 +69,7 @@ func (c *Conn) file(w wireFile) school.File {
 		}
 		return f
 	}
-	f.URL = c.Link(f.ID, f.Name)
+	f.URL = c.Link(f.ID, "", f.Name)
 	return f
 }
 
@@ -81,13 +81,20 @@ func (c *Conn) files(wire []wireFile) []school.File {
 	return found
 }
 
-// Open reads a stored file as it comes; the caller closes the body. PRONOTE makes its address of the id, which the
-// session's key encrypts.
-func (c *Conn) Open(ctx context.Context, id, name string) (*http.Response, error) {
+// Kinds of stored files that are known by the id of what they belong to. Others have an id of their own, and no kind.
+const (
+	FilePaper     = "DevoirSujet"
+	FileCorrected = "DevoirCorrige"
+)
+
+// Open reads a stored file as it comes; the caller closes the body. PRONOTE makes its address of the id and the kind,
+// which the session's key encrypts.
+func (c *Conn) Open(ctx context.Context, id, kind, name string) (*http.Response, error) {
 	sealed, err := json.Marshal(struct {
 		N     string
 		Actif bool
-	}{id, true})
+		G     string `json:",omitempty"`
+	}{id, true, kind})
 	if err != nil {
 		return nil, err
 	}

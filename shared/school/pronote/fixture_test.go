@@ -78,7 +78,7 @@ func (f *fixture) enter(name, page string) *pronote.Conn {
 func (f *fixture) conn(s *pronote.Session) *pronote.Conn {
 	return &pronote.Conn{
 		Client: f.client, Session: s, Orders: &orders{s.Next}, Pupil: s.Pupils[0],
-		Link: func(id, name string) string { return "link:" + id + "/" + name },
+		Link: func(id, kind, name string) string { return "link:" + id + kind + "/" + name },
 	}
 }
 

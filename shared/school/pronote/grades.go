@@ -104,11 +104,15 @@ func (c *Conn) grade(w wireGrade) school.Grade {
 		g.Grade.Coefficient = n
 	}
 	g.Grade.Value, g.Grade.Significant = school.ParseMark(string(w.Mark))
-	for _, name := range []text{w.Paper, w.Corrected} {
+	for kind, name := range map[string]text{FilePaper: w.Paper, FileCorrected: w.Corrected} {
 		if name != "" {
-			g.Files = append(g.Files, c.file(wireFile{element: element{N: w.N, L: name, G: school.FileStored}}))
+			id := string(w.N)
+			g.Files = append(g.Files, school.File{
+				ID: id, Name: string(name), Type: school.FileStored, URL: c.Link(id, kind, string(name)),
+			})
 		}
 	}
+	slices.SortFunc(g.Files, func(a, b school.File) int { return cmp.Compare(a.URL, b.URL) })
 	return g
 }
 
