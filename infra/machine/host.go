@@ -20,6 +20,7 @@ type Host struct {
 	Data   string // the data folder
 	Sample bool   // the outside systems are simulated
 	Speed  int    // simulated seconds a second
+	Alone  bool   // no other bridge runs: its public paths may stand at the root
 
 	m *Machine
 }

@@ -2,6 +2,7 @@ package school
 
 import (
 	"cmp"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -47,9 +48,21 @@ type Limits struct {
 	SuspendedHours int `json:"suspended_hours"`
 }
 
-// LoadSettings returns the bridge's settings in the config bucket.
+// LoadSettings returns the bridge's settings in the config bucket. Without a file all is as it is by default.
 func LoadSettings(bucket documents.Bucket) (*config.Settings[Settings], error) {
-	return config.NewSettings[Settings](bucket, SettingsFile, Schema)
+	return config.NewSettings[Settings](optional{bucket}, SettingsFile, Schema)
+}
+
+// optional is a bucket whose settings need not be there.
+type optional struct{ documents.Bucket }
+
+// Get implements [documents.Bucket].
+func (o optional) Get(ctx context.Context, name string) (documents.Document, error) {
+	doc, err := o.Bucket.Get(ctx, name)
+	if name == SettingsFile && errors.Is(err, documents.ErrNotFound) {
+		return documents.Document{Info: documents.Info{Name: name}, Data: []byte("{}")}, nil
+	}
+	return doc, err
 }
 
 // Unresolved notes that the key cannot be had.

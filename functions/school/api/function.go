@@ -11,7 +11,9 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -52,8 +54,10 @@ type Config struct {
 	Hosts []string
 	// RSA is of servers without TLS; nil: the key that all have.
 	RSA *rsa.PublicKey
-	// Via is put between the client and the network, for what counts calls.
-	Via func(next http.RoundTripper) http.RoundTripper
+	// Prefix precedes the routes in links; requests come without it.
+	Prefix string
+	// Called gets the name of each function of PRONOTE's that was asked for, and how long it took.
+	Called func(name string, took time.Duration)
 }
 
 // budget is how long a request may take: a login is seven calls.
@@ -65,6 +69,9 @@ func New(cfg Config) http.Handler {
 	f.sessions.init(f)
 	return web.Function(http.HandlerFunc(f.serve), budget)
 }
+
+// Paths are those of all routes.
+func Paths() []string { return slices.Sorted(maps.Keys(routes)) }
 
 type function struct {
 	Config
@@ -112,6 +119,7 @@ type call struct {
 	params   params
 	live     *live // of the token
 	token    string
+	prefix   string // of the routes in links
 }
 
 // serve finds a route. Pages of any origin may call: nothing but the token, which they have to know, gives a right.
@@ -152,7 +160,7 @@ func (f *function) handle(w http.ResponseWriter, r *http.Request, handle func(*f
 		f.fail(w, r, web.Unavailable(err))
 		return
 	}
-	c := &call{Request: r, w: w, settings: settings}
+	c := &call{Request: r, w: w, settings: settings, prefix: f.Prefix}
 	if c.params, err = readParams(w, r); err == nil {
 		err = handle(f, c)
 	}

@@ -23,7 +23,7 @@ import (
 // client speaks to the schools that the settings allow.
 func (f *function) client(settings *school.Settings) *pronote.Client {
 	hosts := append(append(pronote.Hosts{}, f.Hosts...), settings.AllowedHosts...)
-	return &pronote.Client{Hosts: hosts, RSA: f.RSA, Via: f.Via}
+	return &pronote.Client{Hosts: hosts, RSA: f.RSA, Called: f.Called}
 }
 
 // A login is a person's request for a token.

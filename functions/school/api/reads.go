@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/school"
@@ -60,13 +61,13 @@ func (c *call) pupil() (pronote.Person, error) {
 // base is the public address of the API.
 func (c *call) base() string {
 	if c.settings.Address != "" {
-		return c.settings.Address
+		return strings.TrimSuffix(c.settings.Address, "/")
 	}
 	scheme := "http"
 	if c.TLS != nil || c.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	return scheme + "://" + c.Host
+	return scheme + "://" + c.Host + c.prefix
 }
 
 // link is our address of a stored file.

@@ -28,8 +28,8 @@ type Client struct {
 	Hosts Hosts
 	// RSA encrypts the key of sessions without TLS; nil: by the key that all servers have.
 	RSA *rsa.PublicKey
-	// Via is put between the client and the network, for what counts calls.
-	Via func(next http.RoundTripper) http.RoundTripper
+	// Called gets the name of each function, or page, that was asked for, and how long it took.
+	Called func(name string, took time.Duration)
 }
 
 // Browsers that the client says it is: servers answer the mobile pages' logins to the app alone.
@@ -42,7 +42,7 @@ const (
 // do makes a request. Redirects are left to the caller.
 func (c *Client) do(r *http.Request, local bool) (*http.Response, error) {
 	client := outbound.New(outbound.Options{
-		Timeout: timeout, MaxBody: MaxAnswer, Step: true, PublicOnly: !local, Via: c.Via,
+		Timeout: timeout, MaxBody: MaxAnswer, Step: true, PublicOnly: !local,
 	})
 	resp, err := client.Do(r)
 	switch {
@@ -69,7 +69,9 @@ func (c *Client) get(ctx context.Context, address, agent string, jar map[string]
 		}
 		r.Header.Set("User-Agent", agent)
 		setCookies(r, jar)
+		began := realNow()
 		resp, err := c.do(r, local)
+		c.called(path.Base(u.Path), began)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -131,6 +133,15 @@ func (c *counter) Next(context.Context) (int, error) {
 	return c.last, nil
 }
 
+// realNow is the machine's clock: how long an answer takes is real time.
+func realNow() time.Time { return time.Now() } //nolint:forbidigo // the real clock
+
+func (c *Client) called(name string, began time.Time) {
+	if c.Called != nil {
+		c.Called(name, realNow().Sub(began))
+	}
+}
+
 // mostWaiting is how long an answer may say that it is not ready yet.
 const mostWaiting = 30 * time.Second
 
@@ -184,7 +195,9 @@ func (c *Client) once(ctx context.Context, s *Session, o Orders, function string
 	if err != nil {
 		return nil, 0, err
 	}
+	began := realNow()
 	got, err := c.send(ctx, s, no, body)
+	c.called(function, began)
 	if err != nil {
 		return nil, 0, err
 	}

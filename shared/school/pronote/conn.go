@@ -111,7 +111,7 @@ func (c *Conn) Open(ctx context.Context, id, kind, name string) (*http.Response,
 	}
 	r.Header.Set("User-Agent", s.agent())
 	setCookies(r, s.Cookies)
-	client := outbound.New(outbound.Options{Stream: true, Step: true, PublicOnly: !local, Via: c.Client.Via})
+	client := outbound.New(outbound.Options{Stream: true, Step: true, PublicOnly: !local})
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, ErrUnreachable
