@@ -97,7 +97,7 @@ func picture() []byte {
 	m := image.NewRGBA(image.Rect(0, 0, 32, 40))
 	for y := range 40 {
 		for x := range 32 {
-			m.Set(x, y, color.RGBA{uint8(8 * x), uint8(6 * y), 128, 255}) //nolint:gosec // at most 248
+			m.Set(x, y, color.RGBA{uint8(8 * x), uint8(6 * y), 128, 255})
 		}
 	}
 	var out bytes.Buffer

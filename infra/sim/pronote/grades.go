@@ -2,6 +2,7 @@ package pronote
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -82,7 +83,7 @@ func (c *call) grades() (any, error) {
 	}
 	notes := usualNotes
 	if p.full {
-		notes = append(notes[:len(notes):len(notes)], unusualNotes...)
+		notes = append(slices.Clip(notes), unusualNotes...)
 	}
 	marks, averages := []obj{}, []obj{}
 	days := in.past(len(notes), c.now)
