@@ -17,7 +17,8 @@ var (
 
 // Break lets the next calls of /appelfonction fail in a way:
 //
-//   - "3" to "25": the error of this number; 7, 8, 10, 11 and 13 also end the session;
+//   - "3" to "25": the error of this number, of which 7, 8, 10, 11 and 13 also end the session, and 3 and 22 come
+//     within a regular answer: clients must find errors there, too;
 //   - "attente": SignatureAttente with a delay of 0.05 s, and the request is to be repeated;
 //   - "cut": the function runs, and the connection is closed in the middle of its answer;
 //   - "slow": one second passes before the function runs;

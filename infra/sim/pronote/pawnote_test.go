@@ -112,6 +112,7 @@ func expected(t *testing.T, c *client) obj {
 	t.Helper()
 	out := obj{
 		"version": "2025.2.6", "user": c.user["L"], "class": at(c.user, "classeDEleve", "L"), "day": 2, "file": "%PDF-",
+		"gradeFiles": []string{"%PDF-", "%PDF-"}, "photo": "image/png",
 		"resources": 4, "notebook": []int{1, 1, 2, 1}, "token": []any{c.user["L"], true, "BadCredentialsError"},
 		"replaced": "SessionExpiredError", "qr": c.user["L"], "few": "AccessDeniedError", "blocked": "AccountDisabledError",
 		"wrong": "BadCredentialsError", "pins": []bool{false, true, false}, "double": "ÉLÈVE Cinq",
