@@ -185,6 +185,41 @@ func TestNews2026(t *testing.T) {
 	}
 }
 
+// TestAnswers: in 2025 questions are in the list, and an answer is kept.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, pronote.Options{Generation: pronote.Year2025})
+	c := f.enter(t, "eleve.html", "eleve")
+	read := func() any {
+		page := c.must("PageActualites", 8, obj{"modesAffActus": obj{"_T": 26, "V": "[0]"}})
+		return list(page, "listeModesAff", 0, "listeActualites")[2]
+	}
+	item := read()
+	question := at(item, "listeQuestions", 0)
+	if str(item, "categorie", "L") != "Sondages" || len(list(question, "listeChoix")) != 3 {
+		t.Errorf("item = %v", item)
+	}
+	answer := obj{"valeurReponse": obj{"_T": 8, "V": "[1,3]"}, "avecReponse": true}
+	c.must("SaisieActualites", 8, obj{"listeActualites": []obj{{
+		"N": at(item, "N"), "genrePublic": 4, "public": at(item, "public"), "lue": true,
+		"listeQuestions": []obj{{"N": at(question, "N"), "genreReponse": 3, "reponse": answer}}, //nolint:misspell // the vendor's
+	}}})
+	if got := str(read(), "listeQuestions", 0, "reponse", "valeurReponse"); got != "[1,3]" { //nolint:misspell // the vendor's
+		t.Errorf("answer = %q", got)
+	}
+}
+
+func TestEvaluations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, pronote.Options{})
+	c := f.enter(t, "eleve.html", "eleve")
+	page := c.must("DernieresEvaluations", 201, obj{"periode": list(c.general, "ListePeriodes")[1]})
+	all := list(page, "listeEvaluations")
+	if len(all) != 3 || str(all[0], "matiere", "L") != "FRANÇAIS" || len(list(all[0], "listeNiveauxDAcquisitions")) != 3 {
+		t.Errorf("evaluations = %v", all)
+	}
+}
+
 func threads(c *client) []any {
 	c.t.Helper()
 	return list(c.must("ListeMessagerie", 131, obj{"avecMessage": true, "avecLu": true}), "listeMessagerie")

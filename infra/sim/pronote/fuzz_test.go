@@ -29,7 +29,7 @@ func FuzzCall(f *testing.F) {
 		id, _, _ = strings.Cut(id, `"`)
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.ReplaceAll(body, "%", id)))
 		r.URL.Path = "/appelfonction/3/" + id + "/" + strings.Trim(no, "/.")
-		r.AddCookie(page.Result().Cookies()[0]) //nolint:bodyclose // a recorder's
+		r.AddCookie(page.Result().Cookies()[0])
 		answer := httptest.NewRecorder()
 		s.ServeHTTP(answer, r)
 		if answer.Code == http.StatusInternalServerError {

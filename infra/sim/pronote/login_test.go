@@ -3,10 +3,14 @@ package pronote_test
 import (
 	"encoding/hex"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/carillon-calendar/carillon/infra/sim"
 	"github.com/carillon-calendar/carillon/infra/sim/pronote"
 )
 
@@ -188,4 +192,39 @@ func TestSecondFactor(t *testing.T) {
 	if err != nil || out["actionsDoubleAuth"] == nil {
 		t.Errorf("another device: %v, %v", out, err)
 	}
+}
+
+// TestPrefix: behind a path, addresses and cookies have it.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	now := start
+	s := pronote.New(pronote.Options{Options: sim.Options{
+		Now: func() time.Time { return now }, Prefix: "/sim/pronote",
+	}})
+	server := httptest.NewServer(http.StripPrefix("/sim/pronote", s))
+	t.Cleanup(server.Close)
+	c := newClient(t, server.URL+"/sim/pronote")
+	if out, err := c.login("eleve.html", "eleve", "eleve", nil); err != nil || out["cle"] == nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	r, err := http.Post(c.base+"/_qr", "application/json", strings.NewReader(`{"account":"parent","pin":"0000"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	code, _ := io.ReadAll(r.Body)
+	address, login, _ := scan(t, code, "0000")
+	if address != c.base+"/mobile.parent.html"+mobileQuery || login != "parent" {
+		t.Errorf("QR code = %s, %s", address, login)
+	}
+	if code := s.QR("nobody", "0000"); string(code) != "null" {
+		t.Errorf("QR code of nobody = %s", code)
+	}
+	if err := s.SetPassword("nobody", "x"); err == nil {
+		t.Error("nobody has a password")
+	}
+	if r, err := c.http.Post(c.base+"/appeldeconnexion/AB/1", "", nil); err != nil || r.Body.Close() != nil {
+		t.Error(err)
+	}
+	wantFault(t, page(c, 7), 10)
 }
