@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// What [Server.Break] knows: errors by their number, and others. Pages suffer pageKinds, calls all.
+// The kinds of [Server.Break]. Those of pageKinds also apply to session pages.
 var (
 	pageKinds = []string{"suspended", "closed"}
 	callKinds = []string{
@@ -17,14 +17,15 @@ var (
 
 // Break lets the next calls of /appelfonction fail in a way:
 //
-//   - "3" to "25": the error of this number; 7, 8, 10, 11 and 13 also end the session;
+//   - "3" to "25": the error of this number, of which 7, 8, 10, 11 and 13 also end the session, and 3 and 22 come
+//     within a regular answer: clients must find errors there, too;
 //   - "attente": SignatureAttente with a delay of 0.05 s, and the request is to be repeated;
 //   - "cut": the function runs, and the connection is closed in the middle of its answer;
 //   - "slow": one second passes before the function runs;
 //   - "wrongkey": the answer is encrypted with another key;
-//   - "suspended", "closed": a page that says so in place of an answer; session pages suffer these, too.
+//   - "suspended", "closed": a page that says so replaces the answer, or the next session page.
 //
-// Kinds are met in the order of their calls.
+// Ordered failures are used up one a call, first in, first out.
 func (s *Server) Break(kind string, times int) error {
 	if !slices.Contains(callKinds, kind) || times < 0 || times > 1000 {
 		return fmt.Errorf("kind: %q is none of %q, or times: %d is not within 0 to 1000", kind, callKinds, times)
@@ -37,7 +38,7 @@ func (s *Server) Break(kind string, times int) error {
 	return nil
 }
 
-// strike takes the next kind, if it is one of some.
+// strike returns the next ordered kind and removes it, if it is one of kinds.
 func (s *Server) strike(kinds []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +50,7 @@ func (s *Server) strike(kinds []string) string {
 	return kind
 }
 
-// postBreak is [Server.Break] over HTTP; times 0 ends what was ordered before.
+// postBreak is [Server.Break] over HTTP; times 0 cancels what was ordered before.
 func (s *Server) postBreak(w http.ResponseWriter, r *http.Request) {
 	in := struct {
 		Kind  string `json:"kind"`

@@ -124,7 +124,9 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 func (f *fault) object() obj { return obj{"G": f.code, "Titre": f.title, "Message": f.message} }
 
 // exchange checks a call and returns the bytes of its answer.
-func (s *Server) exchange(r *http.Request, in envelope, space int, body [sha256.Size]byte, kind string) ([]byte, error) {
+func (s *Server) exchange(
+	r *http.Request, in envelope, space int, body [sha256.Size]byte, kind string,
+) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, err := s.admit(r, in.Session, space)

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -245,7 +246,7 @@ func (c *client) parameters() error {
 	_, _ = rand.Read(random)
 	uuid := random
 	if c.flag("http") && c.rsa != nil {
-		uuid, _ = rsa.EncryptPKCS1v15(rand.Reader, c.rsa, random)
+		uuid, _ = rsa.EncryptPKCS1v15(rand.Reader, c.rsa, random) //nolint:staticcheck // the vendor's protocol
 	}
 	out, err := c.call("FonctionParametres", obj{"data": obj{
 		"Uuid": base64.StdEncoding.EncodeToString(uuid), "identifiantNav": c.nav,
@@ -289,9 +290,7 @@ func (c *client) authenticate(login, password string, more obj) (obj, error) {
 		"demandeConnexionAuto": false, "demandeConnexionAppliMobile": false, "demandeConnexionAppliMobileJeton": false,
 		"enConnexionAppliMobile": false, "uuidAppliMobile": "", "loginTokenSAV": "",
 	}
-	for k, v := range more {
-		data[k] = v
-	}
+	maps.Copy(data, more)
 	out, err := c.call("Identification", obj{"data": data}, nil)
 	if err != nil {
 		return nil, err
@@ -309,10 +308,11 @@ func (c *client) authenticate(login, password string, more obj) (obj, error) {
 		if err != nil {
 			plain = []byte("wrong, and sent all the same")
 		}
-		challenge = ""
+		var even []byte
 		for i := 0; i < len(plain); i += 2 {
-			challenge += string(plain[i])
+			even = append(even, plain[i])
 		}
+		challenge = string(even)
 	}
 	answer := hex.EncodeToString(cbc(key, c.iv, []byte(challenge)))
 	out, err = c.call("Authentification", obj{"data": obj{"connexion": 0, "challenge": answer, "espace": space}}, nil)

@@ -76,7 +76,7 @@ func decryptHex(key, iv []byte, text string) (string, error) {
 
 func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
 
-// passwordKey is the key that a login and password make (school.md 1.4).
+// passwordKey is the key that a login and password make.
 func passwordKey(login, alea, password string) []byte {
 	sum := sha256.Sum256([]byte(alea + password))
 	return digest([]byte(login + upperHex(sum[:])))

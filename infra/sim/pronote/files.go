@@ -56,20 +56,34 @@ func (s *Server) fileName(r *http.Request) (string, bool) {
 	var in struct {
 		N     string
 		Actif bool
+		G     string
 	}
 	if err != nil || json.Unmarshal([]byte(plain), &in) != nil || !in.Actif {
 		return "", false
 	}
-	found := one.objects[in.N]
-	if found.kind == kindPupil {
+	return one.fileOf(one.objects[in.N], in.G)
+}
+
+// fileOf returns the name of an object's file: a pupil's is the photo, a grade's are told apart by G.
+func (one *session) fileOf(found object, g string) (string, bool) {
+	switch found.kind {
+	case kindFile:
+		return path.Base(found.key), g == ""
+	case kindGrade:
+		name, ok := gradeFiles[g]
+		return name, ok
+	case kindPupil:
 		for _, p := range one.account.pupils {
 			if p.key == found.key {
-				return "photo.png", p.photo
+				return "photo.png", p.photo && g == ""
 			}
 		}
 	}
-	return path.Base(found.key), found.kind == kindFile
+	return "", false
 }
+
+// gradeFiles are the files of a grade, by the G within their addresses.
+var gradeFiles = map[string]string{"DevoirSujet": "sujet.pdf", "DevoirCorrige": "corrigé.pdf"}
 
 // content is a file's, by its name's end.
 func content(name string) (data []byte, kind string) {
@@ -97,7 +111,7 @@ func picture() []byte {
 	m := image.NewRGBA(image.Rect(0, 0, 32, 40))
 	for y := range 40 {
 		for x := range 32 {
-			m.Set(x, y, color.RGBA{uint8(8 * x), uint8(6 * y), 128, 255}) //nolint:gosec // at most 248
+			m.Set(x, y, color.RGBA{uint8(8 * x), uint8(6 * y), 128, 255})
 		}
 	}
 	var out bytes.Buffer

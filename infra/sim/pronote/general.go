@@ -77,7 +77,8 @@ var levels = []struct{ key, name, short, colour string }{
 }
 
 func (c *call) levels() []obj {
-	all := []obj{{"L": "Aucune évaluation", "N": "0", "G": 0, "P": 0, "abbreviation": "", "positionJauge": 5}}
+	all := make([]obj, 0, 1+len(levels))
+	all = append(all, obj{"L": "Aucune évaluation", "N": "0", "G": 0, "P": 0, "abbreviation": "", "positionJauge": 5})
 	for i, l := range levels {
 		all = append(all, obj{
 			"L": l.name, "N": c.sess.n(kindLevel, l.key), "G": i + 1, "P": i + 1, "abbreviation": l.short,
@@ -149,11 +150,12 @@ const (
 
 func (c *call) pupil(a *account, p *pupil) obj {
 	class := obj{"L": p.class, "N": c.sess.n(kindClass, p.class)}
+	current := with(clone(class), obj{"courant": true, "AvecNote": true, "AvecFiliere": false})
 	out := obj{
 		"L": p.name, "N": c.sess.n(kindPupil, p.key), "G": genrePupil, "P": 1,
 		"Etablissement": nested(obj{"L": schoolName, "N": c.sess.n(kindSchool, "1")}), "classeDEleve": class,
 		"estClasseRattachementduJour": false,
-		"listeClassesHistoriques":     list([]obj{with(clone(class), obj{"courant": true, "AvecNote": true, "AvecFiliere": false})}),
+		"listeClassesHistoriques":     list([]obj{current}),
 		"listeGroupes":                list([]obj{{"L": p.class + " GR.1", "N": c.sess.n(kindGroup, p.class+"1")}}),
 		"listeOngletsPourPiliers":     list(nil), "listeOngletsPourPeriodes": list(c.tabPeriods(a)),
 		"listeNumerosUtiles": list(nil),
@@ -170,13 +172,14 @@ func (c *call) pupil(a *account, p *pupil) obj {
 // tabPeriods lists the periods of the tabs that have some.
 func (c *call) tabPeriods(a *account) []obj {
 	y := yearOf(c.now)
+	periods := y.trimesters()
 	var all []obj
 	for _, tab := range []int{12, tabGrades, 13, tabPresence, tabEvaluations, 100} {
 		if !a.hasTab(tab) {
 			continue
 		}
-		var offered []obj
-		for _, p := range y.trimesters() {
+		offered := make([]obj, 0, len(periods))
+		for _, p := range periods {
 			noted := 1
 			if p.key == "hp" {
 				noted = 0

@@ -2,6 +2,7 @@ package pronote
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -82,7 +83,7 @@ func (c *call) grades() (any, error) {
 	}
 	notes := usualNotes
 	if p.full {
-		notes = append(notes[:len(notes):len(notes)], unusualNotes...)
+		notes = append(slices.Clip(notes), unusualNotes...)
 	}
 	marks, averages := []obj{}, []obj{}
 	days := in.past(len(notes), c.now)
@@ -128,11 +129,7 @@ func (c *call) note(p *pupil, in period, n note, i int) obj {
 		out["coefficient"] = weight
 	}
 	if n.files {
-		for name, file := range map[string]string{"Sujet": "sujet.pdf", "Corrige": "corrigé.pdf"} {
-			out["libelle"+name] = file
-			out["elmtSujet"] = nil
-			out["elmt"+name] = nested(c.attach(p.key, file))
-		}
+		out["libelleSujet"], out["libelleCorrige"] = gradeFiles["DevoirSujet"], gradeFiles["DevoirCorrige"]
 	}
 	return with(out, n.more)
 }

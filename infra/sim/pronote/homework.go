@@ -25,7 +25,7 @@ var tasks = []task{
 		files: []string{"Fiche n°1 (lecture).pdf"},
 	},
 	{
-		key: "b", day: time.Tuesday, subject: 1, minutes: 45, level: 2, html: "<p>Exercices 3 &lt; 5, page 42</p>",
+		key: "b", day: time.Tuesday, subject: 1, minutes: 45, level: 2, html: "<p>Traiter 3 &lt; 5, page 42</p>",
 		files: []string{"figure.png"}, full: true,
 	},
 	{
@@ -108,7 +108,8 @@ func (c *call) log(p *pupil, day time.Time) []obj {
 	one, key := p.of(int(day.Weekday())), p.key+"/log/"+day.Format(time.DateOnly)
 	content := obj{
 		"N": c.sess.n(kindText, key), "L": "Séance", "descriptif": tagged(tagHTML, "<div>Contenu de la séance</div>"),
-		"categorie": nested(obj{"G": 1, "L": "Cours", "N": c.sess.n(kindCategory, "cours")}), "parcoursEducatif": -1, "ListeThemes": list(nil),
+		"categorie": nested(obj{"G": 1, "L": "Cours", "N": c.sess.n(kindCategory, "cours")}), "parcoursEducatif": -1,
+		"ListeThemes":      list(nil),
 		"ListePieceJointe": list([]obj{c.attach(p.key, "cours.pdf")}), "training": nested(obj{"ListeExecutionsQCM": []obj{}}),
 	}
 	return []obj{{

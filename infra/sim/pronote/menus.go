@@ -16,7 +16,10 @@ var dishes = [][]string{
 }
 
 // labels of food: the second has no colour.
-var labels = []struct{ key, name, colour string }{{"bio", "Issu de l'agriculture biologique", "#3BB300"}, {"local", "Local", ""}}
+var labels = []struct{ key, name, colour string }{
+	{"bio", "Issu de l'agriculture biologique", "#3BB300"},
+	{"local", "Local", ""},
+}
 
 // menus is PageMenus: a week's meals, by a day of it.
 func (c *call) menus() (any, error) {
@@ -39,7 +42,8 @@ func (c *call) menus() (any, error) {
 		days = append(days, obj{"Date": date(one), "ListeRepas": list(meals)})
 	}
 	return obj{
-		"AvecRepasMidi": true, "AvecRepasSoir": true, "ListeJours": list(days), "ListeAllergenes": list(nil), "Listelabels": list(c.labels()),
+		"AvecRepasMidi": true, "AvecRepasSoir": true, "ListeJours": list(days),
+		"ListeAllergenes": list(nil), "Listelabels": list(c.labels()),
 		"DomaineDePresence": tagged(tagRange, fmt.Sprintf("[%d..%d]", y.week(y.first), y.week(y.last))),
 	}, nil
 }
@@ -52,7 +56,10 @@ func (c *call) meal(day time.Time, turn, kind int) obj {
 			continue
 		}
 		name := names[turn%len(names)]
-		food := obj{"L": name, "N": c.sess.n(kindDish, name), "listeLabelsAlimentaires": list(nil), "listeAllergenesAlimentaire": list(nil)}
+		food := obj{
+			"L": name, "N": c.sess.n(kindDish, name), "listeLabelsAlimentaires": list(nil),
+			"listeAllergenesAlimentaire": list(nil),
+		}
 		if g == 1 {
 			food["listeLabelsAlimentaires"] = list(c.labels())
 		}
@@ -68,7 +75,7 @@ func (c *call) meal(day time.Time, turn, kind int) obj {
 }
 
 func (c *call) labels() []obj {
-	var found []obj
+	found := make([]obj, 0, len(labels))
 	for _, l := range labels {
 		one := obj{"L": l.name, "N": c.sess.n(kindLabel, l.key)}
 		if l.colour != "" {

@@ -33,14 +33,19 @@ func firstThreads(a *account, now time.Time) []thread {
 	p := a.pupils[0]
 	teacher, other := p.of(0).teacher, p.of(1).teacher
 	day := func(n, place int) time.Time { return at(now.AddDate(0, 0, -n), place) }
+	const (
+		reminder  = "<div>Pensez au devoir&nbsp;: <b>page 12</b>.</div>"
+		thanks    = "<div>Très bien &amp; à lundi.</div>"
+		departure = "Rendez-vous à 9 h devant le collège.\nPrévoir un pique-nique."
+	)
 	return []thread{
 		{Key: "1", Subject: "Devoir de lundi", With: []string{teacher}, Posts: []post{
-			{Key: "1", Author: teacher, Text: "<div>Pensez au devoir&nbsp;: <b>page 12</b>.</div>", HTML: true, Date: day(2, 4), Read: true},
+			{Key: "1", Author: teacher, Text: reminder, HTML: true, Date: day(2, 4), Read: true},
 			{Key: "2", Text: "Merci, c'est noté.", Date: day(2, 8), Read: true},
-			{Key: "3", Author: teacher, Text: "<div>Très bien &amp; à lundi.</div>", HTML: true, Date: day(1, 2), File: "fiche.pdf"},
+			{Key: "3", Author: teacher, Text: thanks, HTML: true, Date: day(1, 2), File: "fiche.pdf"},
 		}},
 		{Key: "2", Subject: "Sortie au musée", With: []string{other, staff[0].name}, Closed: true, Posts: []post{
-			{Key: "1", Author: other, Text: "Rendez-vous à 9 h devant le collège.\nPrévoir un pique-nique.", Date: day(9, 1), Read: true},
+			{Key: "1", Author: other, Text: departure, Date: day(9, 1), Read: true},
 		}},
 		{Key: "3", Subject: "Question sur l'exercice", With: []string{other}, Own: true, Posts: []post{
 			{Key: "1", Text: "Bonjour, je n'ai pas compris l'exercice 3.", Date: day(5, 9), Read: true},
@@ -69,7 +74,7 @@ func (c *call) postID(t thread, p post) string { return c.sess.n(kindMessage, t.
 
 // possession lists the ids of a discussion's messages, as the other functions want them.
 func (c *call) possession(t thread) obj {
-	found := []obj{}
+	found := make([]obj, 0, len(t.Posts))
 	for _, p := range t.Posts {
 		found = append(found, obj{"N": c.postID(t, p)})
 	}
@@ -179,7 +184,8 @@ func (c *call) post(t thread, p post, i int) obj {
 	out := obj{
 		"N": c.postID(t, p), "G": 0, "date": dateTime(p.Date.In(c.zone)), "lu": p.Read, "estHTML": p.HTML,
 		"emetteur": p.Author == "", "public_gauche": p.Author, "public_droite": "Moi", "nbPublic": len(t.With),
-		"listeDocumentsJoints": list(nil), "profondeur": i, "messageSource": nested(obj{"N": c.postID(t, t.Posts[max(0, i-1)])}),
+		"listeDocumentsJoints": list(nil), "profondeur": i,
+		"messageSource": nested(obj{"N": c.postID(t, t.Posts[max(0, i-1)])}),
 	}
 	if p.Author == "" {
 		out["public_gauche"], out["public_droite"] = "Moi", strings.Join(t.With, ", ")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,9 @@ const (
 	answerOne      = 2
 	answerMany     = 3
 )
+
+// keyReply is the key of a question's answer.
+const keyReply = "reponse" //nolint:misspell // the vendor's word
 
 var allNews = []item{
 	{
@@ -71,7 +75,9 @@ func (c *call) news() (any, error) {
 	for _, name := range []string{"Vie scolaire", "Sondages", "Divers"} {
 		categories = append(categories, obj{"L": name, "N": c.sess.n(kindCategory, name), "estDefaut": name == "Divers"})
 	}
-	return obj{"listeModesAff": modes, "listeCategories": list(categories), "genresPublicEntite": tagged(tagSet, "[4]")}, nil
+	return obj{
+		"listeModesAff": modes, "listeCategories": list(categories), "genresPublicEntite": tagged(tagSet, "[4]"),
+	}, nil
 }
 
 func (c *call) newsItem(one item) obj {
@@ -100,7 +106,7 @@ func (c *call) newsItem(one item) obj {
 }
 
 func (c *call) questions(one item) []obj {
-	files, choices := []obj{}, []obj{}
+	files, choices := []obj{}, make([]obj, 0, len(one.choices))
 	for _, name := range one.files {
 		files = append(files, c.attach("news"+one.key, name))
 	}
@@ -114,7 +120,7 @@ func (c *call) questions(one item) []obj {
 	}
 	done := c.sess.account.News[one.key]
 	answer := obj{
-		"N": c.sess.n(kindQuestion, one.key+"/reponse"), "avecReponse": done.Answer != "", "estReponseAttendue": true,
+		"N": c.sess.n(kindQuestion, one.key+"/answer"), "avecReponse": done.Answer != "", "estReponseAttendue": true,
 		"estRepondant": true, "valeurReponse": done.Answer,
 	}
 	if one.answer >= answerOne {
@@ -123,7 +129,7 @@ func (c *call) questions(one item) []obj {
 	return []obj{{
 		"N": c.sess.n(kindQuestion, one.key), "L": "Question 1", "titre": one.title, "rang": 1, "genreReponse": one.answer,
 		"texte": tagged(tagHTML, one.html), "listePiecesJointes": list(files), "listeChoix": list(choices),
-		"reponse": nested(answer), "avecMaximum": false, "nombreReponsesMax": 0, "tailleReponse": 200,
+		keyReply: nested(answer), "avecMaximum": false, "nombreReponsesMax": 0, "tailleReponse": 200,
 	}}
 }
 
@@ -135,11 +141,16 @@ func (c *call) newsDetail() (any, error) {
 		return nil, err
 	}
 	public := sub(wanted, "public")
-	known := c.sess.objects[text(public, "N")].kind
-	if c.o.Generation == Year2025 || number(wanted, "genrePublic") != genrePupil || known != kindPupil && known != kindParent {
+	if c.o.Generation == Year2025 || number(wanted, "genrePublic") != genrePupil || !c.isUser(text(public, "N")) {
 		return nil, errObject
 	}
 	return obj{"detailsActualite": with(c.newsItem(one), obj{"listeQuestions": list(c.questions(one))})}, nil
+}
+
+// isUser reports whether an id is the user's, or a parent's child's.
+func (c *call) isUser(id string) bool {
+	kind := c.sess.objects[id].kind
+	return kind == kindPupil || kind == kindParent
 }
 
 func (c *call) newsOf(id string) (item, error) {
@@ -167,7 +178,7 @@ func (c *call) newsRead() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if known := c.sess.objects[text(sub(change, "public"), "N")].kind; known != kindPupil && known != kindParent {
+		if !c.isUser(text(sub(change, "public"), "N")) {
 			return nil, errObject
 		}
 		if a.News == nil {
@@ -179,7 +190,7 @@ func (c *call) newsRead() (any, error) {
 		}
 		kept.Deleted = kept.Deleted || boolean(change, "supprimee") || number(change, "E") == 3
 		for _, question := range items(change, "listeQuestions") {
-			kept.Answer = answerOf(sub(question, "reponse"), c.now)
+			kept.Answer = answerOf(sub(question, keyReply), c.now)
 		}
 		a.News[one.key] = kept
 	}
@@ -198,7 +209,7 @@ func answerOf(reply obj, now time.Time) string {
 		if len(chosen) == 0 || value[0] != '[' {
 			return value
 		}
-		return fmt.Sprint(chosen[0])
+		return strings.Join(chosen, ",")
 	}
 	return now.Format(time.DateOnly)
 }

@@ -29,7 +29,8 @@ func TestPawnote(t *testing.T) {
 				Generation: pronote.Year2025, Encrypt: &encrypt, Compress: &compress, Lenient: true,
 			})
 			want := expected(t, f.enter(t, "eleve.html", "eleve"))
-			cmd := exec.CommandContext(t.Context(), "node", "testdata/pawnote.mjs", dir, f.url, string(f.QR("eleve", "4321")), "4321")
+			code := string(f.QR("eleve", "4321"))
+			cmd := exec.CommandContext(t.Context(), "node", "testdata/pawnote.mjs", dir, f.url, code, "4321")
 			cmd.Env = append(os.Environ(), "TZ=UTC", "NO_PROXY=127.0.0.1")
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
@@ -66,7 +67,8 @@ func plain(t *testing.T, v any) (out obj) {
 	return out
 }
 
-// bytewise is a value as pawnote reads it where answers are encrypted and not compressed: each byte becomes a character.
+// bytewise is a value as pawnote reads it where answers are encrypted and not compressed: each byte becomes a
+// character.
 func bytewise(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -110,6 +112,7 @@ func expected(t *testing.T, c *client) obj {
 	t.Helper()
 	out := obj{
 		"version": "2025.2.6", "user": c.user["L"], "class": at(c.user, "classeDEleve", "L"), "day": 2, "file": "%PDF-",
+		"gradeFiles": []string{"%PDF-", "%PDF-"}, "photo": "image/png",
 		"resources": 4, "notebook": []int{1, 1, 2, 1}, "token": []any{c.user["L"], true, "BadCredentialsError"},
 		"replaced": "SessionExpiredError", "qr": c.user["L"], "few": "AccessDeniedError", "blocked": "AccountDisabledError",
 		"wrong": "BadCredentialsError", "pins": []bool{false, true, false}, "double": "ÉLÈVE Cinq",
@@ -129,7 +132,7 @@ func expected(t *testing.T, c *client) obj {
 }
 
 func each(values []any, f func(any) any) []any {
-	out := []any{}
+	out := make([]any, 0, len(values))
 	for _, v := range values {
 		out = append(out, f(v))
 	}

@@ -49,14 +49,14 @@ func (c *call) presence() (any, error) {
 }
 
 func (c *call) reasons(names ...string) obj {
-	found := []obj{}
+	found := make([]obj, 0, len(names))
 	for _, name := range names {
 		found = append(found, obj{"L": name, "N": c.sess.n(kindReason, name)})
 	}
 	return list(found)
 }
 
-func (c *call) absence(p *pupil, key string, day time.Time) obj {
+func (c *call) absence(_ *pupil, key string, day time.Time) obj {
 	return obj{
 		"N": c.sess.n(kindPresence, key), "G": eventAbsence, "dateDebut": dateTime(at(day, 0)), "aJustifierParParents": false,
 		"dateFin": dateTime(at(day, 8)), "justifie": true, "NbrHeures": "4h00", "NbrJours": 1, "ouverte": false,
@@ -86,7 +86,8 @@ func (c *call) observation(p *pupil, key string, day time.Time) obj {
 		"N": c.sess.n(kindPresence, key), "G": eventObservation, "genreObservation": 1, "L": "Encouragements",
 		"date": dateTime(at(day, 2)), "dateFin": dateTime(at(day, 4)), "commentaire": "Bonne participation",
 		"avecARObservation": false, "estLue": true, "demandeur": nested(obj{"L": p.of(0).teacher}),
-		"matiere": nested(c.subject(p.of(0))), "rubrique": nested(obj{"L": "Encouragements", "N": c.sess.n(kindReason, "rubrique")}),
+		"matiere":  nested(c.subject(p.of(0))),
+		"rubrique": nested(obj{"L": "Encouragements", "N": c.sess.n(kindReason, "rubrique")}),
 	}
 }
 
@@ -95,10 +96,14 @@ func (c *call) punishment(p *pupil, key string, day time.Time) obj {
 	one := p.of(1)
 	return obj{
 		"N": c.sess.n(kindPresence, key), "G": eventPunishment, "dateDemande": date(day), "placeDemande": 4,
-		"horsCours": false, "estUneExclusion": false, "estProgrammable": true, "duree": 60, "travailAFaire": "Copier la leçon",
-		"documentsTAF": list([]obj{c.attach(p.key, "punition.pdf")}), "documentsCirconstances": list(nil), "circonstances": "Bavardage répété",
-		"listeMotifs": c.reasons("BAVARDAGE"), "nature": nested(obj{"L": "Retenue", "N": c.sess.n(kindReason, "retenue"), "G": 1}),
-		"demandeur": nested(obj{"L": one.teacher, "N": c.sess.n(kindStaff, one.key), "G": genreTeacher}), "avecSaisie": false,
+		"horsCours": false, "estUneExclusion": false, "estProgrammable": true, "duree": 60,
+		"travailAFaire": "Copier la leçon",
+		"documentsTAF":  list([]obj{c.attach(p.key, "punition.pdf")}), "documentsCirconstances": list(nil),
+		"circonstances": "Bavardage répété",
+		"listeMotifs":   c.reasons("BAVARDAGE"),
+		"nature":        nested(obj{"L": "Retenue", "N": c.sess.n(kindReason, "retenue"), "G": 1}),
+		"demandeur":     nested(obj{"L": one.teacher, "N": c.sess.n(kindStaff, one.key), "G": genreTeacher}),
+		"avecSaisie":    false,
 		"programmation": list([]obj{{
 			"N": c.sess.n(kindPresence, key+"/p"), "date": date(day.AddDate(0, 0, 7)), "placeExecution": 6, "duree": 60,
 			"surveillant": nested(obj{"L": staff[0].name}),

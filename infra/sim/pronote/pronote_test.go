@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestForms(t *testing.T) {
 				f := newFixture(t, pronote.Options{
 					Generation: generation, Encrypt: &encrypt, Compress: &compress, Plain: plain, RSAKey: key,
 				})
-				for _, page := range []string{"eleve.html", "mobile.eleve.html?fd=1&bydlg=A6ABB224-12DD-4E31-AD3E-8A39A1C2C335&login=true"} {
+				for _, page := range []string{"eleve.html", "mobile.eleve.html" + mobileQuery} {
 					c := f.client(t)
 					c.rsa = &key.PublicKey
 					out, err := c.login(page, "Eleve", "eleve", nil)
@@ -62,6 +63,9 @@ func TestForms(t *testing.T) {
 		}
 	}
 }
+
+// mobileQuery is that of the vendor's mobile application.
+const mobileQuery = "?fd=1&bydlg=A6ABB224-12DD-4E31-AD3E-8A39A1C2C335&login=true"
 
 func TestFirstOrderIsTheKnownOne(t *testing.T) {
 	t.Parallel()
@@ -115,7 +119,6 @@ func fetch(t *testing.T, address string) string {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, pronote.Options{})
 	tests := []struct {
 		name string
 		do   func(c *client) error
@@ -137,7 +140,10 @@ func TestRefusals(t *testing.T) {
 			_, err := c.call("PageMenus", obj{"data": obj{"date": day(start)}}, nil)
 			return err
 		}, 3},
-		{"login again", func(c *client) error { _, err := c.call("Identification", obj{"data": obj{}}, nil); return err }, 21},
+		{"login again", func(c *client) error {
+			_, err := c.call("Identification", obj{"data": obj{}}, nil)
+			return err
+		}, 21},
 		{"unknown object", func(c *client) error {
 			_, err := c.get("DernieresNotes", 198, obj{"Periode": obj{"N": "105#AAAA", "L": "Trimestre 1"}})
 			return err
@@ -148,7 +154,7 @@ func TestRefusals(t *testing.T) {
 			var in obj
 			_ = json.Unmarshal(c.lastBody, &in)
 			in["dataSec"] = strings.ToLower(fmt.Sprint(in["dataSec"]))
-			no := hex.EncodeToString(cbc(c.key, c.iv, []byte(fmt.Sprint(c.order-2))))
+			no := hex.EncodeToString(cbc(c.key, c.iv, []byte(strconv.Itoa(c.order-2))))
 			in["no"] = no
 			c.lastBody, _ = json.Marshal(in)
 			c.lastURL = c.lastURL[:strings.LastIndex(c.lastURL, "/")+1] + no
@@ -156,8 +162,10 @@ func TestRefusals(t *testing.T) {
 			return err
 		}, 21},
 	}
-	for _, test := range tests { // one account: one after another
-		t.Run(test.name, func(t *testing.T) { //nolint:tparallel // its session would be replaced
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, pronote.Options{})
 			wantFault(t, test.do(f.enter(t, "eleve.html", "eleve")), test.want)
 		})
 	}
@@ -233,197 +241,20 @@ func TestObjectsOfAnotherSession(t *testing.T) {
 	}
 }
 
-func TestAccounts(t *testing.T) {
-	t.Parallel()
-	for _, generation := range []int{pronote.Year2025, pronote.Year2026} {
-		f := newFixture(t, pronote.Options{Generation: generation})
-		for _, test := range []struct {
-			page, account, password string
-			acces                   any
-		}{
-			{"eleve.html", "eleve", "wrong", 1.0},
-			{"eleve.html", "nobody", "eleve", 1.0},
-			{"parent.html", "eleve", "eleve", 2.0},
-			{"eleve.html", "parent", "parent", 2.0},
-			{"eleve.html", "bloque", "bloque", 6.0},
-			{"eleve.html", "eleve", "eleve", nil},
-			{"parent.html", "parent", "parent", nil},
-			{"eleve.html", "sansphoto", "sansphoto", nil},
-			{"eleve.html", "vide", "vide", nil},
-		} {
-			out, err := f.client(t).login(test.page, test.account, test.password, nil)
-			if err != nil || out["Acces"] != test.acces || (out["cle"] == nil) != (test.acces != nil) {
-				t.Errorf("%+v: %v, %v", test, out, err)
-			}
-		}
-	}
-}
-
-func TestTooManyWrongAnswers(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, pronote.Options{})
-	for range 5 {
-		if out, err := f.client(t).login("eleve.html", "eleve", "wrong", nil); err != nil || out["Acces"] != 1.0 {
-			t.Fatalf("%v, %v", out, err)
-		}
-	}
-	_, err := f.client(t).login("eleve.html", "eleve", "eleve", nil)
-	wantFault(t, err, 25)
-	f.enter(t, "parent.html", "parent")
-	f.pass(61 * time.Minute)
-	f.enter(t, "eleve.html", "eleve")
-	if err := f.SetPassword("eleve", "other"); err != nil {
-		t.Error(err)
-	}
-	if out, err := f.client(t).login("eleve.html", "eleve", "other", nil); err != nil || out["cle"] == nil {
-		t.Errorf("%v, %v", out, err)
-	}
-}
-
-const device = "11111111-2222-4333-8444-555555555555"
-
-var (
-	tokenLogin = obj{"enConnexionAppliMobile": true, "uuidAppliMobile": device}
-	askToken   = obj{"demandeConnexionAppliMobile": true, "uuidAppliMobile": device}
-	qrLogin    = obj{
-		"demandeConnexionAppliMobile": true, "demandeConnexionAppliMobileJeton": true, "uuidAppliMobile": device,
-	}
-)
-
-// scan decrypts a QR code.
-func scan(t *testing.T, code []byte, pin string) (address, login, token string) {
-	t.Helper()
-	var in struct{ URL, Login, Jeton string }
-	if err := json.Unmarshal(code, &in); err != nil {
-		t.Fatal(err)
-	}
-	read := func(text string) string {
-		raw, _ := hex.DecodeString(text)
-		plain, err := uncbc(sum([]byte(pin)), make([]byte, 16), raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(plain)
-	}
-	return in.URL, read(in.Login), read(in.Jeton)
-}
-
-func TestQRAndTokens(t *testing.T) {
-	t.Parallel()
-	for _, generation := range []int{pronote.Year2025, pronote.Year2026} {
-		f := newFixture(t, pronote.Options{Generation: generation})
-		f.client(t).open("eleve.html")
-		address, login, jeton := scan(t, f.QR("eleve", "4321"), "4321")
-		page, ok := strings.CutPrefix(address, f.url+"/")
-		if !ok || login != "eleve" {
-			t.Fatalf("QR code = %s, %s", address, login)
-		}
-		out, err := f.client(t).login(page, login, jeton, qrLogin)
-		token := str(out, "jetonConnexionAppliMobile")
-		if err != nil || token == "" {
-			t.Fatalf("%v, %v", out, err)
-		}
-		if out, _ := f.client(t).login(page, login, jeton, qrLogin); out["Acces"] != 1.0 {
-			t.Errorf("a QR code was taken twice: %v", out)
-		}
-		for range 3 {
-			out, err = f.client(t).login(page, login, token, tokenLogin)
-			next := str(out, "jetonConnexionAppliMobile")
-			if err != nil || next == "" || next == token {
-				t.Fatalf("%v, %v", out, err)
-			}
-			if out, _ := f.client(t).login(page, login, token, tokenLogin); out["Acces"] != 1.0 {
-				t.Errorf("a token was taken twice: %v", out)
-			}
-			f.pass(time.Hour)
-			token = next
-		}
-		if out, _ := f.client(t).login("eleve.html", login, token, tokenLogin); out["Acces"] != 1.0 {
-			t.Errorf("a token was taken in another space: %v", out)
-		}
-		if out, _ := f.client(t).login(page, "eleve", "eleve", askToken); str(out, "jetonConnexionAppliMobile") == "" {
-			t.Errorf("no token for a password: %v", out)
-		}
-		_, login, jeton = scan(t, f.QR("eleve", "4321"), "4321")
-		f.pass(11 * time.Minute)
-		if out, _ := f.client(t).login(page, login, jeton, qrLogin); out["Acces"] != 1.0 {
-			t.Errorf("an old QR code was taken: %v", out)
-		}
-	}
-}
-
-func TestQRFromSession(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, pronote.Options{})
-	c := f.enter(t, "parent.html", "parent")
-	out := c.must("JetonAppliMobile", 7, obj{"code": "9876"})
-	data, _ := json.Marshal(out)
-	_, login, jeton := scan(t, data, "9876")
-	if out, err := f.client(t).login("mobile.parent.html", login, jeton, qrLogin); err != nil || out["cle"] == nil {
-		t.Errorf("%v, %v", out, err)
-	}
-}
-
-func TestSecondFactor(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, pronote.Options{})
-	c := f.client(t)
-	out, err := c.login("mobile.eleve.html", "double", "double", askToken)
-	if err != nil || str(out, "actionsDoubleAuth") != "[3]" || str(out, "jetonConnexionAppliMobile") == "" {
-		t.Fatalf("%v, %v", out, err)
-	}
-	wantFault(t, c.finish(), 21)
-	secure := func(data obj) obj {
-		out, err := c.call("SecurisationCompteDoubleAuth", obj{"data": data}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	pin := func(text string) string { return hex.EncodeToString(cbc(c.key, c.iv, []byte(text))) }
-	if out := secure(obj{"action": 0, "codePin": pin("0000")}); out["result"] != false {
-		t.Errorf("wrong PIN: %v", out)
-	}
-	if out := secure(obj{"action": 0, "codePin": pin("1234")}); out["result"] != true {
-		t.Errorf("right PIN: %v", out)
-	}
-	if out := secure(obj{"action": 2, "libelle": "Essai"}); out["dejaConnu"] != false {
-		t.Errorf("unknown device: %v", out)
-	}
-	out = secure(obj{
-		"action": 3, "avecIdentification": true, "strIdentification": "Essai", "codePin": pin("1234"),
-	})
-	if str(out, "jetonConnexionAppliMobile") == "" {
-		t.Errorf("saved: %v", out)
-	}
-	if err := c.finish(); err != nil {
-		t.Fatal(err)
-	}
-	if mode := at(c.must("PageInfosPerso", 49, obj{}), "securisation", "mode"); mode != 3.0 {
-		t.Errorf("mode = %v", mode)
-	}
-	known := f.client(t)
-	known.nav = c.nav
-	if out, err := known.login("eleve.html", "double", "double", nil); err != nil || out["actionsDoubleAuth"] != nil {
-		t.Errorf("known device: %v, %v", out, err)
-	}
-	if out, err := f.client(t).login("eleve.html", "double", "double", nil); err != nil || out["actionsDoubleAuth"] == nil {
-		t.Errorf("another device: %v, %v", out, err)
-	}
-}
-
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, pronote.Options{})
-	for kind, want := range map[string]int{"5": 5, "8": 8, "10": 10, "21": 21, "22": 22, "25": 25, "3": 3, "7": 7, "13": 13} {
+	for _, want := range []int{3, 5, 7, 8, 10, 11, 13, 21, 22, 25} {
+		kind := strconv.Itoa(want)
 		c := f.enter(t, "eleve.html", "eleve")
 		r, err := http.Post(f.url+"/_break", "application/json", strings.NewReader(`{"kind":"`+kind+`","times":1}`))
 		if err != nil || r.StatusCode != http.StatusNoContent {
 			t.Fatal(err, r.Status)
 		}
+		_ = r.Body.Close()
 		wantFault(t, page(c, 7), want)
 		err = page(c, 7)
-		if ended := map[int]bool{7: true, 8: true, 10: true, 13: true}[want]; ended {
+		if ended := map[int]bool{7: true, 8: true, 10: true, 11: true, 13: true}[want]; ended {
 			wantFault(t, err, want)
 		} else if err != nil {
 			t.Errorf("after %s: %v", kind, err)
@@ -494,9 +325,13 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// external is the address of a file.
-func external(c *client, file obj) string {
-	data, _ := json.Marshal(obj{"N": file["N"], "Actif": true})
+// external is the address of a file; a grade's have a kind.
+func external(c *client, file obj, kind ...string) string {
+	in := obj{"N": file["N"], "Actif": true}
+	if kind != nil {
+		in["G"] = kind[0]
+	}
+	data, _ := json.Marshal(in)
 	return fmt.Sprintf("%s/FichiersExternes/%s/%s?Session=%s", c.base, hex.EncodeToString(cbc(c.key, c.iv, data)),
 		url.PathEscape(str(file, "L")), c.start["h"])
 }
@@ -507,7 +342,8 @@ func TestFiles(t *testing.T) {
 	c := f.enter(t, "eleve.html", "eleve")
 	kinds := map[string]string{}
 	var one string
-	for _, work := range list(c.must("PageCahierDeTexte", 88, obj{"domaine": obj{"_T": 8, "V": "[21..23]"}}), "ListeTravauxAFaire") {
+	tasks := c.must("PageCahierDeTexte", 88, obj{"domaine": obj{"_T": 8, "V": "[21..23]"}})
+	for _, work := range list(tasks, "ListeTravauxAFaire") {
 		for _, file := range list(work, "ListePieceJointe") {
 			if at(file, "G") != 1.0 {
 				continue
@@ -526,11 +362,19 @@ func TestFiles(t *testing.T) {
 			t.Errorf("no %s in %v", kind, kinds)
 		}
 	}
+	marks := c.must("DernieresNotes", 198, obj{"Periode": list(c.general, "ListePeriodes")[0]})
+	subject := obj{"N": at(marks, "listeDevoirs", 0, "N"), "L": "sujet.pdf"}
+	if body := fetch(t, external(c, subject)); !strings.Contains(body, "La page a expiré") {
+		t.Errorf("a grade's file without its kind: %q", body)
+	}
+	if body := fetch(t, external(c, subject, "DevoirSujet")); !strings.HasPrefix(body, "%PDF") {
+		t.Errorf("a grade's file: %q", body)
+	}
 	if body := fetch(t, external(c, obj{"N": c.user["N"], "L": "photo.jpg"})); !strings.HasPrefix(body, "\x89PNG") {
 		t.Errorf("photo = %q", body)
 	}
 	f.pass(time.Hour)
-	if r, err := http.Get(one); err != nil || r.StatusCode != http.StatusNotFound {
-		t.Error("a file was there after the session", err)
+	if body := fetch(t, one); !strings.Contains(body, "La page a expiré") {
+		t.Errorf("after the session: %s", body)
 	}
 }

@@ -110,8 +110,8 @@ func yearOf(now time.Time) year {
 		{"t1", "Trimestre 1", 1, 2, 0, out.first, at(y, 11, 30)},
 		{"t2", "Trimestre 2", 1, 2, 1, at(y, 12, 1), end(2)},
 		{"t3", "Trimestre 3", 1, 2, 2, at(y+1, 3, 1), out.last},
-		{"s1", "Semestre 1", 2, 2, 3, out.first, end(1)},
-		{"s2", "Semestre 2", 2, 2, 4, at(y+1, 2, 1), out.last},
+		{"s1", "Semestre 1", 2, 2, 3, out.first, end(1)},       //nolint:misspell // French
+		{"s2", "Semestre 2", 2, 2, 4, at(y+1, 2, 1), out.last}, //nolint:misspell // French
 		{"an", "Année continue", 3, 3, 5, out.first, out.last},
 		{"hp", "Hors période", 0, 4, 6, out.first, out.last},
 	}
@@ -160,6 +160,9 @@ func (p period) past(n int, now time.Time) []time.Time {
 		found[i] = p.first.AddDate(0, 0, days*(i+1)/n)
 		for days > 7 && (found[i].Weekday() == time.Sunday || found[i].Weekday() == time.Saturday) {
 			found[i] = found[i].AddDate(0, 0, -1)
+		}
+		if found[i].Before(p.first) {
+			found[i] = p.first
 		}
 	}
 	return found

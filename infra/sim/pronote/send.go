@@ -1,14 +1,23 @@
 package pronote
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+)
+
+// Commands on discussions.
+const (
+	toTrash   = "corbeille"
+	fromTrash = "restauration" //nolint:misspell // the vendor's word
+	forGood   = "suppression"
+	markRead  = "pourLu"
 )
 
 // send is SaisieMessage: commands on discussions, answers, new discussions.
 func (c *call) send() (any, error) {
 	switch command := text(c.data, "commande"); {
-	case command == "corbeille" || command == "pourLu" || command == "suppression" || command == "restauration":
+	case slices.Contains([]string{toTrash, fromTrash, markRead, forGood}, command):
 		return c.command(command)
 	case sub(c.data, "messagePourReponse") != nil:
 		return c.reply()
@@ -25,16 +34,13 @@ func (c *call) command(command string) (any, error) {
 	}
 	a := c.sess.account
 	read, given := c.data["lu"].(bool)
-	if command == "pourLu" && !given {
+	if command == markRead && !given {
 		return nil, errPage
 	}
 	kept := a.Threads[:0:0]
 	for i, t := range a.Threads {
-		chosen := false
-		for _, one := range found {
-			chosen = chosen || one == i
-		}
-		if chosen && command == "suppression" {
+		chosen := slices.Contains(found, i)
+		if chosen && command == forGood {
 			continue
 		}
 		if chosen {
@@ -49,11 +55,11 @@ func (c *call) command(command string) (any, error) {
 // after returns the discussion as a command leaves it: unread means that the last message of another is.
 func (t thread) after(command string, read bool) thread {
 	switch command {
-	case "corbeille":
+	case toTrash:
 		t.Deleted = true
-	case "restauration":
+	case fromTrash:
 		t.Deleted = false
-	case "pourLu":
+	case markRead:
 		last := -1
 		for i, p := range t.Posts {
 			t.Posts[i].Read = true
@@ -69,15 +75,13 @@ func (t thread) after(command string, read bool) thread {
 }
 
 // written returns a message's text, and whether it is HTML.
-func (c *call) written() (text string, isHTML bool, err error) {
-	content, plain := c.data["contenu"].(string)
-	if !plain {
-		content, isHTML = sub(c.data, "contenu")["V"].(string), true
-	}
+func (c *call) written() (content string, isHTML bool, err error) {
+	_, isPlain := c.data["contenu"].(string)
+	content = text(c.data, "contenu")
 	if strings.TrimSpace(content) == "" {
 		return "", false, refusal("Le message est vide.")
 	}
-	return content, isHTML, nil
+	return content, !isPlain, nil
 }
 
 func (c *call) reply() (any, error) {

@@ -3,6 +3,11 @@
 // vendor publishes no reference: the protocol is the one that pronotepy 2.15 and pawnote 1.6 speak and that recorded
 // answers of the vendor's demonstration site show. It is strict where a real server is: order numbers, keys, cookies,
 // tabs and object ids of another session are refused.
+//
+// Accounts, whose passwords are their names: eleve (a pupil with one of every unusual case), parent (two children with
+// different data), sansphoto (no photo, no phone), double (second factor: PIN 1234 and a device's name), bloque (is
+// refused with Acces 6), vide (a pupil with three tabs). What they change is kept: homework that is done, news and
+// discussions, tokens and devices.
 package pronote
 
 import (

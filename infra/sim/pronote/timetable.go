@@ -2,6 +2,7 @@ package pronote
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -110,9 +111,9 @@ func (c *call) lessons(y year, p *pupil, day time.Time) []obj {
 	if day.Before(y.first) || day.After(y.last) {
 		return nil
 	}
-	slots := plain
+	slots := slices.Clone(plain)
 	if p.full {
-		slots = append(plain[:len(plain):len(plain)], unusual...)
+		slots = append(slots, unusual...)
 	}
 	var found []obj
 	for _, slot := range slots {

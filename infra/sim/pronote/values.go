@@ -2,6 +2,7 @@ package pronote
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -41,9 +42,7 @@ func grade(text string) obj { return tagged(tagGrade, text) }
 
 // with returns an object with fields put over it.
 func with(o, more obj) obj {
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 

@@ -14,6 +14,7 @@ const login = async (kind, username) => {
   const next = await p.loginCredentials(session, { url, kind, username, password: username, deviceUUID: `device-${username}` });
   return { session, next };
 };
+const read = async (one) => (await (await fetch(one.url)).text()).slice(0, 5);
 const refused = (promise) => promise.then(() => 'accepted', (error) => error.name);
 
 const { session: s, next } = await login(STUDENT, 'eleve');
@@ -36,11 +37,13 @@ out.homework = homework.map((one) => [at(one.deadline), one.subject.name, one.de
 await p.assignmentStatus(s, homework[0].id, true);
 out.done = (await p.assignmentsFromWeek(s, week, week + 1)).map((one) => one.done);
 const file = homework[0].attachments.find((one) => one.kind === p.AttachmentKind.File);
-out.file = (await (await fetch(file.url)).text()).slice(0, 5);
+out.file = await read(file);
 out.resources = (await p.resourcesFromWeek(s, week)).length;
 
 const grades = await p.gradesOverview(s, tab(p.TabLocation.Grades).periods[0]);
 out.grades = grades.grades.map((one) => [at(one.date), one.subject.name, points(one.value), points(one.outOf), one.comment]);
+out.gradeFiles = [await read(grades.grades[0].subjectFile), await read(grades.grades[0].correctionFile)];
+out.photo = (await fetch(s.userResource.profilePicture.url)).headers.get('content-type');
 out.averages = grades.subjectsAverages.map((one) => [one.subject.name, points(one.student), points(one.class_average)]);
 const evaluations = await p.evaluations(s, tab(p.TabLocation.Evaluations).defaultPeriod);
 out.evaluations = evaluations.map((one) => [at(one.date), one.name, one.subject.name, one.teacher, one.skills.map((skill) => [skill.order, skill.level, skill.itemName ?? null])]);
