@@ -41,7 +41,7 @@ func (c *call) school() obj {
 		"maskTelephone": "!99 99 99 99 99 99;0;–", "TailleMaxAppreciation": []int{255, 255, 255},
 		"listeJoursFeries": list(nil), "afficherSequences": false,
 		"PremiereHeure": tagged(tagDate, fmt.Sprintf("30/12/1899 %02d:00:00", firstHour)),
-		"ListeHeures":   list(hours(false)), "ListeHeuresFin": list(hours(true)), "ListeHeuresFinPourVS": list(hours(true)),
+		"ListeHeures":   list(hours(false)), "ListeHeuresFin": list(hours(true)), "ListeHeuresFinPourVS": list(unmarked(hours(true))),
 		"sequences": []string{"1", "2", "3"}, "ListePeriodes": c.periods(y),
 		"recreations": list(recreations()), "tailleMaxEnregistrementAudioRenduTAF": 3,
 		"genresRenduTAFValable": tagged(tagSet, "[0..4]"), "nomCookieAppli": "validationAppliMobile",
@@ -158,7 +158,9 @@ func (c *call) pupil(a *account, p *pupil) obj {
 		"listeClassesHistoriques":     list([]obj{current}),
 		"listeGroupes":                list([]obj{{"L": p.class + " GR.1", "N": c.sess.n(kindGroup, p.class+"1")}}),
 		"listeOngletsPourPiliers":     list(nil), "listeOngletsPourPeriodes": list(c.tabPeriods(a)),
-		"listeNumerosUtiles": list(nil),
+	}
+	if !a.parent {
+		out["listeNumerosUtiles"] = list(nil)
 	}
 	if p.photo {
 		out["avecPhoto"] = true

@@ -197,3 +197,11 @@ func hours(ends bool) []obj {
 	}
 	return all
 }
+
+// unmarked are hours without the mark of those that begin no lesson.
+func unmarked(hours []obj) []obj {
+	for _, one := range hours {
+		delete(one, "A")
+	}
+	return hours
+}

@@ -328,7 +328,9 @@ func (a *attempt) keep(token string) error {
 const (
 	actionNewPassword = 0
 	actionChooseMode  = 1
-	actionPIN         = 3
+	actionChoosePIN   = 2
+	actionPIN         = 3 // and a device name
+	actionReset       = 4
 	actionDevice      = 5
 )
 
@@ -342,7 +344,7 @@ func (a *attempt) secure(ctx context.Context, by authenticated) error {
 		return nil
 	case asks(actionNewPassword):
 		return ErrNewPassword
-	case asks(actionChooseMode):
+	case asks(actionChooseMode), asks(actionChoosePIN), asks(actionReset):
 		return ErrChooseMode
 	case asks(actionPIN) && a.pin == "":
 		return ErrNeedsPIN
