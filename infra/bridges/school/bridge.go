@@ -114,7 +114,7 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 }
 
 // sampleSettings allow the simulated school alone.
-const sampleSettings = `{"allowed_hosts": []}`
+const sampleSettings = `{"allowed_hosts": [], "limits": {"burst": 500, "calls_per_minute": 3000}}`
 
 // school is the simulated PRONOTE.
 func (b *bridge) school() string { return b.URL + "/sim/pronote" }

@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/spf13/pflag"
 
 	"github.com/carillon-calendar/carillon/infra/cli"
 	"github.com/carillon-calendar/carillon/infra/console"
@@ -243,4 +244,13 @@ func Deployed(t *testing.T, h http.Handler, key string) string {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// Flags are a bridge's own flags of `carillon up`.
+func Flags(b machine.Bridge) *pflag.FlagSet {
+	flags := pflag.NewFlagSet(b.Name, pflag.ContinueOnError)
+	if b.Flags != nil {
+		b.Flags(flags)
+	}
+	return flags
 }
