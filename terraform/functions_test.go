@@ -92,7 +92,7 @@ func checkEnvironment(t *testing.T, name string, set map[string]string) {
 }
 
 // public are the functions that everybody may call; all others accept their caller and the operators.
-var public = []string{"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings"}
+var public = []string{"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings", "school/api"}
 
 func TestWhoMayCall(t *testing.T) {
 	t.Parallel()
@@ -206,7 +206,7 @@ func functionOf(t *testing.T, p *tfplan.Plan, uri string) tfplan.Resource {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
-	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports", "main-stays"} {
+	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports", "main-stays", "main-school"} {
 		one(t, p, "google_pubsub_topic", bridge+"-dead")
 		store := one(t, p, "google_pubsub_subscription", bridge+"-dead").In("cloud_storage_config")
 		if store.String("bucket") != project+"-"+bridge+"-state" || store.String("filename_prefix") != "dead/" ||
@@ -228,7 +228,7 @@ func TestDeadLetters(t *testing.T) {
 func topics(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays", "school"} {
 		for _, file := range sources(t, filepath.Join(root, "shared", bridge)) {
 			ast.Inspect(file, func(n ast.Node) bool {
 				spec, ok := n.(*ast.ValueSpec)

@@ -19,4 +19,5 @@ module "carillon" {
   campus           = var.campus
   exports          = var.exports
   stays            = var.stays
+  school           = var.school
 }

@@ -53,7 +53,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 			"A secret in exports is named twice",
 		},
 	}...)
-	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays", "school"} {
 		for _, name := range []string{"headoffice", "Main", "1st", "a-b", "google"} {
 			tests = append(tests, wrong{bridge, one(name, map[string]cty.Value{}), "is one to eight small letters and digits"})
 		}
@@ -144,7 +144,7 @@ func TestUnstagedFunctionsAreReported(t *testing.T) {
 		t.Errorf("with a manifest of an older release: %v", err)
 	}
 	variables := map[string]cty.Value{"project": cty.StringVal(project)}
-	for _, bridge := range []string{"rooms", "campus", "exports", "stays"} {
+	for _, bridge := range []string{"rooms", "campus", "exports", "stays", "school"} {
 		part := map[string]cty.Value{"running": cty.False, "time_zone": cty.StringVal("Europe/Paris")}
 		for _, running := range []cty.Value{cty.True, cty.False} {
 			part["running"] = running

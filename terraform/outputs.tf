@@ -36,6 +36,10 @@ output "stays_instances" {
   value = module.carillon.stays_instances
 }
 
+output "school_urls" {
+  value = module.carillon.school_urls
+}
+
 output "exports_buckets" {
   value = module.carillon.exports_buckets
 }

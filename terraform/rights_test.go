@@ -26,6 +26,7 @@ var rights = map[string]map[string]string{
 		"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json",
 	},
 	"stays/bookings":     {"stays-config": "objectViewer"},
+	"school/api":         {"school-config": "objectViewer", "school-state": "objectUser"},
 	"stays/relay":        {"stays-config": "objectViewer"},
 	"stays/reservations": {"stays-config": "objectViewer"},
 }
@@ -158,6 +159,7 @@ func TestSecrets(t *testing.T) {
 		"rooms/status":  {"main-rooms-arduino"}, "rooms/meetings": {"main-rooms-arduino"},
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
+		"school/api":       {"main-school-key"},
 		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-mail"},
 		"stays/reservations": {"main-stays-database", "main-stays-site"},
 	}
@@ -209,6 +211,7 @@ func TestOutputs(t *testing.T) {
 		"meetings_urls":     "https://main-rooms-meetings.example.run.app/meetings",
 		"calendar_accounts": "main-rooms-calendar@" + project + ".iam.gserviceaccount.com",
 		"feed_urls":         "https://main-campus-feed.example.run.app",
+		"school_urls":       "https://main-school-api.example.run.app",
 		"queries_urls":      "https://main-exports-queries.example.run.app",
 		"exports_buckets":   project + "-main-exports-files",
 		"stays_urls":        "https://main-stays-bookings.example.run.app",

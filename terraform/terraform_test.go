@@ -46,6 +46,7 @@ func everything() map[string]cty.Value {
 		"exports": cty.ObjectVal(map[string]cty.Value{
 			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("cegid", "queries"), "transfer_secrets": list("mail")}),
 		}),
+		"school": cty.ObjectVal(map[string]cty.Value{"main": cty.EmptyObjectVal}),
 		"stays": cty.ObjectVal(map[string]cty.Value{
 			"main": cty.ObjectVal(map[string]cty.Value{
 				"secrets": list("database"), "relay_secrets": list("mail"), "site_secrets": list("site"),

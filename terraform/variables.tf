@@ -75,3 +75,8 @@ variable "stays" {
   type    = any
   default = null
 }
+
+variable "school" {
+  type    = any
+  default = null
+}

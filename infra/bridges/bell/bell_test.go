@@ -69,11 +69,11 @@ func TestABridgeIsAddedByOneValue(t *testing.T) {
 func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
 	if out, err := machinetest.Run(t, withBell(), "up", "--help"); err != nil ||
-		!strings.Contains(out, "rooms, campus, exports, stays, bell") || !strings.Contains(out, "bell.json") {
+		!strings.Contains(out, "rooms, campus, exports, stays, school, bell") || !strings.Contains(out, "bell.json") {
 		t.Errorf("up --help: %v\n%s", err, out)
 	}
 	_, err := machinetest.Run(t, withBell(), "up", "--bridges", "bel", "--listen", "127.0.0.1:0", "--data", t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "there are rooms, campus, exports, stays, bell") {
+	if err == nil || !strings.Contains(err.Error(), "there are rooms, campus, exports, stays, school, bell") {
 		t.Errorf("a mistyped name: %v", err)
 	}
 	folder := t.TempDir()
@@ -89,7 +89,7 @@ func TestABridgeIsNamedWhereItIsMissed(t *testing.T) {
 		t.Errorf("a wrong file: %+v", found)
 	}
 	page, err := reference.Markdown("../../..", withBell())
-	for _, want := range []string{"## `bell.json`", "`name` | required |", "bell.md", "rooms, campus, exports, stays, bell"} {
+	for _, want := range []string{"## `bell.json`", "`name` | required |", "bell.md", "rooms, campus, exports, stays, school, bell"} {
 		if err != nil || !strings.Contains(string(page), want) {
 			t.Errorf("the reference has no %q: %v", want, err)
 		}

@@ -15,7 +15,7 @@ locals {
   channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], var.alert_channels)
 
   # Every bridge. Their modules say what is to be reported.
-  bridges = [module.rooms.alerts, module.campus.alerts, module.exports.alerts, module.stays.alerts]
+  bridges = [module.rooms.alerts, module.campus.alerts, module.exports.alerts, module.stays.alerts, module.school.alerts]
 
   # Callers of public functions do not go through a queue, so no dead letter reports their failures.
   public_functions = merge([for bridge in local.bridges : bridge.public_functions]...)

@@ -10,7 +10,7 @@ locals {
   staged   = fileexists(local.manifest) ? jsondecode(file(local.manifest)) : {}
 
   # What is asked for, by bridge.
-  wanted = { rooms = var.rooms, campus = var.campus, exports = var.exports, stays = var.stays }
+  wanted = { rooms = var.rooms, campus = var.campus, exports = var.exports, stays = var.stays, school = var.school }
 
   # The names that functions and Cloud Scheduler know.
   time_zones = split("\n", trimspace(file("${path.module}/time_zones.txt")))

@@ -1,10 +1,11 @@
 output "config_buckets" {
-  description = "Where config.json, campus.json, exports.json and stays.json go."
+  description = "Where config.json, campus.json, exports.json, stays.json and school.json go."
   value = merge(
     { for name, bucket in module.rooms.buckets.config : "${name}-rooms" => "gs://${bucket}/config.json" },
     { for name, bucket in module.campus.buckets.config : "${name}-campus" => "gs://${bucket}/campus.json" },
     { for name, bucket in module.exports.buckets.config : "${name}-exports" => "gs://${bucket}/exports.json" },
     { for name, bucket in module.stays.buckets.config : "${name}-stays" => "gs://${bucket}/stays.json" },
+    { for name, bucket in module.school.buckets.config : "${name}-school" => "gs://${bucket}/school.json" },
   )
 }
 
@@ -15,6 +16,7 @@ output "secrets" {
     module.campus.secret_paths,
     module.exports.secret_paths,
     module.stays.secret_paths,
+    module.school.secret_paths,
   )
 }
 
@@ -51,6 +53,11 @@ output "stays_urls" {
 output "stays_instances" {
   description = "By stays bridge, the connection name of the ledger's Cloud SQL instance, where one is made."
   value       = { for name, instance in google_sql_database_instance.stays : name => "${var.project}:${var.region}:${instance.name}" }
+}
+
+output "school_urls" {
+  description = "By school bridge, the address of the API: what a client of Papillon is given."
+  value       = { for name, function in module.school_api : name => function.url }
 }
 
 output "exports_buckets" {

@@ -230,3 +230,31 @@ variable "stays" {
     error_message = "A secret in stays is named twice."
   }
 }
+
+variable "school" {
+  description = "The school bridges, by a short name, most often one. Without one the bridge is off. school.json names a secret as its key, with which sessions are sealed."
+  type = map(object({
+    running   = optional(bool, true)
+    time_zone = optional(string, "Europe/Paris")
+    secrets   = optional(list(string), ["key"])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.school) : can(regex("^[a-z][a-z0-9]{0,7}$", name)) && !startswith(name, "goog")])
+    error_message = "The name of a school bridge is one to eight small letters and digits, the first a letter; names that begin with goog are Google's."
+  }
+  validation {
+    condition     = alltrue([for api in values(var.school) : contains(local.time_zones, api.time_zone)])
+    error_message = "school has a time zone that is not known: ${join(", ", [for api in values(var.school) : api.time_zone if !contains(local.time_zones, api.time_zone)])}. It is an IANA time zone with its exact spelling, such as Europe/Paris."
+  }
+  validation {
+    condition     = alltrue(flatten([for api in values(var.school) : [for secret in api.secrets : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
+    error_message = "The name of a secret in school is one to forty small letters, digits and hyphens, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for api in values(var.school) : length(distinct(api.secrets)) == length(api.secrets)])
+    error_message = "A secret in school is named twice."
+  }
+}
