@@ -87,7 +87,7 @@ func TestAlertsKnowTheirMetric(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"pubsub.googleapis.com/subscription/dead_letter_message_count": 5, "run.googleapis.com/request_count": 5,
+		"pubsub.googleapis.com/subscription/dead_letter_message_count": 6, "run.googleapis.com/request_count": 6,
 	}
 	for _, r := range of(p, "google_logging_metric") {
 		want["logging.googleapis.com/user/"+r.String("name")] = 1

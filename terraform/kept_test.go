@@ -25,7 +25,7 @@ func TestBuckets(t *testing.T) {
 			t.Errorf("another region or short name may replace %s: %v", r.Address, r.Lifecycle.PreventDestroy)
 		}
 	}
-	if len(buckets) != 14 {
+	if len(buckets) != 16 {
 		t.Errorf("%d buckets", len(buckets))
 	}
 }
@@ -39,8 +39,11 @@ func TestHowLongDocumentsAreKept(t *testing.T) {
 	for _, r := range of(p, "google_storage_bucket") {
 		name := r.String("name")
 		want := days[name[strings.LastIndex(name, "-")+1:]]
-		if strings.HasSuffix(name, "-exports-state") {
+		switch {
+		case strings.HasSuffix(name, "-exports-state"):
 			want = 30
+		case strings.HasSuffix(name, "-school-state"): // sessions that have ended
+			want = 1
 		}
 		var old, dead int
 		for _, rule := range r.Blocks["lifecycle_rule"] {
@@ -130,17 +133,23 @@ func TestMessagesRestInTheRegion(t *testing.T) {
 			t.Errorf("messages of %s may rest anywhere", r.String("name"))
 		}
 	}
-	if len(topics) != 20 {
+	if len(topics) != 21 {
 		t.Errorf("%d topics", len(topics))
 	}
 }
 
-// A feed's key is in its address.
-func TestFeedsAddressesAreNotLogged(t *testing.T) {
+// A feed's key is in its address, and so is a token of the school's API.
+func TestAddressesWithSecretsAreNotLogged(t *testing.T) {
 	t.Parallel()
-	list := of(plan(t, everything()), "google_logging_project_exclusion")
-	want := `resource.type="cloud_run_revision" AND resource.labels.service_name="main-campus-feed" AND httpRequest.requestUrl:"key="`
-	if len(list) != 1 || list[0].String("filter") != want {
-		t.Errorf("exclusions: %v, want one of %s", list, want)
+	filters := map[string]bool{}
+	for _, r := range of(plan(t, everything()), "google_logging_project_exclusion") {
+		filters[r.String("filter")] = true
+	}
+	for service, secret := range map[string]string{"main-campus-feed": "key=", "main-school-api": "token="} {
+		want := `resource.type="cloud_run_revision" AND resource.labels.service_name="` + service +
+			`" AND httpRequest.requestUrl:"` + secret + `"`
+		if !filters[want] || len(filters) != 2 {
+			t.Errorf("exclusions: %v, want %s", filters, want)
+		}
 	}
 }

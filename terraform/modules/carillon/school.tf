@@ -10,7 +10,7 @@ module "school" {
   place            = local.place
   name             = "school"
   installations    = var.school
-  buckets          = { config = 90, state = 0 } # sessions that have ended are of no use to anybody
+  buckets          = { config = 90, state = 1 } # ended sessions are of no use to anybody
   topics           = {}
   jobs             = {}
   public_functions = ["api"]
