@@ -11,11 +11,13 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/carillon-calendar/carillon/functions/school/api"
 	"github.com/carillon-calendar/carillon/infra/sim"
 	simecal "github.com/carillon-calendar/carillon/infra/sim/ecal"
 	simgoogle "github.com/carillon-calendar/carillon/infra/sim/googlecal"
 	simarduino "github.com/carillon-calendar/carillon/infra/sim/iotcloud"
 	"github.com/carillon-calendar/carillon/infra/sim/postgres"
+	simpronote "github.com/carillon-calendar/carillon/infra/sim/pronote"
 	simwigor "github.com/carillon-calendar/carillon/infra/sim/wigor"
 	pgdb "github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 )
@@ -40,8 +42,10 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"campus":  object(map[string]cty.Value{"main": object(map[string]cty.Value{})}),
 		"exports": object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("queries")})}),
 		"stays":   object(map[string]cty.Value{"main": object(map[string]cty.Value{"secrets": texts("database")})}),
+		"school":  object(map[string]cty.Value{"main": object(map[string]cty.Value{})}),
 	})
 	c.staysDatabase()
+	c.schoolKey()
 	c.fill("webhook-key", "main-rooms-webhook-key", "key")
 	c.fill("arduino", "main-rooms-arduino", "the-secret")
 	c.fill("queries", "main-exports-queries", "the-key-of-the-queries")
@@ -69,6 +73,7 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"main-exports-transfer": envelope, "main-exports-queries": {
 			http.MethodGet, "/queries", "wrong", http.StatusUnauthorized,
 		},
+		"main-school-api":  {http.MethodGet, "/user?token=wrong", "", api.StatusToken},
 		"main-stays-relay": envelope, "main-stays-reservations": envelope, "main-stays-bookings": {
 			http.MethodGet, "/stays/v1/units", "wrong", http.StatusUnauthorized,
 		},
@@ -177,6 +182,40 @@ func TestRoomsAcrossProcesses(t *testing.T) {
 		if strings.Contains(log.String(), "the-secret") {
 			t.Errorf("%s logs the secret", name)
 		}
+	}
+}
+
+// schoolKey fills the secret that sessions are sealed with, and names it.
+func (c *cloud) schoolKey(hosts ...string) {
+	c.t.Helper()
+	c.fill("key", "main-school-key", "0123456789abcdef0123456789abcdef")
+	c.put("main-school-config", "school.json", map[string]any{
+		"key": "file:" + c.secrets + "/key/main-school-key", "allowed_hosts": append([]string{}, hosts...), "limits": map[string]any{"burst": 200},
+	})
+}
+
+// A pupil's session across processes: a token that one instance gave is known to the next.
+func TestSchoolAcrossProcesses(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, map[string]cty.Value{
+		"school": object(map[string]cty.Value{"main": object(map[string]cty.Value{})}),
+	})
+	school := serve(t, simpronote.New(simpronote.Options{}))
+	c.schoolKey(school)
+	c.start()
+	status, text := c.call(http.MethodPost, "main-school-api", "/generatetoken", "",
+		map[string]any{"url": school + "/eleve.html", "username": "eleve", "password": "eleve"})
+	var got struct{ Token string }
+	if err := json.Unmarshal([]byte(text), &got); err != nil || status != http.StatusOK || got.Token == "" {
+		t.Fatalf("%d %s", status, text)
+	}
+	for range 2 {
+		status, text = c.call(http.MethodGet, "main-school-api", "/grades?token="+got.Token, "", nil)
+		if status != http.StatusOK || !strings.Contains(text, "overall_average") {
+			t.Errorf("%d %s", status, text)
+		}
+		c.kill("main-school-api")
+		c.run("main-school-api")
 	}
 }
 
