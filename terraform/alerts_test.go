@@ -23,7 +23,8 @@ func TestAlertsKnowTheLog(t *testing.T) {
 		_, rest, _ = strings.Cut(rest, `message="`)
 		message, _, _ := strings.Cut(rest, `"`)
 		_, name, _ := strings.Cut(function, "-")
-		if !writes(t, filepath.Join(root, "functions", strings.Replace(name, "-", string(filepath.Separator), 1)), message) {
+		if !writes(t, filepath.Join(root, "functions", strings.Replace(name, "-", string(filepath.Separator), 1)),
+			message) {
 			t.Errorf("%s waits for %q, which %s does not log", r.Address, message, name)
 		}
 	}
@@ -131,7 +132,8 @@ func TestSilenceIsReportedDaily(t *testing.T) {
 			continue
 		}
 		silent++
-		// Absence is reported after two minutes at the earliest and 23.5 hours at the latest; a window has 25 hours at most.
+		// Absence is reported after two minutes at the earliest and 23.5 hours at the latest; a window has 25 hours at
+		// most.
 		if wait := seconds(t, absent.String("duration")); wait < 120 || wait > 84600 {
 			t.Errorf("%s waits %d s", r.Address, wait)
 		}

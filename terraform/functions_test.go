@@ -92,7 +92,10 @@ func checkEnvironment(t *testing.T, name string, set map[string]string) {
 }
 
 // public are the functions that everybody may call; all others accept their caller and the operators.
-var public = []string{"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings", "school/api"}
+var public = []string{
+	"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings",
+	"school/api",
+}
 
 func TestWhoMayCall(t *testing.T) {
 	t.Parallel()
@@ -206,7 +209,10 @@ func functionOf(t *testing.T, p *tfplan.Plan, uri string) tfplan.Resource {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	p := plan(t, everything())
-	for _, bridge := range []string{"main-rooms", "annex-rooms", "main-campus", "main-exports", "main-stays", "main-school"} {
+	for _, bridge := range []string{
+		"main-rooms", "annex-rooms", "main-campus", "main-exports", "main-stays",
+		"main-school",
+	} {
 		one(t, p, "google_pubsub_topic", bridge+"-dead")
 		store := one(t, p, "google_pubsub_subscription", bridge+"-dead").In("cloud_storage_config")
 		if store.String("bucket") != project+"-"+bridge+"-state" || store.String("filename_prefix") != "dead/" ||

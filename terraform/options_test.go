@@ -55,7 +55,10 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}...)
 	for _, bridge := range []string{"rooms", "campus", "exports", "stays", "school"} {
 		for _, name := range []string{"headoffice", "Main", "1st", "a-b", "google"} {
-			tests = append(tests, wrong{bridge, one(name, map[string]cty.Value{}), "is one to eight small letters and digits"})
+			tests = append(tests, wrong{
+				bridge, one(name, map[string]cty.Value{}),
+				"is one to eight small letters and digits",
+			})
 		}
 		for _, zone := range []string{"Europe/Pariss", "europe/paris", "CEST", ""} {
 			tests = append(tests, wrong{
@@ -225,7 +228,8 @@ func TestKey(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{
-		"google_storage_bucket", "google_pubsub_topic", "google_secret_manager_secret", "google_artifact_registry_repository",
+		"google_storage_bucket", "google_pubsub_topic", "google_secret_manager_secret",
+		"google_artifact_registry_repository",
 		"google_cloudfunctions2_function",
 	} {
 		if want := len(of(p, kind)); got[kind] != want || want == 0 {

@@ -53,7 +53,8 @@ func TestLeastRights(t *testing.T) {
 			case "google_secret_manager_secret_iam_member": // TestSecrets
 			case "google_service_account_iam_member":
 				if r.String("role") != "roles/iam.serviceAccountTokenCreator" ||
-					!strings.HasSuffix(r.String("service_account_id"), "/main-rooms-calendar@"+project+".iam.gserviceaccount.com") {
+					!strings.HasSuffix(r.String("service_account_id"),
+						"/main-rooms-calendar@"+project+".iam.gserviceaccount.com") {
 					t.Errorf("%s: %s on %s", name, r.String("role"), r.String("service_account_id"))
 				}
 			default:
@@ -126,7 +127,8 @@ func TestNothingOnTheProject(t *testing.T) {
 	t.Parallel()
 	for _, r := range plan(t, everything()).Resources {
 		copies := r.String("role") == "roles/storage.objectViewer" &&
-			r.In("condition").String("expression") == `resource.name.startsWith("projects/_/buckets/gcf-v2-sources-1234567890-europe-west1")`
+			r.In("condition").String(
+				"expression") == `resource.name.startsWith("projects/_/buckets/gcf-v2-sources-1234567890-europe-west1")`
 		instance := r.String("role") == connects && strings.Contains(r.In("condition").String("expression"),
 			`resource.name == "projects/`+project+`/instances/main-stays"`)
 		if r.Type == "google_project_iam_member" && r.String("role") != "roles/logging.logWriter" && !copies && !instance {
@@ -174,7 +176,8 @@ func TestSecrets(t *testing.T) {
 			if !slices.Contains(made, secret) {
 				t.Errorf("%s is shown %s, which is not made", name, secret)
 			}
-			if !isMember(p, "google_secret_manager_secret_iam_member", "secret_id", secret, "roles/secretmanager.secretAccessor",
+			if !isMember(p, "google_secret_manager_secret_iam_member", "secret_id", secret,
+				"roles/secretmanager.secretAccessor",
 				"serviceAccount:"+service.String("service_account_email")) {
 				t.Errorf("%s may not read %s", name, secret)
 			}

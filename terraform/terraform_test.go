@@ -44,7 +44,10 @@ func everything() map[string]cty.Value {
 			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("password")}),
 		}),
 		"exports": cty.ObjectVal(map[string]cty.Value{
-			"main": cty.ObjectVal(map[string]cty.Value{"secrets": list("cegid", "queries"), "transfer_secrets": list("mail")}),
+			"main": cty.ObjectVal(map[string]cty.Value{
+				"secrets":          list("cegid", "queries"),
+				"transfer_secrets": list("mail"),
+			}),
 		}),
 		"school": cty.ObjectVal(map[string]cty.Value{"main": cty.EmptyObjectVal}),
 		"stays": cty.ObjectVal(map[string]cty.Value{

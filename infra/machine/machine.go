@@ -130,7 +130,10 @@ func (m *Machine) openBridges(bridges []Bridge) error {
 		m.config = Folder(m.Folder)
 	}
 	m.metrics = newMetrics(m)
-	host := &Host{Clock: m.Clock, URL: m.URL, Data: m.Data, Sample: m.Sample(), Speed: m.Speed, Alone: len(bridges) == 1, m: m}
+	host := &Host{
+		Clock: m.Clock, URL: m.URL, Data: m.Data, Sample: m.Sample(), Speed: m.Speed, Alone: len(bridges) == 1,
+		m: m,
+	}
 	var subscriptions []Subscription
 	for _, b := range bridges {
 		service, err := b.Open(host)

@@ -190,7 +190,8 @@ func (c *cloud) schoolKey(hosts ...string) {
 	c.t.Helper()
 	c.fill("key", "main-school-key", "0123456789abcdef0123456789abcdef")
 	c.put("main-school-config", "school.json", map[string]any{
-		"key": "file:" + c.secrets + "/key/main-school-key", "allowed_hosts": append([]string{}, hosts...), "limits": map[string]any{"burst": 200},
+		"key": "file:" + c.secrets + "/key/main-school-key", "allowed_hosts": append([]string{}, hosts...),
+		"limits": map[string]any{"burst": 200},
 	})
 }
 

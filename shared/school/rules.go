@@ -74,7 +74,7 @@ func Text(markup string) string {
 }
 
 // kinds are the first words of periods that divide a year: those of one kind belong together.
-var kinds = []string{"Trimestre", "Semestre", "Année"}
+var kinds = []string{"Trimestre", "Semestre", "Année"} //nolint:misspell // French
 
 // Periods are a year's, with the one that a person looks at.
 type Periods struct {

@@ -12,7 +12,7 @@ func TestMarks(t *testing.T) {
 		value       Number
 		significant int
 	}{
-		"15,5": {15.5, 0}, "15.50": {15.5, 0}, "20": {20, 0}, "0": {0, 0}, " 7 ": {7, 0},
+		"15,5": {15.5, 0}, "15.50": {15.5, 0}, "20": {20, 0}, "0": {0, 0}, "7\n": {7, 0},
 		"|1": {-1, 1}, "|8": {-1, 8}, "|1|2": {-1, 1}, "|": {-1, -1}, "|x": {-1, -1}, "|0": {-1, -1},
 		"": {-1, -1}, "??": {-1, -1}, "*": {-1, -1}, "Abs": {-1, -1}, "NaN": {-1, -1}, "Inf": {-1, -1}, "1,2,3": {-1, -1},
 	} {
@@ -114,12 +114,17 @@ func TestDates(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	s := Settings{}
-	if err := s.Validate(); err != nil || s.Limits.LoginsPerDay != 24 || s.Idle() != 25*time.Minute || len(s.AllowedHosts) != 1 {
+	if err := s.Validate(); err != nil || s.Limits.LoginsPerDay != 24 || s.Idle() != 25*time.Minute ||
+		len(s.AllowedHosts) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for _, bad := range []Settings{
-		{TimeZone: "Nowhere"}, {Key: "short"}, {AllowedHosts: []string{"a/b"}}, {AllowedHosts: []string{"ftp://x"}},
-		{AllowedHosts: []string{"["}}, {AllowedHosts: []string{""}},
+		{TimeZone: "Nowhere"},
+		{Key: "short"},
+		{AllowedHosts: []string{"a/b"}},
+		{AllowedHosts: []string{"ftp://x"}},
+		{AllowedHosts: []string{"["}},
+		{AllowedHosts: []string{""}},
 	} {
 		if err := bad.Validate(); err == nil {
 			t.Errorf("%+v is taken", bad)

@@ -90,7 +90,8 @@ func (s *Settings) Validate() error {
 	}
 	s.SessionIdle, s.ChainIdle = cmp.Or(s.SessionIdle, 25), cmp.Or(s.ChainIdle, 60)
 	l := &s.Limits
-	l.LoginsPerDay, l.Burst, l.CallsPerMinute = cmp.Or(l.LoginsPerDay, 24), cmp.Or(l.Burst, 20), cmp.Or(l.CallsPerMinute, 60)
+	l.LoginsPerDay, l.Burst, l.CallsPerMinute = cmp.Or(l.LoginsPerDay, 24), cmp.Or(l.Burst, 20), cmp.Or(l.CallsPerMinute,
+		60)
 	l.SchoolBurst, l.SchoolCalls = cmp.Or(l.SchoolBurst, 200), cmp.Or(l.SchoolCalls, 1200)
 	l.SuspendedHours = cmp.Or(l.SuspendedHours, 6)
 	return nil

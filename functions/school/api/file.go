@@ -43,8 +43,8 @@ func (f *function) file(c *call) error {
 		name = "file"
 	}
 	var resp *http.Response
-	err := f.sessions.with(c, func(_ context.Context, conn *pronote.Conn) (err error) {
-		resp, err = conn.Open(c.Context(), c.params.text("id"), asked, name)
+	err := f.sessions.with(c, func(ctx context.Context, conn *pronote.Conn) (err error) {
+		resp, err = conn.Open(ctx, c.params.text("id"), asked, name) //nolint:bodyclose // closed below
 		return err
 	})
 	if err != nil {

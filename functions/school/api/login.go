@@ -189,7 +189,8 @@ func (s *sessions) oneLogin(ctx context.Context, account string) (release func()
 	return t.give, nil
 }
 
-// reuse gives another token to the living session of the account, if the password is the one that it was logged in with.
+// reuse gives another token to the living session of the account, if the password is the one that it was logged in
+// with.
 func (s *sessions) reuse(ctx context.Context, settings *school.Settings, v *vault, r record, child string) (
 	token string, err error,
 ) {
@@ -517,7 +518,9 @@ func (s *sessions) sweepAll(ctx context.Context, settings *school.Settings, v *v
 }
 
 // ended reports whether a session of the store was not used for too long.
-func (s *sessions) ended(ctx context.Context, settings *school.Settings, v *vault, id string, at time.Time) (bool, error) {
+func (s *sessions) ended(ctx context.Context, settings *school.Settings, v *vault, id string, at time.Time) (bool,
+	error,
+) {
 	now := s.f.Now()
 	if now.Sub(at) <= settings.Idle() {
 		return false, nil

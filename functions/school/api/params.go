@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -53,9 +54,7 @@ func readParams(w http.ResponseWriter, r *http.Request) (params, error) {
 		if err := dec.Decode(&members); err != nil {
 			return nil, errParams{"body": "The body must be a JSON object."}
 		}
-		for name, v := range members {
-			p[name] = v
-		}
+		maps.Copy(p, members)
 		return p, nil
 	}
 	form, err := url.ParseQuery(text)

@@ -119,7 +119,11 @@ func (f *function) period(c *call, conn *pronote.Conn) (school.Period, error) {
 	}
 	p, ok := all.Current(school.DayOf(f.Now(), c.settings.Zone()))
 	if !ok {
-		return p, &refusal{http.StatusNotFound, map[string]any{"status": "error", "message": errNoPeriod.Error()}, errNoPeriod}
+		return p, &refusal{
+			http.StatusNotFound,
+			map[string]any{"status": "error", "message": errNoPeriod.Error()},
+			errNoPeriod,
+		}
 	}
 	return p, nil
 }

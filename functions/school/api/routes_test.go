@@ -55,7 +55,8 @@ func TestForms(t *testing.T) {
 		code, v = decoded(t, f.send(http.MethodGet, path, ""))
 		f.want("no token at "+path, 400, missing("token"), code, v)
 		code, v = decoded(t, f.send(http.MethodPost, path, ""))
-		f.want("another verb at "+path, 405, map[string]any{"errors": map[string]any{"405 Method Not Allowed": nil}}, code, v)
+		f.want("another verb at "+path, 405, map[string]any{"errors": map[string]any{"405 Method Not Allowed": nil}}, code,
+			v)
 		w := f.send(http.MethodOptions, path, "")
 		if w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("Allow") == "" ||
 			w.Header().Get("Access-Control-Allow-Origin") != "*" {
@@ -76,12 +77,14 @@ func TestForms(t *testing.T) {
 		"dateString": "It must be a date, YYYY-MM-DD",
 	}}, code, v)
 	code, v = decoded(t, f.send(http.MethodPost, "/changePeriod", `{"token":`))
-	f.want("half a body", 400, map[string]any{"errors": map[string]any{"body": "The body must be a JSON object."}}, code, v)
+	f.want("half a body", 400, map[string]any{"errors": map[string]any{"body": "The body must be a JSON object."}}, code,
+		v)
 	for name, path := range map[string]string{"infos": "/infos", "info": "/info"} {
 		code, v := decoded(t, f.send(http.MethodGet, path, ""))
 		infos, _ := v.(map[string]any)
 		list, _ := infos["ent_list"].([]any)
-		if code != 200 || infos["status"] != "ok" || infos["message"] != "server is running" || infos["version"] != "3.3.4" ||
+		if code != 200 || infos["status"] != "ok" || infos["message"] != "server is running" ||
+			infos["version"] != "3.3.4" ||
 			len(list) != 42 {
 			t.Errorf("%s: %d %v", name, code, v)
 		}
@@ -146,12 +149,15 @@ func TestGenerateToken(t *testing.T) {
 		{"no QR token", "/generatetoken?method=qrcode", map[string]any{"url": "x"}, 400, "missingqrToken"},
 		{"no QR login", "/generatetoken?method=qrcode", map[string]any{"url": "x", "qrToken": "x"}, 400, "missinglogin"},
 		{
-			"no code", "/generatetoken?method=qrcode", map[string]any{"url": "x", "qrToken": "x", "login": "x"}, 400,
+			"no code", "/generatetoken?method=qrcode",
+			map[string]any{"url": "x", "qrToken": "x", "login": "x"},
+			400,
 			"missingcheckCode",
 		},
 		{
 			"a short code", "/generatetoken?method=qrcode",
-			map[string]any{"url": "x", "qrToken": "x", "login": "x", "checkCode": "123"}, 400,
+			map[string]any{"url": "x", "qrToken": "x", "login": "x", "checkCode": "123"},
+			400,
 			"checkCode must be 4 characters long (got 3)",
 		},
 		{
@@ -227,7 +233,10 @@ func TestOldBugs(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"is_cancelled", "is_outing", "is_detention", "is_exempted", "is_test", "virtual", "none"} {
+	for _, kind := range []string{
+		"is_cancelled", "is_outing", "is_detention", "is_exempted", "is_test", "virtual",
+		"none",
+	} {
 		if lessons[kind] == nil {
 			t.Errorf("the week has no lesson that %s", kind)
 		}
@@ -339,8 +348,11 @@ func TestDiscussions(t *testing.T) {
 	for _, d := range list {
 		code, v := act("readState", d["id"])
 		f.want("read", 200, "ok", code, v)
-		ofOthers := slices.ContainsFunc(d["messages"].([]any), func(m any) bool { return m.(map[string]any)["author"] != nil })
-		if before, after := d["unread"].(float64), at(d["id"])["unread"].(float64); ofOthers && (before > 0) == (after > 0) {
+		ofOthers := slices.ContainsFunc(d["messages"].([]any), func(m any) bool {
+			return m.(map[string]any)["author"] != nil
+		})
+		if before, after := d["unread"].(float64), at(d["id"])["unread"].(float64); ofOthers &&
+			(before > 0) == (after > 0) {
 			t.Errorf("unread %v, after the change %v", before, after)
 		}
 		code, v = act("reply", d["id"], "content", "Bien reçu")
@@ -384,7 +396,10 @@ func TestDiscussions(t *testing.T) {
 			t.Errorf("%s: the message is not there", what)
 		}
 	}
-	code, v = f.post("/discussion/create", map[string]any{"token": token, "content": "x", "recipients": []string{"nobody"}})
+	code, v = f.post("/discussion/create", map[string]any{
+		"token": token, "content": "x",
+		"recipients": []string{"nobody"},
+	})
 	f.want("an unknown recipient", 404, "not found", code, v)
 }
 

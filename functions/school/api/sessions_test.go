@@ -187,8 +187,8 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestSuspended: where PRONOTE has suspended the network address, nothing is asked of that school for hours, by whatever
-// account, and after a restart neither.
+// TestSuspended: where PRONOTE has suspended the network address, nothing is asked of that school for hours, by
+// whatever account, and after a restart neither.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `{"limits":{"suspended_hours":6}}`)
@@ -494,7 +494,7 @@ func TestNothingInTheLog(t *testing.T) { // not parallel: it has the default log
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	defer slog.SetDefault(before)
 	f := newFixture(t, `{"limits":{"burst":1000,"logins_per_day":100}}`)
-	var names []string
+	names := make([]string, 0, 30)
 	for _, kind := range []string{"8", "10", "21", "22", "cut", "wrongkey", "attente", "slow", "closed"} {
 		token := f.login("eleve", "eleve.html")
 		_, v := f.get(token, "/user")
@@ -511,7 +511,10 @@ func TestNothingInTheLog(t *testing.T) { // not parallel: it has the default log
 	wrong := f.credentials("eleve", "eleve.html")
 	wrong["password"] = "un secret à taire"
 	f.post("/generatetoken", wrong)
-	f.post("/generatetoken", map[string]any{"url": "https://user:pw@127.0.0.1:1/x?secret=1", "username": "u", "password": "p"})
+	f.post("/generatetoken", map[string]any{
+		"url": "https://user:pw@127.0.0.1:1/x?secret=1", "username": "u",
+		"password": "p",
+	})
 	for _, secret := range append(names, "un secret à taire", "user:pw", "secret=1", "PROF", "Mme", sealingKey) {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log has %q", secret)
@@ -579,10 +582,12 @@ func TestFiles(t *testing.T) {
 		}
 		w := f.send(http.MethodGet, address[at:], "")
 		kind, disposition := w.Header().Get("Content-Type"), w.Header().Get("Content-Disposition")
-		if kinds[kind] = true; w.Code != http.StatusOK || w.Body.Len() == 0 || w.Header().Get("Cache-Control") != "no-store" ||
+		if kinds[kind] = true; w.Code != http.StatusOK || w.Body.Len() == 0 ||
+			w.Header().Get("Cache-Control") != "no-store" ||
 			w.Header().Get("X-Content-Type-Options") != "nosniff" ||
 			!strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "sandbox") ||
-			strings.HasPrefix(disposition, "inline") != (strings.HasPrefix(kind, "image/") && !strings.Contains(kind, "svg")) ||
+			strings.HasPrefix(disposition, "inline") != (strings.HasPrefix(kind, "image/") && !strings.Contains(kind,
+				"svg")) ||
 			strings.Contains(kind, "html") || strings.Contains(kind, "svg") {
 			t.Errorf("%s: %d %v", address, w.Code, w.Header())
 		}

@@ -176,7 +176,8 @@ func (v *vault) removeAll(ctx context.Context, prefix string) error {
 
 // kept makes a store that fails something to try again; that a document is not there, or was changed, stays what it is.
 func kept(err error) error {
-	if err == nil || isOne(err, documents.ErrNotFound, documents.ErrConflict, context.Canceled, context.DeadlineExceeded) {
+	if err == nil || isOne(err, documents.ErrNotFound, documents.ErrConflict, context.Canceled,
+		context.DeadlineExceeded) {
 		return err
 	}
 	return web.Unavailable(err)

@@ -128,7 +128,7 @@ func newKey() string {
 
 // noteSchedule takes note of CRON, by which the image of before restarted its server: its sessions filled the memory.
 func (b *bridge) noteSchedule() {
-	if os.Getenv("CRON") != "" { //nolint:forbidigo // of the image's callers, and no setting of ours
+	if os.Getenv("CRON") != "" {
 		slog.Info("CRON is not needed: ended sessions are removed as they end, and nothing is restarted")
 	}
 }

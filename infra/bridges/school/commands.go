@@ -44,7 +44,8 @@ func examineURL() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
 			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return fmt.Errorf("%q is not the address of a page, such as https://SCHOOL.index-education.net/pronote/eleve.html",
+				return fmt.Errorf(
+					"%q is not the address of a page, such as https://SCHOOL.index-education.net/pronote/eleve.html",
 					args[0])
 			}
 			client := &pronote.Client{Hosts: pronote.Hosts{u.Scheme + "://" + u.Host}} // the operator's own choice

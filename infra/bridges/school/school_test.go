@@ -78,7 +78,10 @@ func TestSample(t *testing.T) {
 			t.Errorf("the picture: %d", code)
 		}
 	}
-	other := map[string]any{"url": "https://demo.index-education.net/pronote/eleve.html", "username": "x", "password": "x"}
+	other := map[string]any{
+		"url": "https://demo.index-education.net/pronote/eleve.html", "username": "x",
+		"password": "x",
+	}
 	if code, got := r.Call(http.MethodPost, "/generatetoken", "", other); code != api.StatusToken {
 		t.Errorf("a real school is asked by the sample: %d %v", code, got)
 	}

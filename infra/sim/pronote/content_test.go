@@ -202,9 +202,12 @@ func TestAnswers(t *testing.T) {
 	answer := obj{"valeurReponse": obj{"_T": 8, "V": "[1,3]"}, "avecReponse": true}
 	c.must("SaisieActualites", 8, obj{"listeActualites": []obj{{
 		"N": at(item, "N"), "genrePublic": 4, "public": at(item, "public"), "lue": true,
-		"listeQuestions": []obj{{"N": at(question, "N"), "genreReponse": 3, "reponse": answer}}, //nolint:misspell // the vendor's
+		"listeQuestions": []obj{{
+			"N": at(question, "N"), "genreReponse": 3, "reponse": answer, //nolint:misspell // the vendor's
+		}},
 	}}})
-	if got := str(read(), "listeQuestions", 0, "reponse", "valeurReponse"); got != "[1,3]" { //nolint:misspell // the vendor's
+	got := str(read(), "listeQuestions", 0, "reponse", "valeurReponse") //nolint:misspell // the vendor's
+	if got != "[1,3]" {
 		t.Errorf("answer = %q", got)
 	}
 }

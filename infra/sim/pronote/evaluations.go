@@ -40,7 +40,8 @@ func (c *call) skills(p *pupil, key string) []obj {
 		one := obj{
 			"N": c.sess.n(kindSkill, fmt.Sprintf("%s/%d", key, i)), "L": l.name, "G": 1 + (i+p.seed)%len(levels),
 			"abbreviation": l.short, "ordre": order, "coefficient": 1,
-			"domaine": nested(obj{"L": fmt.Sprintf("Domaine %d", order), "N": c.sess.n(kindSkill, fmt.Sprintf("d%d", order))}),
+			"domaine": nested(obj{"L": fmt.Sprintf("Domaine %d", order), "N": c.sess.n(kindSkill, fmt.Sprintf("d%d",
+				order))}),
 			"item": nested(obj{
 				"L": fmt.Sprintf("Compétence %d", order), "N": c.sess.n(kindSkill, fmt.Sprintf("i%d", order)),
 			}),

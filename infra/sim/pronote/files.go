@@ -96,7 +96,8 @@ func content(name string) (data []byte, kind string) {
 		return []byte("<!DOCTYPE html><title>Document</title><script>document.title = 'ouvert'</script><p>Document"),
 			"text/html; charset=utf-8"
 	case ".svg":
-		return []byte(`<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><script>1</script><circle r="5"/></svg>`),
+		return []byte(
+				`<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><script>1</script><circle r="5"/></svg>`),
 			"image/svg+xml"
 	}
 	return []byte("Document de démonstration"), "text/plain; charset=utf-8"

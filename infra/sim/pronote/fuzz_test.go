@@ -12,7 +12,10 @@ import (
 // FuzzCall: no body makes the simulator fail; what it cannot read is answered with an error of the protocol.
 func FuzzCall(f *testing.F) {
 	no := "3fa959b13967e0ef176069e01e23c8d7"
-	for _, dataSec := range []string{`{"data":{"Uuid":"AAAA"}}`, `"00"`, `"ABCDEF"`, `null`, `{}`, `[]`, `{"data":[]}`, `""`} {
+	for _, dataSec := range []string{
+		`{"data":{"Uuid":"AAAA"}}`, `"00"`, `"ABCDEF"`, `null`, `{}`, `[]`, `{"data":[]}`,
+		`""`,
+	} {
 		f.Add(no, `{"session":%,"no":"`+no+`","id":"FonctionParametres","dataSec":`+dataSec+`}`, true, true)
 		f.Add(no, `{"session":%,"no":"`+no+`","id":"FonctionParametres","dataSec":`+dataSec+`}`, false, false)
 	}

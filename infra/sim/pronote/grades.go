@@ -120,7 +120,10 @@ func (c *call) note(p *pupil, in period, n note, i int) obj {
 		"estBonus": false, "estFacultatif": false, "estRamenerSur20": false, "baremeParDefaut": grade("20"),
 		"estEnGroupe": false, "commentaireSurNote": "",
 	}
-	for name, value := range map[string]string{"bareme": n.out, "moyenne": n.average, "noteMax": n.max, "noteMin": n.min} {
+	for name, value := range map[string]string{
+		"bareme": n.out, "moyenne": n.average, "noteMax": n.max,
+		"noteMin": n.min,
+	} {
 		if value != "" {
 			out[name] = grade(value)
 		}

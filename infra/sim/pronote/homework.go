@@ -110,7 +110,8 @@ func (c *call) log(p *pupil, day time.Time) []obj {
 		"N": c.sess.n(kindText, key), "L": "Séance", "descriptif": tagged(tagHTML, "<div>Contenu de la séance</div>"),
 		"categorie": nested(obj{"G": 1, "L": "Cours", "N": c.sess.n(kindCategory, "cours")}), "parcoursEducatif": -1,
 		"ListeThemes":      list(nil),
-		"ListePieceJointe": list([]obj{c.attach(p.key, "cours.pdf")}), "training": nested(obj{"ListeExecutionsQCM": []obj{}}),
+		"ListePieceJointe": list([]obj{c.attach(p.key, "cours.pdf")}), "training": nested(
+			obj{"ListeExecutionsQCM": []obj{}}),
 	}
 	return []obj{{
 		"N": c.sess.n(kindLog, key), "cours": nested(obj{"N": c.sess.n(kindLesson, key)}), "verrouille": false,

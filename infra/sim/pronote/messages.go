@@ -109,7 +109,8 @@ func (c *call) thread(t thread) obj {
 	}
 	id := c.sess.n(kindThread, t.Key)
 	out := obj{
-		"N": "0", "G": 0, "estUneDiscussion": true, "profondeur": 0, "objet": t.Subject, "public": strings.Join(t.With, ", "),
+		"N": "0", "G": 0, "estUneDiscussion": true, "profondeur": 0, "objet": t.Subject, "public": strings.Join(t.With,
+			", "),
 		"libelleDate": label, "nombreMessages": len(t.Posts), "nbNonLus": t.unread(), "lu": t.unread() == 0,
 		"listePossessionsMessages": c.possession(t), "messagePourParticipants": nested(obj{"N": id}),
 		"messageFocus": nested(obj{"N": c.postID(t, last)}), "nombreParticipants": len(t.With) + 1,

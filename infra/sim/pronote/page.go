@@ -73,7 +73,8 @@ func (s *Server) page(p spacePage) http.HandlerFunc {
 			return
 		}
 		one := s.begin(p)
-		http.SetCookie(w, &http.Cookie{Name: cookieName, Value: one.cookie, Path: s.Prefix + "/", HttpOnly: true}) //nolint:gosec // as the school sets it, and over http
+		//nolint:gosec // as the school sets it, and over http
+		http.SetCookie(w, &http.Cookie{Name: cookieName, Value: one.cookie, Path: s.Prefix + "/", HttpOnly: true})
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = fmt.Fprint(w, s.document(p, one.id))

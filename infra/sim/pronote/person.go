@@ -10,7 +10,8 @@ func (c *call) person() (any, error) {
 	if c.tab == tabTimetable {
 		return obj{"iCal": obj{
 			"avecICal": true, "paramSuppl": "266f3d32", "liste": list([]obj{{
-				"L": "Mon emploi du temps", "G": 0, "paramICal": upperHex(digest([]byte("ical" + p.key))), "paramSuppl": "266f3d32",
+				"L": "Mon emploi du temps", "G": 0, "paramICal": upperHex(digest([]byte("ical" + p.key))),
+				"paramSuppl": "266f3d32",
 			}}),
 		}}, nil
 	}

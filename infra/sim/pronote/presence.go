@@ -58,8 +58,9 @@ func (c *call) reasons(names ...string) obj {
 
 func (c *call) absence(_ *pupil, key string, day time.Time) obj {
 	return obj{
-		"N": c.sess.n(kindPresence, key), "G": eventAbsence, "dateDebut": dateTime(at(day, 0)), "aJustifierParParents": false,
-		"dateFin": dateTime(at(day, 8)), "justifie": true, "NbrHeures": "4h00", "NbrJours": 1, "ouverte": false,
+		"N": c.sess.n(kindPresence, key), "G": eventAbsence, "dateDebut": dateTime(at(day, 0)),
+		"aJustifierParParents": false,
+		"dateFin":              dateTime(at(day, 8)), "justifie": true, "NbrHeures": "4h00", "NbrJours": 1, "ouverte": false,
 		"reglee": true, "avecSaisie": false, "estMotifNonEncoreConnu": false, "listeMotifs": c.reasons("MALADIE"),
 	}
 }

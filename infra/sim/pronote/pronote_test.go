@@ -37,29 +37,30 @@ func TestForms(t *testing.T) {
 	for _, generation := range []int{pronote.Year2025, pronote.Year2026} {
 		for i := range 8 {
 			encrypt, compress, plain := i&1 > 0, i&2 > 0, i&4 > 0
-			t.Run(fmt.Sprintf("%d encrypt %t compress %t plain %t", generation, encrypt, compress, plain), func(t *testing.T) {
-				t.Parallel()
-				f := newFixture(t, pronote.Options{
-					Generation: generation, Encrypt: &encrypt, Compress: &compress, Plain: plain, RSAKey: key,
+			t.Run(fmt.Sprintf("%d encrypt %t compress %t plain %t", generation, encrypt, compress, plain),
+				func(t *testing.T) {
+					t.Parallel()
+					f := newFixture(t, pronote.Options{
+						Generation: generation, Encrypt: &encrypt, Compress: &compress, Plain: plain, RSAKey: key,
+					})
+					for _, page := range []string{"eleve.html", "mobile.eleve.html" + mobileQuery} {
+						c := f.client(t)
+						c.rsa = &key.PublicKey
+						out, err := c.login(page, "Eleve", "eleve", nil)
+						if err != nil || out["cle"] == nil || str(c.user, "L") != "ÉLÈVE Un" {
+							t.Fatalf("login: %v, %v", out, err)
+						}
+						if c.flag("CrA") != encrypt || c.flag("CoA") != compress || c.flag("http") != plain {
+							t.Errorf("flags = %v", c.start)
+						}
+						if _, err := c.get("Navigation", 7, obj{"onglet": 7, "ongletPrec": 7}); err != nil {
+							t.Error(err)
+						}
+					}
+					if n := f.Counts(); n["login"] != 2 || n["page"] != 2 || n["Navigation"] != 2 {
+						t.Errorf("counts = %v", n)
+					}
 				})
-				for _, page := range []string{"eleve.html", "mobile.eleve.html" + mobileQuery} {
-					c := f.client(t)
-					c.rsa = &key.PublicKey
-					out, err := c.login(page, "Eleve", "eleve", nil)
-					if err != nil || out["cle"] == nil || str(c.user, "L") != "ÉLÈVE Un" {
-						t.Fatalf("login: %v, %v", out, err)
-					}
-					if c.flag("CrA") != encrypt || c.flag("CoA") != compress || c.flag("http") != plain {
-						t.Errorf("flags = %v", c.start)
-					}
-					if _, err := c.get("Navigation", 7, obj{"onglet": 7, "ongletPrec": 7}); err != nil {
-						t.Error(err)
-					}
-				}
-				if n := f.Counts(); n["login"] != 2 || n["page"] != 2 || n["Navigation"] != 2 {
-					t.Errorf("counts = %v", n)
-				}
-			})
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 
 // own are keys that no recorded answer has: they come from clients that others wrote.
 var own = []string{
-	"avecPhoto", "estDelegue", "listeVisios", "memo", "estAnnule", "Statut", "estRetenue", "estSortiePedagogique", "motif",
+	"avecPhoto", "estDelegue", "listeVisios", "memo", "estAnnule", "Statut", "estRetenue", "estSortiePedagogique",
+	"motif",
 	"accompagnateurs", "strGenreRess", "strRess", "dispenseEleve", "DateDuCoursFin", "estServiceGroupe",
 	"listeClassesDelegue",
 }

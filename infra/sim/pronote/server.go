@@ -89,7 +89,10 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		Server: sim.New(o.Options), o: o, zone: zone, sessions: map[int]*session{},
-		flags: flags{encrypt: o.Encrypt == nil || *o.Encrypt, compress: o.Compress == nil || *o.Compress, anyCase: o.Lenient},
+		flags: flags{
+			encrypt: o.Encrypt == nil || *o.Encrypt, compress: o.Compress == nil || *o.Compress,
+			anyCase: o.Lenient,
+		},
 	}
 	s.accounts = accounts(s.today())
 	s.restore()

@@ -132,7 +132,8 @@ func (c *call) lesson(p *pupil, slot slot, day time.Time) obj {
 	key := lessonKey(p, slot, day)
 	out := obj{
 		"N": c.sess.n(kindLesson, key), "G": 0, "P": slot.rank, "place": slot.day*placesPerDay + slot.place,
-		"duree": slot.length, "DateDuCours": dateTime(at(day, slot.place)), "CouleurFond": "#8C8C8C", "AvecTafPublie": false,
+		"duree": slot.length, "DateDuCours": dateTime(at(day, slot.place)), "CouleurFond": "#8C8C8C",
+		"AvecTafPublie": false,
 	}
 	if slot.key == "l10" || slot.subject == outing { // an end that is no full hour is written out
 		out["DateDuCoursFin"] = dateTime(at(day, slot.place+slot.length))

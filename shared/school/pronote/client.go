@@ -102,7 +102,7 @@ func (c *Client) get(ctx context.Context, address, agent string, jar map[string]
 
 func setCookies(r *http.Request, jar map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(jar)) {
-		r.AddCookie(&http.Cookie{Name: name, Value: jar[name]})
+		r.AddCookie(&http.Cookie{Name: name, Value: jar[name]}) //nolint:gosec // a request's has no attributes
 	}
 }
 
@@ -218,13 +218,13 @@ func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait ti
 	if n, err := s.secret().orderOf(got.No); err != nil || n != order+1 {
 		return nil, 0, fmt.Errorf("%w: its order number is another one", ErrSessionLost)
 	}
-	clear, err := s.unpack(got.Secured)
+	plain, err := s.unpack(got.Secured)
 	if err != nil {
 		return nil, 0, err
 	}
 	var c content
-	if len(bytes.TrimSpace(clear)) > 0 {
-		if err := json.Unmarshal(clear, &c); err != nil {
+	if len(bytes.TrimSpace(plain)) > 0 {
+		if err := json.Unmarshal(plain, &c); err != nil {
 			return nil, 0, fmt.Errorf("%w: it is no JSON", ErrAnswer)
 		}
 	}

@@ -69,7 +69,10 @@ func TestRefusedLogins(t *testing.T) {
 			{name: "personne", password: "faux", page: "eleve.html", want: pronote.ErrWrongPassword},
 			{name: "double", password: "double", page: "eleve.html", want: pronote.ErrNeedsPIN},
 			{name: "double", password: "double", page: "eleve.html", pin: "1234", want: pronote.ErrNeedsDevice},
-			{name: "double", password: "double", page: "eleve.html", pin: "9999", device: "Papillon", want: pronote.ErrWrongPIN},
+			{
+				name: "double", password: "double", page: "eleve.html", pin: "9999", device: "Papillon",
+				want: pronote.ErrWrongPIN,
+			},
 			{name: "eleve", password: "eleve", page: "nothing.html", want: pronote.ErrNoPage},
 		} {
 			before := f.school.Counts()["Authentification"]
@@ -132,7 +135,8 @@ func TestQRCode(t *testing.T) {
 		var chain pronote.Chain
 		keep := func(c pronote.Chain) error { chain = c; return nil }
 		q := code()
-		if _, err := f.client.LoginQR(t.Context(), q, "0000", pronote.Credentials{}, keep); !errors.Is(err, pronote.ErrQRCode) {
+		if _, err := f.client.LoginQR(t.Context(), q, "0000", pronote.Credentials{}, keep); !errors.Is(err,
+			pronote.ErrQRCode) {
 			t.Errorf("%d: another PIN: %v", generation, err)
 		}
 		s, err := f.client.LoginQR(t.Context(), q, "4321", pronote.Credentials{}, keep)
@@ -140,7 +144,8 @@ func TestQRCode(t *testing.T) {
 		if s.User.Name == "" || chain.Token == "" {
 			t.Errorf("%d: %+v, chain %v", generation, s.User, chain.Token != "")
 		}
-		if _, err := f.client.LoginQR(t.Context(), q, "4321", pronote.Credentials{}, keep); !errors.Is(err, pronote.ErrQRCode) {
+		if _, err := f.client.LoginQR(t.Context(), q, "4321", pronote.Credentials{}, keep); !errors.Is(err,
+			pronote.ErrQRCode) {
 			t.Errorf("%d: twice: %v", generation, err)
 		}
 		s, err = f.client.LoginChain(t.Context(), chain, keep)
@@ -150,7 +155,8 @@ func TestQRCode(t *testing.T) {
 		}
 		q = code()
 		f.now = f.now.Add(11 * time.Minute)
-		if _, err := f.client.LoginQR(t.Context(), q, "4321", pronote.Credentials{}, keep); !errors.Is(err, pronote.ErrQRCode) {
+		if _, err := f.client.LoginQR(t.Context(), q, "4321", pronote.Credentials{}, keep); !errors.Is(err,
+			pronote.ErrQRCode) {
 			t.Errorf("%d: too late: %v", generation, err)
 		}
 	}
@@ -193,7 +199,8 @@ func TestFaults(t *testing.T) {
 	}
 	f := newFixture(t, pronotesim.Options{})
 	f.must(f.school.Break("suspended", 1))
-	_, err := f.client.Login(t.Context(), pronote.Credentials{URL: f.page("eleve.html"), Username: "x", Password: "x"}, nil)
+	_, err := f.client.Login(t.Context(), pronote.Credentials{URL: f.page("eleve.html"), Username: "x", Password: "x"},
+		nil)
 	if code := (*pronote.Error)(nil); !errors.As(err, &code) || code.Code != pronote.CodeSuspended {
 		t.Errorf("suspended: %v", err)
 	}
@@ -237,7 +244,7 @@ func TestChildren(t *testing.T) {
 	if len(conn.Session.Pupils) != 2 {
 		t.Fatalf("%+v", conn.Session.Pupils)
 	}
-	var seen []string
+	seen := make([]string, 0, 2)
 	for _, child := range conn.Session.Pupils {
 		conn.Pupil = child
 		list, err := conn.Homework(t.Context(), day(f.now), day(f.now.AddDate(0, 0, 14)))

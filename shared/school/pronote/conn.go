@@ -74,7 +74,7 @@ func (c *Conn) file(w wireFile) school.File {
 }
 
 func (c *Conn) files(wire []wireFile) []school.File {
-	found := []school.File{}
+	found := make([]school.File, 0, len(wire))
 	for _, w := range wire {
 		found = append(found, c.file(w))
 	}

@@ -301,7 +301,8 @@ func (a *attempt) authenticate(ctx context.Context) (got authenticated, err erro
 }
 
 // answer answers the challenge in the way of the server's version. Where the way is not known for sure, what tells is
-// whether the challenge can be decrypted, here: PRONOTE counts wrong answers, and closes accounts and addresses for them.
+// whether the challenge can be decrypted, here: PRONOTE counts wrong answers, and closes accounts and addresses for
+// them.
 func (a *attempt) answer(key secret, challenge string) (string, error) {
 	direct := !versionLess(a.s.Version, "2026.2")
 	answer, err := key.answer(challenge, direct)

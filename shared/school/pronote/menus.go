@@ -34,7 +34,8 @@ func (c *Conn) Menus(ctx context.Context, from, to school.Date) ([]school.Menu, 
 				Meals list[wireMeal] `json:"ListeRepas"`
 			}] `json:"ListeJours"`
 		}
-		if err := c.call(ctx, "PageMenus", TabMenus, map[string]any{"date": day(c.Session.Monday(week))}, &got); err != nil {
+		if err := c.call(ctx, "PageMenus", TabMenus, map[string]any{"date": day(c.Session.Monday(week))},
+			&got); err != nil {
 			return nil, err
 		}
 		for _, d := range got.Days {

@@ -125,10 +125,8 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	raw := []json.RawMessage{data}
-	if data[0] == '[' {
-		if json.Unmarshal(data, &raw) != nil {
-			return nil
-		}
+	if data[0] == '[' && json.Unmarshal(data, &raw) != nil {
+		raw = nil
 	}
 	for _, item := range raw {
 		var v T

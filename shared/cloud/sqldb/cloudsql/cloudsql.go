@@ -25,8 +25,8 @@ func Open(dsn string, connections int) (*sqldb.DB, error) {
 // connectionName is the project, which may be of a domain, with the region and the instance.
 var connectionName = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]+$`)
 
-// A connector makes connections to instances. Certificates are renewed when a connection is made, because a function has
-// no processor time between requests.
+// A connector makes connections to instances. Certificates are renewed when a connection is made, because a function
+// has no processor time between requests.
 type connector struct {
 	options []cloudsqlconn.Option
 

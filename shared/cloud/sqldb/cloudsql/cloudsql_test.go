@@ -171,8 +171,8 @@ func (in *instance) connector(api *httptest.Server) *connector {
 	}}
 }
 
-// TestConnectionName: a database is reached by its connection name, through TLS with certificates of both sides, and one
-// certificate serves for many connections.
+// TestConnectionName: a database is reached by its connection name, through TLS with certificates of both sides, and
+// one certificate serves for many connections.
 func TestConnectionName(t *testing.T) {
 	t.Parallel()
 	server := postgres.Start(t)
@@ -204,7 +204,8 @@ func TestNoSuchInstance(t *testing.T) {
 	in.must(err)
 	defer db.Close()
 	err = db.Write.PingContext(t.Context())
-	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "office:europe-west1:gone") {
+	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(),
+		"office:europe-west1:gone") {
 		t.Errorf("%v", err)
 	}
 }
