@@ -27,6 +27,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/postgres"
 	"github.com/carillon-calendar/carillon/shared/exports"
 	"github.com/carillon-calendar/carillon/shared/rooms"
+	"github.com/carillon-calendar/carillon/shared/school"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
@@ -66,6 +67,7 @@ var firsts = map[string][2]string{
 	"rooms-webhook":  {http.MethodPost, "/webhook"},
 	"campus-feed":    {http.MethodGet, "/feeds/campus/lea.ics"}, "exports-queries": {http.MethodGet, "/queries"},
 	"stays-bookings": {http.MethodGet, "/stays/v1/units"},
+	"school-api":     {http.MethodGet, "/user?token=0123456789012345678901"},
 }
 
 const starts = 11
@@ -195,6 +197,7 @@ func emulators(ctx context.Context, dsn string) (environment []string, stop func
 	for name, content := range map[string]string{
 		"config.json": `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[]}`, "campus.json": `{"instances":[]}`,
 		"exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`, stays.SettingsFile: string(ledger),
+		school.SettingsFile: `{"key":"0123456789abcdef0123456789abcdef"}`,
 	} {
 		storage.CreateObject(fakestorage.Object{
 			ObjectAttrs: fakestorage.ObjectAttrs{BucketName: "config", Name: name}, Content: []byte(content),

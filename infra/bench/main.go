@@ -1,5 +1,5 @@
 // Command bench measures the bridges, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [stays] [deploy] [up];
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [stays] [school] [deploy] [up];
 // all without a name. docs/performance.md tells what they mean.
 package main
 
@@ -27,6 +27,7 @@ var figures = []struct {
 	{"move", move},
 	{"stays", staysLedger},
 	{"stays", staysDelivery},
+	{"school", schoolAPI},
 	{"deploy", deploy},
 	{"up", upMemory},
 }

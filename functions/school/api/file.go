@@ -66,7 +66,11 @@ func (f *function) file(c *call) error {
 		kind = "application/octet-stream"
 	}
 	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": name}))
+	text := mime.FormatMediaType(disposition, map[string]string{"filename": name})
+	if text == "" { // a name that cannot be written
+		text = "attachment"
+	}
+	h.Set("Content-Disposition", text)
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cache-Control", "no-store")
 	n, err := io.Copy(c.w, io.LimitReader(resp.Body, mostFile+1))

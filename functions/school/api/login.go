@@ -360,7 +360,9 @@ func (s *sessions) followChain(ctx context.Context, settings *school.Settings, v
 		if err := v.removeAll(ctx, chains+l.id+"/"); err != nil {
 			return err
 		}
+		l.mu.Lock()
 		l.chained = false
+		l.mu.Unlock()
 		return &refusal{StatusToken, "expired", errChain}
 	case err != nil:
 		return s.loginFailed(ctx, settings, v, l.record, err)
@@ -391,7 +393,7 @@ func (s *sessions) replace(ctx context.Context, v *vault, l *live, fresh *pronot
 		l.mu.Lock()
 		l.used = r.At
 		l.mu.Unlock()
-		l.record, l.next = r, fresh.Next
+		l.record, l.next, l.known = r, fresh.Next, pronote.Known{}
 		l.cache.clear()
 		return nil
 	}

@@ -65,11 +65,13 @@ type live struct {
 	mu   sync.Mutex // of what follows
 	used time.Time
 	gone bool // it has ended; its token is answered "expired" once
+	// chained says that a chain leads to its next login.
+	chained bool
 
 	// These are of whoever has the turn.
 	record  record
 	choices choice
-	chained bool
+	known   pronote.Known
 	next    int // the order number of the next call
 }
 
@@ -197,6 +199,12 @@ func (s *sessions) shrink() {
 		}
 	}
 	clear(s.limiters)
+}
+
+func (l *live) isChained() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chained
 }
 
 func (l *live) lastUse() time.Time {
@@ -329,7 +337,7 @@ func (s *sessions) with(c *call, do func(ctx context.Context, conn *pronote.Conn
 		return err
 	}
 	for again := false; ; again = true {
-		if again || l.chained && s.f.Now().Sub(l.lastUse()) > c.settings.Idle() {
+		if again || l.isChained() && s.f.Now().Sub(l.lastUse()) > c.settings.Idle() {
 			if err := s.followChain(ctx, c.settings, v, l); err != nil {
 				return err
 			}
@@ -340,12 +348,13 @@ func (s *sessions) with(c *call, do func(ctx context.Context, conn *pronote.Conn
 		}
 		err = do(ctx, &pronote.Conn{
 			Client: s.f.client(c.settings), Session: l.record.Session, Pupil: pupil, Link: c.link,
+			Known:  &l.known,
 			Orders: &order{s: s, v: v, l: l, settings: c.settings},
 		})
 		if !errors.Is(err, pronote.ErrSessionLost) || again {
 			return s.judged(ctx, c, v, err)
 		}
-		if !l.chained {
+		if !l.isChained() {
 			return s.lost(ctx, c, v)
 		}
 	}

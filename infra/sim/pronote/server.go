@@ -15,6 +15,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -54,6 +55,8 @@ type Options struct {
 	// Lenient takes what pawnote sends and real servers evidently take: bodies in lower-case hexadecimal, and calls
 	// without the page's cookie.
 	Lenient bool
+	// Pupils are more accounts, eleve1, eleve2 and so on, whose passwords are their names: each has what eleve has.
+	Pupils int
 	// URL is where clients reach the simulator, for QR codes; default: as the last request did.
 	URL string
 }
@@ -95,6 +98,11 @@ func New(o Options) *Server {
 		},
 	}
 	s.accounts = accounts(s.today())
+	for i := range o.Pupils {
+		one := accounts(s.today())["eleve"]
+		one.login = fmt.Sprint("eleve", i+1)
+		one.Password, s.accounts[one.login] = one.login, one
+	}
 	s.restore()
 	mux := http.NewServeMux()
 	for _, p := range pages {

@@ -21,6 +21,39 @@ type Conn struct {
 	Pupil   Person
 	// Link is the address under which a stored file can be had; PRONOTE's own ends with the session.
 	Link func(id, kind, name string) string
+	// Known are texts that this session has read before; nil: none are kept.
+	Known *Known
+}
+
+// Known are texts of a session that need not be read again: of news by their id, and of discussions as long as their
+// line in the list stays the same. Each is a call of its own, and a school bears some only.
+type Known struct {
+	news    map[string][]json.RawMessage
+	threads map[string]knownThread
+}
+
+type knownThread struct {
+	line   string // of the list
+	thread wireThread
+}
+
+// mostRead is how many texts are read for one request, the newest first; who asks again gets more. mostKnown are kept.
+const (
+	mostRead  = 30
+	mostKnown = 500
+)
+
+func (c *Conn) known() *Known {
+	if c.Known == nil {
+		c.Known = &Known{}
+	}
+	if c.Known.news == nil || len(c.Known.news) > mostKnown {
+		c.Known.news = map[string][]json.RawMessage{}
+	}
+	if c.Known.threads == nil || len(c.Known.threads) > mostKnown {
+		c.Known.threads = map[string]knownThread{}
+	}
+	return c.Known
 }
 
 // kindPupil is what PRONOTE numbers pupils with.

@@ -21,10 +21,14 @@ func (h Hosts) check(address string) (u *url.URL, local bool, err error) {
 		return nil, false, ErrHost
 	}
 	u.Fragment = ""
+	if strings.Contains(u.Path, "..") {
+		return nil, false, ErrHost
+	}
 	for _, allowed := range h {
 		if strings.Contains(allowed, "://") {
 			if origin, err := url.Parse(allowed); err == nil && strings.EqualFold(u.Scheme, origin.Scheme) &&
-				strings.EqualFold(u.Host, origin.Host) && strings.HasPrefix(u.Path, origin.Path) {
+				strings.EqualFold(u.Host, origin.Host) &&
+				strings.HasPrefix(u.Path+"/", strings.TrimSuffix(origin.Path, "/")+"/") {
 				return u, true, nil
 			}
 			continue

@@ -12,6 +12,8 @@ import (
 type wireDiscussion struct {
 	element
 
+	line string // as it came
+
 	Discussion flag            `json:"estUneDiscussion"`
 	Depth      number          `json:"profondeur"`
 	Subject    text            `json:"objet"`
@@ -21,6 +23,16 @@ type wireDiscussion struct {
 	ID         object[element] `json:"messagePourParticipants"`
 	Messages   json.RawMessage `json:"listePossessionsMessages"`
 	Labels     list[element]   `json:"listeEtiquettes"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *wireDiscussion) UnmarshalJSON(data []byte) error {
+	type plain wireDiscussion
+	if err := json.Unmarshal(data, (*plain)(w)); err != nil {
+		return err
+	}
+	w.line = string(data)
+	return nil
 }
 
 // labelBin is the label of what was deleted.
@@ -86,15 +98,30 @@ func (c *Conn) thread(ctx context.Context, w wireDiscussion) (t wireThread, err 
 	return t, err
 }
 
-// Discussions reads all discussions with their messages.
+// knownThread reads a discussion's messages where it has changed since they were read.
+func (c *Conn) knownThread(ctx context.Context, w wireDiscussion, known *Known, read *int) (wireThread, error) {
+	k, there := known.threads[w.id()]
+	if there && k.line == w.line || *read >= mostRead {
+		return k.thread, nil
+	}
+	t, err := c.thread(ctx, w)
+	if err == nil {
+		*read++
+		known.threads[w.id()] = knownThread{w.line, t}
+	}
+	return t, err
+}
+
+// Discussions reads all discussions with their messages; beyond [mostRead] that have changed, the older ones without
+// them, until somebody asks again.
 func (c *Conn) Discussions(ctx context.Context) ([]school.Discussion, error) {
 	list, err := c.discussions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := []school.Discussion{}
+	found, read, known := []school.Discussion{}, 0, c.known()
 	for _, w := range list {
-		t, err := c.thread(ctx, w)
+		t, err := c.knownThread(ctx, w, known, &read)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,8 @@ type wireNews struct {
 	Public    object[element]       `json:"public"`
 }
 
-// News reads the school's news. In 2026 what each says is another call.
+// News reads the school's news. In 2026 what each says is another call; beyond [mostRead] the older ones have a title
+// alone, until somebody asks again.
 func (c *Conn) News(ctx context.Context) ([]school.News, error) {
 	var got struct {
 		Modes list[struct {
@@ -36,7 +37,7 @@ func (c *Conn) News(ctx context.Context) ([]school.News, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, seen := []school.News{}, map[text]bool{}
+	found, seen, read, known := []school.News{}, map[text]bool{}, 0, c.known()
 	list := got.News
 	for _, mode := range got.Modes {
 		list = append(list, mode.News...)
@@ -47,8 +48,13 @@ func (c *Conn) News(ctx context.Context) ([]school.News, error) {
 		}
 		seen[w.N] = true
 		if len(w.Questions) == 0 && w.Category.V.L == "" {
-			if w.Questions, err = c.questions(ctx, w); err != nil {
-				return nil, err
+			w.Questions = known.news[string(w.N)]
+			if w.Questions == nil && read < mostRead {
+				if w.Questions, err = c.questions(ctx, w); err != nil {
+					return nil, err
+				}
+				read++
+				known.news[string(w.N)] = w.Questions
 			}
 		}
 		found = append(found, c.news(w))
