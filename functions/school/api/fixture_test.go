@@ -38,6 +38,7 @@ type fixture struct {
 
 	mu  sync.Mutex
 	now time.Time
+	off time.Duration // of the function's clock
 }
 
 func newFixture(t *testing.T, settings string, options ...func(*pronotesim.Options)) *fixture {
@@ -61,7 +62,7 @@ func newFixture(t *testing.T, settings string, options ...func(*pronotesim.Optio
 	load, err := school.LoadSettings(config)
 	f.must(err)
 	f.config = api.Config{
-		Settings: load, State: f.state, Now: f.Now, Key: sealingKey, Hosts: []string{f.server.URL},
+		Settings: load, State: f.state, Now: f.ownClock, Key: sealingKey, Hosts: []string{f.server.URL},
 	}
 	f.restart()
 	return f
@@ -70,7 +71,14 @@ func newFixture(t *testing.T, settings string, options ...func(*pronotesim.Optio
 // restart is another process over the same store.
 func (f *fixture) restart() { f.h = api.New(f.config) }
 
-// Now is the time in the test, for the school too.
+// ownClock is the function's clock.
+func (f *fixture) ownClock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now.Add(f.off)
+}
+
+// Now is the time in the test.
 func (f *fixture) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()

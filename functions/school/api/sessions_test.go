@@ -487,6 +487,58 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestClockOff: a clock that is ten minutes off, or goes back, ends no session and locks nobody out.
+func TestClockOff(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `{}`)
+	token := f.login("eleve", "eleve.html")
+	for _, by := range []time.Duration{10 * time.Minute, -20 * time.Minute, 10 * time.Minute, -48 * time.Hour} {
+		f.mu.Lock()
+		f.off += by // the school's clock is right
+		f.mu.Unlock()
+		f.list(token, "/timetable", "dateString", today)
+		f.restart()
+		f.list(token, "/homework", span(0, 7)...)
+	}
+	f.login("parent", "parent.html")
+}
+
+// TestPasswordChanged: the living session goes on; the old password lets nobody in once it has ended.
+func TestPasswordChanged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `{}`)
+	token := f.login("eleve", "eleve.html")
+	f.must(f.school.SetPassword("eleve", "nouveau"))
+	f.list(token, "/timetable", "dateString", today)
+	f.pass(30 * time.Minute)
+	code, v := f.post("/generatetoken", f.credentials("eleve", "eleve.html"))
+	f.want("the old password", api.StatusToken, map[string]any{
+		"token": false, "error": "the username or the password is wrong",
+	}, code, v)
+	renewed := f.credentials("eleve", "eleve.html")
+	renewed["password"] = "nouveau"
+	if code, v := f.post("/generatetoken", renewed); code != http.StatusOK {
+		t.Errorf("the new password: %d %v", code, v)
+	}
+}
+
+// TestHolidays: on a day of no period the nearest one before it is shown.
+func TestHolidays(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `{"limits":{"burst":100}}`)
+	f.pass(time.Date(2027, time.August, 10, 10, 0, 0, 0, time.UTC).Sub(monday))
+	token := f.login("eleve", "eleve.html")
+	for _, path := range []string{"/grades", "/evaluations", "/absences", "/user"} {
+		if code, v := f.get(token, path); code != http.StatusOK {
+			t.Errorf("%s: %d %v", path, code, v)
+		}
+	}
+	code, v := f.post("/changePeriod", map[string]any{"token": token, "periodName": ""})
+	if code != http.StatusBadRequest {
+		t.Errorf("no name: %d %v", code, v)
+	}
+}
+
 // TestNothingInTheLog: neither secrets nor pupils' data, whatever goes wrong.
 func TestNothingInTheLog(t *testing.T) { // not parallel: it has the default logger
 	var log bytes.Buffer
