@@ -36,17 +36,26 @@ func (c *cache) get(name string, now time.Time) (any, bool) {
 func (c *cache) put(name string, value any, now time.Time, age time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.entries) >= mostCached {
-		for name, e := range c.entries {
-			if !now.Before(e.until) {
-				delete(c.entries, name)
-			}
-		}
-	}
+	c.drop(now)
 	if c.entries == nil || len(c.entries) >= mostCached {
 		c.entries = map[string]cached{}
 	}
 	c.entries[name] = cached{value, now.Add(age)}
+}
+
+// tidy forgets what has grown too old.
+func (c *cache) tidy(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(now)
+}
+
+func (c *cache) drop(now time.Time) {
+	for name, e := range c.entries {
+		if !now.Before(e.until) {
+			delete(c.entries, name)
+		}
+	}
 }
 
 // clear forgets all: something was changed.

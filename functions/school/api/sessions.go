@@ -21,6 +21,7 @@ type sessions struct {
 	tokens map[string]string // ids of sessions by the hash of a token
 	live   map[string]*live  // by id
 	swept  time.Time
+	tidied time.Time
 
 	limiters map[string]*rate.Limiter // of accounts, and of schools
 	schools  map[string]time.Time     // until when a school must not be asked
@@ -55,6 +56,9 @@ func (t *turn) take(ctx context.Context) error {
 }
 
 func (t *turn) give() { t.free <- struct{}{} }
+
+// idle reports whether nobody has the turn.
+func (t *turn) idle() bool { return len(t.free) > 0 }
 
 // A live session is one that this process uses. PRONOTE allows one call at a time in it: whoever calls has its turn.
 type live struct {
@@ -104,6 +108,7 @@ func (s *sessions) enter(ctx context.Context, settings *school.Settings, token s
 	if err != nil {
 		return nil, err
 	}
+	s.tidy(settings)
 	hash := hashOf(token)
 	s.mu.Lock()
 	id, known := s.tokens[hash]
@@ -178,6 +183,32 @@ func (s *sessions) add(l *live) {
 		s.shrink()
 	}
 	s.live[l.id] = l
+}
+
+// tidyEvery is how often what this process remembers is looked through.
+const tidyEvery = time.Minute
+
+// tidy forgets answers that have grown old, and sessions that nobody uses: who comes back has them read again.
+func (s *sessions) tidy(settings *school.Settings) {
+	now := s.f.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := now.Sub(s.tidied); age >= 0 && age < tidyEvery {
+		return
+	}
+	s.tidied = now
+	for id, l := range s.live {
+		if now.Sub(l.lastUse()) > settings.Idle() && l.turn.idle() {
+			delete(s.live, id)
+			continue
+		}
+		l.cache.tidy(now)
+	}
+	for hash, id := range s.tokens {
+		if s.live[id] == nil {
+			delete(s.tokens, hash)
+		}
+	}
 }
 
 // shrink drops the older half of what is remembered. The caller holds mu.

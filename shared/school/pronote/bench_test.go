@@ -15,7 +15,7 @@ func BenchmarkTimetable(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	year := Year{Places: 20, Ends: map[int]string{3: "10h55"}}
+	year := Year{Places: 20, Ends: []string{3: "10h55"}}
 	for b.Loop() {
 		var got struct {
 			Data struct {

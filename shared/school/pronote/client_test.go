@@ -325,6 +325,31 @@ func pages(f *fixture, conn *pronote.Conn) {
 	f.must(conn.Stay(ctx))
 }
 
+// TestOutsideOfTheYear there is nothing, and PRONOTE is not asked for it.
+func TestOutsideOfTheYear(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, pronotesim.Options{})
+	conn := f.enter("eleve", "eleve.html")
+	for _, at := range []time.Time{f.now.AddDate(-1, 0, 0), f.now.AddDate(1, 0, 0), f.now.AddDate(-300, 0, 0)} {
+		lessons, err := conn.Timetable(t.Context(), day(at))
+		if err != nil || len(lessons) > 0 {
+			t.Errorf("%s: %d lessons, %v", at, len(lessons), err)
+		}
+		homework, err := conn.Homework(t.Context(), day(at), day(at.AddDate(0, 0, 14)))
+		if err != nil || len(homework) > 0 {
+			t.Errorf("%s: %d homework, %v", at, len(homework), err)
+		}
+		menus, err := conn.Menus(t.Context(), day(at), day(at.AddDate(0, 0, 14)))
+		if err != nil || len(menus) > 0 {
+			t.Errorf("%s: %d menus, %v", at, len(menus), err)
+		}
+	}
+	list, err := conn.Homework(t.Context(), day(f.now.AddDate(-1, 0, 0)), day(f.now.AddDate(1, 0, 0)))
+	if err != nil || len(list) == 0 {
+		t.Errorf("over the year's ends: %d, %v", len(list), err)
+	}
+}
+
 // TestInstance: a server says what it is without a session.
 func TestInstance(t *testing.T) {
 	t.Parallel()

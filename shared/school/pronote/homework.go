@@ -37,7 +37,11 @@ func (c *Conn) Homework(ctx context.Context, from, to school.Date) ([]school.Hom
 	var got struct {
 		List list[wireHomework] `json:"ListeTravauxAFaire"`
 	}
-	weeks := fmt.Sprintf("[%d..%d]", c.Session.Week(from), c.Session.Week(to))
+	first, last := c.Session.weeks(from, to)
+	if first > last {
+		return []school.Homework{}, nil
+	}
+	weeks := fmt.Sprintf("[%d..%d]", first, last)
 	err := c.call(ctx, "PageCahierDeTexte", TabHomework, map[string]any{
 		"domaine": map[string]any{"_T": 8, "V": weeks},
 	}, &got)

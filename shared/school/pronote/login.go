@@ -400,7 +400,7 @@ type wirePeriod struct {
 
 func (g general) year() Year {
 	y := Year{
-		Monday: g.Monday.Date, Last: g.Last.Date, Places: int(g.Places), Starts: map[int]string{}, Ends: map[int]string{},
+		Monday: g.Monday.Date, Last: g.Last.Date, Places: int(g.Places), Starts: hours(g.Starts), Ends: hours(g.Ends),
 		Periods: []school.Period{},
 	}
 	for _, p := range g.Periods {
@@ -408,13 +408,24 @@ func (g general) year() Year {
 			ID: string(p.N), Name: string(p.L), Start: p.From.Format("2006-01-02"), End: p.To.Format("2006-01-02"),
 		})
 	}
-	for _, e := range g.Starts {
-		y.Starts[int(e.G)] = string(e.L)
-	}
-	for _, e := range g.Ends {
-		y.Ends[int(e.G)] = string(e.L)
-	}
 	return y
+}
+
+// mostPlaces is how many places a day may have.
+const mostPlaces = 500
+
+// hours are texts by their place.
+func hours(elements []element) []string {
+	found := []string{}
+	for _, e := range elements {
+		for int(e.G) >= len(found) && e.G < mostPlaces {
+			found = append(found, "")
+		}
+		if e.G >= 0 && e.G < mostPlaces {
+			found[e.G] = string(e.L)
+		}
+	}
+	return found
 }
 
 // A resource is a person in ParametresUtilisateur.

@@ -27,7 +27,8 @@ type wireMeal struct {
 // Menus reads the meals of the days from one to another, a call for each week.
 func (c *Conn) Menus(ctx context.Context, from, to school.Date) ([]school.Menu, error) {
 	found := []school.Menu{}
-	for week := c.Session.Week(from); week <= c.Session.Week(to); week++ {
+	first, last := c.Session.weeks(from, to)
+	for week := first; week <= last; week++ {
 		var got struct {
 			Days list[struct {
 				Date  date           `json:"Date"`

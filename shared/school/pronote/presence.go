@@ -127,7 +127,7 @@ func (c *Conn) at(day school.Date, place *number, known bool) school.Date {
 	if day.IsZero() || place == nil || !known || c.Session.Year.Places <= 0 {
 		return day.Midnight()
 	}
-	hour, ok := clock(c.Session.Year.Starts[int(*place)%c.Session.Year.Places])
+	hour, ok := c.Session.Year.hour(c.Session.Year.Starts, int(*place))
 	if !ok {
 		return day.Midnight()
 	}

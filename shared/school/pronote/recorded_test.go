@@ -49,7 +49,7 @@ func TestRecordedParameters(t *testing.T) {
 				t.Errorf("%s: %+v", kind, p)
 			}
 		}
-		for _, hour := range []map[int]string{y.Starts, y.Ends} {
+		for _, hour := range [][]string{y.Starts, y.Ends} {
 			for place, text := range hour {
 				if _, ok := clock(text); !ok {
 					t.Errorf("%s: place %d is %q", kind, place, text)
@@ -86,18 +86,15 @@ func TestRecordedParameters(t *testing.T) {
 // TestRecordedTimetables: each lesson has its times, its subject, its people and its rooms.
 func TestRecordedTimetables(t *testing.T) {
 	t.Parallel()
-	var hours list[element]
+	var places list[element]
 	data, err := os.ReadFile(filepath.Join(recorded.Dir(t, "pronote"), "pawnote2024_ListeHeuresFin.json"))
 	if err == nil {
-		err = json.Unmarshal(data, &hours)
+		err = json.Unmarshal(data, &places)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	year := Year{Places: len(hours) - 1, Ends: map[int]string{}}
-	for _, h := range hours {
-		year.Ends[int(h.G)] = string(h.L)
-	}
+	year := Year{Places: len(places) - 1, Ends: hours(places)}
 	total := 0
 	for _, name := range []string{
 		"pawnote2024_PageEmploiDuTemps.json", "pawnote2025_PageEmploiDuTemps_students_1.json",

@@ -46,8 +46,8 @@ type Year struct {
 	Monday  school.Date     `json:"monday"` // of week 1
 	Last    school.Date     `json:"last"`   // day
 	Periods []school.Period `json:"periods"`
-	Starts  map[int]string  `json:"starts"` // of places in a day, "08h00"
-	Ends    map[int]string  `json:"ends"`
+	Starts  []string        `json:"starts"` // of places in a day, "08h00"
+	Ends    []string        `json:"ends"`
 	Places  int             `json:"places"` // of a day
 }
 
@@ -73,6 +73,15 @@ func (s *Session) Week(day school.Date) int {
 		days -= 6 // rounds down
 	}
 	return 1 + days/7
+}
+
+// weeks are those of the school year from one day to another: PRONOTE has an error for others.
+func (s *Session) weeks(from, to school.Date) (first, last int) {
+	first, last = max(1, s.Week(from)), s.Week(to)
+	if !s.Year.Last.IsZero() {
+		last = min(last, s.Week(s.Year.Last))
+	}
+	return first, last
 }
 
 // Monday is the first day of a week.

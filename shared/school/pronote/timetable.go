@@ -46,9 +46,12 @@ type wireLesson struct {
 	Where text          `json:"strRess"`
 }
 
-// Timetable reads the lessons of a day's week.
+// Timetable reads the lessons of a day's week; outside of the school year there are none.
 func (c *Conn) Timetable(ctx context.Context, day school.Date) ([]school.Lesson, error) {
-	week := c.Session.Week(day)
+	week, last := c.Session.weeks(day, day)
+	if week > last || c.Session.Week(day) < week {
+		return []school.Lesson{}, nil
+	}
 	who := map[string]any{"N": c.Pupil.ID, "G": kindPupil, "L": c.Pupil.Name}
 	var got struct {
 		Lessons list[wireLesson] `json:"ListeCours"`
@@ -109,12 +112,18 @@ func (w wireLesson) end(year Year) school.Date {
 	if !w.End.IsZero() || w.Start.IsZero() {
 		return w.End.Date
 	}
-	if year.Places > 0 {
-		if at, ok := clock(year.Ends[(int(w.Place)+int(w.Places)-1)%year.Places]); ok {
-			return school.Date{Time: w.Start.Midnight().Add(at)}
-		}
+	if at, ok := year.hour(year.Ends, int(w.Place)+int(w.Places)-1); ok {
+		return school.Date{Time: w.Start.Midnight().Add(at)}
 	}
 	return w.Start.Date
+}
+
+// hour is the time of day of a place in the week.
+func (y Year) hour(hours []string, place int) (time.Duration, bool) {
+	if y.Places <= 0 || place < 0 || place%y.Places >= len(hours) {
+		return 0, false
+	}
+	return clock(hours[place%y.Places])
 }
 
 // clock reads a time of a day, "09h30".
