@@ -118,12 +118,15 @@ func (b bucket) List(ctx context.Context, prefix string) iter.Seq2[documents.Inf
 	}
 }
 
+// lastNames is behind all names that go on after a prefix.
+const lastNames = "\U0010ffff\U0010ffff"
+
 // page reads up to 1,000 entries at once, so that no read transaction stays open while the caller works.
 func (b bucket) page(ctx context.Context, prefix, after string) ([]documents.Info, error) {
 	rows, err := b.db.read.QueryContext(ctx,
-		"SELECT name, generation, metadata FROM documents WHERE bucket = ? AND name > ? AND name >= ? AND substr(name, 1, "+
-			"?) = ? ORDER BY name LIMIT ?",
-		b.name, after, prefix, len([]rune(prefix)), prefix, page)
+		"SELECT name, generation, metadata FROM documents WHERE bucket = ? AND name > ? AND name >= ? AND name <= ? "+
+			"AND substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
+		b.name, after, prefix, prefix+lastNames, len([]rune(prefix)), prefix, page)
 	if err != nil {
 		return nil, err
 	}

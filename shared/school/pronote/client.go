@@ -28,6 +28,10 @@ type Client struct {
 	Hosts Hosts
 	// RSA encrypts the key of sessions without TLS; nil: by the key that all servers have.
 	RSA *rsa.PublicKey
+	// Before is asked before each call of a login; an error of it ends the login.
+	Before func(ctx context.Context) error
+	// Authenticating is called before a challenge is answered: from there on a login counts.
+	Authenticating func(ctx context.Context) error
 	// Called gets the name of each function, or page, that was asked for, and how long it took.
 	Called func(name string, took time.Duration)
 }
@@ -51,7 +55,7 @@ func (c *Client) do(r *http.Request, local bool) (*http.Response, error) {
 	case err != nil && r.Context().Err() != nil:
 		return nil, r.Context().Err()
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, outbound.WithoutURL(err))
+		return nil, fmt.Errorf("%w: %w", errNetwork, outbound.WithoutURL(err))
 	}
 	return resp, nil
 }
@@ -142,8 +146,19 @@ func (c *Client) called(name string, began time.Time) {
 	}
 }
 
-// mostWaiting is how long an answer may say that it is not ready yet.
-const mostWaiting = 30 * time.Second
+// An answer may say that it is not ready yet, for so long, and that the call is to be repeated after some seconds.
+const (
+	mostWaiting  = 30 * time.Second
+	shortestWait = 0.3
+	usualWait    = 0.5
+	longestWait  = 10.0
+)
+
+// once is what must not be done twice because an answer is not ready: an answer to a challenge counts each time.
+func onlyOnce(function string) bool {
+	return function == "Authentification" || strings.HasPrefix(function, "Saisie") ||
+		strings.HasPrefix(function, "Securisation")
+}
 
 // call asks a function, and decodes the data of its answer.
 func (c *Client) call(ctx context.Context, s *Session, o Orders, function string, secured, into any) error {
@@ -157,15 +172,9 @@ func (c *Client) call(ctx context.Context, s *Session, o Orders, function string
 			return err
 		}
 		if wait == 0 {
-			if into == nil || len(answer) == 0 {
-				return nil
-			}
-			if err := json.Unmarshal(answer, into); err != nil {
-				return fmt.Errorf("%w: the data of %s", ErrAnswer, function)
-			}
-			return nil
+			return decode(answer, function, into)
 		}
-		if waited += wait; waited > mostWaiting {
+		if waited += wait; waited > mostWaiting || onlyOnce(function) {
 			return fmt.Errorf("%w: %s was not ready in time", ErrUnreachable, function)
 		}
 		timer := time.NewTimer(wait)
@@ -176,6 +185,21 @@ func (c *Client) call(ctx context.Context, s *Session, o Orders, function string
 		case <-timer.C:
 		}
 	}
+}
+
+// decode reads an answer's data.
+func decode(answer json.RawMessage, function string, into any) error {
+	if into == nil || len(answer) == 0 {
+		return nil
+	}
+	if len(answer) > mostOfRead {
+		decoding <- struct{}{}
+		defer func() { <-decoding }()
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("%w: the data of %s", ErrAnswer, function)
+	}
+	return nil
 }
 
 // once makes a call; with a wait it is to be made again after it.
@@ -222,6 +246,9 @@ func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait ti
 	if err != nil {
 		return nil, 0, err
 	}
+	if !shaped(plain) {
+		return nil, 0, fmt.Errorf("%w: it has too many values", ErrAnswer)
+	}
 	var c content
 	if len(bytes.TrimSpace(plain)) > 0 {
 		if err := json.Unmarshal(plain, &c); err != nil {
@@ -234,8 +261,8 @@ func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait ti
 	for _, a := range []*awaiting{got.Awaiting, c.Awaiting, c.Signature.Awaiting} {
 		if a != nil {
 			seconds := a.Parameters.Delay
-			if seconds <= 0 || seconds > 10 {
-				seconds = 0.5
+			if !(seconds >= shortestWait && seconds <= longestWait) {
+				seconds = usualWait
 			}
 			return nil, time.Duration(seconds * float64(time.Second)), nil
 		}
@@ -243,11 +270,14 @@ func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait ti
 	return c.Data, 0, nil
 }
 
+// errNetwork is an [ErrUnreachable] of which nobody knows whether the request arrived.
+var errNetwork = fmt.Errorf("%w: the connection failed", ErrUnreachable)
+
 // send posts a body. A network that fails is tried once more, with the identical body: the server answers an order that
 // it knows as it did before.
 func (c *Client) send(ctx context.Context, s *Session, no string, body []byte) (got envelope, err error) {
 	for range 2 {
-		if got, err = c.post(ctx, s, no, body); !errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+		if got, err = c.post(ctx, s, no, body); !errors.Is(err, errNetwork) || ctx.Err() != nil {
 			return got, err
 		}
 	}
@@ -276,7 +306,10 @@ func (c *Client) post(ctx context.Context, s *Session, no string, body []byte) (
 	if errors.Is(err, outbound.ErrTooLong) {
 		return got, fmt.Errorf("%w: it is too long", ErrAnswer)
 	}
-	if err != nil || resp.StatusCode >= http.StatusInternalServerError {
+	if err != nil {
+		return got, fmt.Errorf("%w: %w", errNetwork, outbound.WithoutURL(err))
+	}
+	if resp.StatusCode >= http.StatusInternalServerError {
 		return got, fmt.Errorf("%w: status %d", ErrUnreachable, resp.StatusCode)
 	}
 	if err := json.Unmarshal(data, &got); err != nil {

@@ -97,8 +97,8 @@ func (c *Conn) file(w wireFile) school.File {
 		if f.URL == "" {
 			f.URL = f.Name
 		}
-		if !strings.Contains(f.URL, "://") {
-			f.URL = "http://" + f.URL
+		if scheme, _, ok := strings.Cut(f.URL, ":"); !ok || scheme != "http" && scheme != "https" {
+			f.URL = "http://" + strings.TrimLeft(f.URL[strings.LastIndex(f.URL, "://")+1:], ":/")
 		}
 		return f
 	}

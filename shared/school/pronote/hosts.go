@@ -21,8 +21,10 @@ func (h Hosts) check(address string) (u *url.URL, local bool, err error) {
 		return nil, false, ErrHost
 	}
 	u.Fragment = ""
-	if strings.Contains(u.Path, "..") {
-		return nil, false, ErrHost
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == ".." || segment == "." {
+			return nil, false, ErrHost
+		}
 	}
 	for _, allowed := range h {
 		if strings.Contains(allowed, "://") {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -88,6 +89,18 @@ func (c *Client) Login(ctx context.Context, by Credentials, rotated func(Chain) 
 	return a.run(ctx, root, name, query)
 }
 
+// Open reads the login and the token of a QR code. A wrong code of four digits is found here, without asking PRONOTE.
+func (q QRCode) Open(checkCode string) (login, token string, err error) {
+	sealed := secret{digest([]byte(checkCode)), make([]byte, keySize)}
+	if login, err = sealed.text(q.Login); err != nil || login == "" {
+		return "", "", ErrQRCode
+	}
+	if token, err = sealed.text(q.Token); err != nil {
+		return "", "", ErrQRCode
+	}
+	return login, token, nil
+}
+
 // LoginQR logs in by a QR code, which is good once and for ten minutes, and its code of four digits. Of by, the PIN and
 // the device name are used.
 func (c *Client) LoginQR(
@@ -97,14 +110,9 @@ func (c *Client) LoginQR(
 	if err != nil {
 		return nil, err
 	}
-	sealed := secret{digest([]byte(checkCode)), make([]byte, keySize)}
-	login, err := sealed.text(code.Login)
+	login, token, err := code.Open(checkCode)
 	if err != nil {
-		return nil, ErrQRCode
-	}
-	token, err := sealed.text(code.Token)
-	if err != nil {
-		return nil, ErrQRCode
+		return nil, err
 	}
 	a := &attempt{
 		c: c, credential: credential{login: login, password: token}, pin: by.PIN, deviceName: by.Device,
@@ -239,6 +247,11 @@ func (a *attempt) open(ctx context.Context, address, query string) error {
 
 // ask calls a function of the login, which has data alone.
 func (a *attempt) ask(ctx context.Context, function string, data map[string]any, into any) error {
+	if a.c.Before != nil {
+		if err := a.c.Before(ctx); err != nil {
+			return err
+		}
+	}
 	return a.c.call(ctx, a.s, a.o, function, map[string]any{"data": data}, into)
 }
 
@@ -249,6 +262,9 @@ type authenticated struct {
 	Token   text   `json:"jetonConnexionAppliMobile"`
 	Actions text   `json:"actionsDoubleAuth"`
 }
+
+// accessWrong is the reason of a login or password that is wrong.
+const accessWrong = 1
 
 // authenticate answers the challenge, once.
 func (a *attempt) authenticate(ctx context.Context) (got authenticated, err error) {
@@ -272,6 +288,9 @@ func (a *attempt) authenticate(ctx context.Context) (got authenticated, err erro
 	if err != nil {
 		return got, err
 	}
+	if challenge.Challenge == "" || a.s.Version == "" {
+		return got, fmt.Errorf("%w: there is no challenge, or no version", ErrAnswer)
+	}
 	by := a.credential
 	if challenge.Login != "" {
 		by.login = string(challenge.Login)
@@ -281,14 +300,21 @@ func (a *attempt) authenticate(ctx context.Context) (got authenticated, err erro
 	if err != nil {
 		return got, err
 	}
+	if a.c.Authenticating != nil {
+		if err := a.c.Authenticating(ctx); err != nil {
+			return got, err
+		}
+	}
 	err = a.ask(ctx, "Authentification", map[string]any{
 		"connexion": 0, "challenge": answer, "espace": a.s.Space,
 	}, &got)
 	switch {
 	case err != nil:
 		return got, err
-	case got.Key == "" && got.Access <= 1:
+	case got.Key == "" && got.Access == accessWrong:
 		return got, ErrWrongPassword
+	case got.Key == "" && got.Access == 0:
+		return got, fmt.Errorf("%w: neither a key nor a reason", ErrAnswer)
 	case got.Key == "":
 		return got, &Denied{int(got.Access)}
 	}
@@ -430,6 +456,13 @@ func hours(elements []element) []string {
 
 // A resource is a person in ParametresUtilisateur.
 type resource struct {
+	child
+
+	Children list[child] `json:"listeRessources"`
+}
+
+// A child is a pupil in it.
+type child struct {
 	element
 
 	Class         object[element] `json:"classeDEleve"`
@@ -437,7 +470,6 @@ type resource struct {
 	Photo         flag            `json:"avecPhoto"`
 	Delegate      flag            `json:"estDelegue"`
 	Classes       list[element]   `json:"listeClassesDelegue"`
-	Children      list[resource]  `json:"listeRessources"`
 	Tabs          list[struct {
 		G       number
 		Default object[element] `json:"periodeParDefaut"`
@@ -445,7 +477,7 @@ type resource struct {
 	}] `json:"listeOngletsPourPeriodes"`
 }
 
-func (r resource) person() Person {
+func (r child) person() Person {
 	p := Person{
 		ID: string(r.N), Name: string(r.L), Class: string(r.Class.V.L), Establishment: string(r.Establishment.V.L),
 		Photo: bool(r.Photo), Delegate: []string{},
@@ -461,6 +493,12 @@ func (r resource) person() Person {
 	return p
 }
 
+// A parent's children, and a year's periods, are at most so many.
+const (
+	mostPupils  = 20
+	mostPeriods = 100
+)
+
 // parameters reads whose session it is, and which tabs it has.
 func (a *attempt) parameters(ctx context.Context) error {
 	var got struct {
@@ -471,13 +509,16 @@ func (a *attempt) parameters(ctx context.Context) error {
 		return err
 	}
 	s := a.s
+	if len(a.general.Periods) > mostPeriods {
+		return fmt.Errorf("%w: it has too many periods", ErrAnswer)
+	}
 	s.Year, s.Tabs = a.general.year(), tabs(got.Tabs, nil)
 	s.User = got.Resource.V.person()
 	s.Pupils = []Person{s.User}
 	if s.Parent() {
 		s.Pupils = nil
-		for _, child := range got.Resource.V.Children {
-			s.Pupils = append(s.Pupils, child.person())
+		for _, c := range got.Resource.V.Children[:min(mostPupils, len(got.Resource.V.Children))] {
+			s.Pupils = append(s.Pupils, c.person())
 		}
 	}
 	if s.User.ID == "" || len(s.Pupils) == 0 || s.Year.Monday.IsZero() {

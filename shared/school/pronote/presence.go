@@ -137,7 +137,7 @@ func (c *Conn) at(day school.Date, place *number, known bool) school.Date {
 // seconds are a duration's, which PRONOTE has in minutes.
 func seconds(minutes text) *float64 {
 	n, err := strconv.ParseFloat(string(minutes), 64)
-	if err != nil {
+	if err != nil || !(n >= 0 && n < 1e6) {
 		return nil
 	}
 	n *= 60

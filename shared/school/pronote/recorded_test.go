@@ -61,7 +61,7 @@ func TestRecordedParameters(t *testing.T) {
 			Tabs     list[json.RawMessage] `json:"listeOnglets"`
 		}
 		readRecorded(t, "pawnote2025_ParametresUtilisateur_"+kind+"_1.json", &user)
-		people := []resource{user.Resource.V}
+		people := []child{user.Resource.V.child}
 		if kind == "parents" {
 			people = user.Resource.V.Children
 		}

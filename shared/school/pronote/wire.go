@@ -16,7 +16,10 @@ import (
 // bare is a value without the type around it.
 func bare(data []byte) []byte {
 	data = bytes.TrimSpace(data)
-	for len(data) > 0 && data[0] == '{' {
+	for range 3 {
+		if len(data) == 0 || data[0] != '{' {
+			break
+		}
 		var tagged map[string]json.RawMessage
 		if json.Unmarshal(data, &tagged) != nil {
 			return nil
@@ -128,7 +131,7 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 	if data[0] == '[' && json.Unmarshal(data, &raw) != nil {
 		raw = nil
 	}
-	for _, item := range raw {
+	for _, item := range raw[:min(len(raw), mostOfList)] {
 		var v T
 		if json.Unmarshal(item, &v) == nil {
 			*l = append(*l, v)
