@@ -45,6 +45,7 @@ type Limits struct {
 	CallsPerMinute int `json:"calls_per_minute"`
 	SchoolBurst    int `json:"school_burst"`
 	SchoolCalls    int `json:"school_calls_per_minute"`
+	SchoolFailures int `json:"school_failures"`
 	SuspendedHours int `json:"suspended_hours"`
 }
 
@@ -93,7 +94,7 @@ func (s *Settings) Validate() error {
 	l.LoginsPerDay, l.Burst, l.CallsPerMinute = cmp.Or(l.LoginsPerDay, 24), cmp.Or(l.Burst, 20), cmp.Or(l.CallsPerMinute,
 		60)
 	l.SchoolBurst, l.SchoolCalls = cmp.Or(l.SchoolBurst, 200), cmp.Or(l.SchoolCalls, 1200)
-	l.SuspendedHours = cmp.Or(l.SuspendedHours, 6)
+	l.SuspendedHours, l.SchoolFailures = cmp.Or(l.SuspendedHours, 6), cmp.Or(l.SchoolFailures, 20)
 	return nil
 }
 

@@ -49,12 +49,16 @@ type pause struct {
 func (p *pause) Error() string { return p.err.Error() }
 func (p *pause) Unwrap() error { return p.err }
 
+// errUnclear is a change of which nobody knows whether PRONOTE has made it.
+var errUnclear = errors.New("PRONOTE did not answer, and may have made the change: look before you send it again")
+
 // Reasons for pauses.
 var (
 	errSuspended  = errors.New("the school's PRONOTE has suspended this server's network address: nothing is asked of it")
 	errSilenced   = errors.New("PRONOTE counted too many wrong logins of the account: nothing is tried for a while")
 	errManyLogins = errors.New("the account has logged in too often today")
 	errManyCalls  = errors.New("too many requests")
+	errManyWrong  = errors.New("too many wrong passwords were sent to this school: nobody is signed in there for a while")
 )
 
 // answer writes JSON as the old server did.
@@ -75,6 +79,7 @@ func (c *call) json(v any) error {
 	if err != nil {
 		return err
 	}
+	data = c.linked(data)
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	if c.Method != http.MethodPost {
@@ -123,7 +128,7 @@ func (f *function) meaning(w http.ResponseWriter, err error) (status int, body a
 		return StatusToken, "expired"
 	case errors.As(err, &wait):
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.until.Seconds()))))
-		if isOne(err, errManyCalls, errManyLogins, errSilenced) {
+		if isOne(err, errManyCalls, errManyLogins, errManyWrong, errSilenced) {
 			return message(http.StatusTooManyRequests, wait.Error())
 		}
 		return message(http.StatusServiceUnavailable, wait.Error())
@@ -135,6 +140,8 @@ func (f *function) meaning(w http.ResponseWriter, err error) (status int, body a
 	case isOne(err, pronote.ErrSessionLost): // in the middle of a login
 		w.Header().Set("Retry-After", "5")
 		return message(http.StatusServiceUnavailable, pronote.ErrSessionLost.Error())
+	case isOne(err, errUnclear):
+		return message(http.StatusServiceUnavailable, errUnclear.Error())
 	case isOne(err, pronote.ErrNoTab):
 		return message(http.StatusForbidden, pronote.ErrNoTab.Error())
 	case isOne(err, pronote.ErrNotFound):
@@ -148,13 +155,16 @@ func (f *function) meaning(w http.ResponseWriter, err error) (status int, body a
 	case errors.As(err, &code) && code.Code == pronote.CodeNoRight:
 		return message(http.StatusForbidden, pronote.ErrNoTab.Error())
 	case errors.As(err, &code) && code.Code == pronote.CodeOtherObject:
-		return http.StatusNotFound, "not found"
+		return message(http.StatusConflict, "PRONOTE has begun a new session since this was listed: list it again")
 	case errors.As(err, &code) && code.Code == pronote.CodeNotDone:
 		return message(http.StatusUnprocessableEntity, code.Error())
 	case errors.As(err, &code):
 		return message(http.StatusBadGateway, code.Error())
 	case isOne(err, pronote.ErrAnswer):
 		return message(http.StatusBadGateway, pronote.ErrAnswer.Error())
+	}
+	if _, ok := loginFault(err); ok { // a chain's, which nobody can mend from here
+		return StatusToken, "expired"
 	}
 	return http.StatusInternalServerError, map[string]any{"errors": map[string]any{"500 Internal Server Error": nil}}
 }

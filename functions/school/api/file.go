@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/carillon-calendar/carillon/shared/school/pronote"
@@ -44,6 +45,10 @@ func (f *function) file(c *call) error {
 	}
 	var resp *http.Response
 	err := f.sessions.with(c, func(ctx context.Context, conn *pronote.Conn) (err error) {
+		r, _, _, _ := c.live.state()
+		if err := f.sessions.pace(ctx, c.settings, r.Account, r.School); err != nil {
+			return err
+		}
 		resp, err = conn.Open(ctx, c.params.text("id"), asked, name) //nolint:bodyclose // closed below
 		return err
 	})
@@ -66,6 +71,9 @@ func (f *function) file(c *call) error {
 		kind = "application/octet-stream"
 	}
 	h.Set("Content-Type", kind)
+	if resp.ContentLength >= 0 && !resp.Uncompressed { // so that half a file does not look whole
+		h.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	}
 	text := mime.FormatMediaType(disposition, map[string]string{"filename": name})
 	if text == "" { // a name that cannot be written
 		text = "attachment"

@@ -62,7 +62,7 @@ func newFixture(t *testing.T, settings string, options ...func(*pronotesim.Optio
 	load, err := school.LoadSettings(config)
 	f.must(err)
 	f.config = api.Config{
-		Settings: load, State: f.state, Now: f.ownClock, Key: sealingKey, Hosts: []string{f.server.URL},
+		Settings: load, State: f.state, Now: f.ownClock, Key: sealingKey, Hosts: []string{f.server.URL}, SweepNow: true,
 	}
 	f.restart()
 	return f

@@ -53,7 +53,8 @@ type Config struct {
 	// Hosts are allowed beside those of the settings.
 	Hosts []string
 	// RSA is of servers without TLS; nil: the key that all have.
-	RSA *rsa.PublicKey
+	RSA      *rsa.PublicKey
+	SweepNow bool // sessions that have ended are removed before the login that looks for them goes on; for tests
 	// Prefix precedes the routes in links; requests come without it.
 	Prefix string
 	// Called gets the name of each function of PRONOTE's that was asked for, and how long it took.
@@ -117,8 +118,9 @@ type call struct {
 	w        http.ResponseWriter
 	settings *school.Settings
 	params   params
-	live     *live // of the token
-	token    string
+	text     string // of the token
+	token    token
+	live     *live  // its session
 	prefix   string // of the routes in links
 }
 
@@ -192,9 +194,9 @@ func withToken(h func(*function, *call) error) func(*function, *call) error {
 		if err := c.params.require("token"); err != nil {
 			return err
 		}
-		c.token = c.params.text("token")
+		c.text = c.params.text("token")
 		var err error
-		if c.live, err = f.sessions.enter(c.Context(), c.settings, c.token); err != nil {
+		if c.live, c.token, err = f.sessions.enter(c.Context(), c.settings, c.text); err != nil {
 			return err
 		}
 		return h(f, c)

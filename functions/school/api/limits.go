@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/school"
+	"github.com/carillon-calendar/carillon/shared/school/pronote"
 )
 
 // longestWait is how long a call waits for its turn under a limit; then the caller is asked to come back.
@@ -25,78 +26,128 @@ func (s *sessions) pace(ctx context.Context, settings *school.Settings, account,
 }
 
 func (s *sessions) wait(ctx context.Context, name string, perMinute, burst int) error {
-	limit := rate.Limit(float64(perMinute) / 60)
-	s.mu.Lock()
-	l := s.limiters[name]
-	if l == nil || l.Limit() != limit || l.Burst() != burst {
-		if len(s.limiters) > mostLive {
-			clear(s.limiters)
-		}
-		l = rate.NewLimiter(limit, burst)
-		s.limiters[name] = l
-	}
-	s.mu.Unlock()
-	r := l.Reserve()
-	if d := r.Delay(); d > longestWait {
+	r := s.limiter(name, rate.Limit(float64(perMinute)/60), burst).Reserve()
+	d := r.Delay()
+	if d > longestWait {
 		r.Cancel()
 		return &pause{errManyCalls, d}
-	} else if err := sleep(ctx, d); err != nil {
+	}
+	if err := sleep(ctx, d); err != nil {
 		r.Cancel()
 		return err
 	}
 	return nil
 }
 
-// A schoolDoc says until when a school must not be asked.
-type schoolDoc struct {
+// limiter is the limiter of a name. Where there are too many, those that are full go: a new one is the same.
+func (s *sessions) limiter(name string, limit rate.Limit, burst int) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.limiters[name]
+	if l != nil && l.Limit() == limit && l.Burst() == burst {
+		return l
+	}
+	if len(s.limiters) > mostLive {
+		for other, l := range s.limiters {
+			if l.Tokens() >= float64(l.Burst()) {
+				delete(s.limiters, other)
+			}
+		}
+	}
+	l = rate.NewLimiter(limit, burst)
+	s.limiters[name] = l
+	return l
+}
+
+// An untilDoc says until when something must not be tried.
+type untilDoc struct {
 	Until time.Time `json:"until"`
 }
 
+// left is how long that is. A clock that was ahead when it was written does not count: no pause is longer than most.
+func (d untilDoc) left(now time.Time, most time.Duration) time.Duration {
+	if left := d.Until.Sub(now); left <= most {
+		return max(0, left)
+	}
+	return 0
+}
+
+// A standing is what this process knows of a school.
+type standing struct {
+	suspended untilDoc
+	closed    untilDoc
+	read      time.Time
+}
+
+// standingAge is how long that is believed: another process may have met an error.
+const standingAge = 30 * time.Second
+
+// closedTime is how long a school that is closed is not asked again.
+const closedTime = 3 * time.Minute
+
 // checkSchool refuses calls to a school that has suspended this network address. Not one is tried before its time: each
-// would make it last longer.
+// would make it last longer. A school that was closed a moment ago is not asked either.
 func (s *sessions) checkSchool(ctx context.Context, settings *school.Settings, v *vault, at string) error {
+	now := s.f.Now()
 	s.mu.Lock()
-	until, known := s.schools[at]
+	known := s.schools[at]
 	s.mu.Unlock()
-	if !known {
-		var doc schoolDoc
-		if _, err := v.get(ctx, schools+at, &doc); err != nil && !errors.Is(err, documents.ErrNotFound) {
+	if age := now.Sub(known.read); age < 0 || age >= standingAge {
+		known.suspended = untilDoc{}
+		if _, err := v.get(ctx, schools+at, &known.suspended); err != nil && !errors.Is(err, documents.ErrNotFound) {
 			return err
 		}
-		until = doc.Until
+		known.read = now
 		s.mu.Lock()
 		if len(s.schools) > mostLive {
 			clear(s.schools)
 		}
-		s.schools[at] = until
+		s.schools[at] = known
 		s.mu.Unlock()
 	}
-	// a clock that was ahead when it was stored must not keep a school away for longer
-	if left := until.Sub(s.f.Now()); left > 0 {
-		return &pause{errSuspended, min(left, time.Duration(settings.Limits.SuspendedHours)*time.Hour)}
+	if left := known.suspended.left(now, suspension(settings)); left > 0 {
+		return &pause{errSuspended, left}
+	}
+	if left := known.closed.left(now, closedTime); left > 0 {
+		return &pause{pronote.ErrClosed, left}
 	}
 	return nil
 }
 
+func suspension(settings *school.Settings) time.Duration {
+	return time.Duration(settings.Limits.SuspendedHours) * time.Hour
+}
+
 // suspend stops all calls to a school for hours.
 func (s *sessions) suspend(ctx context.Context, settings *school.Settings, v *vault, at string) error {
-	length := time.Duration(settings.Limits.SuspendedHours) * time.Hour
-	until := s.f.Now().Add(length)
+	until := s.f.Now().Add(suspension(settings))
 	s.mu.Lock()
-	s.schools[at] = until
+	s.schools[at] = standing{suspended: untilDoc{until}, read: s.f.Now()}
 	s.mu.Unlock()
 	if err := s.until(ctx, v, schools+at, until); err != nil {
 		return err
 	}
-	return &pause{errSuspended, length}
+	return &pause{errSuspended, suspension(settings)}
 }
 
-// Wrong passwords of an account: PRONOTE counts them, and closes the account.
+// closed remembers for a while that a school is closed.
+func (s *sessions) closed(at string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.schools[at]
+	known.closed = untilDoc{s.f.Now().Add(closedTime)}
+	s.schools[at] = known
+	return &pause{pronote.ErrClosed, closedTime}
+}
+
+// Wrong passwords: PRONOTE counts those of an account, and closes it; and those of a network address, and suspends it.
 const (
 	mostFailures = 3
 	failureTime  = time.Hour
 	silenceTime  = 2 * time.Hour
 	dayOfLogins  = 24 * time.Hour
+
+	failuresTime = 10 * time.Minute // of a school, by whatever account
 )
 
 // What an account has below its name. Logins and failures are empty objects of their own, so that no name is written
@@ -119,13 +170,16 @@ type history struct {
 
 // history reads an account.
 func (s *sessions) history(ctx context.Context, v *vault, account string) (h history, err error) {
-	var doc tokenDoc
+	var doc token
 	stored, err := v.get(ctx, accounts+account+newest, &doc)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return h, err
 	}
-	h.session, h.gen, h.since = doc.Session, stored.Generation, instant(stored.Metadata)
 	now := s.f.Now()
+	h.session, h.gen, h.since = doc.Session, stored.Generation, instant(stored.Metadata)
+	if h.since.After(now) { // of a clock that was ahead
+		h.since = time.Time{}
+	}
 	for info, err := range v.bucket.List(ctx, accounts+account+"/") {
 		if err != nil {
 			return h, kept(err)
@@ -133,7 +187,7 @@ func (s *sessions) history(ctx context.Context, v *vault, account string) (h his
 		at := instant(info.Metadata)
 		age := now.Sub(at)
 		switch name := strings.TrimPrefix(info.Name, accounts+account); {
-		case age < -time.Hour: // of a clock that was far ahead
+		case age < -time.Hour: // as above
 		case strings.HasPrefix(name, loggedIn) && age < dayOfLogins:
 			h.logins = append(h.logins, at)
 		case strings.HasPrefix(name, failed) && age < failureTime && at.After(h.since):
@@ -141,6 +195,16 @@ func (s *sessions) history(ctx context.Context, v *vault, account string) (h his
 		}
 	}
 	return h, nil
+}
+
+// within are times that are not older than a span.
+func within(times []time.Time, now time.Time, span time.Duration) (kept []time.Time) {
+	for _, t := range times {
+		if age := now.Sub(t); age >= 0 && age < span {
+			kept = append(kept, t)
+		}
+	}
+	return kept
 }
 
 // note writes down that something happened with an account now.
@@ -151,16 +215,21 @@ func (s *sessions) note(ctx context.Context, v *vault, account, what string) err
 	return kept(err)
 }
 
-// countLogin notes a login before it is made: one that dies in the middle counts too. It refuses one that the school
-// might close the account for.
-func (s *sessions) countLogin(ctx context.Context, settings *school.Settings, v *vault, account string) error {
-	var doc schoolDoc
+// mayLogin refuses a login that the school might close the account, or suspend this network address, for.
+func (s *sessions) mayLogin(ctx context.Context, settings *school.Settings, v *vault, account, at string) error {
+	var doc untilDoc
 	if _, err := v.get(ctx, accounts+account+silent, &doc); err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
 	now := s.f.Now()
-	if left := doc.Until.Sub(now); left > 0 {
-		return &pause{errSilenced, min(left, silenceTime)}
+	if left := doc.left(now, silenceTime); left > 0 {
+		return &pause{errSilenced, left}
+	}
+	s.mu.Lock()
+	wrong := within(s.failures[at], now, failuresTime)
+	s.mu.Unlock()
+	if len(wrong) >= settings.Limits.SchoolFailures {
+		return &pause{errManyWrong, wrong[0].Add(failuresTime).Sub(now)}
 	}
 	h, err := s.history(ctx, v, account)
 	switch {
@@ -171,7 +240,35 @@ func (s *sessions) countLogin(ctx context.Context, settings *school.Settings, v 
 	case len(h.logins) >= settings.Limits.LoginsPerDay:
 		return &pause{errManyLogins, h.logins[0].Add(dayOfLogins).Sub(now)}
 	}
-	return s.note(ctx, v, account, loggedIn)
+	return nil
+}
+
+// loginClient is a client whose calls are paced, and whose login counts from the answer to the challenge on: also one
+// that dies in the middle.
+func (s *sessions) loginClient(settings *school.Settings, v *vault, r record) *pronote.Client {
+	client := s.f.client(settings)
+	client.Before = func(ctx context.Context) error { return s.pace(ctx, settings, r.Account, r.School) }
+	client.Authenticating = func(ctx context.Context) error { return s.note(ctx, v, r.Account, loggedIn) }
+	return client
+}
+
+// loginFailed notes what an error of a login means to the next ones.
+func (s *sessions) loginFailed(ctx context.Context, settings *school.Settings, v *vault, r record, err error) error {
+	var code *pronote.Error
+	switch {
+	case errors.As(err, &code) && code.Code == pronote.CodeSuspended:
+		return s.suspend(ctx, settings, v, r.School)
+	case errors.As(err, &code) && code.Code == pronote.CodeTooMany:
+		return s.silence(ctx, v, r.Account)
+	case errors.Is(err, pronote.ErrClosed):
+		return s.closed(r.School)
+	case isOne(err, pronote.ErrWrongPassword, pronote.ErrWrongPIN, pronote.ErrQRCode):
+		s.mu.Lock()
+		s.failures[r.School] = append(within(s.failures[r.School], s.f.Now(), failuresTime), s.f.Now())
+		s.mu.Unlock()
+		return errors.Join(err, s.note(ctx, v, r.Account, failed))
+	}
+	return err
 }
 
 // silence has nothing tried with an account for a while.
@@ -184,12 +281,12 @@ func (s *sessions) silence(ctx context.Context, v *vault, account string) error 
 
 // until writes down until when something must not be tried.
 func (s *sessions) until(ctx context.Context, v *vault, name string, until time.Time) error {
-	var before schoolDoc
+	var before untilDoc
 	stored, err := v.get(ctx, name, &before)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
-	err = v.put(ctx, name, stored.Generation, schoolDoc{until}, written(s.f.Now()))
+	err = v.put(ctx, name, stored.Generation, untilDoc{until}, written(s.f.Now()))
 	if errors.Is(err, documents.ErrConflict) { // another call met the same
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"path"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/outbound"
@@ -35,7 +35,7 @@ type login struct {
 }
 
 // bad is a request that cannot be served, as clients know it.
-func bad(body any) error { return &refusal{status: http.StatusBadRequest, body: body} }
+func bad(body any) error { return &refusal{status: 400, body: body} }
 
 // readLogin reads what a token is asked for with.
 func readLogin(p params) (l login, err error) {
@@ -69,6 +69,10 @@ func readLogin(p params) (l login, err error) {
 			return l, bad("checkCode must be 4 characters long (got " + strconv.Itoa(n) + ")")
 		}
 		l.qr = &pronote.QRCode{URL: l.by.URL, Login: p.text("login"), Token: p.text("qrToken")}
+		// its login is known without PRONOTE: it is the account whose wrong answers are counted
+		if l.by.Username, _, err = l.qr.Open(l.checkCode); err != nil {
+			return l, refused(err)
+		}
 		return l, nil
 	}
 	l.by.Username, l.by.Password = p.text("username"), p.text("password")
@@ -84,226 +88,229 @@ func refused(err error) error {
 	return &refusal{StatusToken, map[string]any{"token": false, "error": err.Error()}, err}
 }
 
+// loginFaults are what a person can read of a login that failed.
+var loginFaults = []error{
+	pronote.ErrWrongPassword, pronote.ErrNoPage, pronote.ErrOldVersion, pronote.ErrNeedsPIN, pronote.ErrWrongPIN,
+	pronote.ErrNeedsDevice, pronote.ErrNewPassword, pronote.ErrChooseMode, pronote.ErrQRCode, pronote.ErrNoENT,
+	pronote.ErrSpace, pronote.ErrHost, errNoChild,
+}
+
+// loginFault is the one of an error, or what else a login is refused for.
+func loginFault(err error) (error, bool) {
+	for _, known := range loginFaults {
+		if errors.Is(err, known) {
+			return known, true
+		}
+	}
+	if denied := (*pronote.Denied)(nil); errors.As(err, &denied) {
+		return denied, true
+	}
+	if code := (*pronote.Error)(nil); errors.As(err, &code) && code.Code == pronote.CodeRefused {
+		return code, true
+	}
+	return nil, false
+}
+
 // generateToken logs in, or uses an account's living session again.
 func (f *function) generateToken(c *call) error {
 	l, err := readLogin(c.params)
 	if err != nil {
 		return err
 	}
-	token, err := f.sessions.login(c.Context(), c.settings, l)
+	text, err := f.sessions.login(c.Context(), c.settings, l)
+	if fault, ok := loginFault(err); ok {
+		return refused(fault)
+	}
 	if err != nil {
-		return loginFault(err)
+		return err
 	}
-	return c.json(map[string]any{"token": token, "error": false})
+	return c.json(map[string]any{"token": text, "error": false})
 }
 
-// loginFault is what an error of a login answers.
-func loginFault(err error) error {
-	var denied *pronote.Denied
-	var code *pronote.Error
-	switch {
-	case isOne(err, pronote.ErrWrongPassword, pronote.ErrNoPage, pronote.ErrOldVersion, pronote.ErrNeedsPIN,
-		pronote.ErrWrongPIN, pronote.ErrNeedsDevice, pronote.ErrNewPassword, pronote.ErrChooseMode, pronote.ErrQRCode,
-		pronote.ErrNoENT, pronote.ErrSpace, pronote.ErrHost, errNoChild):
-		return refused(first(err))
-	case errors.As(err, &denied):
-		return refused(denied)
-	case errors.As(err, &code) && code.Code == pronote.CodeRefused:
-		return refused(code)
-	}
-	return err
-}
-
-// first is the sentence of an error, without what it wraps.
-func first(err error) error {
-	for _, known := range []error{
-		pronote.ErrWrongPassword, pronote.ErrNoPage, pronote.ErrOldVersion, pronote.ErrNeedsPIN, pronote.ErrWrongPIN,
-		pronote.ErrNeedsDevice, pronote.ErrNewPassword, pronote.ErrChooseMode, pronote.ErrQRCode, pronote.ErrNoENT,
-		pronote.ErrSpace, pronote.ErrHost, errNoChild,
-	} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	return err
-}
-
-// schoolOf is the server and the page of an address, for digests: the same school has the same.
-func schoolOf(address string) (school, page string) {
+// canonical is an address as PRONOTE takes it, however it was written: one school has one name.
+func canonical(address string) (clean, host, place string, err error) {
 	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil {
-		return address, ""
+	if err != nil || u.Host == "" {
+		return "", "", "", pronote.ErrHost
 	}
-	name := strings.TrimPrefix(path.Base(u.Path), "mobile.")
-	if !strings.HasSuffix(name, ".html") {
-		return strings.ToLower(u.Host) + strings.TrimSuffix(u.Path, "/"), "eleve.html"
+	host = strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
 	}
-	return strings.ToLower(u.Host) + strings.TrimSuffix(path.Dir(u.Path), "/"), name
+	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
+		host += ":" + port
+	}
+	u.Host, u.Fragment, u.RawQuery = host, "", ""
+	u.Path = path.Clean("/" + u.Path)
+	place = strings.ToLower(strings.Replace(u.Path, "/mobile.", "/", 1))
+	if !strings.HasSuffix(place, ".html") {
+		place = strings.TrimSuffix(place, "/") + "/eleve.html"
+	}
+	return u.String(), host, place, nil
 }
 
 // login returns a token.
-func (s *sessions) login(ctx context.Context, settings *school.Settings, l login) (token string, err error) {
+func (s *sessions) login(ctx context.Context, settings *school.Settings, l login) (text string, err error) {
 	v, err := s.f.vault(settings)
 	if err != nil {
 		return "", err
 	}
-	s.sweep(ctx, settings, v)
-	at, page := schoolOf(l.by.URL)
-	user := strings.ToLower(strings.TrimSpace(l.by.Username))
-	if l.qr != nil {
-		user = "qr " + l.qr.Login
+	clean, host, place, err := canonical(l.by.URL)
+	if err != nil {
+		return "", err
 	}
-	r := record{Account: v.digest("account", at, page, user), School: v.digest("school", at), At: s.f.Now()}
+	l.by.URL = clean
+	if l.qr != nil {
+		l.qr.URL = clean
+	}
+	if err := s.f.client(settings).Hosts.Check(clean); err != nil {
+		return "", err
+	}
+	user := strings.ToLower(strings.TrimSpace(l.by.Username))
+	r := record{Account: v.digest("account", host, user), School: v.digest("school", host), At: s.f.Now()}
 	if l.qr == nil {
-		r.Password = v.digest("password", at, page, user, l.by.Password, l.by.Device)
+		r.Password = v.digest("password", host, place, user, l.by.Password)
+	}
+	if text, err := s.reuse(ctx, settings, v, r, l); text != "" || err != nil {
+		return text, err
 	}
 	release, err := s.oneLogin(ctx, r.Account)
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	if token, err := s.reuse(ctx, settings, v, r, l.child); token != "" || err != nil {
-		return token, err
+	if text, err := s.reuse(ctx, settings, v, r, l); text != "" || err != nil { // of the login before
+		return text, err
 	}
+	s.sweep(ctx, settings, v)
 	if err := s.checkSchool(ctx, settings, v, r.School); err != nil {
 		return "", err
 	}
+	if err := s.mayLogin(ctx, settings, v, r.Account, r.School); err != nil {
+		return "", err
+	}
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
 	return s.begin(ctx, settings, v, r, l)
 }
 
-// oneLogin has one login of an account under way: the other one finds the session of the first.
+// queueTime is how long a login waits for another one of the same account.
+const queueTime = 20 * time.Second
+
+// oneLogin has one login of an account under way: the next one finds the session of the first.
 func (s *sessions) oneLogin(ctx context.Context, account string) (release func(), err error) {
 	s.mu.Lock()
 	t := s.logins[account]
 	if t == nil {
-		if len(s.logins) > mostLive {
-			clear(s.logins)
+		for other, t := range s.logins {
+			if len(s.logins) > mostLive && t.idle() {
+				delete(s.logins, other)
+			}
 		}
 		t = newTurn()
 		s.logins[account] = t
 	}
 	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, queueTime)
+	defer cancel()
 	if err := t.take(ctx); err != nil {
-		return nil, err
+		return nil, &pause{errManyCalls, queueTime}
 	}
 	return t.give, nil
 }
 
-// reuse gives another token to the living session of the account, if the password is the one that it was logged in
-// with.
-func (s *sessions) reuse(ctx context.Context, settings *school.Settings, v *vault, r record, child string) (
-	token string, err error,
+// Tokens that an account's living session gives: some at once, then one in a while.
+const (
+	tokensAtOnce = 60
+	tokenEvery   = 20 * time.Second
+)
+
+// reuse gives another token to the living session of the account, if the password is the one that it was logged in with.
+func (s *sessions) reuse(ctx context.Context, settings *school.Settings, v *vault, r record, l login) (
+	text string, err error,
 ) {
 	if r.Password == "" {
 		return "", nil
 	}
-	var doc tokenDoc
+	var doc token
 	if _, err := v.get(ctx, accounts+r.Account+newest, &doc); errors.Is(err, documents.ErrNotFound) {
 		return "", nil
 	} else if err != nil {
 		return "", err
 	}
-	l, err := s.open(ctx, v, doc.Session)
+	found, err := s.open(ctx, v, doc.Session)
 	if errors.Is(err, documents.ErrNotFound) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	l.mu.Lock()
-	alive := !l.gone && (l.chained || s.f.Now().Sub(l.used) <= settings.Idle())
-	l.mu.Unlock()
-	if !alive {
+	was, used, chained, gone := found.state()
+	alive := !gone && (chained || s.f.Now().Sub(used) <= settings.Idle())
+	if !alive || was.Password != r.Password || l.by.Chain && !chained {
 		return "", nil
 	}
-	if err := l.turn.take(ctx); err != nil {
-		return "", err
+	limiter := s.limiter("tokens "+r.Account, rate.Every(tokenEvery), tokensAtOnce)
+	if !limiter.AllowN(s.f.Now(), 1) {
+		return "", &pause{errManyCalls, tokenEvery}
 	}
-	defer l.turn.give()
-	if l.record.Password != r.Password {
-		return "", nil
-	}
-	if child != "" {
-		if err := s.choose(ctx, v, l, choice{Period: l.choices.Period, Child: child}); err != nil {
-			return "", err
-		}
-	}
-	return s.issue(ctx, v, l.id)
+	return s.issueFor(ctx, v, found.id, was.Session, l.child)
 }
 
-// issue gives a token to a session.
-func (s *sessions) issue(ctx context.Context, v *vault, id string) (string, error) {
-	token := newToken()
-	hash := hashOf(token)
-	if err := v.put(ctx, tokens+hash, 0, tokenDoc{id}, written(s.f.Now())); err != nil {
-		return "", err
+// issueFor gives a token that looks at a child, if one is named.
+func (s *sessions) issueFor(ctx context.Context, v *vault, id string, session *pronote.Session, child string) (
+	string, error,
+) {
+	t := token{Session: id}
+	if child != "" {
+		pupil, ok := pupilOf(session, child)
+		if !ok {
+			return "", errNoChild
+		}
+		t.Child = pupil.Name
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens[hash] = id
-	return token, nil
+	return s.issue(ctx, v, t)
 }
 
 // begin logs in, and keeps the session.
-func (s *sessions) begin(ctx context.Context, settings *school.Settings, v *vault, r record, l login) (string, error) {
-	id := uuid.NewString()
-	if err := s.countLogin(ctx, settings, v, r.Account); err != nil {
-		return "", err
-	}
-	if err := s.pace(ctx, settings, r.Account, r.School); err != nil {
-		return "", err
-	}
-	chained := false
-	rotated := func(chain pronote.Chain) error {
-		chained = true
-		return v.keepChain(ctx, id, chain, s.f.Now())
-	}
-	var err error
-	client := s.f.client(settings)
+func (s *sessions) begin(ctx context.Context, settings *school.Settings, v *vault, r record, l login) (
+	text string, err error,
+) {
+	k := &keeper{s: s, v: v, id: uuid.NewString()}
+	defer func() {
+		if err != nil && !errors.Is(err, errNoChild) { // nothing of it is left
+			if err := s.end(ctx, v, k.id); err != nil {
+				slog.WarnContext(ctx, "login that failed not removed", slog.Any("error", err))
+			}
+		}
+	}()
+	keep := func(chain pronote.Chain) error { return k.keep(ctx, chain) }
+	client := s.loginClient(settings, v, r)
 	if l.qr != nil {
-		r.Session, err = client.LoginQR(ctx, *l.qr, l.checkCode, l.by, rotated)
+		r.Session, err = client.LoginQR(ctx, *l.qr, l.checkCode, l.by, keep)
 	} else {
-		r.Session, err = client.Login(ctx, l.by, rotated)
+		r.Session, err = client.Login(ctx, l.by, keep)
 	}
 	if err != nil {
 		return "", s.loginFailed(ctx, settings, v, r, err)
 	}
-	if err := v.put(ctx, living+id, 0, r, written(r.At)); err != nil {
+	r.At = s.f.Now()
+	if err := v.put(ctx, living+k.id, 0, r, written(r.At)); err != nil {
 		return "", err
 	}
-	fresh := &live{id: id, turn: newTurn(), record: r, chained: chained, next: r.Session.Next, used: s.f.Now()}
-	if l.child != "" {
-		if err := s.choose(ctx, v, fresh, choice{Child: l.child}); err != nil {
-			return "", err
-		}
-	}
-	old, err := s.newest(ctx, v, r.Account, id)
+	fresh := &live{id: k.id, turn: newTurn(), chained: k.kept}
+	fresh.take(r, r.Session.Next)
+	old, err := s.newest(ctx, v, r.Account, k.id)
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
 	s.add(fresh)
 	s.mu.Unlock()
-	if old != "" { // PRONOTE has ended it by this login
+	if old != "" {
 		s.retire(ctx, v, old)
 	}
-	return s.issue(ctx, v, id)
-}
-
-// retire marks an account's session as ended that a new one has replaced. Its tokens are answered "expired".
-func (s *sessions) retire(ctx context.Context, v *vault, id string) {
-	s.mu.Lock()
-	l := s.live[id]
-	delete(s.live, id)
-	s.mu.Unlock()
-	if l != nil {
-		l.mu.Lock()
-		l.gone = true
-		l.mu.Unlock()
-	}
-	if err := s.end(ctx, v, id); err != nil {
-		slog.WarnContext(ctx, "replaced session not removed", slog.Any("error", err))
-	}
+	return s.issueFor(ctx, v, k.id, r.Session, l.child)
 }
 
 // newest notes an account's newest session, and returns the one before.
@@ -313,7 +320,7 @@ func (s *sessions) newest(ctx context.Context, v *vault, account, id string) (ol
 		if err != nil {
 			return "", err
 		}
-		err = v.put(ctx, accounts+account+newest, h.gen, tokenDoc{id}, written(s.f.Now()))
+		err = v.put(ctx, accounts+account+newest, h.gen, token{Session: id}, written(s.f.Now()))
 		if !errors.Is(err, documents.ErrConflict) {
 			return h.session, err
 		}
@@ -321,109 +328,21 @@ func (s *sessions) newest(ctx context.Context, v *vault, account, id string) (ol
 	return "", kept(documents.ErrConflict)
 }
 
-// loginFailed notes what an error of a login means to the next ones.
-func (s *sessions) loginFailed(ctx context.Context, settings *school.Settings, v *vault, r record, err error) error {
-	var code *pronote.Error
-	switch {
-	case errors.As(err, &code) && code.Code == pronote.CodeSuspended:
-		return s.suspend(ctx, settings, v, r.School)
-	case errors.As(err, &code) && code.Code == pronote.CodeTooMany:
-		return s.silence(ctx, v, r.Account)
-	case isOne(err, pronote.ErrWrongPassword, pronote.ErrWrongPIN):
-		return errors.Join(err, s.note(ctx, v, r.Account, failed))
-	}
-	return err
-}
-
-// errChain is a chain whose token PRONOTE does not take any more. It was lost between PRONOTE's answer and our writing
-// it down, or the family has removed the device in PRONOTE.
-var errChain = errors.New("the chain of logins is broken: connect again with a new QR code, or with the password")
-
-// followChain logs in again by a session's chain, for who has its turn. What the person chose stays.
-func (s *sessions) followChain(ctx context.Context, settings *school.Settings, v *vault, l *live) error {
-	chain, err := v.chain(ctx, l.id)
+// retire ends an account's session that a new one has replaced, unless a chain leads on from it: it is another device's.
+func (s *sessions) retire(ctx context.Context, v *vault, id string) {
+	l, err := s.open(ctx, v, id)
 	if errors.Is(err, documents.ErrNotFound) {
-		return pronote.ErrSessionLost
+		return
+	}
+	if err == nil {
+		if _, _, chained, _ := l.state(); chained {
+			return
+		}
+		err = s.finish(ctx, v, l)
 	}
 	if err != nil {
-		return err
+		slog.WarnContext(ctx, "replaced session not removed", slog.Any("error", err))
 	}
-	if err := s.countLogin(ctx, settings, v, l.record.Account); err != nil {
-		return err
-	}
-	fresh, err := s.f.client(settings).LoginChain(ctx, chain, func(next pronote.Chain) error {
-		return v.keepChain(ctx, l.id, next, s.f.Now())
-	})
-	switch {
-	case errors.Is(err, pronote.ErrWrongPassword):
-		slog.WarnContext(ctx, "chain of logins broken: its next token was lost, or the device was removed")
-		if err := v.removeAll(ctx, chains+l.id+"/"); err != nil {
-			return err
-		}
-		l.mu.Lock()
-		l.chained = false
-		l.mu.Unlock()
-		return &refusal{StatusToken, "expired", errChain}
-	case err != nil:
-		return s.loginFailed(ctx, settings, v, l.record, err)
-	}
-	return s.replace(ctx, v, l, fresh)
-}
-
-// replace puts a new session in the place of one that has ended.
-func (s *sessions) replace(ctx context.Context, v *vault, l *live, fresh *pronote.Session) error {
-	if err := v.removeAll(ctx, orders+l.id+"/"); err != nil {
-		return err
-	}
-	r := l.record
-	r.Session, r.At = fresh, s.f.Now()
-	for range 5 {
-		var before record
-		stored, err := v.get(ctx, living+l.id, &before)
-		if err != nil && !errors.Is(err, documents.ErrNotFound) {
-			return err
-		}
-		err = v.put(ctx, living+l.id, stored.Generation, r, written(r.At))
-		if errors.Is(err, documents.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		l.mu.Lock()
-		l.used = r.At
-		l.mu.Unlock()
-		l.record, l.next, l.known = r, fresh.Next, pronote.Known{}
-		l.cache.clear()
-		return nil
-	}
-	return documents.ErrConflict
-}
-
-// choose keeps what a person looks at.
-func (s *sessions) choose(ctx context.Context, v *vault, l *live, want choice) error {
-	if want.Child != "" {
-		pupil, ok := pupilOf(l.record.Session, want.Child)
-		if !ok {
-			return errNoChild
-		}
-		want.Child = pupil.ID
-	}
-	for range 5 {
-		var before choice
-		stored, err := v.get(ctx, choices+l.id, &before)
-		if err != nil && !errors.Is(err, documents.ErrNotFound) {
-			return err
-		}
-		err = v.put(ctx, choices+l.id, stored.Generation, want, written(s.f.Now()))
-		if err == nil {
-			l.choices = want
-		}
-		if !errors.Is(err, documents.ErrConflict) {
-			return err
-		}
-	}
-	return documents.ErrConflict
 }
 
 // logout ends a session in PRONOTE too, and forgets all of it.
@@ -432,119 +351,25 @@ func (f *function) logout(c *call) error {
 	if err != nil {
 		return err
 	}
-	l := c.live
-	if err := l.turn.take(c.Context()); err != nil {
+	ctx, l := c.Context(), c.live
+	if err := l.turn.take(ctx); err != nil {
 		return err
 	}
 	defer l.turn.give()
-	conn := &pronote.Conn{
-		Client: f.client(c.settings), Session: l.record.Session,
-		Orders: &order{s: &f.sessions, v: v, l: l, settings: c.settings},
-	}
-	if f.sessions.checkSchool(c.Context(), c.settings, v, l.record.School) == nil {
-		if err := conn.Close(c.Context()); err != nil { // it ends by itself too
-			slog.InfoContext(c.Context(), "session not closed in PRONOTE", slog.Any("error", outbound.WithoutURL(err)))
+	r, _, _, gone := l.state()
+	if !gone && f.sessions.checkSchool(ctx, c.settings, v, r.School) == nil {
+		conn := &pronote.Conn{
+			Client: f.client(c.settings), Session: r.Session, Orders: &order{s: &f.sessions, v: v, l: l, settings: c.settings},
+		}
+		if err := conn.Close(ctx); err != nil { // it ends by itself too
+			slog.InfoContext(ctx, "session not closed in PRONOTE", slog.Any("error", outbound.WithoutURL(err)))
 		}
 	}
-	f.sessions.retire(c.Context(), v, l.id)
-	if err := v.remove(c.Context(), tokens+hashOf(c.token)); err != nil {
+	if err := f.sessions.finish(ctx, v, l); err != nil {
 		return err
 	}
-	f.sessions.mu.Lock()
-	delete(f.sessions.tokens, hashOf(c.token))
-	f.sessions.mu.Unlock()
+	if err := f.sessions.forget(ctx, v, hashOf(c.text)); !errors.Is(err, errExpired) {
+		return err
+	}
 	return f.ok(c)
-}
-
-// sweepEvery is how often what has ended is looked for, and mostSwept how long that may take.
-const (
-	sweepEvery = 30 * time.Minute
-	mostSwept  = 2 * time.Second
-)
-
-// sweep removes what nobody came back for: sessions that have ended, with their tokens.
-func (s *sessions) sweep(ctx context.Context, settings *school.Settings, v *vault) {
-	now := s.f.Now()
-	s.mu.Lock()
-	due := now.Sub(s.swept) >= sweepEvery || now.Before(s.swept)
-	if due {
-		s.swept = now
-	}
-	s.mu.Unlock()
-	if !due {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, mostSwept)
-	defer cancel()
-	if err := s.sweepAll(ctx, settings, v); err != nil && ctx.Err() == nil {
-		slog.WarnContext(ctx, "ended sessions not removed", slog.Any("error", err))
-	}
-}
-
-func (s *sessions) sweepAll(ctx context.Context, settings *school.Settings, v *vault) error {
-	now := s.f.Now()
-	there := map[string]bool{}
-	for info, err := range v.bucket.List(ctx, chains) {
-		if err != nil {
-			return err
-		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(info.Name, chains), "/")
-		there["chain "+id] = there["chain "+id] || now.Sub(instant(info.Metadata)) < settings.ChainLife()
-	}
-	for info, err := range v.bucket.List(ctx, living) {
-		if err != nil {
-			return err
-		}
-		id := strings.TrimPrefix(info.Name, living)
-		if ended, err := s.ended(ctx, settings, v, id, instant(info.Metadata)); err != nil {
-			return err
-		} else if ended && !there["chain "+id] {
-			s.retire(ctx, v, id)
-			continue
-		}
-		there[id] = true
-	}
-	for info, err := range v.bucket.List(ctx, tokens) {
-		if err != nil {
-			return err
-		}
-		var doc tokenDoc
-		if _, err := v.get(ctx, info.Name, &doc); err == nil && !there[doc.Session] && now.Sub(instant(info.Metadata)) >
-			settings.Idle() {
-			if err := v.remove(ctx, info.Name); err != nil {
-				return err
-			}
-		}
-	}
-	return s.sweepAccounts(ctx, v)
-}
-
-// ended reports whether a session of the store was not used for too long.
-func (s *sessions) ended(ctx context.Context, settings *school.Settings, v *vault, id string, at time.Time) (bool,
-	error,
-) {
-	now := s.f.Now()
-	if now.Sub(at) <= settings.Idle() {
-		return false, nil
-	}
-	_, last, err := v.lastOrder(ctx, id)
-	return now.Sub(last) > settings.Idle(), err
-}
-
-// accountTime is how long it is known what happened with an account.
-const accountTime = 48 * time.Hour
-
-// sweepAccounts removes accounts of which nothing need be known any more.
-func (s *sessions) sweepAccounts(ctx context.Context, v *vault) error {
-	for info, err := range v.bucket.List(ctx, accounts) {
-		if err != nil {
-			return err
-		}
-		if s.f.Now().Sub(instant(info.Metadata)) > accountTime {
-			if err := v.bucket.Delete(ctx, info.Name, info.Generation); err != nil && !errors.Is(err, documents.ErrConflict) {
-				return err
-			}
-		}
-	}
-	return nil
 }

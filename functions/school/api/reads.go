@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -30,34 +31,6 @@ func (f *function) infos(c *call) error {
 	})
 }
 
-// errNoChild is a child that is not the parent's.
-var errNoChild = errors.New("the parameter child is none of this account's children: /user lists them")
-
-// pupilOf finds a child by its id, or by its name.
-func pupilOf(s *pronote.Session, child string) (pronote.Person, bool) {
-	for _, p := range s.Pupils {
-		if child == p.ID || child == p.Name {
-			return p, true
-		}
-	}
-	return pronote.Person{}, false
-}
-
-// pupil is whom a request is about: the child that it names, the one that was chosen, or the first.
-func (c *call) pupil() (pronote.Person, error) {
-	l := c.live
-	if name := c.params.text("child"); name != "" {
-		if p, ok := pupilOf(l.record.Session, name); ok {
-			return p, nil
-		}
-		return pronote.Person{}, errParams{"child": errNoChild.Error()}
-	}
-	if p, ok := pupilOf(l.record.Session, l.choices.Child); ok {
-		return p, nil
-	}
-	return l.record.Session.Pupils[0], nil
-}
-
 // base is the public address of the API.
 func (c *call) base() string {
 	if c.settings.Address != "" {
@@ -70,31 +43,51 @@ func (c *call) base() string {
 	return scheme + "://" + c.Host + c.prefix
 }
 
-// link is our address of a stored file.
-func (c *call) link(id, kind, name string) string {
-	q := url.Values{"token": {c.token}, "id": {id}, "name": {name}}
+// fileMark stands in answers that are kept where the address of a file begins: it has the token in it.
+const fileMark = "carillon-file:?"
+
+// link is the address of a stored file, as it is kept.
+func link(id, kind, name string) string {
+	q := url.Values{"id": {id}, "name": {name}}
 	if kind != "" {
 		q.Set("kind", kind)
 	}
-	return c.base() + "/file?" + q.Encode()
+	return fileMark + q.Encode()
 }
 
-// read answers from the cache, else from PRONOTE. Who waits for the session's turn finds what the one before has read.
+// linked puts the addresses of files into an answer, for the caller's token.
+func (c *call) linked(data []byte) []byte {
+	address, _ := json.Marshal(c.base() + "/file?token=" + c.text + "&")
+	return bytes.ReplaceAll(data, []byte(fileMark), address[1:len(address)-1])
+}
+
+// read answers from the cache, else from PRONOTE. A request that waits for the session's turn finds what the one before
+// has read.
 func read[T any](c *call, f *function, name string, age time.Duration,
 	ask func(ctx context.Context, conn *pronote.Conn) (T, error),
 ) (value T, err error) {
-	name = name + "\x00" + c.params.text("child") + "\x00" + c.token + "\x00" + c.base()
-	if v, ok := c.live.cache.get(name, f.Now()); ok {
-		return v.(T), nil //nolint:forcetypeassert,errcheck // put below
+	known := func() (string, bool) {
+		r, _, _, gone := c.live.state()
+		pupil, err := c.pupil(r.Session)
+		key := name + "\x00" + pupil.ID
+		v, ok := c.live.cache.get(key, f.Now())
+		if err != nil || gone || !ok {
+			return key, false
+		}
+		value, ok = v.(T)
+		return key, ok
+	}
+	if _, ok := known(); ok {
+		return value, nil
 	}
 	err = f.sessions.with(c, func(ctx context.Context, conn *pronote.Conn) error {
-		if v, ok := c.live.cache.get(name, f.Now()); ok {
-			value = v.(T) //nolint:forcetypeassert,errcheck // put below
+		key, ok := known()
+		if ok {
 			return nil
 		}
 		value, err = ask(ctx, conn)
-		if err == nil {
-			c.live.cache.put(name, value, f.Now(), age)
+		if err == nil && !conn.Partial {
+			c.live.cache.put(key, value, f.Now(), age)
 		}
 		return err
 	})
@@ -109,10 +102,13 @@ func periods(conn *pronote.Conn) school.Periods {
 // errNoPeriod is a school without periods.
 var errNoPeriod = errors.New("the school has no periods yet")
 
+// periodNames are of the period that a request names, and that its token has chosen.
+func (c *call) periodNames() []string { return []string{c.params.text("periodName"), c.token.Period} }
+
 // period is the one that a request names, that was chosen, or that today is in.
 func (f *function) period(c *call, conn *pronote.Conn) (school.Period, error) {
 	all := periods(conn)
-	for _, name := range []string{c.params.text("periodName"), c.live.choices.Period} {
+	for _, name := range c.periodNames() {
 		if p, ok := all.Named(name); ok {
 			return p, nil
 		}
@@ -137,24 +133,17 @@ func (f *function) changePeriod(c *call) error {
 	if err != nil {
 		return err
 	}
-	l := c.live
-	if err := l.turn.take(c.Context()); err != nil {
-		return err
-	}
-	defer l.turn.give()
-	pupil, err := c.pupil()
+	r, _, _, _ := c.live.state()
+	pupil, err := c.pupil(r.Session)
 	if err != nil {
 		return err
 	}
-	conn := &pronote.Conn{Session: l.record.Session, Pupil: pupil}
-	want := choice{Child: l.choices.Child}
-	if p, ok := periods(conn).Named(c.params.text("periodName")); ok {
-		want.Period = p.Name
-	}
-	if err := f.sessions.choose(c.Context(), v, l, want); err != nil {
+	conn := &pronote.Conn{Session: r.Session, Pupil: pupil}
+	wanted, _ := periods(conn).Named(c.params.text("periodName"))
+	c.token, err = f.sessions.choose(c.Context(), v, hashOf(c.text), func(t *token) { t.Period = wanted.Name })
+	if err != nil {
 		return err
 	}
-	l.cache.clear()
 	delete(c.params, "periodName")
 	p, err := f.period(c, conn)
 	if err != nil {
@@ -164,7 +153,7 @@ func (f *function) changePeriod(c *call) error {
 }
 
 func (f *function) user(c *call) error {
-	user, err := read(c, f, "user", otherAge, func(ctx context.Context, conn *pronote.Conn) (school.User, error) {
+	user, err := read(c, f, fmt.Sprint("user ", c.periodNames()), otherAge, func(ctx context.Context, conn *pronote.Conn) (school.User, error) {
 		phone, err := conn.Phone(ctx)
 		if err != nil {
 			return school.User{}, err
@@ -239,7 +228,7 @@ func (f *function) homework(c *call) error {
 }
 
 func (f *function) grades(c *call) error {
-	v, err := read(c, f, "grades "+c.params.text("periodName"), otherAge,
+	v, err := read(c, f, fmt.Sprint("grades ", c.periodNames()), otherAge,
 		func(ctx context.Context, conn *pronote.Conn) (school.Grades, error) {
 			p, err := f.period(c, conn)
 			if err != nil {
@@ -254,7 +243,7 @@ func (f *function) grades(c *call) error {
 }
 
 func (f *function) evaluations(c *call) error {
-	v, err := read(c, f, "evaluations "+c.params.text("periodName"), otherAge,
+	v, err := read(c, f, fmt.Sprint("evaluations ", c.periodNames()), otherAge,
 		func(ctx context.Context, conn *pronote.Conn) ([]school.Evaluation, error) {
 			p, err := f.period(c, conn)
 			if err != nil {
@@ -271,7 +260,7 @@ func (f *function) evaluations(c *call) error {
 // presence reads the current period, or with allPeriods, which is the default, all of its kind.
 func (f *function) presence(c *call) (v pronote.Presence, err error) {
 	all := c.params.flag("allPeriods", true)
-	return read(c, f, fmt.Sprint("presence ", all, c.params.text("periodName")), otherAge,
+	return read(c, f, fmt.Sprint("presence ", all, c.periodNames()), otherAge,
 		func(ctx context.Context, conn *pronote.Conn) (pronote.Presence, error) {
 			p, err := f.period(c, conn)
 			if err != nil {

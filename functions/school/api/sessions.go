@@ -18,13 +18,16 @@ type sessions struct {
 	f *function
 
 	mu     sync.Mutex
-	tokens map[string]string // ids of sessions by the hash of a token
-	live   map[string]*live  // by id
-	swept  time.Time
+	tokens map[string]token // by their hash
+	live   map[string]*live // by id
 	tidied time.Time
 
+	sweeping sync.Mutex
+	swept    time.Time
+
 	limiters map[string]*rate.Limiter // of accounts, and of schools
-	schools  map[string]time.Time     // until when a school must not be asked
+	schools  map[string]standing      // of schools
+	failures map[string][]time.Time   // wrong passwords, by school
 	logins   map[string]*turn         // accounts that are logging in
 }
 
@@ -33,11 +36,12 @@ const mostLive = 20000
 
 func (s *sessions) init(f *function) {
 	s.f = f
-	s.tokens, s.live = map[string]string{}, map[string]*live{}
-	s.limiters, s.schools, s.logins = map[string]*rate.Limiter{}, map[string]time.Time{}, map[string]*turn{}
+	s.tokens, s.live, s.logins = map[string]token{}, map[string]*live{}, map[string]*turn{}
+	s.limiters, s.schools = map[string]*rate.Limiter{}, map[string]standing{}
+	s.failures = map[string][]time.Time{}
 }
 
-// A turn lets one in after the other. Who waits can give up.
+// A turn lets one in after the other. A caller that waits can give up.
 type turn struct{ free chan struct{} }
 
 func newTurn() *turn {
@@ -60,100 +64,82 @@ func (t *turn) give() { t.free <- struct{}{} }
 // idle reports whether nobody has the turn.
 func (t *turn) idle() bool { return len(t.free) > 0 }
 
-// A live session is one that this process uses. PRONOTE allows one call at a time in it: whoever calls has its turn.
+// A live session is one that this process uses. PRONOTE allows one call at a time in it: the caller has its turn.
 type live struct {
 	id    string
 	turn  *turn
 	cache cache
 
-	mu   sync.Mutex // of what follows
-	used time.Time
-	gone bool // it has ended; its token is answered "expired" once
-	// chained says that a chain leads to its next login.
-	chained bool
+	mu      sync.Mutex // of what follows
+	used    time.Time
+	gone    bool   // it has ended
+	chained bool   // a chain leads to its next login
+	record  record // replaced as a whole, by the caller that has the turn
 
-	// These are of whoever has the turn.
-	record  record
-	choices choice
-	known   pronote.Known
-	next    int // the order number of the next call
+	// These are the caller's that has the turn.
+	known  map[string]*pronote.Known // by pupil
+	next   int                       // the order number of the next call
+	unsent int                       // a number that is claimed, and that PRONOTE has not got
 }
 
 // A record is a session in the store.
 type record struct {
 	Session  *pronote.Session `json:"session"`
 	Account  string           `json:"account"`            // digest of the account
-	School   string           `json:"school"`             // digest of the school's address
+	School   string           `json:"school"`             // digest of the school's server
 	Password string           `json:"password,omitempty"` // digest of the password that it was logged in with
-	At       time.Time        `json:"at"`
+	At       time.Time        `json:"at"`                 // of its login
 }
 
-// A choice is what the person looks at.
-type choice struct {
-	Period string `json:"period,omitempty"` // name
-	Child  string `json:"child,omitempty"`  // id
+// state is what a session is now.
+func (l *live) state() (r record, used time.Time, chained, gone bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.record, l.used, l.chained, l.gone
 }
 
-// A tokenDoc is what a token opens.
-type tokenDoc struct {
-	Session string `json:"session"`
+func (l *live) lastUse() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used
+}
+
+// set changes what a session is.
+func (l *live) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
 }
 
 // enter finds the session of a token. One that was not used for too long has ended, unless a chain leads to the next.
-func (s *sessions) enter(ctx context.Context, settings *school.Settings, token string) (*live, error) {
-	if len(token) != 22 {
-		return nil, errNotFound
+func (s *sessions) enter(ctx context.Context, settings *school.Settings, text string) (*live, token, error) {
+	if len(text) != tokenLength {
+		return nil, token{}, errNotFound
 	}
 	v, err := s.f.vault(settings)
 	if err != nil {
-		return nil, err
+		return nil, token{}, err
 	}
 	s.tidy(settings)
-	hash := hashOf(token)
-	s.mu.Lock()
-	id, known := s.tokens[hash]
-	s.mu.Unlock()
-	if !known {
-		var doc tokenDoc
-		if _, err := v.get(ctx, tokens+hash, &doc); errors.Is(err, documents.ErrNotFound) {
-			return nil, errNotFound
-		} else if err != nil {
-			return nil, err
+	hash := hashOf(text)
+	t, err := s.token(ctx, v, hash)
+	if err != nil {
+		return nil, t, err
+	}
+	l, err := s.open(ctx, v, t.Session)
+	if errors.Is(err, documents.ErrNotFound) { // it has ended since
+		return nil, t, s.forget(ctx, v, hash)
+	}
+	if err != nil {
+		return nil, t, err
+	}
+	if _, used, chained, gone := l.state(); gone || !chained && s.f.Now().Sub(used) > settings.Idle() {
+		if err := s.finish(ctx, v, l); err != nil {
+			return nil, t, err
 		}
-		id = doc.Session
+		return nil, t, s.forget(ctx, v, hash)
 	}
-	l, err := s.open(ctx, v, id)
-	switch {
-	case errors.Is(err, documents.ErrNotFound): // it has ended since
-		return nil, s.forget(ctx, v, hash)
-	case err != nil:
-		return nil, err
-	}
-	s.mu.Lock()
-	s.tokens[hash] = id
-	s.mu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := s.f.Now(); l.gone || !l.chained && now.Sub(l.used) > settings.Idle() {
-		l.gone = true
-		s.drop(id)
-		if err := s.end(ctx, v, id); err != nil {
-			return nil, err
-		}
-		return nil, s.forget(ctx, v, hash)
-	}
-	return l, nil
-}
-
-// forget takes a token away whose session has ended. It is answered "expired" once, and then as one that is not known.
-func (s *sessions) forget(ctx context.Context, v *vault, hash string) error {
-	s.mu.Lock()
-	delete(s.tokens, hash)
-	s.mu.Unlock()
-	if err := v.remove(ctx, tokens+hash); err != nil {
-		return err
-	}
-	return errExpired
+	return l, t, nil
 }
 
 // open returns a session that is known here, or reads it.
@@ -185,10 +171,35 @@ func (s *sessions) add(l *live) {
 	s.live[l.id] = l
 }
 
+// shrink drops the older half of what is remembered. The caller holds mu.
+func (s *sessions) shrink() {
+	var sum time.Duration
+	now := s.f.Now()
+	for _, l := range s.live {
+		sum += now.Sub(l.lastUse())
+	}
+	mean := sum / time.Duration(len(s.live))
+	for id, l := range s.live {
+		if now.Sub(l.lastUse()) >= mean {
+			delete(s.live, id)
+		}
+	}
+	s.forgetTokens()
+}
+
+// forgetTokens drops tokens of sessions that are not remembered. The caller holds mu.
+func (s *sessions) forgetTokens() {
+	for hash, t := range s.tokens {
+		if s.live[t.Session] == nil {
+			delete(s.tokens, hash)
+		}
+	}
+}
+
 // tidyEvery is how often what this process remembers is looked through.
 const tidyEvery = time.Minute
 
-// tidy forgets answers that have grown old, and sessions that nobody uses: who comes back has them read again.
+// tidy forgets answers that have grown old, and sessions that nobody uses: they can be read again.
 func (s *sessions) tidy(settings *school.Settings) {
 	now := s.f.Now()
 	s.mu.Lock()
@@ -204,128 +215,106 @@ func (s *sessions) tidy(settings *school.Settings) {
 		}
 		l.cache.tidy(now)
 	}
-	for hash, id := range s.tokens {
-		if s.live[id] == nil {
-			delete(s.tokens, hash)
+	s.forgetTokens()
+	for at, times := range s.failures {
+		if len(within(times, now, failuresTime)) == 0 {
+			delete(s.failures, at)
 		}
 	}
-}
-
-// shrink drops the older half of what is remembered. The caller holds mu.
-func (s *sessions) shrink() {
-	var sum time.Duration
-	now := s.f.Now()
-	for _, l := range s.live {
-		sum += now.Sub(l.lastUse())
-	}
-	mean := sum / time.Duration(len(s.live))
-	for id, l := range s.live {
-		if now.Sub(l.lastUse()) >= mean {
-			delete(s.live, id)
-		}
-	}
-	for hash, id := range s.tokens {
-		if s.live[id] == nil {
-			delete(s.tokens, hash)
-		}
-	}
-	clear(s.limiters)
-}
-
-func (l *live) isChained() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.chained
-}
-
-func (l *live) lastUse() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.used
 }
 
 // read reads a session with all that belongs to it.
 func (l *live) read(ctx context.Context, v *vault) error {
-	if _, err := v.get(ctx, living+l.id, &l.record); err != nil {
-		return err
-	}
-	if _, err := v.get(ctx, choices+l.id, &l.choices); err != nil && !errors.Is(err, documents.ErrNotFound) {
+	var r record
+	if _, err := v.get(ctx, living+l.id, &r); err != nil {
 		return err
 	}
 	_, err := v.lastChain(ctx, l.id)
 	if err != nil && !errors.Is(err, documents.ErrNotFound) {
 		return err
 	}
-	l.chained = err == nil
+	chained := err == nil
 	last, at, err := v.lastOrder(ctx, l.id)
 	if err != nil {
 		return err
 	}
-	l.next = max(l.record.Session.Next, last+2)
-	if last == 0 {
-		at = l.record.At
+	if last < r.Session.Next {
+		at = r.At
 	}
-	l.used = at
+	l.take(r, max(r.Session.Next, last+2))
+	l.set(func() { l.used, l.chained = at, chained })
 	return nil
 }
 
-// drop forgets a session in this process.
-func (s *sessions) drop(id string) {
+// take has a session go on with a record.
+func (l *live) take(r record, next int) {
+	l.set(func() { l.record, l.used = r, r.At })
+	l.next, l.unsent, l.known = next, 0, map[string]*pronote.Known{}
+	l.cache.clear()
+}
+
+// finish ends a session: nobody goes on with it.
+func (s *sessions) finish(ctx context.Context, v *vault, l *live) error {
+	l.set(func() { l.gone = true })
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.live, id)
+	if s.live[l.id] == l {
+		delete(s.live, l.id)
+	}
+	s.mu.Unlock()
+	return s.end(ctx, v, l.id)
 }
 
-// end removes a session from the store, with all that belongs to it.
+// end removes a session from the store, with all that belongs to it: first what leads to a next login.
 func (s *sessions) end(ctx context.Context, v *vault, id string) error {
-	for _, name := range []string{living, choices} {
-		if err := v.remove(ctx, name+id); err != nil {
-			return err
-		}
+	if err := v.removeAll(ctx, chains+id+"/"); err != nil {
+		return err
 	}
-	for _, prefix := range []string{chains, orders} {
-		if err := v.removeAll(ctx, prefix+id+"/"); err != nil {
-			return err
-		}
+	if err := v.remove(ctx, living+id); err != nil {
+		return err
 	}
-	return nil
+	return v.removeAll(ctx, orders+id+"/")
 }
 
-// settled is how long a call of another process is waited for, whose end nobody knows.
-const settled = 2 * time.Second
+// settled is how long a call of another process is waited for, whose end nobody knows; mostTaken is how often.
+const (
+	settled   = 2 * time.Second
+	mostTaken = 3
+)
 
-// An order is the numbering of a session's calls, for who has its turn: see [pronote.Orders].
+// An order is the numbering of a session's calls, for the caller that has its turn: see [pronote.Orders].
 type order struct {
 	s        *sessions
 	v        *vault
 	l        *live
 	settings *school.Settings
-	taken    bool // over from another process
+	taken    int // over from another process
 }
 
 // Next claims the next number: an object that must not exist yet is written before the call. Where another process has
-// been faster, its call is waited for, and the numbers go on after it. A second time the session is given up.
+// been faster, its call is waited for, and the numbers go on after it.
 func (o *order) Next(ctx context.Context) (int, error) {
-	if err := o.s.pace(ctx, o.settings, o.l.record.Account, o.l.record.School); err != nil {
+	r, _, _, _ := o.l.state()
+	if err := o.s.pace(ctx, o.settings, r.Account, r.School); err != nil {
 		return 0, err
 	}
 	for {
-		now := o.s.f.Now()
-		n := o.l.next
-		_, err := o.v.bucket.Put(ctx, orderName(o.l.id, n), 0, []byte("{}"), written(now))
-		switch {
-		case err == nil:
-			o.l.next = n + 2
-			o.l.mu.Lock()
-			o.l.used = now
-			o.l.mu.Unlock()
+		now, n := o.s.f.Now(), o.l.next
+		if o.l.unsent == n {
+			o.l.unsent, o.l.next = 0, n+2
 			return n, nil
-		case !errors.Is(err, documents.ErrConflict):
-			return 0, kept(err)
-		case o.taken:
-			return 0, pronote.ErrSessionLost
 		}
-		o.taken = true
+		_, err := o.v.bucket.Put(ctx, orderName(o.l.id, n), 0, []byte("{}"), written(now))
+		if err == nil {
+			o.l.next = n + 2
+			o.l.set(func() { o.l.used = now })
+			return n, nil
+		}
+		if !errors.Is(err, documents.ErrConflict) {
+			return 0, kept(err)
+		}
+		if o.taken++; o.taken > mostTaken {
+			return 0, &pause{errBusy, settled}
+		}
 		last, at, err := o.v.lastOrder(ctx, o.l.id)
 		if err != nil {
 			return 0, err
@@ -336,6 +325,12 @@ func (o *order) Next(ctx context.Context) (int, error) {
 		}
 	}
 }
+
+// Back takes a number back that PRONOTE has not got: the next call has it.
+func (o *order) Back(n int) { o.l.next, o.l.unsent = n, n }
+
+// errBusy is a session that another process uses at the same time.
+var errBusy = errors.New("the session is being used by another process: try again")
 
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
@@ -364,56 +359,58 @@ func (s *sessions) with(c *call, do func(ctx context.Context, conn *pronote.Conn
 		return err
 	}
 	defer l.turn.give()
-	if err := s.checkSchool(ctx, c.settings, v, l.record.School); err != nil {
-		return err
-	}
 	for again := false; ; again = true {
-		if again || l.isChained() && s.f.Now().Sub(l.lastUse()) > c.settings.Idle() {
-			if err := s.followChain(ctx, c.settings, v, l); err != nil {
-				return err
-			}
+		r, used, chained, gone := l.state()
+		if gone {
+			return s.forget(ctx, v, hashOf(c.text))
 		}
-		pupil, err := c.pupil()
+		if err := s.checkSchool(ctx, c.settings, v, r.School); err != nil {
+			return err
+		}
+		if again || chained && s.f.Now().Sub(used) > c.settings.Idle() {
+			if err := s.renew(ctx, c.settings, v, l); err != nil {
+				return s.judged(ctx, c, v, err)
+			}
+			r, _, _, _ = l.state()
+		}
+		pupil, err := c.pupil(r.Session)
 		if err != nil {
 			return err
 		}
-		err = do(ctx, &pronote.Conn{
-			Client: s.f.client(c.settings), Session: l.record.Session, Pupil: pupil, Link: c.link,
-			Known:  &l.known,
-			Orders: &order{s: s, v: v, l: l, settings: c.settings},
-		})
-		if !errors.Is(err, pronote.ErrSessionLost) || again {
+		err = do(ctx, s.conn(c, v, l, pupil))
+		if !errors.Is(err, pronote.ErrSessionLost) || again || !chained {
 			return s.judged(ctx, c, v, err)
 		}
-		if !l.isChained() {
-			return s.lost(ctx, c, v)
-		}
+	}
+}
+
+func (s *sessions) conn(c *call, v *vault, l *live, pupil pronote.Person) *pronote.Conn {
+	r, _, _, _ := l.state()
+	if l.known[pupil.ID] == nil {
+		l.known[pupil.ID] = &pronote.Known{}
+	}
+	return &pronote.Conn{
+		Client: s.f.client(c.settings), Session: r.Session, Pupil: pupil, Link: link, Known: l.known[pupil.ID],
+		Orders: &order{s: s, v: v, l: l, settings: c.settings},
 	}
 }
 
 // judged notes what an error means to later calls.
 func (s *sessions) judged(ctx context.Context, c *call, v *vault, err error) error {
+	r, _, _, _ := c.live.state()
 	var code *pronote.Error
 	switch {
 	case errors.Is(err, pronote.ErrSessionLost):
-		return s.lost(ctx, c, v)
+		if err := s.finish(ctx, v, c.live); err != nil {
+			return err
+		}
+		return s.forget(ctx, v, hashOf(c.text))
 	case errors.As(err, &code) && code.Code == pronote.CodeSuspended:
-		return s.suspend(ctx, c.settings, v, c.live.record.School)
+		return s.suspend(ctx, c.settings, v, r.School)
 	case errors.As(err, &code) && code.Code == pronote.CodeTooMany:
-		return s.silence(ctx, v, c.live.record.Account)
+		return s.silence(ctx, v, r.Account)
+	case errors.Is(err, pronote.ErrClosed):
+		return s.closed(r.School)
 	}
 	return err
-}
-
-// lost ends a session that PRONOTE has ended.
-func (s *sessions) lost(ctx context.Context, c *call, v *vault) error {
-	l := c.live
-	l.mu.Lock()
-	l.gone = true
-	l.mu.Unlock()
-	s.drop(l.id)
-	if err := s.end(ctx, v, l.id); err != nil {
-		return err
-	}
-	return s.forget(ctx, v, hashOf(c.token))
 }

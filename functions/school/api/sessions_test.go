@@ -276,7 +276,7 @@ func TestLoginsADay(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[string]int{
-		"21": http.StatusBadGateway, "22": http.StatusNotFound, "8": api.StatusToken, "10": api.StatusToken,
+		"21": http.StatusBadGateway, "22": http.StatusConflict, "8": api.StatusToken, "10": api.StatusToken,
 		"wrongkey": api.StatusToken, "attente": http.StatusOK,
 	} {
 		f := newFixture(t, `{}`)
@@ -348,6 +348,7 @@ func TestChain(t *testing.T) {
 			f.restart()
 		}
 		if day%5 == 0 {
+			f.pass(3 * time.Minute)
 			f.school.Restart()
 			f.list(token, "/news")
 		}

@@ -19,16 +19,14 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/school"
-	"github.com/carillon-calendar/carillon/shared/school/pronote"
 )
 
 // What is kept, in the state bucket. All but the orders are sealed: their contents can be read with the key of the
 // settings alone, and each only under its own name.
 //
-//	tokens/HASH          the session of a token, whose hash it is
+//	tokens/HASH          the session of a token, whose hash it is, and the period and child that its holder has chosen
 //	sessions/ID          a session, as it was when it was logged in
 //	orders/ID/NUMBER     a call that was made in it, empty, written before the call
-//	choices/ID           the period and the child that the person has chosen
 //	chains/ID/NUMBER     the token of the next login, where the person chose a chain
 //	accounts/DIGEST/...  an account's newest session, its logins of a day, and until when it must not be tried
 //	schools/DIGEST       until when a school must not be asked
@@ -36,7 +34,6 @@ const (
 	tokens   = "tokens/"
 	living   = "sessions/"
 	orders   = "orders/"
-	choices  = "choices/"
 	chains   = "chains/"
 	accounts = "accounts/"
 	schools  = "schools/"
@@ -231,41 +228,4 @@ func written(t time.Time) map[string]string {
 func instant(metadata map[string]string) time.Time {
 	t, _ := time.Parse(time.RFC3339Nano, metadata[atKey])
 	return t
-}
-
-// chain is the way to a session's next login.
-func (v *vault) chain(ctx context.Context, id string) (chain pronote.Chain, err error) {
-	last, err := v.lastChain(ctx, id)
-	if err == nil {
-		_, err = v.get(ctx, last, &chain)
-	}
-	return chain, err
-}
-
-// lastChain is the name of a session's newest token.
-func (v *vault) lastChain(ctx context.Context, id string) (name string, err error) {
-	for info, err := range v.bucket.List(ctx, chains+id+"/") {
-		if err != nil {
-			return "", kept(err)
-		}
-		name = info.Name // in the order of their names
-	}
-	if name == "" {
-		return "", documents.ErrNotFound
-	}
-	return name, nil
-}
-
-// keepChain stores the token of the next login, before the session is used: the one before is good for nothing now, and
-// goes.
-func (v *vault) keepChain(ctx context.Context, id string, chain pronote.Chain, now time.Time) error {
-	last, err := v.lastChain(ctx, id)
-	if err != nil && !errors.Is(err, documents.ErrNotFound) {
-		return err
-	}
-	n, _ := strconv.Atoi(last[strings.LastIndexByte(last, '/')+1:])
-	if err := v.put(ctx, fmt.Sprintf("%s%s/%08d", chains, id, n+1), 0, chain, written(now)); err != nil || last == "" {
-		return err
-	}
-	return v.remove(ctx, last)
 }

@@ -16,6 +16,9 @@ func (f *function) change(c *call, do func(ctx context.Context, conn *pronote.Co
 		defer c.live.cache.clear() // also after a failure: it may have been made
 		return do(ctx, conn)
 	})
+	if errors.Is(err, pronote.ErrUnclear) {
+		return errors.Join(errUnclear, err)
+	}
 	if errors.Is(err, pronote.ErrNotReplyable) {
 		return &refusal{http.StatusForbidden, "not replyable", err}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -55,7 +56,10 @@ func (c *Client) do(r *http.Request, local bool) (*http.Response, error) {
 	case err != nil && r.Context().Err() != nil:
 		return nil, r.Context().Err()
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errNetwork, outbound.WithoutURL(err))
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" { // nothing was sent
+			return nil, fmt.Errorf("%w: no connection", ErrUnreachable)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnclear, outbound.WithoutURL(err))
 	}
 	return resp, nil
 }
@@ -104,6 +108,10 @@ func (c *Client) get(ctx context.Context, address, agent string, jar map[string]
 	return nil, nil, ErrNoPage
 }
 
+func isOne(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 func setCookies(r *http.Request, jar map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(jar)) {
 		r.AddCookie(&http.Cookie{Name: name, Value: jar[name]}) //nolint:gosec // a request's has no attributes
@@ -124,6 +132,9 @@ func keepCookies(resp *http.Response, jar map[string]string) {
 type Orders interface {
 	Next(ctx context.Context) (int, error)
 }
+
+// A returner takes a number back that PRONOTE has certainly not got.
+type returner interface{ Back(order int) }
 
 // counter numbers the calls of a login, which is one process's.
 type counter struct{ last int }
@@ -223,6 +234,9 @@ func (c *Client) once(ctx context.Context, s *Session, o Orders, function string
 	got, err := c.send(ctx, s, no, body)
 	c.called(function, began)
 	if err != nil {
+		if b, ok := o.(returner); ok && !errors.Is(err, ErrUnclear) && isOne(err, ErrUnreachable, ErrClosed, ErrHost) {
+			b.Back(order)
+		}
 		return nil, 0, err
 	}
 	if s.next != nil { // from the answer to FonctionParametres on
@@ -270,14 +284,14 @@ func (s *Session) open(got envelope, order int) (answer json.RawMessage, wait ti
 	return c.Data, 0, nil
 }
 
-// errNetwork is an [ErrUnreachable] of which nobody knows whether the request arrived.
-var errNetwork = fmt.Errorf("%w: the connection failed", ErrUnreachable)
+// ErrUnclear is an [ErrUnreachable] of which nobody knows whether the request arrived.
+var ErrUnclear = fmt.Errorf("%w: the connection failed", ErrUnreachable)
 
 // send posts a body. A network that fails is tried once more, with the identical body: the server answers an order that
 // it knows as it did before.
 func (c *Client) send(ctx context.Context, s *Session, no string, body []byte) (got envelope, err error) {
 	for range 2 {
-		if got, err = c.post(ctx, s, no, body); !errors.Is(err, errNetwork) || ctx.Err() != nil {
+		if got, err = c.post(ctx, s, no, body); !errors.Is(err, ErrUnclear) || ctx.Err() != nil {
 			return got, err
 		}
 	}
@@ -307,7 +321,7 @@ func (c *Client) post(ctx context.Context, s *Session, no string, body []byte) (
 		return got, fmt.Errorf("%w: it is too long", ErrAnswer)
 	}
 	if err != nil {
-		return got, fmt.Errorf("%w: %w", errNetwork, outbound.WithoutURL(err))
+		return got, fmt.Errorf("%w: %w", ErrUnclear, outbound.WithoutURL(err))
 	}
 	if resp.StatusCode >= http.StatusInternalServerError {
 		return got, fmt.Errorf("%w: status %d", ErrUnreachable, resp.StatusCode)

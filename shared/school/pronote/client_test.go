@@ -322,7 +322,6 @@ func pages(f *fixture, conn *pronote.Conn) {
 			some("file "+file.Name, len(data), err)
 		}
 	}
-	f.must(conn.Stay(ctx))
 }
 
 // TestOutsideOfTheYear there is nothing, and PRONOTE is not asked for it.

@@ -23,6 +23,8 @@ type Conn struct {
 	Link func(id, kind, name string) string
 	// Known are texts that this session has read before; nil: none are kept.
 	Known *Known
+	// Partial says that the last answer lacks texts that the next one will have: see [mostRead].
+	Partial bool
 }
 
 // Known are texts of a session that need not be read again: of news by their id, and of discussions as long as their
@@ -74,12 +76,6 @@ func (c *Conn) call(ctx context.Context, function string, tab int, data, into an
 // Close ends the session.
 func (c *Conn) Close(ctx context.Context) error {
 	return c.Client.call(ctx, c.Session, c.Orders, "SaisieDeconnexion", map[string]any{"data": struct{}{}}, nil)
-}
-
-// Stay keeps the session from ending: it has PRONOTE open its home tab.
-func (c *Conn) Stay(ctx context.Context) error {
-	const home = 7
-	return c.call(ctx, "Navigation", home, map[string]any{"onglet": home, "ongletPrec": home}, nil)
 }
 
 // A wireFile is an attachment as PRONOTE lists it.

@@ -14,6 +14,12 @@ type Hosts []string
 // ErrHost is an address that is not allowed.
 var ErrHost = errors.New("this server may not be asked: its address must be https and one that the settings allow")
 
+// Check reports whether an address may be asked.
+func (h Hosts) Check(address string) error {
+	_, _, err := h.check(address)
+	return err
+}
+
 // check returns the address of a page; local: an origin of the settings, which may be anywhere.
 func (h Hosts) check(address string) (u *url.URL, local bool, err error) {
 	u, err = url.Parse(strings.TrimSpace(address))

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	ids "github.com/google/uuid"
+
 	"github.com/carillon-calendar/carillon/shared/school"
 )
 
@@ -40,12 +42,10 @@ type Chain struct {
 	Page   string `json:"page"` // mobile.eleve.html
 	Login  string `json:"login"`
 	Token  string `json:"token"`
+	App    string `json:"app"`              // what this client is to PRONOTE: each has tokens of its own
 	Device string `json:"device,omitempty"` // identifiantNav, by which PRONOTE knows the client again
 	PIN    string `json:"pin,omitempty"`
 }
-
-// appID is what this client is to PRONOTE's app logins; tokens are given to an id.
-const appID = "c4f1c0de-5ca1-4d1e-9ab0-ca211100ca11"
 
 // qrQuery is what the app's QR logins ask a page with.
 const qrQuery = "fd=1&bydlg=A6ABB224-12DD-4E31-AD3E-8A39A1C2C335&login=true"
@@ -60,6 +60,7 @@ type attempt struct {
 	credential
 
 	pin, deviceName, device string
+	app                     string // uuidAppliMobile
 	page                    string // its name
 	askToken                bool   // demandeConnexionAppliMobile
 	jeton                   bool   // ...Jeton: the password is a QR code's token
@@ -146,6 +147,7 @@ func (s secret) text(data string) (string, error) {
 func (c *Client) LoginChain(ctx context.Context, chain Chain, rotated func(Chain) error) (*Session, error) {
 	a := &attempt{
 		c: c, credential: credential{login: chain.Login, password: chain.Token}, pin: chain.PIN, device: chain.Device,
+		app:     chain.App,
 		byToken: true, rotated: rotated,
 	}
 	return a.run(ctx, chain.Root, chain.Page, qrQuery)
@@ -163,6 +165,9 @@ func mobile(name string) string {
 func (a *attempt) run(ctx context.Context, root, name, query string) (*Session, error) {
 	a.page = name
 	a.s = &Session{Root: root, Key: first().key, IV: first().iv, Cookies: map[string]string{}}
+	if a.app == "" {
+		a.app = ids.NewString()
+	}
 	a.s.Mobile = a.askToken || a.byToken
 	if a.s.Mobile {
 		a.s.Cookies["appliMobile"] = "1"
@@ -270,7 +275,7 @@ const accessWrong = 1
 func (a *attempt) authenticate(ctx context.Context) (got authenticated, err error) {
 	id := ""
 	if a.askToken || a.byToken {
-		id = appID
+		id = a.app
 	}
 	var challenge struct {
 		Salt          text `json:"alea"`
@@ -347,7 +352,7 @@ func (a *attempt) keep(token string) error {
 		return nil
 	}
 	return a.rotated(Chain{
-		Root: a.s.Root, Page: a.page, Login: a.login, Token: token, Device: a.device, PIN: a.pin,
+		Root: a.s.Root, Page: a.page, Login: a.login, Token: token, App: a.app, Device: a.device, PIN: a.pin,
 	})
 }
 

@@ -101,7 +101,11 @@ func (c *Conn) thread(ctx context.Context, w wireDiscussion) (t wireThread, err 
 // knownThread reads a discussion's messages where it has changed since they were read.
 func (c *Conn) knownThread(ctx context.Context, w wireDiscussion, known *Known, read *int) (wireThread, error) {
 	k, there := known.threads[w.id()]
-	if there && k.line == w.line || *read >= mostRead {
+	if there && k.line == w.line {
+		return k.thread, nil
+	}
+	if *read >= mostRead {
+		c.Partial = true
 		return k.thread, nil
 	}
 	t, err := c.thread(ctx, w)
@@ -127,7 +131,8 @@ func (c *Conn) Discussions(ctx context.Context) ([]school.Discussion, error) {
 		}
 		d := school.Discussion{
 			ID: w.id(), Subject: string(w.Subject), Creator: w.Creator.orNil(), Unread: int(w.Unread),
-			Closed: bool(w.Closed), Replyable: !bool(w.Closed) && answerable(t.Buttons) != nil, Messages: []school.Message{},
+			Closed:    bool(w.Closed),
+			Replyable: !bool(w.Closed) && (len(t.Messages) == 0 || answerable(t.Buttons) != nil), Messages: []school.Message{},
 		}
 		for _, m := range t.Messages {
 			d.Messages = append(d.Messages, m.message())

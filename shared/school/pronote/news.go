@@ -49,6 +49,7 @@ func (c *Conn) News(ctx context.Context) ([]school.News, error) {
 		seen[w.N] = true
 		if len(w.Questions) == 0 && w.Category.V.L == "" {
 			w.Questions = known.news[string(w.N)]
+			c.Partial = c.Partial || w.Questions == nil && read >= mostRead
 			if w.Questions == nil && read < mostRead {
 				if w.Questions, err = c.questions(ctx, w); err != nil {
 					return nil, err
