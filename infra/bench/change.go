@@ -169,8 +169,9 @@ func hour(ctx context.Context) error {
 			continue
 		}
 		bound := time.Duration(values) * time.Second / 10
-		fmt.Printf("%d values of %d rooms at 10 a second: every door has its colour after %.1f s, every text after %.1f s; "+
-			"bound %.1f s; ratio %.2f\n",
+		fmt.Printf(
+			"%d values of %d rooms at 10 a second: every door has its colour after %.1f s, every text after %.1f s; "+
+				"bound %.1f s; ratio %.2f\n",
 			values, changeRooms, lastBusy.Sub(start).Seconds(), last.Sub(start).Seconds(), bound.Seconds(),
 			last.Sub(start).Seconds()/bound.Seconds())
 		return nil

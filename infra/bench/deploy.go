@@ -57,7 +57,8 @@ type program struct {
 // push is a scheduled message of a kind as Pub/Sub delivers it: of a tick, or of all rooms, students or sources, of
 // which there are none.
 func push(kind string) string {
-	return `{"message":{"data":"e30=","messageId":"1","publishTime":"2026-03-02T09:00:00Z","attributes":{"kind":"` + kind +
+	return `{"message":{"data":"e30=","messageId":"1","publishTime":"2026-03-02T09:00:00Z","attributes":{"kind":"` +
+		kind +
 		`"}},"subscription":"projects/p/subscriptions/s"}`
 }
 
@@ -196,7 +197,8 @@ func emulators(ctx context.Context, dsn string) (environment []string, stop func
 	}
 	for name, content := range map[string]string{
 		"config.json": `{"iot_client_id":"id","iot_client_secret":"secret","rooms":[]}`, "campus.json": `{"instances":[]}`,
-		"exports.json": `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`, stays.SettingsFile: string(ledger),
+		"exports.json":      `{"queries_key":"0123456789abcdef0123456789abcdef","sources":[]}`,
+		stays.SettingsFile:  string(ledger),
 		school.SettingsFile: `{"key":"0123456789abcdef0123456789abcdef"}`,
 	} {
 		storage.CreateObject(fakestorage.Object{

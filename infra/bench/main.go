@@ -1,6 +1,6 @@
 // Command bench measures the bridges, each figure with its peer in the
-// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [stays] [school] [deploy] [up];
-// all without a name. docs/performance.md tells what they mean.
+// same run: go run ./infra/bench [change] [hour] [tick] [burst] [get] [campus] [exports] [move] [stays] [school]
+// [deploy] [up]; all without a name. docs/performance.md tells what they mean.
 package main
 
 import (

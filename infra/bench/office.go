@@ -39,7 +39,8 @@ func startOffice(ctx context.Context, n, limit int) (*office, error) {
 		return nil, err
 	}
 	binary := filepath.Join(dir, "carillon")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./infra/carillon").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary,
+		"./infra/carillon").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building: %w: %s", err, out)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")

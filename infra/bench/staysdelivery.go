@@ -48,8 +48,9 @@ func deliveryOn(ctx context.Context, name string, db *sqldb.DB, dir string) erro
 			return err
 		}
 		began := time.Now()
-		if err := d.until(ctx, fmt.Sprintf("SELECT count(*) FROM reservation_proprio WHERE heb_fk = %d AND res_date >= '%s'",
-			1+i%staysUnits, (stays.DayOf(began)+stays.Day(5000+i/staysUnits)).String()), 1, time.Millisecond); err != nil {
+		if err := d.until(ctx,
+			fmt.Sprintf("SELECT count(*) FROM reservation_proprio WHERE heb_fk = %d AND res_date >= '%s'",
+				1+i%staysUnits, (stays.DayOf(began)+stays.Day(5000+i/staysUnits)).String()), 1, time.Millisecond); err != nil {
 			return err
 		}
 		took = append(took, time.Since(began))

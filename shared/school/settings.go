@@ -35,7 +35,7 @@ type Settings struct {
 	SessionIdle  int      `json:"session_idle"` // minutes
 	ChainIdle    int      `json:"chain_idle"`   // days
 	Limits       Limits   `json:"limits"`
-	KeyFault     error    `json:"-"` // the key cannot be had
+	KeyFault     error    `json:"-"` // why there is no key
 }
 
 // Limits keep a school from closing an account, or this network address.
@@ -66,7 +66,7 @@ func (o optional) Get(ctx context.Context, name string) (documents.Document, err
 	return doc, err
 }
 
-// Unresolved notes that the key cannot be had.
+// Unresolved notes why there is no key.
 func (s *Settings) Unresolved(at string, err error) {
 	s.KeyFault = errors.Join(s.KeyFault, fmt.Errorf("%s: %w", at, err))
 }

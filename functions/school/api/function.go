@@ -1,10 +1,11 @@
 // Package api is the REST API of Papillon's clients over PRONOTE: a pupil's timetable, homework, marks and messages.
 //
-// Trigger: HTTP, the routes of docs/school.md. Each but /infos and /generatetoken has a token, which /generatetoken
-// gives. Reads and writes: school.json; in the state bucket, sealed, what a session needs to be continued by another
-// process. Publishes: nothing. Caller: whoever has a login of a school's PRONOTE, from a page of any origin: a token is
-// the only right. A repeat: the same answer, from a cache for up to five minutes. A login that is repeated is none
-// while its session lives.
+// Trigger: HTTP, the routes of docs/school.md. Each but /infos and /generatetoken has a token.
+// Reads and writes: school.json; in the state bucket, sealed, what a session needs to be continued by another process.
+// Publishes: nothing.
+// Caller: families' apps, and pages of any origin: a token, which /generatetoken gives, is the only right.
+// A repeat: the same answer, from a cache for up to five minutes. A login that is repeated while its session lives
+// gives another token of it.
 package api
 
 import (

@@ -96,7 +96,7 @@ var loginFaults = []error{
 }
 
 // loginFault is the one of an error, or what else a login is refused for.
-func loginFault(err error) (error, bool) {
+func loginFault(err error) (fault error, ok bool) { //nolint:revive // whether, and what
 	for _, known := range loginFaults {
 		if errors.Is(err, known) {
 			return known, true
@@ -225,7 +225,8 @@ const (
 	tokenEvery   = 20 * time.Second
 )
 
-// reuse gives another token to the living session of the account, if the password is the one that it was logged in with.
+// reuse gives another token to the living session of the account, if the password is the one that it was logged in
+// with.
 func (s *sessions) reuse(ctx context.Context, settings *school.Settings, v *vault, r record, l login) (
 	text string, err error,
 ) {
@@ -328,7 +329,8 @@ func (s *sessions) newest(ctx context.Context, v *vault, account, id string) (ol
 	return "", kept(documents.ErrConflict)
 }
 
-// retire ends an account's session that a new one has replaced, unless a chain leads on from it: it is another device's.
+// retire ends an account's session that a new one has replaced, unless a chain leads on from it: it is another
+// device's.
 func (s *sessions) retire(ctx context.Context, v *vault, id string) {
 	l, err := s.open(ctx, v, id)
 	if errors.Is(err, documents.ErrNotFound) {
@@ -359,7 +361,10 @@ func (f *function) logout(c *call) error {
 	r, _, _, gone := l.state()
 	if !gone && f.sessions.checkSchool(ctx, c.settings, v, r.School) == nil {
 		conn := &pronote.Conn{
-			Client: f.client(c.settings), Session: r.Session, Orders: &order{s: &f.sessions, v: v, l: l, settings: c.settings},
+			Client: f.client(c.settings), Session: r.Session, Orders: &order{
+				s: &f.sessions, v: v, l: l,
+				settings: c.settings,
+			},
 		}
 		if err := conn.Close(ctx); err != nil { // it ends by itself too
 			slog.InfoContext(ctx, "session not closed in PRONOTE", slog.Any("error", outbound.WithoutURL(err)))

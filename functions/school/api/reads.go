@@ -153,7 +153,9 @@ func (f *function) changePeriod(c *call) error {
 }
 
 func (f *function) user(c *call) error {
-	user, err := read(c, f, fmt.Sprint("user ", c.periodNames()), otherAge, func(ctx context.Context, conn *pronote.Conn) (school.User, error) {
+	user, err := read(c, f, fmt.Sprint("user ", c.periodNames()), otherAge, func(ctx context.Context,
+		conn *pronote.Conn,
+	) (school.User, error) {
 		phone, err := conn.Phone(ctx)
 		if err != nil {
 			return school.User{}, err

@@ -20,7 +20,7 @@ func main() {
 	delay := flag.Duration("delay", 0, "of each call")
 	flag.Parse()
 	school := pronote.New(pronote.Options{Options: sim.Options{Now: time.Now}, Pupils: *pupils})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening does not wait
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

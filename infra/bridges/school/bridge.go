@@ -63,9 +63,11 @@ func (b *bridge) definition() machine.Bridge {
 }
 
 func (b *bridge) flags(f *pflag.FlagSet) {
-	f.StringSliceVar(&b.allow, "school-allow", nil,
-		"a PRONOTE server for tests that the school bridge may ask too, such as http://127.0.0.1:8400")
+	f.StringSliceVar(&b.allow, "school-allow", nil, allowUsage)
 }
+
+// allowUsage is said of --school-allow.
+const allowUsage = "a PRONOTE server for tests that the school bridge may ask too, such as http://127.0.0.1:8400"
 
 func (b *bridge) check() error {
 	for _, address := range b.allow {
@@ -126,7 +128,7 @@ func newKey() string {
 	return hex.EncodeToString(data)
 }
 
-// noteSchedule takes note of CRON, by which the image of before restarted its server: its sessions filled the memory.
+// noteSchedule takes note of CRON, by which papillonserver was restarted: its sessions filled the memory.
 func (b *bridge) noteSchedule() {
 	if os.Getenv("CRON") != "" {
 		slog.Info("CRON is not needed: ended sessions are removed as they end, and nothing is restarted")

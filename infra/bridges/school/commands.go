@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,8 @@ import (
 
 // command is `carillon school`: alone it serves the API, as the image of before did.
 func command() *cobra.Command {
-	var folder, data, listen string
+	var folder, data, listen, operator string
+	var allow []string
 	cmd := &cobra.Command{
 		Use: "school", Example: "carillon school --listen :8000", Args: cobra.NoArgs,
 		Short: "Serve schools' PRONOTE as the Papillon REST API",
@@ -23,13 +23,22 @@ func command() *cobra.Command {
 			"carillon up --bridges school does.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root := cmd.Root()
-			root.SetArgs([]string{"up", "--bridges", "school", "--config", folder, "--data", data, "--listen", listen})
+			args := []string{ //nolint:prealloc // it is short
+				"up", "--bridges", "school", "--config", folder, "--data", data, "--listen", listen,
+				"--operator-listen", operator,
+			}
+			for _, address := range allow {
+				args = append(args, "--school-allow", address)
+			}
+			root.SetArgs(args)
 			return root.ExecuteContext(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&folder, "config", ".", "folder of school.json, if there is one")
 	cmd.Flags().StringVar(&data, "data", "data", "data folder")
 	cmd.Flags().StringVar(&listen, "listen", ":8000", "address of the API")
+	cmd.Flags().StringVar(&operator, "operator-listen", "127.0.0.1:8081", "address of the dashboard")
+	cmd.Flags().StringSliceVar(&allow, "school-allow", nil, allowUsage)
 	_ = cmd.MarkFlagDirname("config")
 	cmd.AddCommand(examineURL())
 	return cmd
@@ -81,7 +90,7 @@ type report struct {
 
 func reportOf(v pronote.Instance) report {
 	r := report{Instance: v, Understood: "understood", SignIn: "username and password, or a QR code of PRONOTE's page"}
-	if year, _, _ := strings.Cut(v.Version, "."); year < "2025" {
+	if !pronote.Understood(v.Version) {
 		r.Understood = "older than 2025.1.3, which is not understood"
 	}
 	if v.ENT != "" {

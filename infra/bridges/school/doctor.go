@@ -18,7 +18,7 @@ func (b *bridge) examine(ctx context.Context) []machine.Finding {
 	return examineFolder(ctx, b.Config())
 }
 
-// examineFolder looks at the settings. No school is asked: who logs in nobody need not knock.
+// examineFolder looks at the settings. No school is asked.
 func examineFolder(ctx context.Context, bucket documents.Bucket) []machine.Finding {
 	settings, found := machine.ReadSettings(ctx, bucket, school.LoadSettings, doctor)
 	if found != nil {

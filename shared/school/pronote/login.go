@@ -244,7 +244,7 @@ func (a *attempt) open(ctx context.Context, address, query string) error {
 	if a.general.Version != "" {
 		s.Version = string(a.general.Version)
 	}
-	if s.Version != "" && versionLess(s.Version, "2025.1.3") {
+	if s.Version != "" && !Understood(s.Version) {
 		return ErrOldVersion
 	}
 	return nil

@@ -132,7 +132,8 @@ func (c *Conn) Discussions(ctx context.Context) ([]school.Discussion, error) {
 		d := school.Discussion{
 			ID: w.id(), Subject: string(w.Subject), Creator: w.Creator.orNil(), Unread: int(w.Unread),
 			Closed:    bool(w.Closed),
-			Replyable: !bool(w.Closed) && (len(t.Messages) == 0 || answerable(t.Buttons) != nil), Messages: []school.Message{},
+			Replyable: !bool(w.Closed) && (len(t.Messages) == 0 || answerable(t.Buttons) != nil),
+			Messages:  []school.Message{},
 		}
 		for _, m := range t.Messages {
 			d.Messages = append(d.Messages, m.message())

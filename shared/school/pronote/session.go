@@ -89,6 +89,12 @@ func (s *Session) Monday(week int) school.Date {
 	return school.Date{Time: s.Year.Monday.AddDate(0, 0, 7*(week-1))}
 }
 
+// oldest is the first version that is understood.
+const oldest = "2025.1.3"
+
+// Understood reports whether a version is one that this client speaks.
+func Understood(version string) bool { return !versionLess(version, oldest) }
+
 // versionLess compares versions such as 2025.1.3.
 func versionLess(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")

@@ -15,26 +15,25 @@ var decoding = make(chan struct{}, 2) //nolint:gochecknoglobals // of the proces
 func shaped(data []byte) bool {
 	deep, values, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				quoted = false
+		switch data[i] {
+		case '\\':
+			i++ // only texts have it
+		case '"':
+			quoted = !quoted
+		case '{', '[':
+			if !quoted {
+				deep, values = deep+1, values+1
 			}
-		case c == '"':
-			quoted = true
-		case c == '{' || c == '[':
-			if deep++; deep > mostDeep {
-				return false
+		case '}', ']':
+			if !quoted {
+				deep--
 			}
-			values++
-		case c == '}' || c == ']':
-			deep--
-		case c == ',':
-			values++
+		case ',':
+			if !quoted {
+				values++
+			}
 		}
-		if values > mostValues {
+		if deep > mostDeep || values > mostValues {
 			return false
 		}
 	}

@@ -127,9 +127,12 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	raw := []json.RawMessage{data}
-	if data[0] == '[' && json.Unmarshal(data, &raw) != nil {
-		raw = nil
+	var raw []json.RawMessage // of its own: decoding into data would overwrite it
+	switch {
+	case data[0] != '[':
+		raw = append(raw, data)
+	case json.Unmarshal(data, &raw) != nil:
+		return nil //nolint:nilerr // see above
 	}
 	for _, item := range raw[:min(len(raw), mostOfList)] {
 		var v T
