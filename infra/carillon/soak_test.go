@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -183,8 +184,12 @@ func (s *soaked) call(key, method, path, body string) []byte {
 	return answer
 }
 
+// arriving is how long it takes until all strangers are there: all in one millisecond would measure this test's start.
+const arriving = time.Second
+
 // keepUp attacks anew whenever the connection was closed.
 func (s *soaked) keepUp(ctx context.Context, kind string, attack func(context.Context, net.Conn)) {
+	time.Sleep(rand.N(arriving))
 	for ctx.Err() == nil {
 		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", s.address)
 		if err != nil {

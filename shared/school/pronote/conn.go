@@ -93,7 +93,8 @@ func (c *Conn) file(w wireFile) school.File {
 		if f.URL == "" {
 			f.URL = f.Name
 		}
-		if scheme, _, ok := strings.Cut(f.URL, ":"); !ok || scheme != "http" && scheme != "https" {
+		if scheme, _, ok := strings.Cut(f.URL, ":"); !ok || !strings.EqualFold(scheme, "http") &&
+			!strings.EqualFold(scheme, "https") {
 			f.URL = "http://" + strings.TrimLeft(f.URL[strings.LastIndex(f.URL, "://")+1:], ":/")
 		}
 		return f

@@ -42,8 +42,8 @@ type wireLesson struct {
 	Meetings list[struct {
 		URL text `json:"url"`
 	}] `json:"listeVisios"`
-	With  list[element] `json:"accompagnateurs"` // of an outing
-	Where text          `json:"strRess"`
+	With  list[name] `json:"accompagnateurs"` // of an outing
+	Where text       `json:"strRess"`
 }
 
 // Timetable reads the lessons of a day's week; outside of the school year there are none.
@@ -91,7 +91,7 @@ func (w wireLesson) lesson(year Year) school.Lesson {
 		}
 	}
 	if w.Outing && len(w.Contents) == 0 {
-		l.Teachers = labels(w.With)
+		l.Teachers = append(l.Teachers, names(w.With)...)
 		if l.Memo == nil {
 			l.Memo = w.Reason.orNil()
 		}

@@ -167,6 +167,32 @@ func (o *object[T]) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// A name is a text, or an element's label.
+type name string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *name) UnmarshalJSON(data []byte) error {
+	var t text
+	_ = t.UnmarshalJSON(data)
+	if t == "" {
+		var o object[element]
+		_ = o.UnmarshalJSON(data)
+		t = o.V.L
+	}
+	*n = name(t)
+	return nil
+}
+
+func names(list []name) []string {
+	found := make([]string, 0, len(list))
+	for _, n := range list {
+		if n != "" {
+			found = append(found, string(n))
+		}
+	}
+	return found
+}
+
 // labels are the labels of elements.
 func labels(elements []element) []string {
 	found := []string{}
