@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -34,7 +36,16 @@ type delivery struct {
 	wake chan struct{}
 }
 
-func deliveryOn(ctx context.Context, name string, db *sqldb.DB, dir string) error {
+func deliveryOn(ctx context.Context, p place) error {
+	db, err := p.open("delivery")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	dir := filepath.Join(p.dir, p.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	d, queue, err := newDelivery(ctx, db, dir)
 	if err != nil {
@@ -56,13 +67,13 @@ func deliveryOn(ctx context.Context, name string, db *sqldb.DB, dir string) erro
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
-	fmt.Printf("%s: from commit to the website's row, median %s, p99 %s (%d bookings one after the other)\n", name,
+	fmt.Printf("%s: from commit to the website's row, median %s, p99 %s (%d bookings one after the other)\n", p.name,
 		ms(at(took, .5)), ms(at(took, .99)), deliveredOne)
 	rate, err := d.drain(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d changes that have waited are drained at %.0f/s\n", name, deliveredMany, rate)
+	fmt.Printf("%s: %d changes that have waited are drained at %.0f/s\n", p.name, deliveredMany, rate)
 	return nil
 }
 

@@ -167,9 +167,9 @@ func (s *sessions) login(ctx context.Context, settings *school.Settings, l login
 		return "", err
 	}
 	user := strings.ToLower(strings.TrimSpace(l.by.Username))
-	r := record{Account: v.digest("account", host, user), School: v.digest("school", host), At: s.f.Now()}
+	r := record{Account: v.Digest("account", host, user), School: v.Digest("school", host), At: s.f.Now()}
 	if l.qr == nil {
-		r.Password = v.digest("password", host, place, user, l.by.Password)
+		r.Password = v.Digest("password", host, place, user, l.by.Password)
 	}
 	if text, err := s.reuse(ctx, settings, v, r, l); text != "" || err != nil {
 		return text, err

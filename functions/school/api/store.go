@@ -2,10 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -17,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/seal"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/school"
 )
@@ -41,15 +38,9 @@ const (
 
 // A vault seals documents.
 type vault struct {
-	bucket documents.Bucket
-	keys   []key // the first one seals
-}
+	*seal.Keys
 
-// A key is made of the settings' one.
-type key struct {
-	id     string
-	aead   cipher.AEAD
-	digest []byte
+	bucket documents.Bucket
 }
 
 // errNoKey is a deployment that cannot seal.
@@ -60,39 +51,11 @@ func (f *function) vault(settings *school.Settings) (*vault, error) {
 	if settings.KeyFault != nil {
 		return nil, web.Unavailable(settings.KeyFault)
 	}
-	v := &vault{bucket: f.State}
-	for _, text := range []string{settings.Key, settings.PreviousKey, f.Key} {
-		if text == "" {
-			continue
-		}
-		k, err := newKey(text)
-		if err != nil {
-			return nil, err
-		}
-		v.keys = append(v.keys, k)
-	}
-	if len(v.keys) == 0 {
+	keys, err := seal.New("carillon school", settings.Key, settings.PreviousKey, f.Key)
+	if errors.Is(err, seal.ErrNoKey) {
 		return nil, web.Unavailable(errNoKey)
 	}
-	return v, nil
-}
-
-func newKey(text string) (k key, err error) {
-	sealing, err := hkdf.Key(sha256.New, []byte(text), nil, "carillon school documents", 32)
-	if err != nil {
-		return k, err
-	}
-	if k.digest, err = hkdf.Key(sha256.New, []byte(text), nil, "carillon school digests", 32); err != nil {
-		return k, err
-	}
-	block, err := aes.NewCipher(sealing)
-	if err != nil {
-		return k, err
-	}
-	sum := sha256.Sum256(sealing)
-	k.id = base64.RawURLEncoding.EncodeToString(sum[:6])
-	k.aead, err = cipher.NewGCM(block)
-	return k, err
+	return &vault{keys, f.State}, err
 }
 
 // A sealedDoc is a document as it is kept.
@@ -107,10 +70,9 @@ func (v *vault) put(ctx context.Context, name string, gen int64, value any, meta
 	if err != nil {
 		return err
 	}
-	k := v.keys[0]
-	nonce := make([]byte, k.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
-	data, err := json.Marshal(sealedDoc{k.id, k.aead.Seal(nonce, nonce, text, []byte(name))})
+	var sealed sealedDoc
+	sealed.Key, sealed.Data = v.Seal(name, text)
+	data, err := json.Marshal(sealed)
 	if err != nil {
 		return err
 	}
@@ -128,15 +90,8 @@ func (v *vault) get(ctx context.Context, name string, into any) (documents.Docum
 	if err := json.Unmarshal(doc.Data, &sealed); err != nil {
 		return doc, documents.ErrNotFound
 	}
-	for _, k := range v.keys {
-		if k.id != sealed.Key || len(sealed.Data) < k.aead.NonceSize() {
-			continue
-		}
-		n := k.aead.NonceSize()
-		text, err := k.aead.Open(nil, sealed.Data[:n], sealed.Data[n:], []byte(name))
-		if err == nil && json.Unmarshal(text, into) == nil {
-			return doc, nil
-		}
+	if text, err := v.Open(name, sealed.Key, sealed.Data); err == nil && json.Unmarshal(text, into) == nil {
+		return doc, nil
 	}
 	return doc, documents.ErrNotFound
 }
@@ -178,15 +133,6 @@ func kept(err error) error {
 		return err
 	}
 	return web.Unavailable(err)
-}
-
-// digest is a name for what must not be read in the store: the same for the same parts, and for nobody without the key.
-func (v *vault) digest(parts ...string) string {
-	mac := hmac.New(sha256.New, v.keys[0].digest)
-	for _, part := range parts {
-		fmt.Fprintf(mac, "%d:%s", len(part), part)
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:24])
 }
 
 // hashOf is a token's name in the store. Tokens have 132 random bits, so that a plain hash is enough.

@@ -333,6 +333,10 @@ type Owner struct {
 	Active   bool   `json:"active"`
 }
 
+func (o Owner) ledger() ledger.Owner {
+	return ledger.Owner{ID: o.ID, Name: o.Name, Email: o.Email, Language: o.Language, Active: o.Active}
+}
+
 // A Stay is days that the site has as taken.
 type Stay struct {
 	Unit   string       `json:"unit"`
@@ -361,7 +365,7 @@ func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 	}
 	owners, units := make([]ledger.Owner, len(site.Owners)), make([]ledger.Unit, len(site.Units))
 	for i, o := range site.Owners {
-		owners[i] = ledger.Owner(o)
+		owners[i] = o.ledger()
 	}
 	for i, u := range site.Units {
 		if err := u.check(); err != nil {

@@ -335,10 +335,10 @@ func TestOnPostgreSQL(t *testing.T) {
 	if !strings.Contains(out, "tables of version 0") {
 		t.Errorf("before: %s", out)
 	}
-	if out := must(t, "stays", "migrate", "--config", settings); !strings.Contains(out, "version 2") {
+	if out := must(t, "stays", "migrate", "--config", settings); !strings.Contains(out, "version 3") {
 		t.Error(out)
 	}
-	if out := must(t, "doctor", "--config", settings); !strings.Contains(out, "PostgreSQL, tables of version 2") {
+	if out := must(t, "doctor", "--config", settings); !strings.Contains(out, "PostgreSQL, tables of version 3") {
 		t.Error(out)
 	}
 	start(t, machine.Options{Data: data, Folder: settings})

@@ -15,6 +15,8 @@
 //	hooks      partners' addresses to which changes are announced
 //	waiting    changes of units that the website does not have yet
 //	counters   what delivery has mended
+//	states     what each unit's calendar was used for, and who changed that
+//	links      sign-in links of owners, each for one use
 package ledger
 
 import (
@@ -29,7 +31,7 @@ import (
 )
 
 // Version is the version of the tables that this code writes.
-const Version = 2
+const Version = 3
 
 // Errors of opening.
 var (

@@ -24,7 +24,13 @@ type Unit struct {
 	Published bool
 	Capacity  int // guests; 0: not known
 	Added     time.Time
+
+	// State is what its calendar is used for; "" where nobody has said: as [stays.Active]. It is changed by SetState.
+	State stays.State
 }
+
+// Uses is the unit's state, as those who show it take it.
+func (u Unit) Uses() stays.State { return cmp.Or(u.State, stays.Active) }
 
 // An Owner is whose units are.
 type Owner struct {
@@ -33,6 +39,7 @@ type Owner struct {
 	Email    string
 	Language string
 	Active   bool
+	Epoch    int64 // sessions of an earlier one are ended
 }
 
 // Units reads some units, or with nil all, in the order of their ids.
@@ -51,13 +58,18 @@ func (l *Ledger) UnitsAfter(ctx context.Context, ids []string, after string, lim
 	if limit > 0 {
 		query += fmt.Sprint(" LIMIT ", limit)
 	}
-	return list(ctx, l, func(rows sqldb.Row) (u Unit, err error) {
-		var owner, site sql.NullInt64
-		var added sqldb.Instant
-		err = rows.Scan(&u.Unit, &u.Name, &owner, &site, &u.Listed, &u.Published, &u.Capacity, &added)
-		u.Owner, u.Site, u.Added = owner.Int64, site.Int64, added.Time
-		return u, err
-	}, "SELECT unit, name, owner, site, listed, published, capacity, added FROM units"+query, args...)
+	return list(ctx, l, scanUnit, unitsFrom+query, args...)
+}
+
+const unitsFrom = "SELECT unit, name, owner, site, listed, published, capacity, added, state FROM units"
+
+func scanUnit(rows sqldb.Row) (u Unit, err error) {
+	var owner, site sql.NullInt64
+	var added sqldb.Instant
+	var state sql.NullString
+	err = rows.Scan(&u.Unit, &u.Name, &owner, &site, &u.Listed, &u.Published, &u.Capacity, &added, &state)
+	u.Owner, u.Site, u.Added, u.State = owner.Int64, site.Int64, added.Time, stays.State(state.String)
+	return u, err
 }
 
 // PutUnits adds units, or changes those that are there. Holds stay.
@@ -115,25 +127,6 @@ func null(n int64) any {
 		return nil
 	}
 	return n
-}
-
-// Owners reads all owners.
-func (l *Ledger) Owners(ctx context.Context) ([]Owner, error) {
-	return list(ctx, l, func(rows sqldb.Row) (o Owner, err error) {
-		return o, rows.Scan(&o.ID, &o.Name, &o.Email, &o.Language, &o.Active)
-	}, "SELECT id, name, email, language, active FROM owners ORDER BY id")
-}
-
-// PutOwners adds owners, or changes those that are there.
-func (l *Ledger) PutOwners(ctx context.Context, owners []Owner) error {
-	rows := make([][]any, len(owners))
-	for i, o := range owners {
-		rows[i] = []any{o.ID, o.Name, o.Email, o.Language, o.Active}
-	}
-	return l.put(ctx, rows, "INSERT INTO owners (id, name, email, language, active) SELECT * FROM "+
-		l.db.Rows(1, "id bigint", "name text", "email text", "language text", "active boolean")+
-		" AS r WHERE true ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, "+
-		"language = excluded.language, active = excluded.active")
 }
 
 const ruleColumns = "unit, from_day, to_day, min_stay, arrivals"
