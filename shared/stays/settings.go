@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts"
 	"github.com/carillon-calendar/carillon/shared/cloud/config"
 	"github.com/carillon-calendar/carillon/shared/cloud/documents"
+	"github.com/carillon-calendar/carillon/shared/cloud/seal"
 )
 
 // TopicRelay asks stays/relay to look at what is to be told.
@@ -47,6 +48,11 @@ type Settings struct {
 	Database    string          `json:"database"`
 	Connections int             `json:"connections"`
 	Address     string          `json:"address"`
+	Key         string          `json:"key"`
+	PreviousKey string          `json:"previous_key"`
+	Owners      string          `json:"owners_address"`
+	Entry       *Entry          `json:"entry"`
+	Embed       []string        `json:"embed"`
 	Rate        int             `json:"requests_per_minute"`
 	Trusted     []string        `json:"trusted_proxies"`
 	SOAP        SOAP            `json:"soap"`
@@ -65,6 +71,40 @@ type Settings struct {
 	SMTPFault     error `json:"-"`
 	SiteFault     error `json:"-"`
 	BrokerFault   error `json:"-"`
+	KeyFault      error `json:"-"`
+	EntryFault    error `json:"-"`
+}
+
+// An Entry is how the association's site signs owners in: with tokens (RFC 7519, HS256) for [Audience].
+type Entry struct {
+	Secret string `json:"secret"`
+	Issuer string `json:"issuer"`
+}
+
+// Audience is the claim aud of the association's tokens.
+const Audience = "carillon-stays"
+
+// From is the claim iss of the association's tokens.
+func (e Entry) From() string { return cmp.Or(e.Issuer, "association") }
+
+// Frames are the sites that may show the public calendars, as the policy of a page has them.
+func (s *Settings) Frames() string {
+	if len(s.Embed) == 0 {
+		return "*"
+	}
+	return strings.Join(s.Embed, " ")
+}
+
+// Keys are those of the settings, and of a machine where they have none.
+func (s *Settings) Keys(own string) (*seal.Keys, error) {
+	if s.KeyFault != nil {
+		return nil, s.KeyFault
+	}
+	keys, err := seal.New("carillon stays", s.Key, s.PreviousKey, own)
+	if errors.Is(err, seal.ErrNoKey) {
+		return nil, fmt.Errorf("stays.json has no \"key\": %w", err)
+	}
+	return keys, err
 }
 
 // Values of replaces.
@@ -167,6 +207,10 @@ func (s *Settings) Unresolved(path string, err error) {
 		s.SiteFault = fmt.Errorf("site_dsn: %w", err)
 	case strings.HasPrefix(path, "/broker"):
 		s.BrokerFault = errors.Join(s.BrokerFault, fmt.Errorf("%s: %w", path, err))
+	case strings.HasPrefix(path, "/key"), strings.HasPrefix(path, "/previous_key"):
+		s.KeyFault = errors.Join(s.KeyFault, fmt.Errorf("%s: %w", path, err))
+	case strings.HasPrefix(path, "/entry"):
+		s.EntryFault = fmt.Errorf("%s: %w", path, err)
 	default:
 		s.SMTPFault = errors.Join(s.SMTPFault, fmt.Errorf("%s: %w", path, err))
 	}

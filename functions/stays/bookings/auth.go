@@ -6,11 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"maps"
 	"math"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,10 +34,10 @@ type gate struct {
 	mu       sync.Mutex
 	partners map[string]read          // by name, and by the hash of a secret
 	right    map[[32]byte]time.Time   // costly secrets that were right, by a keyed hash of them
-	failures map[string]*rate.Limiter // of names at addresses
+	calls    map[string]*rate.Limiter // of partners
 
-	addresses map[string]*rate.Limiter
-	calls     map[string]*rate.Limiter // of partners
+	failures  web.Limits // of names at addresses
+	addresses web.Limits
 }
 
 // A read is a partner as it was a moment ago.
@@ -67,8 +64,9 @@ const (
 func newGate(cfg Config, key string) *gate {
 	return &gate{
 		Config: cfg, key: []byte(key), hashes: make(chan struct{}, hashesAtOnce), partners: map[string]read{},
-		right: map[[32]byte]time.Time{}, failures: map[string]*rate.Limiter{}, addresses: map[string]*rate.Limiter{},
-		calls: map[string]*rate.Limiter{},
+		right: map[[32]byte]time.Time{}, calls: map[string]*rate.Limiter{},
+		failures:  web.Limits{Every: failureEvery, Burst: failuresAtOnce},
+		addresses: web.Limits{Every: addressEvery, Burst: addressAtOnce},
 	}
 }
 
@@ -94,20 +92,10 @@ func (g *gate) enter(w http.ResponseWriter, r *http.Request, settings *stays.Set
 		g.calls[p.Name] = l
 	}
 	g.mu.Unlock()
-	if wait := reserve(l); wait > 0 {
+	if wait := web.Reserve(l); wait > 0 {
 		return p, tooMany(w, wait, "You have made more than "+strconv.Itoa(perMinute)+" requests a minute.")
 	}
 	return p, nil
-}
-
-// reserve takes one of a limiter's, or says how long there will be none.
-func reserve(l *rate.Limiter) time.Duration {
-	res := l.Reserve()
-	wait := res.Delay()
-	if wait > 0 {
-		res.Cancel()
-	}
-	return wait
 }
 
 // A tooManyError is attempts that come too fast.
@@ -143,7 +131,7 @@ func (g *gate) identify(r *http.Request, settings *stays.Settings) (ledger.Partn
 	if secret == "" {
 		return ledger.Partner{}, errWrong
 	}
-	from := address(r, settings.Proxies())
+	from := web.ClientAddress(r, settings.Proxies())
 	find := func(ctx context.Context) (ledger.Partner, error) {
 		if !printable(name) { // no database keeps it
 			return ledger.Partner{}, ledger.ErrNoPartner
@@ -272,26 +260,13 @@ func (g *gate) remember(s ledger.Secret, secret string) {
 // hash is made. An attempt that the address's own limit refuses adds no entry for its name, because names are without
 // number.
 func (g *gate) attempt(name, from string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if wait := reserve(limiter(g.addresses, from, addressEvery, addressAtOnce)); wait > 0 {
+	if wait := g.addresses.Take(from); wait > 0 {
 		return tooManyError{wait}
 	}
-	if wait := reserve(limiter(g.failures, name+"\x00"+from, failureEvery, failuresAtOnce)); wait > 0 {
+	if wait := g.failures.Take(name + "\x00" + from); wait > 0 {
 		return tooManyError{wait}
 	}
 	return nil
-}
-
-// limiter is the limiter of a key. Where there are too many, those without a recent attempt are dropped.
-func limiter(m map[string]*rate.Limiter, key string, every time.Duration, burst int) *rate.Limiter {
-	if m[key] == nil {
-		if len(m) >= remembered {
-			maps.DeleteFunc(m, func(_ string, l *rate.Limiter) bool { return l.Tokens() >= float64(l.Burst()) })
-		}
-		m[key] = rate.NewLimiter(rate.Every(every), burst)
-	}
-	return m[key]
 }
 
 // room empties a map that has grown too large: whoever fills it gains nothing that a new instance would not give.
@@ -299,28 +274,4 @@ func room[K comparable, V any](m map[K]V) {
 	if len(m) >= remembered {
 		clear(m)
 	}
-}
-
-// address is the client's; of IPv6 its network. What a proxy has added to X-Forwarded-For last counts where the request
-// comes from one: Google's front end in the cloud, one on this machine, or one of trusted_proxies. Any other client
-// could have written it itself.
-func address(r *http.Request, proxies []netip.Prefix) string {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	ip := from.Addr().Unmap()
-	trusted := ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
-		slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
-	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 && trusted {
-		last := list[len(list)-1]
-		if told, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
-			ip = told.Unmap()
-		}
-	}
-	if ip.Is6() {
-		network, _ := ip.Prefix(64) // of one customer
-		return network.String()
-	}
-	return ip.String()
 }

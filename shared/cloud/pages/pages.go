@@ -3,11 +3,12 @@
 package pages
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -17,14 +18,33 @@ import (
 
 // policy forbids everything that a page does not need, so that a text with HTML in it stays a text
 // (www.w3.org/TR/CSP3).
-var policy = strings.Join([]string{
+var policy = []string{
 	"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self' data:",
 	"form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
-}, "; ")
+}
 
-// Secured guards pages and what they ask for. A change that another site's page asks for is refused with 403.
-func Secured(h http.Handler) http.Handler {
+// FormsHere is the directive of pages whose forms work without script, for [Secured].
+const FormsHere = "form-action 'self'"
+
+// Policy is the policy of pages, with directives instead of those of the same name.
+func Policy(instead ...string) string {
+	directives := slices.Clone(policy)
+	for _, directive := range instead {
+		name, _, _ := strings.Cut(directive, " ")
+		for i, d := range directives {
+			if strings.HasPrefix(d, name+" ") {
+				directives[i] = directive
+			}
+		}
+	}
+	return strings.Join(directives, "; ")
+}
+
+// Secured guards pages and what they ask for, by [Policy]. A change that another site's page asks for is refused
+// with 403.
+func Secured(h http.Handler, instead ...string) http.Handler {
 	h = http.NewCrossOriginProtection().Handler(h)
+	policy := Policy(instead...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -63,26 +83,54 @@ type View struct {
 	texts *faults.Catalogue
 }
 
-// Say is a text of the catalogue.
-func (v View) Say(id string) (string, error) {
-	text := v.texts.Text(v.Lang, id, nil)
+// Say is a text of the catalogue; its parameters follow one another, each after its name.
+func (v View) Say(id string, params ...any) (string, error) {
+	named := faults.Params{}
+	for i := 0; i+1 < len(params); i += 2 {
+		named[fmt.Sprint(params[i])] = fmt.Sprint(params[i+1])
+	}
+	text := v.texts.Text(v.Lang, id, named)
 	if text == "" {
-		return "", fmt.Errorf("the catalogue has no %q", id)
+		return "", fmt.Errorf("the catalogue has no %q, or it lacks a parameter", id)
 	}
 	return text, nil
+}
+
+// With is the view of a part of a page, whose data is another.
+func (v View) With(data any) View {
+	v.Data = data
+	return v
 }
 
 // Write answers with a page. data gets the reader's language and gives what the template shows.
 func (f *Frame) Write(w http.ResponseWriter, r *http.Request, name string, data func(lang string) any) error {
 	lang := Language(r, f.texts.Languages()...)
-	var page bytes.Buffer
-	if err := f.templates.ExecuteTemplate(&page, name, View{lang, data(lang), f.texts}); err != nil {
-		return fmt.Errorf("writing the page %s: %w", name, err)
+	page, err := f.Text(name, lang, data(lang))
+	if err != nil {
+		return err
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Language", lang)
 	w.Header().Set("Vary", "Accept-Language")
-	w.Header().Set("Cache-Control", "no-cache")
-	_, err := page.WriteTo(w)
+	return Send(w, http.StatusOK, lang, page)
+}
+
+// Text is a template's text in a language.
+func (f *Frame) Text(name, lang string, data any) (string, error) {
+	var page strings.Builder
+	if err := f.templates.ExecuteTemplate(&page, name, View{lang, data, f.texts}); err != nil {
+		return "", fmt.Errorf("writing the page %s: %w", name, err)
+	}
+	return page.String(), nil
+}
+
+// Send answers with a page. Unless the caller has said otherwise it is not kept.
+func Send(w http.ResponseWriter, status int, lang, page string) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", lang)
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache")
+	}
+	w.WriteHeader(status)
+	_, err := io.WriteString(w, page)
 	return err
 }

@@ -86,13 +86,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &p) {
 		p = NewProblem(http.StatusInternalServerError, "", err)
 	}
-	level := slog.LevelWarn
-	if p.Status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is not a fault
-		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
-	}
+	LogFailure(r, p.Status, err)
 
 	if p.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" { // RFC 9110, section 11.6.1
 		w.Header().Set("WWW-Authenticate", `Bearer realm="carillon"`)
@@ -105,6 +99,17 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // the client is gone if this fails
+}
+
+// LogFailure logs why a request is answered with a status of 400 or more.
+func LogFailure(r *http.Request, status int, err error) {
+	level := slog.LevelWarn
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if !errors.Is(r.Context().Err(), context.Canceled) { // nobody waits for the answer any more, which is not a fault
+		slog.LogAttrs(r.Context(), level, "request failed", slog.Int("status", status), slog.Any("error", err))
+	}
 }
 
 // Lazy returns a handler that calls setup on the first request and keeps the

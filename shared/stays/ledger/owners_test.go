@@ -121,7 +121,10 @@ func states(f *fixture) {
 	f.own()
 	owner := stays.OriginOf(stays.KindOwner, "1")
 	two := []string{"GFLX0001", "GFLX0002"}
-	set := func(state stays.State, by stays.Origin) error { f.now = f.now.Add(time.Hour); return f.SetState(ctx, two, state, by) }
+	set := func(state stays.State, by stays.Origin) error {
+		f.now = f.now.Add(time.Hour)
+		return f.SetState(ctx, two, state, by)
+	}
 	history := func() string {
 		list, err := f.States(ctx, two[:1])
 		f.must(err)

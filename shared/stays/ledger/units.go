@@ -173,15 +173,54 @@ var ErrRules = errors.New("the periods of a unit's rules must not overlap, and m
 
 // SetRules replaces a unit's rules.
 func (l *Ledger) SetRules(ctx context.Context, unit string, rules []stays.Rule) error {
-	var rows [][]any
+	return l.EditRules(ctx, unit, func([]stays.Rule) []stays.Rule { return rules })
+}
+
+// EditRules changes a unit's rules from what they are, so that two who do it at once lose nothing.
+func (l *Ledger) EditRules(ctx context.Context, unit string, edit func([]stays.Rule) []stays.Rule) error {
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		var there string
+		err := tx.QueryRowContext(ctx, "SELECT unit FROM units WHERE unit = $1"+l.db.Lock, unit).Scan(&there)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoUnit
+		}
+		if err != nil {
+			return err
+		}
+		var rules []stays.Rule
+		rows, err := tx.QueryContext(ctx, "SELECT "+ruleColumns+" FROM rules WHERE unit = $1 ORDER BY from_day", unit)
+		err = l.db.Each(rows, err, func(row sqldb.Row) error {
+			_, r, err := scanRule(row)
+			rules = append(rules, r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		list, err := ruleRows(unit, edit(rules))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM rules WHERE unit = $1", unit); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO rules ("+ruleColumns+") SELECT * FROM "+
+			l.db.Rows(1, "unit text", "from_day date", "to_day date", "min_stay integer", "arrivals text")+" AS r",
+			sqldb.JSON(list))
+		return err
+	})
+}
+
+// ruleRows are rules as they are kept; the error is [ErrRules].
+func ruleRows(unit string, rules []stays.Rule) (rows [][]any, err error) {
 	for i, r := range rules {
 		for _, other := range rules[:i] {
 			if r.Overlaps(other.Range) {
-				return ErrRules
+				return nil, ErrRules
 			}
 		}
 		if r.Days() < 1 || r.MinStay < 0 {
-			return ErrRules
+			return nil, ErrRules
 		}
 		arrivals := make([]string, len(r.Arrivals))
 		for i, day := range r.Arrivals {
@@ -189,13 +228,5 @@ func (l *Ledger) SetRules(ctx context.Context, unit string, rules []stays.Rule) 
 		}
 		rows = append(rows, []any{unit, r.From, r.To, r.MinStay, strings.Join(arrivals, " ")})
 	}
-	return l.db.Tx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM rules WHERE unit = $1", unit); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO rules ("+ruleColumns+") SELECT * FROM "+
-			l.db.Rows(1, "unit text", "from_day date", "to_day date", "min_stay integer", "arrivals text")+" AS r",
-			sqldb.JSON(rows))
-		return err
-	})
+	return rows, nil
 }

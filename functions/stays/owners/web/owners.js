@@ -1,0 +1,324 @@
+// The gestures of the calendars: days are chosen with a mouse, a finger or the keyboard, and saved without a reload. What
+// they show comes from the server as HTML; without this script the links and forms do the same.
+"use strict";
+(() => {
+  const grid = document.getElementById("grid");
+  const form = document.getElementById("days");
+  if (!grid || !form) return;
+  const words = document.getElementById("texts").dataset;
+  const said = document.getElementById("said");
+  const fields = form.elements;
+  const inStrips = form.hidden;
+  const every = 3000;
+
+  let chosen = null; // {unit, from, to, open}: open waits for its last day
+  let drag = null; // {unit, from, moved}
+  let etag = "";
+  let reached = Date.now(); // when the server answered last
+  const waiting = []; // changes that are not saved yet, in their order
+  let saving = false;
+
+  const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
+  const cellOf = (unit, day) => days().find((a) => a.dataset.unit === unit && a.dataset.day === day);
+  const within = (a, c) => c && a.dataset.unit === c.unit && a.dataset.day >= c.from && a.dataset.day <= c.to;
+  const ordered = (unit, a, b) => ({ unit, from: a < b ? a : b, to: a < b ? b : a });
+  const element = (name, text) => {
+    const e = document.createElement(name);
+    e.textContent = text;
+    return e;
+  };
+
+  // paint shows the chosen days, and those that are being saved as they will be.
+  const paint = () => {
+    for (const a of days()) {
+      const cell = a.parentNode.classList;
+      cell.toggle("chosen", Boolean(within(a, chosen)));
+      a.parentNode.setAttribute("aria-selected", String(Boolean(within(a, chosen))));
+      for (const change of waiting) {
+        if (!within(a, change)) continue;
+        cell.remove("booked", "unavailable", "free", "theirs");
+        cell.add(change.type === "available" ? "free" : change.type, "saving");
+      }
+    }
+  };
+
+  // choose shows the form for the chosen days; null puts it away.
+  const choose = (c) => {
+    chosen = c;
+    form.querySelector(".clear").hidden = !c;
+    form.classList.toggle("sheet", Boolean(c));
+    if (inStrips) form.hidden = !c;
+    if (c) {
+      fields.from.value = c.from;
+      fields.to.value = c.to;
+      form.dataset.unit = c.unit;
+      form.action = "/owners/units/" + encodeURIComponent(c.unit) + "/days";
+      const row = inStrips && cellOf(c.unit, c.from);
+      const name = form.querySelector(".unitname");
+      if (row) name.textContent = row.closest("tr").querySelector("th").textContent;
+      name.hidden = !row;
+    }
+    paint();
+  };
+
+  // One day of the grid is in the order of the Tab key; arrows move on from there.
+  const rove = (a) => {
+    for (const other of days()) other.tabIndex = -1;
+    if (a) a.tabIndex = 0;
+  };
+
+  const say = (text, refused, more) => {
+    said.textContent = "";
+    said.hidden = false;
+    said.classList.toggle("refused", Boolean(refused));
+    if (refused) said.append(element("h2", refused));
+    said.append(element("p", text));
+    for (const e of more || []) said.append(e);
+  };
+  const button = (text, act) => {
+    const b = element("button", text);
+    b.type = "button";
+    b.addEventListener("click", act);
+    return b;
+  };
+
+  // post sends a form; an answer that is no success is thrown with what it says.
+  const post = async (path, body) => {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), 20000);
+    try {
+      const answer = await fetch(path, {
+        method: "POST", body: new URLSearchParams(body), headers: { Accept: "application/json" }, signal: stop.signal,
+      });
+      const data = await answer.json();
+      if (!answer.ok) throw Object.assign(new Error(data.detail || words.fault), { problem: data });
+      return data;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16)).join("-");
+
+  // save sends the changes that wait, one after the other. What the network loses is sent again: its key makes it one.
+  const save = async () => {
+    if (saving) return;
+    saving = true;
+    while (waiting.length > 0) {
+      const change = waiting[0];
+      try {
+        const { unit, from, to, type, note, key, replaces } = change;
+        const done = await post("/owners/units/" + encodeURIComponent(unit) + "/days", { from, to, type, note, key, replaces });
+        waiting.shift();
+        say(done.text, "", [button(words.undo, () => undo(done.change))]);
+      } catch (err) {
+        if (!err.problem) {
+          say(words.offline);
+          break;
+        }
+        waiting.shift();
+        refused(change, err.problem);
+      }
+      await refresh(true);
+    }
+    saving = false;
+  };
+
+  const refused = (change, problem) => {
+    if (problem.status === 401) {
+      const link = element("a", words.signedout);
+      link.href = "/owners/signin?to=" + encodeURIComponent(location.pathname + location.search);
+      say("", words.refused, [link]);
+    } else if (problem.conflicts) {
+      const list = document.createElement("ul");
+      for (const c of problem.conflicts) list.append(element("li", c.text));
+      const replaces = problem.conflicts.map((c) => c.change).join(",");
+      say(problem.detail, words.conflict, [
+        list, button(words.take, () => add(Object.assign({}, change, { replaces, key: newKey() }))), " ",
+        button(words.leave, () => { said.hidden = true; }),
+      ]);
+    } else {
+      say(problem.detail || words.fault, words.refused);
+    }
+    said.focus();
+  };
+
+  const add = (change) => {
+    waiting.push(change);
+    say(words.saving);
+    choose(null);
+    save();
+  };
+
+  const undo = async (number) => {
+    say(words.saving);
+    try {
+      say((await post("/owners/changes/" + number + "/undo", {})).text);
+    } catch (err) {
+      say(err.problem ? err.message : words.offline, words.refused);
+    }
+    await refresh(true);
+  };
+
+  // refresh asks what the days are by now.
+  const refresh = async (anew) => {
+    if (document.visibilityState !== "visible" && !anew) return;
+    const url = new URL(location.pathname, location.href);
+    const from = grid.dataset.from;
+    url.search = inStrips ? "?part=1&from=" + from : "?part=1&month=" + from.slice(0, 7);
+    try {
+      const answer = await fetch(url, { headers: { "If-None-Match": etag, Accept: "application/json, text/html" }, cache: "no-store" });
+      if (answer.status === 200) {
+        const text = await answer.text();
+        if (drag) return; // the gesture goes on over what it began with
+        etag = answer.headers.get("ETag") || "";
+        show(text);
+      }
+      if (answer.status === 401) refused(null, { status: 401 });
+      if (answer.status < 500) reached = Date.now();
+    } catch (err) {
+      // told below, when it has lasted
+    }
+    const stale = document.querySelector(".stale");
+    const late = Date.now() - reached > 3 * every;
+    if (stale && !late) stale.remove();
+    if (late && !stale) {
+      const note = element("p", words.stale.replace("%", new Date(reached).toTimeString().slice(0, 5)));
+      note.className = "refused stale";
+      grid.before(note);
+    }
+  };
+
+  const show = (text) => {
+    const focused = grid.contains(document.activeElement) ? document.activeElement.dataset : null;
+    const current = grid.querySelector("a[tabindex='0']");
+    grid.innerHTML = text;
+    const again = focused && focused.day && cellOf(focused.unit, focused.day);
+    rove(again || (current && cellOf(current.dataset.unit, current.dataset.day)) || days()[0]);
+    if (again) again.focus();
+    paint();
+  };
+
+  const dayAt = (event) => {
+    const at = document.elementFromPoint(event.clientX, event.clientY);
+    return at && at.closest("#grid a[data-day]");
+  };
+
+  grid.addEventListener("pointerdown", (event) => {
+    const a = event.target.closest("a[data-day]");
+    if (!a || event.button !== 0) return;
+    drag = { unit: a.dataset.unit, from: a.dataset.day, moved: false, before: chosen };
+    if (a.hasPointerCapture && a.hasPointerCapture(event.pointerId)) a.releasePointerCapture(event.pointerId);
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const a = dayAt(event);
+    if (!a || a.dataset.unit !== drag.unit) return;
+    if (a.dataset.day !== drag.from) drag.moved = true;
+    if (drag.moved) {
+      chosen = ordered(drag.unit, drag.from, a.dataset.day);
+      paint();
+    }
+  });
+  document.addEventListener("pointerup", () => {
+    if (!drag) return;
+    const { unit, from, moved, before } = drag;
+    drag = null;
+    if (moved) choose(chosen);
+    else if (before && before.open && before.unit === unit && before.from !== from) choose(ordered(unit, before.from, from));
+    else choose({ unit, from, to: from, open: true });
+    const a = cellOf(unit, from);
+    rove(a);
+    if (a) a.focus({ preventScroll: true });
+  });
+  document.addEventListener("pointercancel", () => {
+    if (!drag) return;
+    chosen = drag.before;
+    drag = null;
+    paint();
+  });
+  grid.addEventListener("dragstart", (event) => event.preventDefault());
+  grid.addEventListener("click", (event) => {
+    if (event.target.closest("a[data-day]")) event.preventDefault();
+    const hold = event.target.closest("a[data-from]");
+    if (!hold) return;
+    event.preventDefault();
+    choose({ unit: form.dataset.unit || days()[0].dataset.unit, from: hold.dataset.from, to: hold.dataset.to });
+    fields.from.focus();
+  });
+
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+  const moved = (day, by) => new Date(Date.parse(day + "T00:00:00Z") + by * 86400000).toISOString().slice(0, 10);
+  const neighbour = (a, key) => {
+    const { unit, day } = a.dataset;
+    if (!inStrips || key === "ArrowLeft" || key === "ArrowRight") return cellOf(unit, moved(day, steps[key]));
+    const column = days().filter((b) => b.dataset.day === day);
+    return column[column.indexOf(a) + (key === "ArrowUp" ? -1 : 1)];
+  };
+
+  grid.addEventListener("keydown", (event) => {
+    const a = event.target.closest("a[data-day]");
+    if (!a) return;
+    const { unit, day } = a.dataset;
+    if (steps[event.key]) {
+      event.preventDefault();
+      const next = neighbour(a, event.key);
+      if (!next) return;
+      if (event.shiftKey && next.dataset.unit === unit) {
+        const anchor = chosen && chosen.unit === unit && chosen.anchor ? chosen.anchor : day;
+        choose(Object.assign(ordered(unit, anchor, next.dataset.day), { anchor }));
+      }
+      rove(next);
+      next.focus();
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      if (!within(a, chosen)) choose({ unit, from: day, to: day, anchor: day });
+      form.querySelector(".types button, .take button").focus();
+    } else if (event.key === "PageUp" || event.key === "PageDown") {
+      event.preventDefault();
+      document.querySelector(event.key === "PageUp" ? "a[rel=prev]" : "a[rel=next]").click();
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !chosen) return;
+    const a = cellOf(chosen.unit, chosen.from);
+    choose(null);
+    if (a) a.focus();
+  });
+
+  form.querySelector(".clear button").addEventListener("click", () => choose(null));
+  form.addEventListener("change", () => {
+    const unit = form.dataset.unit || (days()[0] && days()[0].dataset.unit);
+    if (fields.from.value && fields.to.value && fields.from.value <= fields.to.value) {
+      choose({ unit, from: fields.from.value, to: fields.to.value });
+    }
+  });
+  form.addEventListener("submit", (event) => {
+    const type = event.submitter && event.submitter.value;
+    const unit = decodeURIComponent(form.getAttribute("action").split("/")[3] || "");
+    if (!type || !unit || fields.from.value > fields.to.value) return; // the server says what is wrong
+    event.preventDefault();
+    const replaces = fields.replaces ? fields.replaces.value : "";
+    add({ unit, from: fields.from.value, to: fields.to.value, note: fields.note.value, type, replaces, key: newKey() });
+    fields.note.value = "";
+  });
+  said.addEventListener("submit", (event) => {
+    const path = event.target.getAttribute("action").match(/^\/owners\/changes\/(\d+)\/undo$/);
+    if (!path || fields.replaces) return;
+    event.preventDefault();
+    undo(path[1]);
+  });
+
+  setInterval(() => (waiting.length > 0 ? save() : refresh()), every);
+  window.addEventListener("online", () => (waiting.length > 0 ? save() : refresh()));
+  document.addEventListener("visibilitychange", () => refresh());
+  window.addEventListener("beforeunload", (event) => {
+    if (waiting.length > 0) event.preventDefault();
+  });
+  if (/[?&](from|to)=/.test(location.search) && !inStrips && fields.from.value) {
+    const unit = days()[0] && days()[0].dataset.unit;
+    choose({ unit, from: fields.from.value, to: fields.to.value || fields.from.value, open: !/[?&]to=/.test(location.search) });
+  }
+  rove(grid.querySelector("td.today a") || days()[0]);
+  if (said.classList.contains("refused")) said.focus();
+})();
