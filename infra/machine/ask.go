@@ -12,7 +12,16 @@ import (
 
 // Ask reads what a function of this process answers to a GET, as JSON.
 func Ask(ctx context.Context, h http.Handler, path string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody)
+	return call(ctx, h, http.MethodGet, path, into)
+}
+
+// Send is [Ask] with POST.
+func Send(ctx context.Context, h http.Handler, path string, into any) error {
+	return call(ctx, h, http.MethodPost, path, into)
+}
+
+func call(ctx context.Context, h http.Handler, method, path string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, method, path, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -23,7 +32,7 @@ func Ask(ctx context.Context, h http.Handler, path string, into any) error {
 		if json.Unmarshal(answer.body.Bytes(), &p) == nil && p.Status != 0 {
 			return &p
 		}
-		return fmt.Errorf("GET %s was answered %d", r.URL.Path, answer.status)
+		return fmt.Errorf("%s %s was answered %d", method, r.URL.Path, answer.status)
 	}
 	return json.Unmarshal(answer.body.Bytes(), into)
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 // Bounds of a page.
@@ -69,23 +69,9 @@ type Changes struct {
 	More    bool     `json:"more"` // there are more already
 }
 
-// number reads a parameter that is a whole number of a range.
-func number(q url.Values, name string, other, least, most int64) (int64, error) {
-	text := q.Get(name)
-	if text == "" {
-		return other, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most {
-		return 0, web.NewProblem(http.StatusBadRequest,
-			fmt.Sprintf("The parameter %s must be a whole number from %d to %d.", name, least, most), nil)
-	}
-	return n, nil
-}
-
 // page are the partner's units after a name, and where the next page begins.
 func (f *function) page(c call, q url.Values) (units []ledger.Unit, next string, err error) {
-	limit, err := number(q, "limit", defaultPage, 1, mostPage)
+	limit, err := web.Number(q, "limit", defaultPage, 1, mostPage)
 	if err != nil {
 		return nil, "", err
 	}
@@ -99,7 +85,7 @@ func (f *function) page(c call, q url.Values) (units []ledger.Unit, next string,
 
 // units answers with the partner's units.
 func (f *function) units(w http.ResponseWriter, c call) error {
-	q, err := query(c.Request, "after", "limit")
+	q, err := web.Query(c.Request, "after", "limit")
 	if err != nil {
 		return err
 	}
@@ -111,16 +97,16 @@ func (f *function) units(w http.ResponseWriter, c call) error {
 	for _, u := range units {
 		v.Units = append(v.Units, Unit{u.Unit, u.Name, u.Capacity, u.Listed})
 	}
-	return tagged(w, c.Request, v)
+	return web.WriteTagged(w, c.Request, v)
 }
 
 // availability answers with the days on which units are not free: of those that are named, or of all.
 func (f *function) availability(w http.ResponseWriter, c call) error {
-	q, err := query(c.Request, "unit", "from", "to", "after", "limit")
+	q, err := web.Query(c.Request, "unit", "from", "to", "after", "limit")
 	if err != nil {
 		return err
 	}
-	days, err := window(q)
+	days, err := request.Window(q)
 	if err != nil {
 		return err
 	}
@@ -144,7 +130,7 @@ func (f *function) availability(w http.ResponseWriter, c call) error {
 			v.Units[i].Held = append(v.Units[i].Held, daysOf(s.Range, s.Type))
 		}
 	}
-	return tagged(w, c.Request, v)
+	return web.WriteTagged(w, c.Request, v)
 }
 
 // waiting is how many requests of each partner wait for a change.
@@ -184,19 +170,19 @@ var errOtherLedger = &web.Problem{
 
 // changes answers with the log after a number. Beyond the newest it is empty; with wait it waits for a change.
 func (f *function) changes(w http.ResponseWriter, c call) error {
-	q, err := query(c.Request, "after", "limit", "wait", "ledger")
+	q, err := web.Query(c.Request, "after", "limit", "wait", "ledger")
 	if err != nil {
 		return err
 	}
-	after, err := number(q, "after", 0, 0, 1<<53)
+	after, err := web.Number(q, "after", 0, 0, 1<<53)
 	if err != nil {
 		return err
 	}
-	limit, err := number(q, "limit", defaultPage, 1, mostPage)
+	limit, err := web.Number(q, "limit", defaultPage, 1, mostPage)
 	if err != nil {
 		return err
 	}
-	wait, err := number(q, "wait", 0, 0, 25)
+	wait, err := web.Number(q, "wait", 0, 0, 25)
 	if err != nil {
 		return err
 	}
@@ -214,7 +200,7 @@ func (f *function) changes(w http.ResponseWriter, c call) error {
 	if id := q.Get("ledger"); id != "" && id != v.Ledger {
 		return errOtherLedger
 	}
-	return tagged(w, c.Request, v)
+	return web.WriteTagged(w, c.Request, v)
 }
 
 // lookEvery is how often a request that waits looks for changes of other processes.

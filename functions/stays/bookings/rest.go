@@ -2,15 +2,10 @@ package bookings
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +15,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 // A Days is a run of days in answers, both ends in it.
@@ -112,23 +108,7 @@ func (f *function) days(w http.ResponseWriter, c call) error {
 	for _, r := range rules[unit] {
 		v.Rules = append(v.Rules, Rule{r.From, r.Last(), r.MinStay, weekdays(r.Arrivals)})
 	}
-	return tagged(w, c.Request, v)
-}
-
-// tagged answers with an ETag over the facts, or that the client has them already.
-func tagged(w http.ResponseWriter, r *http.Request, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(data)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	w.Header().Set("ETag", etag)
-	if web.Matches(r, etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	return web.WriteJSON(w, http.StatusOK, json.RawMessage(data))
+	return web.WriteTagged(w, c.Request, v)
 }
 
 func notFound(unit string) error {
@@ -142,45 +122,12 @@ func (c call) unitDays() (unit string, days stays.Range, err error) {
 	if !c.partner.Has(unit) {
 		return unit, days, notFound(unit)
 	}
-	q, err := query(c.Request, "from", "to", "replaces")
+	q, err := web.Query(c.Request, "from", "to", "replaces")
 	if err != nil {
 		return unit, days, err
 	}
-	days, err = window(q)
+	days, err = request.Window(q)
 	return unit, days, err
-}
-
-// query reads the parameters of an address, of which each must be known.
-func query(r *http.Request, known ...string) (url.Values, error) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, web.NewProblem(http.StatusBadRequest, "The address has parameters that cannot be read.", nil)
-	}
-	for name := range q {
-		if !slices.Contains(known, name) {
-			return nil, web.NewProblem(http.StatusBadRequest,
-				fmt.Sprintf("There is no parameter %.40q here: %s are.", name, strings.Join(known, ", ")), nil)
-		}
-	}
-	return q, nil
-}
-
-// window reads from and to, both in it.
-func window(q url.Values) (stays.Range, error) {
-	var ends [2]stays.Day
-	for i, name := range []string{"from", "to"} {
-		day, err := stays.ParseDay(q.Get(name))
-		if err != nil {
-			return stays.Range{}, web.NewProblem(http.StatusBadRequest,
-				fmt.Sprintf("The parameter %s must be a date, YYYY-MM-DD.", name), nil)
-		}
-		ends[i] = day
-	}
-	if ends[1] < ends[0] {
-		return stays.Range{}, web.NewProblem(http.StatusBadRequest,
-			"The parameter to is before from: both are in the range.", nil)
-	}
-	return stays.Through(ends[0], ends[1]), nil
 }
 
 // order is a change of the partner's.

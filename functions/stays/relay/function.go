@@ -74,6 +74,9 @@ type Config struct {
 
 	Resident     bool // [Connect] serves the broker
 	PrivateHooks bool // hooks may be on this machine and without TLS
+
+	Key     string // that seals, where the settings have none
+	Address string // of the owners' pages, where the settings have none
 }
 
 // budget is how long a request may take.
@@ -96,6 +99,11 @@ func New(cfg Config) http.Handler {
 		"POST /partners/{name}/secrets": f.addSecret,
 		"DELETE /partners/{name}":       f.revoke,
 		"POST /import":                  f.importSite,
+		"POST /units/{unit}/state":      f.setState,
+		"GET /owners":                   f.owners,
+		"PUT /owners/{id}":              f.putOwner,
+		"POST /owners/{id}/link":        f.addLink,
+		"GET /letters":                  f.listLetters,
 
 		"GET /hooks":                       f.listHooks,
 		"POST /hooks":                      f.addHook,
@@ -117,6 +125,7 @@ type function struct {
 	running sync.Mutex  // a run is at work in this process
 	asked   atomic.Bool // another was asked for
 	mailing sync.Mutex  // e-mails are being sent
+	linking sync.Mutex  // sign-in links are being sent
 }
 
 // answering tells operators of what the ledger does not have, or cannot do now.
@@ -128,6 +137,8 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 		switch {
 		case errors.Is(err, ledger.ErrNoPartner):
 			return web.NewProblem(http.StatusNotFound, "There is no such partner.", err)
+		case errors.Is(err, ledger.ErrNoOwner):
+			return web.NewProblem(http.StatusNotFound, "There is no such owner.", err)
 		case errors.Is(err, ledger.ErrInUse):
 			return web.NewProblem(http.StatusConflict, "Only a unit that a partner has named, and whose days are all free, "+
 				"can be removed. A listed one can be hidden: carillon stays units add UNIT --published=false.", err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailer"
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
@@ -39,7 +40,23 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 			return err
 		}
 	}
+	if err := f.mailLinks(ctx); err != nil {
+		return unreachable(err)
+	}
 	return unreachable(f.deliver(ctx))
+}
+
+// mailLinks sends the links that wait; one run at a time does.
+func (f *function) mailLinks(ctx context.Context) error {
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	if !f.linking.TryLock() {
+		return nil // the other sends them, or the next minute does
+	}
+	defer f.linking.Unlock()
+	return f.sendLinks(ctx, settings)
 }
 
 func (f *function) eachMinute(ctx context.Context) error {
@@ -55,8 +72,14 @@ func (f *function) eachMinute(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := f.Ledger.ForgetLinks(ctx, f.Now().Add(-linksKept)); err != nil {
+		return unreachable(err)
+	}
 	return f.sendNotices(ctx, settings)
 }
+
+// linksKept is how long links that have ended are remembered: for as long as they count against their limit.
+const linksKept = 2 * time.Hour
 
 // sendNotices sends the e-mails in the outbox, one to each receiver. One that could not be sent is retried with the
 // next scheduled message, and the status lists its notices until then.

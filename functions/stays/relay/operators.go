@@ -225,6 +225,10 @@ type Unit struct {
 	Listed    bool   `json:"listed"`
 	Published bool   `json:"published"`
 	Capacity  int    `json:"capacity,omitempty"`
+
+	// State is what its calendar is used for. It is changed by POST /units/{unit}/state; an import takes it over where
+	// nobody has said anything here.
+	State stays.State `json:"state,omitempty"`
 }
 
 // removeUnit removes a unit that nobody has entered.
@@ -247,7 +251,7 @@ func (f *function) units(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := make([]Unit, len(found))
 	for i, u := range found {
-		list[i] = Unit{u.Unit, u.Name, u.Owner, u.Site, u.Listed, u.Published, u.Capacity}
+		list[i] = Unit{u.Unit, u.Name, u.Owner, u.Site, u.Listed, u.Published, u.Capacity, u.Uses()}
 	}
 	return web.WriteJSON(w, http.StatusOK, list)
 }
@@ -375,6 +379,15 @@ func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !site.Dry {
 		if err := f.importUnits(r, owners, units); err != nil {
+			return err
+		}
+		states := map[string]stays.State{}
+		for _, u := range site.Units {
+			if u.State.Known() {
+				states[u.Unit] = u.State
+			}
+		}
+		if err := f.Ledger.AdoptStates(r.Context(), states); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/carillon-calendar/carillon/functions/stays/bookings"
+	"github.com/carillon-calendar/carillon/functions/stays/feeds"
+	"github.com/carillon-calendar/carillon/functions/stays/owners"
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
 	"github.com/carillon-calendar/carillon/functions/stays/reservations"
 	"github.com/carillon-calendar/carillon/infra/machine"
@@ -28,6 +30,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
+	"github.com/carillon-calendar/carillon/shared/stays/secrets"
 )
 
 var (
@@ -59,8 +62,9 @@ type bridge struct {
 	db       *sqldb.DB
 	ledger   *ledger.Ledger
 	// The functions.
-	bookings, relay, reservations http.Handler
+	bookings, relay, reservations, owners, feeds http.Handler
 
+	key   string        // that seals, where the settings have none
 	nudge chan struct{} // a change was made
 }
 
@@ -87,6 +91,9 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 	}
 	settings, err := b.settings.Get(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if b.key, err = b.Setting("stays_key", secrets.New); err != nil {
 		return nil, err
 	}
 	if b.db, err = openDatabase(ctx, settings, b.Data); err != nil {
@@ -142,6 +149,7 @@ func (b *bridge) passOn() {
 func (b *bridge) relayConfig() relay.Config {
 	return relay.Config{
 		Settings: b.settings, Ledger: b.ledger, Publisher: b, Now: b.Clock.Now, Resident: true, PrivateHooks: b.Sample,
+		Key: b.key, Address: b.URL,
 	}
 }
 
@@ -181,6 +189,12 @@ func (b *bridge) take(ctx context.Context) (err error) {
 		}
 		return nil
 	}
+	b.owners = b.Function("stays-owners", owners.New(owners.Config{
+		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now, Key: b.key, Address: b.URL, Mails: b.Sample,
+	}))
+	b.feeds = b.Function("stays-feeds", feeds.New(feeds.Config{
+		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now,
+	}))
 	b.relay = b.Function("stays-relay", relay.New(b.relayConfig()))
 	b.reservations = b.Function("stays-reservations", reservations.New(reservations.Config{
 		Settings: b.settings, Ledger: b.ledger, Database: b.db, Now: b.Clock.Now,
@@ -209,6 +223,12 @@ func (b *bridge) public(mux *http.ServeMux) {
 	for _, pattern := range []string{"/calendar", "/++resource++booking.wsdl", "/stays/v1/"} {
 		mux.Handle(pattern, b.bookings)
 	}
+	for _, pattern := range []string{"/owners", "/owners/", "/enter", "/selectedDays", "/addRange"} {
+		mux.Handle(pattern, b.owners)
+	}
+	for _, pattern := range []string{"/calendars/", "/extern-calendar", "/extern-monthly-calendar"} {
+		mux.Handle(pattern, b.feeds)
+	}
 }
 
 // operations pass the operators' commands to the function as they are.
@@ -232,7 +252,9 @@ func (b *bridge) operations() map[string]web.HandlerFunc {
 		"GET /operator/stays/hooks", "POST /operator/stays/hooks", "POST /operator/stays/hooks/{id}/test",
 		"POST /operator/stays/hooks/{id}/resume", "DELETE /operator/stays/hooks/{id}",
 		"POST /operator/stays/destinations/{name}/pause", "POST /operator/stays/destinations/{name}/resume",
-		"POST /operator/stays/destinations/{name}/export",
+		"POST /operator/stays/destinations/{name}/export", "POST /operator/stays/units/{unit}/state",
+		"GET /operator/stays/owners", "PUT /operator/stays/owners/{id}", "POST /operator/stays/owners/{id}/link",
+		"GET /operator/stays/letters",
 	} {
 		all[pattern] = pass(b.relay)
 	}
@@ -252,7 +274,10 @@ func (b *bridge) announce(w io.Writer) {
 	if b.Sample {
 		fmt.Fprint(w, "  (channel:channel-key, portal:portal-key)")
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\n  owners' pages        %s/owners/\n", b.URL)
+	if b.Sample {
+		fmt.Fprintf(w, "  public calendars     %s/calendars/GFLX0001\n", b.URL)
+	}
 }
 
 var (

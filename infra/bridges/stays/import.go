@@ -85,7 +85,7 @@ const (
 	siteOwners = `SELECT pro_pk, coalesce(pro_prenom1, ''), coalesce(pro_nom1, ''), coalesce(pro_email, ''),
 		coalesce(pro_langue, ''), coalesce(pro_etat, false) FROM proprio ORDER BY pro_pk`
 	siteUnits = `SELECT heb_pk, heb_code_cgt, coalesce(heb_nom, ''), coalesce(heb_pro_fk, 0),
-		coalesce(heb_site_public, '') FROM hebergement WHERE trim(coalesce(heb_code_cgt, '')) <> '' ORDER BY heb_pk`
+		coalesce(heb_site_public, ''), coalesce(heb_calendrier_proprio, '') FROM hebergement WHERE trim(coalesce(heb_code_cgt, '')) <> '' ORDER BY heb_pk`
 	siteDays = `SELECT h.code, r.res_date, r.res_type, coalesce(r.pro_fk, 0) FROM reservation_proprio r
 		JOIN (SELECT trim(heb_code_cgt) AS code, min(heb_pk) AS pk FROM hebergement GROUP BY 1) h ON h.pk = r.heb_fk
 		WHERE h.code <> '' AND r.res_date >= $1 ORDER BY h.code, r.res_date, r.res_date_cre`
@@ -113,9 +113,9 @@ func readSite(ctx context.Context, dsn, zone string) (site relay.Site, err error
 	codes := map[string]bool{}
 	if err := each(ctx, db, siteUnits, nil, func(rows sqldb.Row) error {
 		u := relay.Unit{Listed: true}
-		var public string
-		err := rows.Scan(&u.Site, &u.Unit, &u.Name, &u.Owner, &public)
-		u.Unit, u.Published = strings.TrimSpace(u.Unit), public == "1"
+		var public, state string
+		err := rows.Scan(&u.Site, &u.Unit, &u.Name, &u.Owner, &public, &state)
+		u.Unit, u.Published, u.State = strings.TrimSpace(u.Unit), public == "1", stays.StateOf(strings.TrimSpace(state))
 		if !known[u.Owner] {
 			u.Owner = 0
 		}

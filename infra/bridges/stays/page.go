@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
@@ -25,6 +26,7 @@ func (b *bridge) pages(handle func(pattern string, h http.Handler)) {
 	handle("POST /dashboard/stays/destinations/{name}/{verb}", web.HandlerFunc(b.steerFromDashboard))
 	if b.Sample {
 		handle("POST /dashboard/stays/book", web.HandlerFunc(b.book))
+		handle("POST /dashboard/stays/enter/{owner}", web.HandlerFunc(b.enterAs))
 	}
 }
 
@@ -47,6 +49,9 @@ type view struct {
 	Site         bool                `json:"site"`   // the website's own database is
 	Server       bool                `json:"server"` // the ledger is in PostgreSQL
 	Table        []reservations.Row  `json:"table"`  // the website's; null: it cannot be read
+
+	Owners  []relay.KnownOwner `json:"owners"`
+	Letters []relay.Letter     `json:"letters"` // e-mails that wait for a mailbox
 }
 
 type viewUnit struct {
@@ -102,6 +107,15 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.Reverse(v.Changes)
+	if err := machine.Ask(ctx, b.relay, "/owners", &v.Owners); err != nil {
+		return err
+	}
+	v.Letters = []relay.Letter{}
+	if b.Sample { // real ones let in
+		if err := machine.Ask(ctx, b.relay, "/letters", &v.Letters); err != nil {
+			return err
+		}
+	}
 	if err := b.delivery(ctx, &v); err != nil {
 		return err
 	}
@@ -180,6 +194,27 @@ func (b *bridge) book(w http.ResponseWriter, r *http.Request) error {
 	call.SetBasicAuth(form.Partner, sampleSecret(form.Partner))
 	call.RemoteAddr = r.RemoteAddr
 	b.bookings.ServeHTTP(w, call)
+	return nil
+}
+
+// enterAs signs the browser in as an owner of the sample: it opens a link as an operator makes them.
+func (b *bridge) enterAs(w http.ResponseWriter, r *http.Request) error {
+	var made relay.MadeLink
+	err := machine.Send(r.Context(), b.relay, "/owners/"+r.PathValue("owner")+"/link", &made)
+	if err != nil {
+		return err
+	}
+	link, err := url.Parse(made.Link)
+	if err != nil {
+		return err
+	}
+	call, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "/owners/link",
+		strings.NewReader(link.RawQuery))
+	if err != nil {
+		return err
+	}
+	call.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	b.owners.ServeHTTP(w, call)
 	return nil
 }
 

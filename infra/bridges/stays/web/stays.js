@@ -38,6 +38,9 @@ function setUp() {
   find('.booking h2').textContent = t.book;
   find('.delivery h2').textContent = t.delivery;
   find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, ''].map((text) => element('th', text)));
+  find('.owners h2').textContent = t.owners;
+  find('.owners thead tr').append(...[t.owner, t.cottages_of, t.updated, t.conflicts, ''].map((text) => element('th', text)));
+  find('.letters h3').textContent = t.letters_title;
   find('.journal h2').textContent = t.log;
   find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
   [t.partner, t.cottage, t.from, t.to, t.type].forEach((text, i) => { document.querySelectorAll('.booking label span')[i].textContent = text; });
@@ -120,6 +123,43 @@ function lines(view) {
   });
 }
 
+// owners are lines of who they are, and what their calendars are used for.
+function owners(view) {
+  return view.owners.map((o) => {
+    const line = document.createElement('tr');
+    const units = o.units.map((u) => u.unit + ' (' + t.states[u.state] + ')').join(', ');
+    const told = o.units.reduce((n, u) => n + u.conflicts, 0);
+    const name = o.name + (o.active ? '' : ' (' + t.inactive + ')');
+    const seen = o.last_update ? moment(o.last_update, view.time_zone, view.now) : t.never;
+    for (const text of [name, units, seen, told || '']) line.insertCell().textContent = text;
+    const cell = line.insertCell();
+    if (view.editable && o.active) cell.append(button(t.enter, t.enter_hint, o.name, () => enter(o.id)));
+    return line;
+  });
+}
+
+// enter signs this browser in; the answer goes on to the owners' pages.
+const enter = (id) => act(async () => {
+  await fetch('dashboard/stays/enter/' + id, { method: 'POST', redirect: 'manual' });
+  location.href = 'owners/';
+}, t.entered);
+
+function letters(view) {
+  return view.letters.map((letter) => {
+    const item = document.createElement('li');
+    const more = document.createElement('details');
+    more.append(element('summary', letter.subject + ' · ' + fill(t.mail_to, { to: letter.to })), element('p', letter.text, 'letter'));
+    const link = letter.text.match(/https?:\/\/\S+/);
+    if (link) {
+      const a = element('a', link[0]);
+      a.href = link[0];
+      more.append(a);
+    }
+    item.append(more);
+    return item;
+  });
+}
+
 // destinations are lines of where changes go, each with its switch.
 function destinations(view) {
   const named = view.destinations.slice();
@@ -159,6 +199,9 @@ function draw(view) {
   find('.month').textContent = span(view.from, view.to);
   calendar(view);
   find('.journal tbody').replaceChildren(...lines(view));
+  find('.owners tbody').replaceChildren(...owners(view));
+  find('.letters').hidden = view.letters.length === 0;
+  find('.letters ul').replaceChildren(...letters(view));
   find('.delivery tbody').replaceChildren(...destinations(view));
   let table = view.site ? t.where.site : t.where.own;
   if (view.table === null) table = view.replaces === 'service' ? t.where.theirs : t.where.unreadable;
