@@ -36,8 +36,10 @@ var only = map[string]struct {
 	},
 	"github.com/arran4/golang-ical": {[]string{"campus/feed"}, "the others serve no calendars"},
 	"github.com/jackc/pgx": {
-		[]string{"stays/bookings", "stays/relay", "stays/reservations"}, "the ledger and the website's table are theirs",
+		[]string{"stays/bookings", "stays/relay", "stays/reservations", "stays/owners", "stays/feeds"},
+		"the ledger and the website's table are theirs",
 	},
+	"github.com/golang-jwt/jwt":            {[]string{"stays/owners"}, "the association's site signs links for it alone"},
 	"github.com/rabbitmq/amqp091-go":       {[]string{"stays/relay"}, "one function speaks to the broker"},
 	"github.com/pressly/goose":             {[]string{"stays/relay"}, "one function changes the ledger's tables"},
 	"github.com/klauspost/compress/gzhttp": {[]string{"campus/feed"}, "the others have no large answers"},

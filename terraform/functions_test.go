@@ -94,7 +94,7 @@ func checkEnvironment(t *testing.T, name string, set map[string]string) {
 // public are the functions that everybody may call; all others accept their caller and the operators.
 var public = []string{
 	"rooms/webhook", "rooms/meetings", "campus/feed", "exports/queries", "stays/bookings",
-	"school/api",
+	"stays/owners", "stays/feeds", "school/api",
 }
 
 func TestWhoMayCall(t *testing.T) {

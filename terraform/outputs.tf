@@ -32,6 +32,14 @@ output "stays_urls" {
   value = module.carillon.stays_urls
 }
 
+output "owners_urls" {
+  value = module.carillon.owners_urls
+}
+
+output "calendars_urls" {
+  value = module.carillon.calendars_urls
+}
+
 output "stays_instances" {
   value = module.carillon.stays_instances
 }

@@ -26,6 +26,8 @@ var rights = map[string]map[string]string{
 		"exports-config": "objectViewer", "exports-state": "legacyBucketReader objectUser:exports/providers.json",
 	},
 	"stays/bookings":     {"stays-config": "objectViewer"},
+	"stays/owners":       {"stays-config": "objectViewer"},
+	"stays/feeds":        {"stays-config": "objectViewer"},
 	"school/api":         {"school-config": "objectViewer", "school-state": "objectUser"},
 	"stays/relay":        {"stays-config": "objectViewer"},
 	"stays/reservations": {"stays-config": "objectViewer"},
@@ -109,7 +111,7 @@ func TestInstance(t *testing.T) {
 		}
 	}
 	slices.Sort(may)
-	if !slices.Equal(may, []string{"bookings", "relay", "reservations"}) {
+	if !slices.Equal(may, []string{"bookings", "feeds", "owners", "relay", "reservations"}) {
 		t.Errorf("%v may connect", may)
 	}
 	without := everything()
@@ -162,7 +164,8 @@ func TestSecrets(t *testing.T) {
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
 		"school/api":       {"main-school-key"},
-		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-mail"},
+		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-key", "main-stays-mail"},
+		"stays/owners": {"main-stays-database", "main-stays-key"}, "stays/feeds": {"main-stays-database"},
 		"stays/reservations": {"main-stays-database", "main-stays-site"},
 	}
 	for _, name := range functionNames(t) {
@@ -218,6 +221,8 @@ func TestOutputs(t *testing.T) {
 		"queries_urls":      "https://main-exports-queries.example.run.app",
 		"exports_buckets":   project + "-main-exports-files",
 		"stays_urls":        "https://main-stays-bookings.example.run.app",
+		"owners_urls":       "https://main-stays-owners.example.run.app",
+		"calendars_urls":    "https://main-stays-feeds.example.run.app",
 	}
 	for name, value := range want {
 		if got := p.Outputs[name].AsValueMap()["main"].AsString(); got != value {

@@ -53,7 +53,8 @@ func everything() map[string]cty.Value {
 		"stays": cty.ObjectVal(map[string]cty.Value{
 			"main": cty.ObjectVal(map[string]cty.Value{
 				"secrets": list("database"), "relay_secrets": list("mail"), "site_secrets": list("site"),
-				"instance": cty.EmptyObjectVal,
+				"owners_secrets": list("key"),
+				"instance":       cty.EmptyObjectVal,
 			}),
 		}),
 	}

@@ -46,6 +46,7 @@ var longest = map[string]int{
 	"rooms/webhook": 50, "rooms/watch": 55, "rooms/status": 55, "rooms/refresh": 55, "rooms/meetings": 20,
 	"campus/sync": 570, "campus/feed": 10, "school/api": 55, "exports/transfer": 570, "exports/queries": 55,
 	"stays/bookings": 55, "stays/relay": 240, "stays/reservations": 240,
+	"stays/owners": 30, "stays/feeds": 30,
 }
 
 func TestFunctionsHaveTheirTime(t *testing.T) {

@@ -77,6 +77,8 @@ func TestEveryFunctionStartsAndAnswers(t *testing.T) {
 		"main-stays-relay": envelope, "main-stays-reservations": envelope, "main-stays-bookings": {
 			http.MethodGet, "/stays/v1/units", "wrong", http.StatusUnauthorized,
 		},
+		"main-stays-owners": {http.MethodGet, "/selectedDays?hebPk=1", "", http.StatusUnauthorized},
+		"main-stays-feeds":  {http.MethodGet, "/calendars/NONE0001", "", http.StatusNotFound},
 	}
 	// It makes the tables.
 	if status, text := c.call(http.MethodGet, "main-stays-relay", "/status", "", nil); status != http.StatusOK {
@@ -350,6 +352,8 @@ func (c *cloud) staysDatabase() string {
 	c.t.Cleanup(database.Remove)
 	c.fill("database", "main-stays-database", database.DSN)
 	c.put("main-stays-config", "stays.json",
-		map[string]any{"database": "file:" + c.secrets + "/database/main-stays-database"})
+		map[string]any{
+			"database": "file:" + c.secrets + "/database/main-stays-database", "key": strings.Repeat("0123456789", 4),
+		})
 	return database.DSN
 }

@@ -64,7 +64,8 @@ func newFixture(t *testing.T, more string) *fixture {
 	f.must(err)
 	f.fill()
 	f.server = httptest.NewServer(owners.New(owners.Config{
-		Settings: settings, Ledger: f.book, Now: func() time.Time { return f.now }, Address: "http://127.0.0.1", Mails: true,
+		Settings: settings, Ledger: f.book, Now: func() time.Time { return f.now }, Address: "http://127.0.0.1",
+		Mails: true,
 	}))
 	t.Cleanup(f.server.Close)
 	return f

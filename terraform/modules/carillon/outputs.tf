@@ -50,6 +50,16 @@ output "stays_urls" {
   value       = { for name, function in module.stays_bookings : name => function.url }
 }
 
+output "owners_urls" {
+  description = "By stays bridge, the address before the owners' pages, for owners_address in stays.json: they are at /owners/."
+  value       = { for name, function in module.stays_owners : name => function.url }
+}
+
+output "calendars_urls" {
+  description = "By stays bridge, the address before the public calendars: /calendars/UNIT and /calendars/v1."
+  value       = { for name, function in module.stays_feeds : name => function.url }
+}
+
 output "stays_instances" {
   description = "By stays bridge, the connection name of the ledger's Cloud SQL instance, where one is made."
   value       = { for name, instance in google_sql_database_instance.stays : name => "${var.project}:${var.region}:${instance.name}" }

@@ -15,7 +15,7 @@ module "stays" {
   installations = {
     for name, association in var.stays :
     name => merge(association, {
-      secrets = concat(association.secrets, association.relay_secrets, association.site_secrets)
+      secrets = concat(association.secrets, association.owners_secrets, association.relay_secrets, association.site_secrets)
     })
   }
   buckets = { config = 90, state = 7 } # state has dead letters alone
@@ -33,7 +33,7 @@ module "stays" {
       silence  = "1800s"
     }
   }
-  public_functions = ["bookings"]
+  public_functions = ["bookings", "owners", "feeds"]
 
   depends_on = [google_project_service.this]
 }
@@ -56,6 +56,41 @@ module "stays_bookings" {
   publishes = ["relay"]
 }
 
+# The pages on which owners keep their calendars.
+module "stays_owners" {
+  source   = "../function"
+  for_each = local.associations
+
+  platform    = local.platform
+  bridge      = module.stays.running[each.key]
+  function    = "owners"
+  public      = true
+  instances   = 3
+  concurrency = 40
+  timeout     = 60
+
+  secrets   = concat(each.value.secrets, each.value.owners_secrets)
+  reads     = ["config"]
+  publishes = ["relay"]
+}
+
+# What the public sees: calendars in frames, and searches by date.
+module "stays_feeds" {
+  source   = "../function"
+  for_each = local.associations
+
+  platform    = local.platform
+  bridge      = module.stays.running[each.key]
+  function    = "feeds"
+  public      = true
+  instances   = 3
+  concurrency = 40
+  timeout     = 60
+
+  secrets = each.value.secrets
+  reads   = ["config"]
+}
+
 # Keeps the ledger's tables, delivers its changes to the website's table, the broker and hooks, writes to people, and answers
 # operators. One instance: it alone changes tables and moves the cursors.
 module "stays_relay" {
@@ -69,7 +104,7 @@ module "stays_relay" {
   concurrency = 20
   timeout     = 300
 
-  secrets       = concat(each.value.secrets, each.value.relay_secrets)
+  secrets       = concat(each.value.secrets, each.value.owners_secrets, each.value.relay_secrets)
   reads         = ["config"]
   publishes     = ["relay", "notifications", "broker"]
   subscriptions = { relay = { attempts = 20 }, broker = { attempts = 5 } }
@@ -140,6 +175,8 @@ resource "google_project_iam_member" "stays_connects" {
     for name, accounts in {
       for name in keys(local.databases) : name => {
         bookings     = module.stays_bookings[name].account
+        owners       = module.stays_owners[name].account
+        feeds        = module.stays_feeds[name].account
         relay        = module.stays_relay[name].account
         reservations = module.stays_reservations[name].account
       } if contains(keys(local.associations), name)

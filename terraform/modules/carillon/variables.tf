@@ -198,13 +198,14 @@ variable "exports" {
 }
 
 variable "stays" {
-  description = "The stays bridges, by a short name, most often one: stays.json names the ledger's database. Without one the bridge is off. The public function that partners call sees `secrets`, such as the database's address, and neither `relay_secrets`, such as the mail account's and the broker's, nor `site_secrets`, such as the address of the website's database. `instance = {}` makes a small PostgreSQL server of Cloud SQL for the ledger."
+  description = "The stays bridges, by a short name, most often one: stays.json names the ledger's database. Without one the bridge is off. The public function that partners call sees `secrets`, such as the database's address, and neither `owners_secrets`, the key and the entry of the owners' pages, nor `relay_secrets`, such as the mail account's and the broker's, nor `site_secrets`, such as the address of the website's database. `instance = {}` makes a small PostgreSQL server of Cloud SQL for the ledger."
   type = map(object({
-    running       = optional(bool, true)
-    time_zone     = optional(string, "Europe/Brussels")
-    secrets       = optional(list(string), [])
-    relay_secrets = optional(list(string), [])
-    site_secrets  = optional(list(string), [])
+    running        = optional(bool, true)
+    time_zone      = optional(string, "Europe/Brussels")
+    secrets        = optional(list(string), [])
+    owners_secrets = optional(list(string), [])
+    relay_secrets  = optional(list(string), [])
+    site_secrets   = optional(list(string), [])
     instance = optional(object({
       tier    = optional(string, "db-f1-micro")
       standby = optional(bool, false)
@@ -222,11 +223,11 @@ variable "stays" {
     error_message = "stays has a time zone that is not known: ${join(", ", [for association in values(var.stays) : association.time_zone if !contains(local.time_zones, association.time_zone)])}. It is an IANA time zone with its exact spelling, such as Europe/Paris."
   }
   validation {
-    condition     = alltrue(flatten([for association in values(var.stays) : [for secret in concat(association.secrets, association.relay_secrets, association.site_secrets) : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
+    condition     = alltrue(flatten([for association in values(var.stays) : [for secret in concat(association.secrets, association.owners_secrets, association.relay_secrets, association.site_secrets) : can(regex("^[a-z][a-z0-9-]{0,39}$", secret))]]))
     error_message = "The name of a secret in stays is one to forty small letters, digits and hyphens, the first a letter."
   }
   validation {
-    condition     = alltrue([for association in values(var.stays) : length(distinct(concat(association.secrets, association.relay_secrets, association.site_secrets))) == length(concat(association.secrets, association.relay_secrets, association.site_secrets))])
+    condition     = alltrue([for association in values(var.stays) : length(distinct(concat(association.secrets, association.owners_secrets, association.relay_secrets, association.site_secrets))) == length(concat(association.secrets, association.owners_secrets, association.relay_secrets, association.site_secrets))])
     error_message = "A secret in stays is named twice."
   }
 }
