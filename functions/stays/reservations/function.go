@@ -131,7 +131,7 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 	table, settings, err := f.open(ctx)
 	if kind == messages.KindAll {
 		if err == nil {
-			err = f.arrived(ctx, table, f.manner(settings))
+			err = errors.Join(f.arrived(ctx, table, f.manner(settings)), f.uses(ctx, table, settings))
 		}
 		if err != nil { // the next minute's message comes anyway
 			slog.WarnContext(ctx, "the website's table was not looked at", slog.Any("error", err))
@@ -254,6 +254,19 @@ func (f *function) arrived(ctx context.Context, table *site.Table, m site.Manner
 	}
 	slog.InfoContext(ctx, "waiting changes delivered to their cottages", slog.Int("changes", len(done)))
 	return f.Ledger.Arrived(ctx, done)
+}
+
+// uses writes what the calendars are used for.
+func (f *function) uses(ctx context.Context, table *site.Table, settings *stays.Settings) error {
+	states, err := f.Ledger.StatesSet(ctx)
+	if err != nil {
+		return err
+	}
+	list := make([]site.Use, len(states))
+	for i, s := range states {
+		list[i] = site.Use(s)
+	}
+	return table.Uses(ctx, list, settings.Zone())
 }
 
 // tell tells operators of a database that cannot be asked just now, and of one that is not the website's.

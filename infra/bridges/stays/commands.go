@@ -24,7 +24,7 @@ func command() *cobra.Command {
 	o := cli.Remote{Deployed: "/operator/stays"}
 	parent := &cobra.Command{Use: "stays", Short: "The availability of cottages in the running system"}
 	o.Flags(parent)
-	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), partnerCommands(&o),
+	parent.AddCommand(status(&o), changes(&o), undo(&o), unitCommands(&o), ownerCommands(&o), partnerCommands(&o),
 		hookCommands(&o), verify(&o),
 		importSite(&o), migrate())
 	parent.AddCommand(steering(&o)...)
@@ -154,13 +154,13 @@ func unitCommands(o *cli.Remote) *cobra.Command {
 				return err
 			}
 			return o.Show(cmd.OutOrStdout(), list, func(t *tabwriter.Writer) {
-				cli.Row(t, "UNIT", "NAME", "OWNER", "CAPACITY", "PUBLISHED", "")
+				cli.Row(t, "UNIT", "NAME", "OWNER", "CAPACITY", "PUBLISHED", "STATE", "")
 				for _, u := range list {
 					note := ""
 					if !u.Listed {
 						note = "only a partner has named it"
 					}
-					cli.Row(t, u.Unit, u.Name, number(u.Owner), number(int64(u.Capacity)), cli.Yes(u.Published), note)
+					cli.Row(t, u.Unit, u.Name, number(u.Owner), number(int64(u.Capacity)), cli.Yes(u.Published), u.State, note)
 				}
 			})
 		},
@@ -200,7 +200,7 @@ func unitCommands(o *cli.Remote) *cobra.Command {
 			return nil
 		},
 	}
-	parent.AddCommand(add, remove)
+	parent.AddCommand(add, remove, unitState(o))
 	return parent
 }
 

@@ -153,6 +153,23 @@ func (l *Ledger) setState(
 	return err
 }
 
+// A UnitState is what a unit's calendar is used for, of which somebody has said so.
+type UnitState struct {
+	Unit  string
+	State stays.State
+	Seen  time.Time // when its owner said so last; zero: he never has
+}
+
+// StatesSet reads what has been said of all units.
+func (l *Ledger) StatesSet(ctx context.Context) ([]UnitState, error) {
+	return list(ctx, l, func(rows sqldb.Row) (u UnitState, err error) {
+		var seen sqldb.Instant
+		err = rows.Scan(&u.Unit, &u.State, &seen)
+		u.Seen = seen.Time
+		return u, err
+	}, "SELECT unit, state, seen FROM units WHERE listed AND state IS NOT NULL ORDER BY unit")
+}
+
 // AdoptStates takes over what the website says of units of which nobody has said anything here.
 func (l *Ledger) AdoptStates(ctx context.Context, states map[string]stays.State) error {
 	rows := make([][]any, 0, len(states))

@@ -396,6 +396,45 @@ func (t *Table) activity(updates []stays.Update, hebs map[string]int64, m Manner
 	}}
 }
 
+// A Use is what a cottage's calendar is used for, and when its owner said so last.
+type Use struct {
+	Unit  string
+	State stays.State
+	Seen  time.Time // zero: never
+}
+
+// Uses writes what cottages' calendars are used for, where the website has it otherwise. Rows of cottages that the
+// website does not have are left out.
+func (t *Table) Uses(ctx context.Context, uses []Use, zone *time.Location) error {
+	if len(uses) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(uses))
+	for i, u := range uses {
+		var seen any
+		if !u.Seen.IsZero() {
+			seen = stays.DayOf(u.Seen.In(zone))
+		}
+		rows[i] = []any{u.Unit, u.State.Site(), seen}
+	}
+	given := t.db.Rows(1, "unit text", "state text", "seen date")
+	statements := []string{
+		"UPDATE hebergement SET heb_calendrier_proprio = r.state FROM " + given + " AS r WHERE trim(heb_code_cgt) = r.unit " +
+			"AND coalesce(heb_calendrier_proprio, '') <> r.state",
+		"UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.seen FROM " + given + " AS r WHERE trim(heb_code_cgt) = " +
+			"r.unit AND r.seen IS NOT NULL AND (heb_calendrier_proprio_date_maj IS NULL OR heb_calendrier_proprio_date_maj < " +
+			"r.seen)",
+	}
+	return t.db.Tx(ctx, func(tx *sql.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.ExecContext(ctx, s, sqldb.JSON(rows)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // counts reports whether an origin's changes show that a cottage's calendar is kept.
 func (m Manner) counts(o stays.Origin) bool {
 	switch o.Kind() {

@@ -426,3 +426,42 @@ func TestNotAWebsite(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
+
+// TestUses: what a calendar is used for is the website's too, and the date of its last activity never goes back.
+func TestUses(t *testing.T) {
+	today := stays.DayOf(now.In(paris))
+	everywhere(t, func(f *fixture) {
+		f.apply(1, update(1, "GFLX0001", 1, 2, stays.Booked, "owner:3"))
+		read := func() string {
+			var state, day string
+			err := f.db.Read.QueryRowContext(f.Context(), "SELECT heb_calendrier_proprio, "+
+				"CAST(heb_calendrier_proprio_date_maj AS text) FROM hebergement WHERE trim(heb_code_cgt) = 'GFLX0001'").Scan(&state, &day)
+			if err != nil {
+				f.Fatal(err)
+			}
+			return state + " " + day
+		}
+		for _, c := range []struct {
+			use  site.Use
+			want string
+		}{
+			{site.Use{Unit: "GFLX0001", State: stays.Off}, "non actif " + today.String()},
+			{
+				site.Use{Unit: "GFLX0001", State: stays.Active, Seen: now.AddDate(0, 0, 3)},
+				"actif " + (today + 3).String(),
+			},
+			{
+				site.Use{Unit: "GFLX0001", State: stays.Blocked, Seen: now.AddDate(0, 0, -9)},
+				"bloque " + (today + 3).String(),
+			},
+			{site.Use{Unit: "GFLX9999", State: stays.Active}, "bloque " + (today + 3).String()},
+		} {
+			if err := f.Uses(f.Context(), []site.Use{c.use}, paris); err != nil {
+				f.Fatal(err)
+			}
+			if got := read(); got != c.want {
+				f.Errorf("%+v: %s, want %s", c.use, got, c.want)
+			}
+		}
+	})
+}

@@ -177,8 +177,13 @@
       if (answer.status === 401) refused(null, { status: 401 });
       if (answer.status < 500) reached = Date.now();
     } catch (err) {
-      // told below, when it has lasted
+      // the next try comes soon; age says so when it has lasted
     }
+    age();
+  };
+
+  // age says since when the server has not answered, when it has not for a while.
+  const age = () => {
     const stale = document.querySelector(".stale");
     const late = Date.now() - reached > 3 * every;
     if (stale && !late) stale.remove();
@@ -309,7 +314,11 @@
     undo(path[1]);
   });
 
-  setInterval(() => (waiting.length > 0 ? save() : refresh()), every);
+  setInterval(() => {
+    if (waiting.length > 0) save();
+    else refresh();
+    age();
+  }, every);
   window.addEventListener("online", () => (waiting.length > 0 ? save() : refresh()));
   document.addEventListener("visibilitychange", () => refresh());
   window.addEventListener("beforeunload", (event) => {

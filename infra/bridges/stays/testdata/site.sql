@@ -5,7 +5,7 @@ CREATE TABLE proprio (
 );
 CREATE TABLE hebergement (
     heb_pk int PRIMARY KEY, heb_nom varchar, heb_code_cgt varchar, heb_site_public varchar, heb_pro_fk int,
-    heb_calendrier_proprio_date_maj date
+    heb_calendrier_proprio varchar DEFAULT 'non actif', heb_calendrier_proprio_date_maj date
 );
 CREATE TABLE reservation_proprio (
     res_id serial PRIMARY KEY, res_type varchar NOT NULL, heb_fk int NOT NULL, pro_fk int, res_date timestamp NOT NULL,
@@ -15,10 +15,10 @@ INSERT INTO proprio VALUES
     (7, 'Lambert', 'A.', 'lambert@example.org', true, 'FR'),
     (8, 'Peeters', NULL, NULL, NULL, NULL);
 INSERT INTO hebergement VALUES
-    (1, 'La Grange', 'GFLX0101', '1', 7),
-    (2, 'Le Moulin', ' GFLX0102', '0', 99),
-    (3, 'No code', '', '1', 7),
-    (4, 'The same code', 'GFLX0101', '1', 8);
+    (1, 'La Grange', 'GFLX0101', '1', 7, 'searchactif'),
+    (2, 'Le Moulin', ' GFLX0102', '0', 99, NULL),
+    (3, 'No code', '', '1', 7, 'actif'),
+    (4, 'The same code', 'GFLX0101', '1', 8, 'bloque');
 INSERT INTO reservation_proprio (res_type, heb_fk, pro_fk, res_date) VALUES
     ('loue', 1, 7, current_date + 1),
     ('loue', 1, 7, current_date + 2),
