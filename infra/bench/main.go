@@ -27,6 +27,7 @@ var figures = []struct {
 	{"move", move},
 	{"stays", staysLedger},
 	{"stays", staysDelivery},
+	{"stays-pages", staysPages},
 	{"school", schoolAPI},
 	{"deploy", deploy},
 	{"up", upMemory},

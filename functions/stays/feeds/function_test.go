@@ -4,17 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-calendar/carillon/functions/stays/feeds"
-	"github.com/carillon-calendar/carillon/infra/machine"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
+	"github.com/carillon-calendar/carillon/infra/bridges/stays/staystest"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 )
 
 type fixture struct {
@@ -31,21 +28,8 @@ func newFixture(t *testing.T, settings string) *fixture {
 	t.Helper()
 	f := &fixture{T: t}
 	now := func() time.Time { return time.Date(2027, 7, 2, 10, 0, 0, 0, time.UTC) }
-	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
-	f.must(err)
-	t.Cleanup(func() { _ = db.Close() })
-	_, err = migrations.Run(t.Context(), db)
-	f.must(err)
-	f.book, err = ledger.Open(t.Context(), db, now)
-	f.must(err)
-	state, err := machine.Open(t.Context(), dir)
-	f.must(err)
-	t.Cleanup(func() { _ = state.Close() })
-	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0, []byte(settings), nil)
-	f.must(err)
-	loaded, err := stays.LoadSettings(state.Bucket("config"))
-	f.must(err)
+	parts := staystest.Open(t, []byte(settings), now)
+	f.book = parts.Ledger
 	f.must(f.book.PutOwners(t.Context(), []ledger.Owner{
 		{ID: 1, Name: "Lambert", Email: "lambert@example.org", Active: true}, {ID: 2, Name: "Left"},
 	}))
@@ -67,7 +51,7 @@ func newFixture(t *testing.T, settings string) *fixture {
 	}
 	f.hold("ACTI0001", 6, 6, stays.Booked)
 	f.hold("ACTI0001", 7, 7, stays.Unavailable)
-	f.h = feeds.New(feeds.Config{Settings: loaded, Ledger: f.book, Now: now})
+	f.h = feeds.New(feeds.Config{Settings: parts.Settings, Ledger: f.book, Now: now})
 	return f
 }
 

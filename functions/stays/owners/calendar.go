@@ -64,6 +64,7 @@ type cell struct {
 	Label  string
 	Href   string // chooses the day where there is no script
 	Open   bool   // it may be chosen
+	Held   bool
 }
 
 // A holdLine says who holds days.
@@ -216,6 +217,7 @@ func (v *visit) cells(
 		i := slices.IndexFunc(holds, func(h stays.Hold) bool { return h.From <= d && d < h.To })
 		if i >= 0 {
 			h := holds[i]
+			c.Held = true
 			text, params["type"], params["who"] = "cell.held", v.say("types."+string(h.Type), nil), v.by(h.Origin)
 			c.Class = string(h.Type)
 			if h.Origin != v.origin() {

@@ -7,7 +7,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +14,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/carillon-calendar/carillon/functions/stays/owners"
-	"github.com/carillon-calendar/carillon/infra/machine"
+	"github.com/carillon-calendar/carillon/infra/bridges/stays/staystest"
 	"github.com/carillon-calendar/carillon/shared/cloud/seal"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb/sqlite"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
-	"github.com/carillon-calendar/carillon/shared/stays/ledger/migrations"
 	"github.com/carillon-calendar/carillon/shared/stays/secrets"
 )
 
@@ -45,26 +42,13 @@ func day(n int) stays.Day { return stays.Date(2027, time.July, n) }
 func newFixture(t *testing.T, more string) *fixture {
 	t.Helper()
 	f := &fixture{T: t, now: time.Date(2027, 7, 1, 10, 0, 0, 0, time.UTC)}
-	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "stays.db"))
-	f.must(err)
-	t.Cleanup(func() { _ = db.Close() })
-	_, err = migrations.Run(t.Context(), db)
-	f.must(err)
-	f.book, err = ledger.Open(t.Context(), db, func() time.Time { return f.now })
-	f.must(err)
+	parts := staystest.Open(t, []byte(`{"key": "`+key+`", "entry": {"secret": "`+secret+`"}`+more+`}`),
+		func() time.Time { return f.now })
+	f.book = parts.Ledger
 	f.book.Wake = func(context.Context) error { f.woken++; return nil }
-	state, err := machine.Open(t.Context(), dir)
-	f.must(err)
-	t.Cleanup(func() { _ = state.Close() })
-	_, err = state.Bucket("config").Put(t.Context(), stays.SettingsFile, 0,
-		[]byte(`{"key": "`+key+`", "entry": {"secret": "`+secret+`"}`+more+`}`), nil)
-	f.must(err)
-	settings, err := stays.LoadSettings(state.Bucket("config"))
-	f.must(err)
 	f.fill()
 	f.server = httptest.NewServer(owners.New(owners.Config{
-		Settings: settings, Ledger: f.book, Now: func() time.Time { return f.now }, Address: "http://127.0.0.1",
+		Settings: parts.Settings, Ledger: f.book, Now: func() time.Time { return f.now }, Address: "http://127.0.0.1",
 		Mails: true,
 	}))
 	t.Cleanup(f.server.Close)

@@ -113,7 +113,10 @@ func (b *bridge) open(host *machine.Host) (_ *machine.Service, err error) {
 				Attempts: siteAttempts, MaxBackoff: siteBackoff,
 			},
 		},
-		Jobs: []machine.Job{{Schedule: stays.RelaySchedule, Topic: stays.TopicRelay}},
+		Jobs: []machine.Job{{
+			Schedule: stays.RelaySchedule, Topic: stays.TopicRelay,
+			Message: messages.Message{Attributes: messages.OfKind(messages.KindAll)}, // as the scheduler of the cloud
+		}},
 		Start: func() {
 			b.Go(b.passOn)
 			b.Go(func() { relay.Connect(b.Context(), b.relayConfig()) })

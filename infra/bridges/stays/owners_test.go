@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
@@ -36,7 +39,8 @@ func (r *running) enter(t *testing.T) ownersPage {
 	p.Do("opening the dashboard", chromedp.Navigate(r.URL+"/stays.html"))
 	p.Shows(".owners tbody", "A. Lambert")
 	p.Press("entering", ".owners tbody button")
-	p.Becomes("the owner's cottages", `location.pathname === "/owners/" && document.querySelectorAll("#grid th[scope=row]").length === 3`)
+	p.Becomes("the owner's cottages",
+		`location.pathname === "/owners/" && document.querySelectorAll("#grid th[scope=row]").length === 3`)
 	if err := r.b.ledger.SetLanguage(t.Context(), 1, "en"); err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +62,17 @@ func (r *running) next(t *testing.T, unit string, n int) stays.Day {
 // month opens a month of a cottage.
 func (p ownersPage) month(unit string) {
 	p.T.Helper()
-	p.Do("opening the month", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, unit, 1).String()[:7]))
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`) // else the page asks before it goes
+	p.Do("opening the month", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, unit,
+		1).String()[:7]))
 	p.Becomes("the script is there", `document.querySelector("#grid a[tabindex='0']") !== null`)
 }
 
 // middle is the middle of a day's cell.
 func (p ownersPage) middle(unit string, n int) (x, y float64) {
 	p.T.Helper()
-	at := p.JS(fmt.Sprintf(`(() => { const a = document.querySelector('a[data-unit="%s"][data-day="%s"]'); a.scrollIntoView({block: "center", inline: "center"});
+	at := p.JS(fmt.Sprintf(
+		`(() => { const a = document.querySelector('a[data-unit="%s"][data-day="%s"]'); a.scrollIntoView({block: "center", inline: "center"});
 		const b = a.getBoundingClientRect(); return JSON.stringify([b.left + b.width / 2, b.top + b.height / 2]); })()`,
 		unit, p.r.next(p.T, unit, n)))
 	var point [2]float64
@@ -87,7 +94,8 @@ func (p ownersPage) drag(unit string, from, to int) {
 func (p ownersPage) hover(unit string, from, to int) {
 	p.T.Helper()
 	x, y := p.middle(unit, from)
-	p.Do("pressing", chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.Button("left"), chromedp.ClickCount(1)))
+	p.Do("pressing", chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.Button("left"),
+		chromedp.ClickCount(1)))
 	x, y = p.middle(unit, to)
 	p.Do("moving", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y, chromedp.Button("left")))
 }
@@ -95,8 +103,10 @@ func (p ownersPage) hover(unit string, from, to int) {
 // chosen waits until days are chosen, as 5-11.
 func (p ownersPage) chosen(want string) {
 	p.T.Helper()
-	p.Becomes("chosen "+want, `(() => { const days = [...document.querySelectorAll("td.chosen a")].map((a) => Number(a.dataset.day.slice(8)));
-		return days[0] + "-" + days[days.length - 1] === "`+want+`" && days.length === days[days.length - 1] - days[0] + 1; })()`)
+	p.Becomes("chosen "+want,
+		`(() => { const days = [...document.querySelectorAll("td.chosen a")].map((a) => Number(a.dataset.day.slice(8)));
+		return days[0] + "-" + days[days.length - 1] === "`+want+`" && days.length === days[days.length - 1] - days[0] +
+			1; })()`)
 }
 
 // press clicks what a selector finds.
@@ -146,8 +156,8 @@ func (p ownersPage) partner(unit string, from, to int) {
 	}
 }
 
-// TestOwnersWalk is the seed's: an owner enters, clicks a week, and it is in the reservation table; a partner books, and
-// the week is marked on the owner's page within five seconds.
+// TestOwnersWalk is the seed's: an owner enters, clicks a week, and it is in the reservation table; a partner books,
+// and the week is marked on the owner's page within five seconds.
 func TestOwnersWalk(t *testing.T) {
 	t.Parallel()
 	r := start(t, machine.Options{Data: t.TempDir()})
@@ -162,7 +172,8 @@ func TestOwnersWalk(t *testing.T) {
 	p.Eventually("the week is in the reservation table", func() bool {
 		var n int
 		err := r.b.db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM reservation_proprio r JOIN hebergement h ON "+
-			"h.heb_pk = r.heb_fk WHERE h.heb_code_cgt = $1 AND r.res_type = 'loue' AND r.res_date >= $2 AND r.res_date < $3", unit,
+			"h.heb_pk = r.heb_fk WHERE h.heb_code_cgt = $1 AND r.res_type = 'loue' AND r.res_date >= $2 AND r.res_date < $3",
+			unit,
 			r.next(t, unit, 5).String(), r.next(t, unit, 12).String()).Scan(&n)
 		return err == nil && n == 7
 	})
@@ -189,6 +200,7 @@ func TestGestures(t *testing.T) {
 		p.month(name)
 		gesture(p)
 	}
+	refusal(p)
 	conflict(p)
 	offline(p)
 	strips(p)
@@ -213,6 +225,20 @@ func mouse(p ownersPage) {
 	p.held(unit, "12-14 unavailable owner:1")
 	p.drag(unit, 13, 13)
 	p.press("#days button.free")
+	p.held(unit, "12-12 unavailable owner:1, 14-14 unavailable owner:1")
+}
+
+// refusal: what is refused is shown as it was, though nothing has changed meanwhile.
+func refusal(p ownersPage) {
+	const unit = "GFLX0001"
+	p.month(unit)
+	p.Becomes("days of its own", `document.querySelectorAll("td.booked").length === 0`)
+	p.drag(unit, 20, 21)
+	p.JS(`document.querySelector("#days [name=note]").removeAttribute("maxlength") || ` +
+		`(document.querySelector("#days [name=note]").value = "x".repeat(201))`)
+	p.press("#days button.booked")
+	p.Shows("#said.refused", "The note is too long")
+	p.Becomes("it is as it was", `document.querySelectorAll("td.booked, td.saving").length === 0`)
 	p.held(unit, "12-12 unavailable owner:1, 14-14 unavailable owner:1")
 }
 
@@ -263,7 +289,8 @@ func conflict(p ownersPage) {
 	p.Do("releasing", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.Button("left")))
 	p.press("#days button.booked")
 	p.Shows("#said.refused", "partner channel")
-	p.Becomes("it is as it was", `document.querySelectorAll("td.theirs").length === 4 && document.querySelectorAll("td.saving").length === 0`)
+	p.Becomes("it is as it was",
+		`document.querySelectorAll("td.theirs").length === 4 && document.querySelectorAll("td.saving").length === 0`)
 	p.held(unit, "4-5 booked owner:1, 19-22 booked partner:channel")
 	p.press("#said button") // take them all the same
 	p.Shows("#said", "Rented. Saved.")
@@ -316,13 +343,16 @@ func strips(p ownersPage) {
 	p.press("#days button.unavailable")
 	p.Shows("#said", "Not available. Saved.")
 	other.Becomes("the other browser shows it", `document.querySelectorAll("td.unavailable").length === 3`)
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
 	p.Do("next week", chromedp.Click(chromedp.CSS("a[rel=next]")))
-	p.Becomes("it is a week later", `document.querySelector("#grid").dataset.from === "`+p.r.next(p.T, unit, 8).String()+`"`)
+	p.Becomes("it is a week later", `document.querySelector("#grid").dataset.from === "`+p.r.next(p.T, unit,
+		8).String()+`"`)
 }
 
 // withoutScript: links choose the days, and a form sends them.
 func withoutScript(p ownersPage) {
 	const unit = "GFLX0003"
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
 	p.Do("no script", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled,
 			emulation.SetScriptExecutionDisabledParams{Value: true})
@@ -351,11 +381,15 @@ func TestOwnersPagesAreAccessible(t *testing.T) {
 	p := r.enter(t)
 	p.partner("GFLX0001", 3, 5)
 	from, to := r.next(t, "", 10), r.next(t, "", 12)
-	if err := r.b.ledger.SetRules(t.Context(), "GFLX0001", []stays.Rule{{Range: stays.Through(from, to), MinStay: 2}}); err != nil {
+	if err := r.b.ledger.SetRules(t.Context(), "GFLX0001", []stays.Rule{{
+		Range:   stays.Through(from, to),
+		MinStay: 2,
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		"/owners/", "/owners/units/GFLX0001?from=" + from.String() + "&to=" + to.String(), "/owners/history", "/owners/state",
+		"/owners/", "/owners/units/GFLX0001?from=" + from.String() + "&to=" + to.String(), "/owners/history",
+		"/owners/state",
 		"/owners/units/GFLX0001/rules", "/owners/units/GFLX0001/print", "/owners/link?token=x", "/owners/signin",
 		"/calendars/GFLX0001?lang=en", "/calendars/owners/1?lang=en&months=6", "/calendars/NONE0001?lang=en",
 	} {
@@ -371,5 +405,81 @@ func TestOwnersPagesAreAccessible(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOwnersCommands: an operator enters an owner, makes a link that lets in once, and blocks a calendar.
+func TestOwnersCommands(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	r := start(t, machine.Options{Data: data})
+	if out := must(t, "stays", "owners", "--data", data); !strings.Contains(out, "A. Lambert") ||
+		!strings.Contains(out, "GFLX0001 (active)") {
+		t.Error(out)
+	}
+	must(t, "stays", "owners", "add", "7", "--name", "N. Nouveau", "--email", "new@example.org", "--data", data)
+	must(t, "stays", "owners", "add", "7", "--language", "fr", "--data", data)
+	owner, err := r.b.ledger.Owner(t.Context(), 7)
+	if err != nil || owner.Name != "N. Nouveau" || owner.Language != "fr" || !owner.Active {
+		t.Errorf("%+v, %v", owner, err)
+	}
+	link, _, _ := strings.Cut(must(t, "stays", "owners", "link", "7", "--data", data), "\n")
+	resp, err := http.Get(strings.TrimSpace(link)) //nolint:noctx // a test's
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the link was answered %d", resp.StatusCode)
+	}
+	must(t, "stays", "units", "state", "GFLX0001", "blocked", "--data", data)
+	if out := must(t, "stays", "units", "--data", data); !strings.Contains(out, "blocked") {
+		t.Error(out)
+	}
+	for _, args := range [][]string{
+		{"owners", "link", "99"}, {"owners", "link", "x"}, {"units", "state", "GFLX0001", "x"}, {
+			"owners", "add", "0",
+			"--name", "x",
+		},
+	} {
+		if out, err := run(t, append(append([]string{"stays"}, args...), "--data", data)...); err == nil {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+	r.Eventually("the website's table has it", func() bool {
+		var state string
+		err := r.b.db.Read.QueryRowContext(t.Context(),
+			"SELECT heb_calendrier_proprio FROM hebergement WHERE heb_code_cgt = "+
+				"'GFLX0001'").Scan(&state)
+		return err == nil && state == "bloque"
+	})
+}
+
+// TestPublicContract: what the public and the association's page get is as docs/openapi.yaml says.
+func TestPublicContract(t *testing.T) {
+	t.Parallel()
+	openapi3filter.RegisterBodyDecoder("text/x-json", func(
+		body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn,
+	) (v any, err error) {
+		return v, json.NewDecoder(body).Decode(&v)
+	})
+	r := start(t, machine.Options{Data: t.TempDir()})
+	from, to := r.ahead(1, 40)
+	for path, want := range map[string]int{
+		"/calendars/v1/availability?from=" + from + "&to=" + to:                            200,
+		"/calendars/v1/availability?from=" + from + "&to=" + to + "&unit=GFLX0001&limit=1": 200,
+		"/calendars/v1/availability?from=" + to + "&to=" + from:                            400,
+		"/calendars/v1/search?arrival=" + from + "&departure=" + to + "&guests=2":          200,
+		"/calendars/v1/search?arrival=" + from:                                             400,
+		"/selectedDays?hebPk=100&year=2030&month=1&range=12":                               200,
+		"/selectedDays?hebPk=100":                                                          401,
+		"/selectedDays?hebPk=999&year=2030&month=1&range=12":                               404,
+	} {
+		if code, v := r.Call(http.MethodGet, path, "", nil); code != want {
+			t.Errorf("%s: %d %v", path, code, v)
+		}
+	}
+	if code, v := r.Call(http.MethodPost, "/addRange", "", map[string]string{}); code != http.StatusUnauthorized {
+		t.Errorf("addRange: %d %v", code, v)
 	}
 }

@@ -14,11 +14,14 @@
   let chosen = null; // {unit, from, to, open}: open waits for its last day
   let drag = null; // {unit, from, moved}
   let etag = "";
+  let facts = grid.innerHTML; // what the server has said last, without what is being saved
   let reached = Date.now(); // when the server answered last
   const waiting = []; // changes that are not saved yet, in their order
   let saving = false;
 
   const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
+  // The rows say whose their days are.
+  const name = () => days().forEach((a) => { a.dataset.unit = a.closest("tr").dataset.unit; });
   const cellOf = (unit, day) => days().find((a) => a.dataset.unit === unit && a.dataset.day === day);
   const within = (a, c) => c && a.dataset.unit === c.unit && a.dataset.day >= c.from && a.dataset.day <= c.to;
   const ordered = (unit, a, b) => ({ unit, from: a < b ? a : b, to: a < b ? b : a });
@@ -54,9 +57,9 @@
       form.dataset.unit = c.unit;
       form.action = "/owners/units/" + encodeURIComponent(c.unit) + "/days";
       const row = inStrips && cellOf(c.unit, c.from);
-      const name = form.querySelector(".unitname");
-      if (row) name.textContent = row.closest("tr").querySelector("th").textContent;
-      name.hidden = !row;
+      const called = form.querySelector(".unitname");
+      if (row) called.textContent = row.closest("tr").querySelector("th").textContent;
+      called.hidden = !row;
     }
     paint();
   };
@@ -172,8 +175,9 @@
         const text = await answer.text();
         if (drag) return; // the gesture goes on over what it began with
         etag = answer.headers.get("ETag") || "";
-        show(text);
-      }
+        facts = text;
+        show();
+      } else if (anew) show();
       if (answer.status === 401) refused(null, { status: 401 });
       if (answer.status < 500) reached = Date.now();
     } catch (err) {
@@ -194,10 +198,12 @@
     }
   };
 
-  const show = (text) => {
+  // show shows the facts, and over them what is being saved.
+  const show = () => {
     const focused = grid.contains(document.activeElement) ? document.activeElement.dataset : null;
     const current = grid.querySelector("a[tabindex='0']");
-    grid.innerHTML = text;
+    grid.innerHTML = facts;
+    name();
     const again = focused && focused.day && cellOf(focused.unit, focused.day);
     rove(again || (current && cellOf(current.dataset.unit, current.dataset.day)) || days()[0]);
     if (again) again.focus();
@@ -314,6 +320,7 @@
     undo(path[1]);
   });
 
+  name();
   setInterval(() => {
     if (waiting.length > 0) save();
     else refresh();
