@@ -164,7 +164,10 @@ func TestSecrets(t *testing.T) {
 		"campus/sync": {"main-campus-password"}, "exports/queries": {"main-exports-cegid", "main-exports-queries"},
 		"exports/transfer": {"main-exports-cegid", "main-exports-mail", "main-exports-queries"},
 		"school/api":       {"main-school-key"},
-		"stays/bookings":   {"main-stays-database"}, "stays/relay": {"main-stays-database", "main-stays-key", "main-stays-mail"},
+		"stays/bookings":   {"main-stays-database"}, "stays/relay": {
+			"main-stays-database", "main-stays-key",
+			"main-stays-mail",
+		},
 		"stays/owners": {"main-stays-database", "main-stays-key"}, "stays/feeds": {"main-stays-database"},
 		"stays/reservations": {"main-stays-database", "main-stays-site"},
 	}

@@ -222,7 +222,7 @@ func TestSearch(t *testing.T) {
 		w := f.want("/calendars/v1/search?"+q, http.StatusOK)
 		var v feeds.Search
 		f.must(json.Unmarshal(w.Body.Bytes(), &v))
-		var got []string
+		got := make([]string, 0, len(v.Units))
 		for _, u := range v.Units {
 			got = append(got, u.Unit)
 		}

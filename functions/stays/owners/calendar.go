@@ -211,7 +211,10 @@ func (v *visit) cells(
 ) []cell {
 	list := make([]cell, 0, days.Days())
 	for d := range days.Each() {
-		c := cell{Day: d, Number: d.Time().Day(), Unit: unit, Class: "free", Href: href(d), Open: d >= v.today-stays.DaysBack}
+		c := cell{
+			Day: d, Number: d.Time().Day(), Unit: unit, Class: "free", Href: href(d),
+			Open: d >= v.today-stays.DaysBack,
+		}
 		params := map[string]string{"date": v.dates.Full(d), "type": v.say("types.available", nil)}
 		text := "cell.free"
 		i := slices.IndexFunc(holds, func(h stays.Hold) bool { return h.From <= d && d < h.To })
@@ -263,7 +266,7 @@ func (f *function) strips(w http.ResponseWriter, v *visit) error {
 	q := v.URL.Query()
 	first, err := stays.ParseDay(q.Get("from"))
 	if err != nil {
-		first = v.today - stays.Day((int(v.today.Time().Weekday())-int(v.firstDay())+7)%7) //nolint:gosec // 0 to 6
+		first = v.today - stays.Day((int(v.today.Time().Weekday())-int(v.firstDay())+7)%7)
 	}
 	g, err := f.stripsGrid(v, stays.Range{From: first, To: first + stripDays})
 	if err != nil {
@@ -277,8 +280,9 @@ func (f *function) strips(w http.ResponseWriter, v *visit) error {
 	p := v.page("nav.all")
 	p.Here = at(first)
 	p.Body = &calendar{
-		From: first, Heading: v.dates.Days(stays.Range{From: first, To: first + stripDays}), Grid: g, Before: at(first - week),
-		After: at(first + week), Today: "/owners/", Form: &form{Key: rand.Text(), Month: first},
+		From: first, Heading: v.dates.Days(stays.Range{From: first, To: first + stripDays}), Grid: g,
+		Before: at(first - week),
+		After:  at(first + week), Today: "/owners/", Form: &form{Key: rand.Text(), Month: first},
 	}
 	if len(v.units) == 0 {
 		p.Text = "no_units"

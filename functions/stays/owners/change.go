@@ -196,8 +196,8 @@ func (f *function) refusedMonth(w http.ResponseWriter, v *visit, u ledger.Unit, 
 
 // done is what the page says of a change that was just made.
 func (f *function) done(v *visit, number string) (*said, error) {
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
+	n, _ := strconv.ParseInt(number, 10, 64)
+	if n < 1 {
 		return nil, nil //nolint:nilnil // nothing was done
 	}
 	c, u, err := f.ownChange(v, n)
@@ -266,8 +266,7 @@ func (f *function) takeBack(v *visit, c stays.Change) error {
 		}
 	}
 	_, err := f.Ledger.Undo(v.Context(), c.Number, v.origin())
-	var since *ledger.ChangedSince
-	if errors.As(err, &since) {
+	if _, ok := errors.AsType[*ledger.ChangedSince](err); ok {
 		return &refused{status: http.StatusConflict, text: v.say("refused.since", nil)}
 	}
 	return v.passing(err)

@@ -94,7 +94,7 @@ func (f *fixture) held(unit string) string {
 	f.must(err)
 	lines := make([]string, len(holds))
 	for i, h := range holds {
-		lines[i] = h.Range.String() + " " + string(h.Type) + " " + string(h.Origin)
+		lines[i] = h.String() + " " + string(h.Type) + " " + string(h.Origin)
 	}
 	return strings.ReplaceAll(strings.Join(lines, ", "), "2027-07-", "")
 }

@@ -3,6 +3,7 @@ package owners_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestConflict(t *testing.T) {
 	if got := f.held("GFLX0001"); got != "06 to 07 booked partner:channel" {
 		t.Error(got)
 	}
-	a = b.post("/owners/units/GFLX0001/days", append(fields, "replaces", "1")...)
+	a = b.post("/owners/units/GFLX0001/days", slices.Concat(fields, []string{"replaces", "1"})...)
 	b.want(a, http.StatusSeeOther)
 	if got := f.held("GFLX0001"); got != "05 to 09 unavailable owner:1" {
 		t.Error(got)
@@ -149,14 +150,14 @@ func TestState(t *testing.T) {
 	states := func() string {
 		units, err := f.book.Units(t.Context(), nil)
 		f.must(err)
-		var list []string
+		list := make([]string, 0, len(units))
 		for _, u := range units {
 			list = append(list, string(u.Uses()))
 		}
 		return strings.Join(list, " ")
 	}
 	all := []string{"unit", "GFLX0001", "unit", "GFLX0002", "unit", "GFLX0004"}
-	b.want(b.post("/owners/state", append([]string{"state", "off"}, all...)...), http.StatusSeeOther)
+	b.want(b.post("/owners/state", slices.Concat([]string{"state", "off"}, all)...), http.StatusSeeOther)
 	if got := states(); got != "off off active off" {
 		t.Error(got)
 	}
@@ -165,7 +166,7 @@ func TestState(t *testing.T) {
 	f.must(f.book.SetState(t.Context(), []string{"GFLX0001"}, "blocked", "activity"))
 	b.want(b.get("/owners/state"), http.StatusOK, "A calendar is blocked")
 	f.must(f.book.SetState(t.Context(), []string{"GFLX0002"}, "blocked", "staff"))
-	b.want(b.post("/owners/state", append([]string{"state", "active"}, all...)...), http.StatusUnprocessableEntity,
+	b.want(b.post("/owners/state", slices.Concat([]string{"state", "active"}, all)...), http.StatusUnprocessableEntity,
 		"The association has blocked")
 	b.want(b.post("/owners/state", "state", "active", "unit", "GFLX0001", "unit", "GFLX0004"), http.StatusSeeOther)
 	if got := states(); got != "active blocked active active" {

@@ -247,7 +247,10 @@ func (f *function) entering(ctx context.Context, settings *stays.Settings, token
 		return o, fmt.Errorf("%w: stays.json has no entry", errToken)
 	}
 	var claims jwt.RegisteredClaims
-	_, err = jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return []byte(settings.Entry.Secret), nil },
+	_, err = jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) {
+		return []byte(settings.Entry.Secret),
+			nil
+	},
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(settings.Entry.From()), jwt.WithAudience(stays.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(tokenSkew), jwt.WithTimeFunc(f.Now))
 	if err != nil {

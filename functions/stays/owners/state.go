@@ -86,7 +86,8 @@ func (v *visit) stateChange(c ledger.StateChange) (l stateLine) {
 	return l
 }
 
-// changeState sets one state for the chosen cottages, all of them unless the owner takes some out, also unpublished ones.
+// changeState sets one state for the chosen cottages: all of them, also unpublished ones, unless the owner takes some
+// out.
 func (f *function) changeState(w http.ResponseWriter, v *visit) error {
 	state := stays.State(v.PostFormValue("state"))
 	var ids []string

@@ -62,8 +62,9 @@ func ownersTable(t *tabwriter.Writer, o *cli.Remote, list []relay.KnownOwner) {
 func ownerAdd(o *cli.Remote) *cobra.Command {
 	flags := relay.Owner{Active: true}
 	cmd := &cobra.Command{
-		Use: "add ID", Example: `carillon stays owners add 12 --name "A. Lambert" --email lambert@example.org --language fr`,
-		Short: "Enter an owner, or change one", Args: cobra.ExactArgs(1), ValidArgsFunction: ownerNumbers(o),
+		Use:     "add ID",
+		Example: `carillon stays owners add 12 --name "A. Lambert" --email lambert@example.org --language fr`,
+		Short:   "Enter an owner, or change one", Args: cobra.ExactArgs(1), ValidArgsFunction: ownerNumbers(o),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list := []relay.KnownOwner{}
 			if err := o.Call(cmd.Context(), http.MethodGet, ownersPath, &list); err != nil {
@@ -83,7 +84,8 @@ func ownerAdd(o *cli.Remote) *cobra.Command {
 					take()
 				}
 			}
-			if err := o.Send(cmd.Context(), http.MethodPut, ownersPath+"/"+url.PathEscape(args[0]), owner, &owner); err != nil {
+			if err := o.Send(cmd.Context(), http.MethodPut, ownersPath+"/"+url.PathEscape(args[0]), owner,
+				&owner); err != nil {
 				return err
 			}
 			return o.Show(cmd.OutOrStdout(), owner, func(t *tabwriter.Writer) { cli.Row(t, owner.ID, owner.Name, "entered") })
@@ -91,7 +93,8 @@ func ownerAdd(o *cli.Remote) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&flags.Name, "name", "", "how the owner is called")
 	cmd.Flags().StringVar(&flags.Email, "email", "", "address to which sign-in links are sent")
-	cmd.Flags().StringVar(&flags.Language, "language", "", "of e-mails and pages: en, de, fr, it, nl; default the browser's")
+	cmd.Flags().StringVar(&flags.Language, "language", "",
+		"of e-mails and pages: en, de, fr, it, nl; default the browser's")
 	cmd.Flags().BoolVar(&flags.Active, "active", true, "may sign in, and the cottages are shown to the public")
 	return cmd
 }

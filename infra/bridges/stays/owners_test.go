@@ -35,7 +35,7 @@ type ownersPage struct {
 // enter signs a browser in as the sample's owner 1 in English, from the dashboard.
 func (r *running) enter(t *testing.T) ownersPage {
 	t.Helper()
-	p := ownersPage{machinetest.Open(t, r.Running.With(t)), r}
+	p := ownersPage{machinetest.Open(t, r.With(t)), r}
 	p.Do("opening the dashboard", chromedp.Navigate(r.URL+"/stays.html"))
 	p.Shows(".owners tbody", "A. Lambert")
 	p.Press("entering", ".owners tbody button")
@@ -56,7 +56,7 @@ func (r *running) next(t *testing.T, unit string, n int) stays.Day {
 	}
 	first := almanac.Add(stays.DayOf(r.Clock.Now().In(zone)), 8)
 	_ = unit
-	return first + stays.Day(n-1) //nolint:gosec // below 31
+	return first + stays.Day(n-1)
 }
 
 // month opens a month of a cottage.
@@ -424,7 +424,7 @@ func TestOwnersCommands(t *testing.T) {
 		t.Errorf("%+v, %v", owner, err)
 	}
 	link, _, _ := strings.Cut(must(t, "stays", "owners", "link", "7", "--data", data), "\n")
-	resp, err := http.Get(strings.TrimSpace(link)) //nolint:noctx // a test's
+	resp, err := http.Get(strings.TrimSpace(link))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (s Session) Begin(w http.ResponseWriter, now time.Time, who any) error {
 func (s Session) End(w http.ResponseWriter) { s.set(w, "", -1) }
 
 func (s Session) set(w http.ResponseWriter, value string, age int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure where the pages are without TLS
 		Name: s.cookie(), Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: !s.Plain,
 		SameSite: http.SameSiteLaxMode,
 	})

@@ -93,8 +93,8 @@ func (k *Keys) Open(name, id string, sealed []byte) ([]byte, error) {
 	return nil, ErrSealed
 }
 
-// Digests are a keyed hash of parts, by each key, the first one's first: the same for the same parts, and unknown to all
-// who do not have the key. They are 32 characters of base64url.
+// Digests are a keyed hash of parts, by each key, the first one's first: the same for the same parts, and unknown to
+// all who do not have the key. They are 32 characters of base64url.
 func (k *Keys) Digests(parts ...string) []string {
 	list := make([]string, len(k.keys))
 	for i, one := range k.keys {

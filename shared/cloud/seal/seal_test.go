@@ -25,7 +25,8 @@ func TestSeal(t *testing.T) {
 	t.Parallel()
 	old := keys(t, "test", first)
 	id, sealed := old.Seal("a name", []byte("a text"))
-	for name, k := range map[string]*seal.Keys{"itself": old, "a newer key before it": keys(t, "test", second, "", first)} {
+	for name, k := range map[string]*seal.Keys{"itself": old, "a newer key before it": keys(t, "test", second, "",
+		first)} {
 		if text, err := k.Open("a name", id, sealed); err != nil || string(text) != "a text" {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}

@@ -51,9 +51,9 @@ func Reserve(l *rate.Limiter) time.Duration {
 	return wait
 }
 
-// ClientAddress is the address of the client; of IPv6 its network. What a proxy has added to X-Forwarded-For last counts where the request
-// comes from one: Google's front end in the cloud, one on this machine, or one of proxies. Any other client
-// could have written it itself.
+// ClientAddress is the address of the client; of IPv6 its network. What a proxy has added to X-Forwarded-For last
+// counts where the request comes from one: Google's front end in the cloud, one on this machine, or one of proxies. Any
+// other client could have written it itself.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

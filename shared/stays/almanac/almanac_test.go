@@ -15,8 +15,14 @@ func TestDates(t *testing.T) {
 	first, last := stays.Date(2027, time.August, 1), stays.Date(2027, time.August, 12)
 	at := time.Date(2027, 8, 12, 9, 5, 0, 0, time.FixedZone("", 7200))
 	for lang, want := range map[string][]string{
-		"en": {"Sunday 1 August 2027", "1 August – 12 August 2027", "12 August 2027 – 1 January 2028", "12 August 2027, 09:05"},
-		"fr": {"dimanche 1er août 2027", "1er août – 12 août 2027", "12 août 2027 – 1er janvier 2028", "12 août 2027 à 09:05"},
+		"en": {
+			"Sunday 1 August 2027", "1 August – 12 August 2027", "12 August 2027 – 1 January 2028",
+			"12 August 2027, 09:05",
+		},
+		"fr": {
+			"dimanche 1er août 2027", "1er août – 12 août 2027", "12 août 2027 – 1er janvier 2028",
+			"12 août 2027 à 09:05",
+		},
 		"nl": {
 			"zondag 1 augustus 2027", "1 augustus – 12 augustus 2027", "12 augustus 2027 – 1 januari 2028",
 			"12 augustus 2027 om 09:05",
@@ -25,7 +31,10 @@ func TestDates(t *testing.T) {
 			"Sonntag, 1. August 2027", "1. August – 12. August 2027", "12. August 2027 – 1. Januar 2028",
 			"12. August 2027, 09:05 Uhr",
 		},
-		"it": {"domenica 1º agosto 2027", "1º agosto – 12 agosto 2027", "12 agosto 2027 – 1º gennaio 2028", "12 agosto 2027, 09:05"},
+		"it": {
+			"domenica 1º agosto 2027", "1º agosto – 12 agosto 2027", "12 agosto 2027 – 1º gennaio 2028",
+			"12 agosto 2027, 09:05",
+		},
 	} {
 		l := almanac.In(lang)
 		got := []string{

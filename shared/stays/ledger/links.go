@@ -16,7 +16,7 @@ const (
 	LinkSite  = "site"  // the association's site has made it; its id is there to be used once
 )
 
-// A Link lets an owner in, once. What is kept is its id, of which only who has the key of the settings can make the link.
+// A Link lets an owner in, once. What is kept is its id: to make the link of it takes the key of the settings.
 type Link struct {
 	ID    string
 	Kind  string
@@ -29,8 +29,8 @@ type Link struct {
 // ErrNoLink is a link that does not let in: it was used, has ended, or never was.
 var ErrNoLink = errors.New("the link was used, has ended, or is not whole")
 
-// AddLink keeps a link. One with an id that is there already is [ErrNoLink]; one that has been asked for as often as most
-// since a time is [ErrTooManyLinks].
+// AddLink keeps a link. One with an id that is there already is [ErrNoLink]; one that has been asked for as often as
+// most since a time is [ErrTooManyLinks].
 func (l *Ledger) AddLink(ctx context.Context, link Link, since time.Time, most int) error {
 	return l.db.Tx(ctx, func(tx *sql.Tx) error {
 		var n int

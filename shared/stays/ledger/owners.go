@@ -73,7 +73,8 @@ func (l *Ledger) UnitsOnSite(ctx context.Context, site int64) ([]Unit, error) {
 	return list(ctx, l, scanUnit, unitsFrom+" WHERE site = $1 ORDER BY unit LIMIT 1", site)
 }
 
-// Offered reads the units that the public may see: listed and published ones, of active owners or of none that is known.
+// Offered reads the units that the public may see: listed and published ones, of active owners or of none that is
+// known.
 func (l *Ledger) Offered(ctx context.Context) ([]Unit, error) {
 	return list(ctx, l, scanUnit, unitsFrom+" WHERE listed AND published AND NOT EXISTS (SELECT 1 FROM owners WHERE "+
 		"owners.id = units.owner AND NOT owners.active) ORDER BY unit")
@@ -133,7 +134,8 @@ func (l *Ledger) setState(
 	before := Unit{State: stays.State(was.String)}.Uses()
 	if actor.Kind() == stays.KindOwner {
 		var by stays.Origin
-		err := tx.QueryRowContext(ctx, "SELECT actor FROM states WHERE unit = $1 ORDER BY entry DESC LIMIT 1", unit).Scan(&by)
+		err := tx.QueryRowContext(ctx, "SELECT actor FROM states WHERE unit = $1 ORDER BY entry DESC LIMIT 1",
+			unit).Scan(&by)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

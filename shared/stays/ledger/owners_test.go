@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func ownersAndUnits(f *fixture) {
 	f.equal("by address", words(len(found), found[0].ID), "1 1")
 	found, err = f.OwnersByEmail(ctx, "b@example.org")
 	f.must(err)
-	f.equal("who is not active has no address", fmt.Sprint(len(found)), "0")
+	f.equal("who is not active has no address", strconv.Itoa(len(found)), "0")
 	f.must(f.EndSessions(ctx, 1))
 	f.must(f.SetLanguage(ctx, 1, "de"))
 	f.must(f.PutOwners(ctx, []ledger.Owner{{ID: 1, Name: "A2", Email: "a@example.org", Language: "de", Active: true}}))
@@ -94,11 +95,11 @@ func links(f *fixture) {
 	f.must(f.SentLink(ctx, "one", f.now))
 	unsent, err = f.Unsent(ctx, f.now)
 	f.must(err)
-	f.equal("mailed", fmt.Sprint(len(unsent)), "0")
+	f.equal("mailed", strconv.Itoa(len(unsent)), "0")
 	for range 2 { // looking does not use it up
 		found, err := f.Link(ctx, "one", f.now)
 		f.must(err)
-		f.equal("whose", fmt.Sprint(found.Owner), "1")
+		f.equal("whose", strconv.FormatInt(found.Owner, 10), "1")
 	}
 	if _, err := f.Link(ctx, "unknown", f.now); !errors.Is(err, ledger.ErrNoLink) {
 		f.Errorf("nobody's: %v", err)

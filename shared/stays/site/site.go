@@ -419,11 +419,11 @@ func (t *Table) Uses(ctx context.Context, uses []Use, zone *time.Location) error
 	}
 	given := t.db.Rows(1, "unit text", "state text", "seen date")
 	statements := []string{
-		"UPDATE hebergement SET heb_calendrier_proprio = r.state FROM " + given + " AS r WHERE trim(heb_code_cgt) = r.unit " +
-			"AND coalesce(heb_calendrier_proprio, '') <> r.state",
-		"UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.seen FROM " + given + " AS r WHERE trim(heb_code_cgt) = " +
-			"r.unit AND r.seen IS NOT NULL AND (heb_calendrier_proprio_date_maj IS NULL OR heb_calendrier_proprio_date_maj < " +
-			"r.seen)",
+		"UPDATE hebergement SET heb_calendrier_proprio = r.state FROM " + given + " AS r WHERE " +
+			"trim(heb_code_cgt) = r.unit AND coalesce(heb_calendrier_proprio, '') <> r.state",
+		"UPDATE hebergement SET heb_calendrier_proprio_date_maj = r.seen FROM " + given + " AS r WHERE " +
+			"trim(heb_code_cgt) = r.unit AND r.seen IS NOT NULL AND (heb_calendrier_proprio_date_maj IS NULL OR " +
+			"heb_calendrier_proprio_date_maj < r.seen)",
 	}
 	return t.db.Tx(ctx, func(tx *sql.Tx) error {
 		for _, s := range statements {

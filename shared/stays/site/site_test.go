@@ -124,7 +124,10 @@ func open(t *testing.T, db *sqldb.DB, own bool) *fixture {
 
 // update is a change of days, counted from the first.
 func update(number int64, unit string, from, to stays.Day, typ stays.Type, origin stays.Origin) stays.Update {
-	return stays.Update{Number: number, Unit: unit, From: first + from, To: first + to, Type: typ, Origin: origin, At: now}
+	return stays.Update{
+		Number: number, Unit: unit, From: first + from, To: first + to, Type: typ, Origin: origin,
+		At: now,
+	}
 }
 
 func (f *fixture) apply(epoch int64, updates ...stays.Update) site.Result {
@@ -151,8 +154,9 @@ func (f *fixture) rows(unit string) (rows []string, active string) {
 	})
 	if err == nil {
 		var date sql.NullString
-		err = f.db.Read.QueryRowContext(f.Context(), "SELECT CAST(heb_calendrier_proprio_date_maj AS text) FROM hebergement "+
-			"WHERE trim(heb_code_cgt) = $1 ORDER BY heb_pk LIMIT 1", unit).Scan(&date)
+		err = f.db.Read.QueryRowContext(f.Context(),
+			"SELECT CAST(heb_calendrier_proprio_date_maj AS text) FROM hebergement "+
+				"WHERE trim(heb_code_cgt) = $1 ORDER BY heb_pk LIMIT 1", unit).Scan(&date)
 		active = date.String
 	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -230,7 +234,8 @@ func TestActivity(t *testing.T) {
 			}
 		}
 		// however changes come together: the owner's is not the newest of its days
-		f.apply(1, update(20, "GFLX0002", 0, 0, stays.Booked, "owner:7"), update(21, "GFLX0002", 0, 0, stays.Booked, "staff"))
+		f.apply(1, update(20, "GFLX0002", 0, 0, stays.Booked, "owner:7"), update(21, "GFLX0002", 0, 0, stays.Booked,
+			"staff"))
 		if _, at := f.rows("GFLX0002"); at != "2027-06-02" {
 			f.Errorf("in one message with a later change: %q", at)
 		}
@@ -252,8 +257,9 @@ func TestUnknownCottage(t *testing.T) {
 func TestDoubleRows(t *testing.T) {
 	everywhere(t, func(f *fixture) {
 		f.apply(1, update(1, "GFLX0001", 0, 1, stays.Booked, "staff"))
-		_, err := f.db.Write.ExecContext(f.Context(), "INSERT INTO reservation_proprio (res_id, res_type, heb_fk, res_date, "+
-			"res_date_cre) SELECT res_id + 100, 'indisp', heb_fk, res_date, res_date_cre FROM reservation_proprio")
+		_, err := f.db.Write.ExecContext(f.Context(),
+			"INSERT INTO reservation_proprio (res_id, res_type, heb_fk, res_date, "+
+				"res_date_cre) SELECT res_id + 100, 'indisp', heb_fk, res_date, res_date_cre FROM reservation_proprio")
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -300,7 +306,8 @@ func TestCompare(t *testing.T) {
 		other := f.compare(span(1, 3, stays.Booked), span(3, 5, stays.Unavailable))
 		days := make([]string, 0, len(other.Differences))
 		for _, d := range other.Differences {
-			days = append(days, fmt.Sprint(d.Unit, " ", int(d.Day-first), " ", d.Ledger, " ", d.Table, " ", d.Older(4, 7), " ",
+			days = append(days, fmt.Sprint(d.Unit, " ", int(d.Day-first), " ", d.Ledger, " ", d.Table, " ", d.Older(4, 7),
+				" ",
 				d.Older(4, 8), " ", d.Older(4, 0)))
 		}
 		want := []string{
@@ -435,7 +442,8 @@ func TestUses(t *testing.T) {
 		read := func() string {
 			var state, day string
 			err := f.db.Read.QueryRowContext(f.Context(), "SELECT heb_calendrier_proprio, "+
-				"CAST(heb_calendrier_proprio_date_maj AS text) FROM hebergement WHERE trim(heb_code_cgt) = 'GFLX0001'").Scan(&state, &day)
+				"CAST(heb_calendrier_proprio_date_maj AS text) FROM hebergement WHERE trim(heb_code_cgt) = 'GFLX0001'").Scan(
+				&state, &day)
 			if err != nil {
 				f.Fatal(err)
 			}
