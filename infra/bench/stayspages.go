@@ -93,7 +93,7 @@ func fillPages(ctx context.Context, book *staysledger.Ledger) error {
 	}
 	const weeks, week = 26, 7
 	first := stays.DayOf(time.Now()) - 30
-	for _, u := range units[:pagesOwned+1] {
+	for _, u := range units {
 		for n := range stays.Day(weeks) {
 			r := stays.Request{
 				Unit: u.Unit, Range: stays.Range{From: first + 2*week*n, To: first + 2*week*n + week}, Type: stays.Booked,

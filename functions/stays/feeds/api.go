@@ -59,8 +59,9 @@ func page(units []ledger.Unit, q url.Values) (_ []ledger.Unit, next string, err 
 	return units, next, nil
 }
 
-// availability answers with the days that are taken, of the units that are named or of all whose calendars are shown.
-func (f *function) availability(w http.ResponseWriter, r *http.Request, _ *stays.Settings) error {
+// availability answers with the days from today on that are taken, of the units that are named or of all whose calendars
+// are shown.
+func (f *function) availability(w http.ResponseWriter, r *http.Request, settings *stays.Settings) error {
 	q, err := web.Query(r, "unit", "from", "to", "after", "limit")
 	if err != nil {
 		return err
@@ -84,6 +85,7 @@ func (f *function) availability(w http.ResponseWriter, r *http.Request, _ *stays
 		return err
 	}
 	v := Availability{From: days.From, To: days.Last(), Units: make([]UnitDays, len(units)), Next: next}
+	days.From = min(max(days.From, stays.DayOf(f.Now().In(settings.Zone()))), days.To) // what is over is nobody's business
 	at, ids := make(map[string]int, len(units)), make([]string, len(units))
 	for i, u := range units {
 		v.Units[i], at[u.Unit], ids[i] = UnitDays{u.Unit, []Days{}}, i, u.Unit

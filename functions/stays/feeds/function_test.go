@@ -244,11 +244,13 @@ func TestSearch(t *testing.T) {
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `{}`)
-	code := 0
+	refused := 0
 	for range 300 {
-		code = f.get("/calendars/NONE0001").Code
+		if f.get("/calendars/NONE0001").Code == http.StatusTooManyRequests {
+			refused++
+		}
 	}
-	if code != http.StatusTooManyRequests {
-		t.Errorf("300 at once: %d", code)
+	if refused < 10 { // a slow machine lets one through each 50 ms
+		t.Errorf("%d of 300 at once are refused", refused)
 	}
 }

@@ -55,6 +55,14 @@ func (f *function) selectedDays(w http.ResponseWriter, r *http.Request) error {
 	if q.Get("year") == "" && q.Get("month") == "" && q.Get("range") == "" {
 		return f.ownDays(w, r)
 	}
+	settings, err := f.load(r.Context())
+	if err != nil {
+		return err
+	}
+	if wait := f.read.Take(web.ClientAddress(r, settings.Proxies())); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+		return web.NewProblem(http.StatusTooManyRequests, "Too many requests: wait as long as Retry-After says.", nil)
+	}
 	w.Header().Set("Cache-Control", "public, max-age=60")
 	u, err := f.onSite(r)
 	year, err1 := strconv.Atoi(q.Get("year"))
@@ -70,10 +78,6 @@ func (f *function) selectedDays(w http.ResponseWriter, r *http.Request) error {
 	if year < firstYear || year > lastYear || month < 1 || month > months || n < 1 || n > mostMonths {
 		return web.NewProblem(http.StatusBadRequest, "year, month and range must be a year, a month from 1 to 12, and a "+
 			"number of months from 1 to 36.", nil)
-	}
-	settings, err := f.load(r.Context())
-	if err != nil {
-		return err
 	}
 	return f.takenDays(w, r, u, monthsFrom(year, month, n, stays.DayOf(f.Now().In(settings.Zone()))), false)
 }
@@ -95,7 +99,7 @@ func (f *function) onSite(r *http.Request) (ledger.Unit, error) {
 	switch {
 	case err != nil:
 		return ledger.Unit{}, unreachable(err)
-	case len(units) == 0 || !units[0].Published || !units[0].Listed:
+	case len(units) == 0 || !units[0].Published || !units[0].Listed || units[0].Uses() != stays.Active:
 		return ledger.Unit{}, missing
 	}
 	if units[0].Owner != 0 {

@@ -28,10 +28,10 @@ type calendar struct {
 	After   string
 	Today   string
 	Updated string // when it was last updated; "" in strips
+	State   string // id of a text, where the calendar is not shown to everybody
 
 	Grid *grid
 	Form *form // nil in strips, where the script gives it its address
-	Keys string
 }
 
 // A grid is what changes while one looks on.
@@ -83,7 +83,6 @@ type form struct {
 	Note     string
 	Key      string // by which a form that is sent twice is known
 	Month    stays.Day
-	Nights   int
 }
 
 // month shows a month of a cottage; part=1 asks for its days alone.
@@ -102,12 +101,15 @@ func (f *function) month(w http.ResponseWriter, v *visit) error {
 	if q.Get("part") != "" {
 		return v.part(w, g)
 	}
-	said, err := f.done(v, q.Get("done"))
+	done, err := f.done(v, q.Get("done"))
 	if err != nil {
 		return err
 	}
+	if q.Get("undone") != "" {
+		done = &said{Text: v.say("undone", nil)}
+	}
 	form.Month, form.Action = first, unitPath(u.Unit)+"/days"
-	return f.showMonth(w, v, http.StatusOK, u, g, form, said)
+	return f.showMonth(w, v, http.StatusOK, u, g, form, done)
 }
 
 // showMonth answers with the page of a month.
@@ -129,6 +131,7 @@ func (f *function) showMonth(
 	if t, ok := seen[u.Unit]; ok {
 		c.Updated = v.at(t)
 	}
+	c.State = stateNote(u)
 	p.Body = c
 	return f.send(w, v.Request, status, "month", p)
 }
@@ -147,7 +150,7 @@ func (v *visit) chosen(from, to string) (stays.Range, *form) {
 		last = first
 	}
 	days := stays.Through(min(first, last), max(first, last))
-	form.From, form.Nights = days.From.String(), days.Days()
+	form.From = days.From.String()
 	if form.To != "" {
 		form.To = days.Last().String()
 	}
@@ -261,6 +264,14 @@ func (v *visit) line(h stays.Hold, path string) holdLine {
 	return l
 }
 
+// stateNote is what is said of a cottage whose calendar is not shown to everybody.
+func stateNote(u ledger.Unit) string {
+	if u.Uses() == stays.Active {
+		return ""
+	}
+	return "state." + string(u.Uses())
+}
+
 // strips shows all cottages; part=1 asks for their days alone.
 func (f *function) strips(w http.ResponseWriter, v *visit) error {
 	q := v.URL.Query()
@@ -313,6 +324,7 @@ func (f *function) stripsGrid(v *visit, days stays.Range) (*grid, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.Note = stateNote(u)
 		r.Cells = v.cells(u.Unit, holds, days, stays.Range{}, func(day stays.Day) string {
 			return unitPath(u.Unit) + "?from=" + day.String() + "#days"
 		})

@@ -21,8 +21,8 @@ import (
 
 // Bounds of a change.
 const (
-	mostNote     = 200 // characters
-	mostReplaces = 100 // changes: a conflict has fewer
+	mostNote     = 200  // characters
+	mostReplaces = 1200 // changes: three years have fewer days
 	mostKey      = 100
 )
 
@@ -204,9 +204,6 @@ func (f *function) done(v *visit, number string) (*said, error) {
 	if err != nil || c.Actor != v.origin() {
 		return nil, unlessMissing(err)
 	}
-	if c.Undoes != 0 {
-		return &said{Text: v.say("undone", nil)}, nil
-	}
 	return &said{Text: v.savedText(u, c), Undo: c.Number}, nil
 }
 
@@ -255,7 +252,7 @@ func (f *function) undo(w http.ResponseWriter, v *visit) error {
 	case v.PostFormValue("history") != "":
 		return back(w, "/owners/history?done=1")
 	}
-	return back(w, unitPath(u.Unit)+"?month="+almanac.MonthOf(c.From).From.String()[:7])
+	return back(w, unitPath(u.Unit)+"?month="+almanac.MonthOf(c.From).From.String()[:7]+"&undone=1")
 }
 
 func (f *function) takeBack(v *visit, c stays.Change) error {

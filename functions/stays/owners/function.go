@@ -79,9 +79,17 @@ type Config struct {
 // budget is how long a request may take.
 const budget = 30 * time.Second
 
+// Readings of public days by one client.
+const (
+	readAtOnce = 200
+	readEvery  = 50 * time.Millisecond
+)
+
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
-	f := &function{Config: cfg, asked: web.Limits{Every: askEvery, Burst: askAtOnce}}
+	f := &function{
+		Config: cfg, asked: web.Limits{Every: askEvery, Burst: askAtOnce}, read: web.Limits{Every: readEvery, Burst: readAtOnce},
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /owners/assets/", http.StripPrefix("/owners/assets/", f.assets()))
 	for pattern, h := range map[string]web.HandlerFunc{
@@ -121,6 +129,7 @@ type function struct {
 	Config
 
 	asked web.Limits // links, of addresses from which they are asked for
+	read  web.Limits // public days, likewise
 }
 
 // assets serves the style and the script.

@@ -283,6 +283,13 @@ func TestAssociation(t *testing.T) {
 	}
 	b.want(b.post("/addRange", "hebPk", "101", "start", "2027-07-02", "end", "2027-07-02", "type", "libre"),
 		http.StatusConflict)
+	// from today on, of which the old page told nobody (rule 24)
+	b.want(b.post("/addRange", "hebPk", "102", "start", "2027-07-01", "end", "2027-07-01", "type", "indisp"),
+		http.StatusOK)
+	log, err := f.book.Changes(t.Context(), ledger.Query{Units: []string{"GFLX0002"}})
+	if err != nil || len(log) != 1 || log[0].From != day(1) {
+		t.Errorf("what is to be delivered: %v, %v", log, err)
+	}
 	for _, c := range [][2]string{{"2027-07-12", "2027-07-10"}, {"12/07/2027", "2027-07-13"}, {"", ""}} {
 		b.want(b.post("/addRange", "hebPk", "101", "start", c[0], "end", c[1], "type", "loue"), http.StatusBadRequest)
 	}

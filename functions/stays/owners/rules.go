@@ -100,14 +100,19 @@ func (f *function) changeRules(w http.ResponseWriter, v *visit) error {
 		}
 		return back(w, unitPath(u.Unit)+"/rules?done=1")
 	}
+	full := false
 	rule, body, err := v.rule()
 	if err == nil {
 		err = f.Ledger.EditRules(v.Context(), u.Unit, func(rules []stays.Rule) []stays.Rule {
-			if len(rules) >= mostRules {
+			full = len(rules) >= mostRules
+			if full {
 				return rules
 			}
 			return append(rules, rule)
 		})
+	}
+	if err == nil && full {
+		err = v.refuse("rules.full", nil)
 	}
 	if errors.Is(err, ledger.ErrRules) {
 		err = v.refuse("rules.overlap", nil)

@@ -23,7 +23,7 @@ import (
 // Bounds of signing in.
 const (
 	linkLife   = 15 * time.Minute
-	mostLinks  = 5 // that an address of mail may ask for in an hour
+	mostLinks  = 5 // that an address of mail may ask for while one lives
 	askAtOnce  = 20
 	askEvery   = 3 * time.Minute // from one address of the net
 	tokenLife  = 2 * time.Minute
@@ -41,7 +41,6 @@ func (f *function) signInPage(w http.ResponseWriter, r *http.Request) error {
 
 // A signInForm is what was typed.
 type signInForm struct {
-	To    string
 	Email string
 	Mails bool // links are sent
 	Sent  bool
@@ -52,10 +51,11 @@ func (f *function) signIn(w http.ResponseWriter, r *http.Request, status int, te
 	if err != nil {
 		return err
 	}
-	form := signInForm{To: within(r.FormValue("to")), Email: r.PostFormValue("email"), Mails: f.mails(settings)}
+	form := signInForm{Email: r.PostFormValue("email"), Mails: f.mails(settings)}
 	p := &page{Lang: f.language(r), Title: "signin.title", Text: text, Body: &form, Here: "/owners/signin"}
-	if status == http.StatusAccepted {
-		form.Sent = true
+	form.Sent = status == http.StatusAccepted
+	if !form.Mails {
+		p.Text = "" // the page says it in place of the form
 	}
 	return f.send(w, r, status, "signin", p)
 }
@@ -93,7 +93,7 @@ func (f *function) askForLink(w http.ResponseWriter, r *http.Request) error {
 	switch err := f.addLink(r.Context(), settings, email); {
 	case errors.Is(err, ledger.ErrTooManyLinks):
 		// the answer is the same: it would say that somebody else has asked
-		slog.WarnContext(r.Context(), "no more sign-in links for an address in this hour")
+		slog.WarnContext(r.Context(), "no more sign-in links for an address just now")
 	case err != nil:
 		return unreachable(err)
 	}
@@ -111,15 +111,17 @@ func (f *function) addLink(ctx context.Context, settings *stays.Settings, email 
 		return err
 	}
 	now := f.Now()
-	link := ledger.Link{
-		ID: rand.Text(), Kind: ledger.LinkMail, At: now, Ends: now.Add(linkLife),
-		Asked: keys.Digest("address", strings.ToLower(email)),
+	if len(found) == 0 {
+		found = []ledger.Owner{{}}
 	}
-	if len(found) > 0 { // of two owners with one address the first
-		link.Owner = found[0].ID
-	}
-	if err := f.Ledger.AddLink(ctx, link, now.Add(-time.Hour), mostLinks); err != nil {
-		return err
+	for _, owner := range found { // two who have one address get a link each
+		link := ledger.Link{
+			ID: rand.Text(), Kind: ledger.LinkMail, Owner: owner.ID, At: now, Ends: now.Add(linkLife),
+			Asked: keys.Digest("address", strings.ToLower(email)),
+		}
+		if err := f.Ledger.AddLink(ctx, link, now.Add(-linkLife), mostLinks*len(found)); err != nil {
+			return err
+		}
 	}
 	if f.Ledger.Wake == nil {
 		return nil
@@ -211,6 +213,9 @@ var errToken = errors.New("the token does not let in")
 // number, exp at most two minutes after iat, jti once (RFC 7519). pk is the number of the cottage to show.
 func (f *function) enter(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet { // HEAD must use nothing up
+		return web.NewProblem(http.StatusMethodNotAllowed, "This path takes GET.", nil)
+	}
 	settings, err := f.load(r.Context())
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -145,7 +144,7 @@ func (f *function) visiting(h func(http.ResponseWriter, *visit) error) web.Handl
 			}
 			return f.signIn(w, r, http.StatusUnauthorized, "signin.first")
 		case errors.Is(err, pages.ErrNoSession):
-			http.Redirect(w, r, "/owners/signin?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			http.Redirect(w, r, "/owners/signin", http.StatusSeeOther)
 			return nil
 		case err != nil:
 			return err

@@ -40,10 +40,7 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 			return err
 		}
 	}
-	if err := f.mailLinks(ctx); err != nil {
-		return unreachable(err)
-	}
-	return unreachable(f.deliver(ctx))
+	return unreachable(errors.Join(f.deliver(ctx), f.mailLinks(ctx)))
 }
 
 // mailLinks sends the links that wait; one run at a time does.

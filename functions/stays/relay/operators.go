@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -402,6 +403,13 @@ func (f *function) importSite(w http.ResponseWriter, r *http.Request) error {
 
 // importUnits enters owners and units. What a unit has in the ledger stays: a repeat changes nothing.
 func (f *function) importUnits(r *http.Request, owners []ledger.Owner, units []ledger.Unit) error {
+	known, err := f.Ledger.Owners(r.Context())
+	if err != nil {
+		return err
+	}
+	owners = slices.DeleteFunc(owners, func(o ledger.Owner) bool {
+		return slices.ContainsFunc(known, func(k ledger.Owner) bool { return k.ID == o.ID })
+	})
 	if err := f.Ledger.PutOwners(r.Context(), owners); err != nil {
 		return err
 	}

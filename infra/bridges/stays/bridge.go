@@ -152,8 +152,17 @@ func (b *bridge) passOn() {
 func (b *bridge) relayConfig() relay.Config {
 	return relay.Config{
 		Settings: b.settings, Ledger: b.ledger, Publisher: b, Now: b.Clock.Now, Resident: true, PrivateHooks: b.Sample,
-		Key: b.key, Address: b.URL,
+		Key: b.key, Address: b.own(),
 	}
+}
+
+// own is the machine's address of the owners' pages, in the sample: elsewhere it is behind a proxy, whose address the
+// settings name.
+func (b *bridge) own() string {
+	if b.Sample {
+		return b.URL
+	}
+	return ""
 }
 
 // openDatabase opens the ledger's database: the server's that the settings name, else the file in the data folder.
@@ -193,7 +202,7 @@ func (b *bridge) take(ctx context.Context) (err error) {
 		return nil
 	}
 	b.owners = b.Function("stays-owners", owners.New(owners.Config{
-		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now, Key: b.key, Address: b.URL, Mails: b.Sample,
+		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now, Key: b.key, Address: b.own(), Mails: b.Sample,
 	}))
 	b.feeds = b.Function("stays-feeds", feeds.New(feeds.Config{
 		Settings: b.settings, Ledger: b.ledger, Now: b.Clock.Now,

@@ -70,6 +70,14 @@ func examineFolder(ctx context.Context, bucket documents.Bucket) []machine.Findi
 	case settings.SMTPFault != nil:
 		found = append(found, doctor.Missing("secrets.unset",
 			faults.Params{"name": stays.SettingsFile, "error": settings.SMTPFault.Error()}))
+	case settings.Owners == "": // links would lead nowhere
+		found = append(found, doctor.Warning("owners.no_address", nil))
+	}
+	for _, fault := range []error{settings.KeyFault, settings.EntryFault} {
+		if fault != nil {
+			found = append(found, doctor.Missing("secrets.unset",
+				faults.Params{"name": stays.SettingsFile, "error": fault.Error()}))
+		}
 	}
 	return found
 }

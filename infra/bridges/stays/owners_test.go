@@ -237,7 +237,7 @@ func refusal(p ownersPage) {
 	p.JS(`document.querySelector("#days [name=note]").removeAttribute("maxlength") || ` +
 		`(document.querySelector("#days [name=note]").value = "x".repeat(201))`)
 	p.press("#days button.booked")
-	p.Shows("#said.refused", "The note is too long")
+	p.Shows(".refusal", "The note is too long")
 	p.Becomes("it is as it was", `document.querySelectorAll("td.booked, td.saving").length === 0`)
 	p.held(unit, "12-12 unavailable owner:1, 14-14 unavailable owner:1")
 }
@@ -288,11 +288,11 @@ func conflict(p ownersPage) {
 	x, y := p.middle(unit, 20)
 	p.Do("releasing", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.Button("left")))
 	p.press("#days button.booked")
-	p.Shows("#said.refused", "partner channel")
+	p.Shows(".refusal", "partner channel")
 	p.Becomes("it is as it was",
 		`document.querySelectorAll("td.theirs").length === 4 && document.querySelectorAll("td.saving").length === 0`)
 	p.held(unit, "4-5 booked owner:1, 19-22 booked partner:channel")
-	p.press("#said button") // take them all the same
+	p.press(".refusal button") // take them all the same
 	p.Shows("#said", "Rented. Saved.")
 	p.held(unit, "4-5 booked owner:1, 18-20 booked owner:1, 21-22 booked partner:channel")
 }

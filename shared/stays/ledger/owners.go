@@ -50,7 +50,8 @@ func (l *Ledger) PutOwners(ctx context.Context, owners []Owner) error {
 	return l.put(ctx, rows, "INSERT INTO owners (id, name, email, language, active) SELECT * FROM "+
 		l.db.Rows(1, "id bigint", "name text", "email text", "language text", "active boolean")+
 		" AS r WHERE true ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, "+
-		"language = excluded.language, active = excluded.active")
+		"language = excluded.language, active = excluded.active, epoch = owners.epoch + CASE WHEN owners.active = "+
+		"excluded.active THEN 0 ELSE 1 END")
 }
 
 // SetLanguage notes the language in which an owner reads.
@@ -58,9 +59,15 @@ func (l *Ledger) SetLanguage(ctx context.Context, owner int64, language string) 
 	return l.do(ctx, "UPDATE owners SET language = $1 WHERE id = $2", language, owner)
 }
 
-// EndSessions ends all sessions of an owner.
+// EndSessions ends all sessions of an owner, and uses up the links that would begin one.
 func (l *Ledger) EndSessions(ctx context.Context, owner int64) error {
-	return l.do(ctx, "UPDATE owners SET epoch = epoch + 1 WHERE id = $1", owner)
+	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE owners SET epoch = epoch + 1 WHERE id = $1", owner); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE links SET used = $1 WHERE owner = $2 AND used IS NULL", sqldb.At(l.now()), owner)
+		return err
+	})
 }
 
 // UnitsOf reads an owner's units, in the order of their ids.
@@ -124,7 +131,7 @@ func (l *Ledger) setState(
 	ctx context.Context, tx *sql.Tx, unit string, state stays.State, actor stays.Origin, now sqldb.Instant,
 ) error {
 	var was sql.NullString
-	err := tx.QueryRowContext(ctx, "SELECT state FROM units WHERE unit = $1"+l.db.Lock, unit).Scan(&was)
+	err := tx.QueryRowContext(ctx, "SELECT state FROM units WHERE unit = $1 AND listed"+l.db.Lock, unit).Scan(&was)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNoUnit
 	}
@@ -132,13 +139,14 @@ func (l *Ledger) setState(
 		return err
 	}
 	before := Unit{State: stays.State(was.String)}.Uses()
+	var by stays.Origin
+	err = tx.QueryRowContext(ctx, "SELECT actor FROM states WHERE unit = $1 ORDER BY entry DESC LIMIT 1", unit).Scan(&by)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	// what was blocked for another reason, the association blocks all the same
+	again := state == stays.Blocked && actor == stays.Staff && by != stays.Staff
 	if actor.Kind() == stays.KindOwner {
-		var by stays.Origin
-		err := tx.QueryRowContext(ctx, "SELECT actor FROM states WHERE unit = $1 ORDER BY entry DESC LIMIT 1",
-			unit).Scan(&by)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
 		if !stays.MayOwnerSet(before, by, state) {
 			return ErrBlocked
 		}
@@ -147,7 +155,7 @@ func (l *Ledger) setState(
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE units SET state = $1 WHERE unit = $2", state, unit); err != nil ||
-		before == state {
+		before == state && !again {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO states (unit, was, state, actor, at) VALUES ($1, $2, $3, $4, $5)", unit,

@@ -65,6 +65,11 @@ func ownersAndUnits(f *fixture) {
 	o, err := f.Owner(ctx, 1)
 	f.must(err)
 	f.equal("sessions stay ended when the owner is changed", words(o.Epoch, o.Name, o.Language), "2 A2 de")
+	f.must(f.PutOwners(ctx, []ledger.Owner{{ID: 1, Name: "A2"}}))
+	f.must(f.PutOwners(ctx, []ledger.Owner{{ID: 1, Name: "A2", Active: true}}))
+	o, err = f.Owner(ctx, 1)
+	f.must(err)
+	f.equal("who was taken out and is back must sign in again", strconv.FormatInt(o.Epoch, 10), "4")
 	if _, err := f.Owner(ctx, 9); !errors.Is(err, ledger.ErrNoOwner) {
 		f.Errorf("an unknown owner: %v", err)
 	}
@@ -153,6 +158,12 @@ func states(f *fixture) {
 		f.Errorf("an owner blocks: %v", err)
 	}
 	f.must(set(stays.Active, owner))
+	f.must(set(stays.Blocked, "activity"))
+	f.must(set(stays.Blocked, stays.Staff)) // what is blocked already, the association blocks too
+	if err := set(stays.Active, owner); !errors.Is(err, ledger.ErrBlocked) {
+		f.Errorf("what staff has blocked after another: %v", err)
+	}
+	f.must(set(stays.Active, stays.Staff))
 	found, err := f.Units(ctx, two)
 	f.must(err)
 	f.equal("state", string(found[0].State), "active")

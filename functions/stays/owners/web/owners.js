@@ -18,6 +18,10 @@
   let reached = Date.now(); // when the server answered last
   const waiting = []; // changes that are not saved yet, in their order
   let saving = false;
+  let sent = ""; // the newest change that was asked for: a second click is not a second change
+  let asked = 0; // refreshes, and the newest whose answer is shown
+  let shown = 0;
+  let ended = false; // the session is over
 
   const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
   // The rows say whose their days are.
@@ -52,6 +56,7 @@
     form.classList.toggle("sheet", Boolean(c));
     if (inStrips) form.hidden = !c;
     if (c) {
+      sent = "";
       fields.from.value = c.from;
       fields.to.value = c.to;
       form.dataset.unit = c.unit;
@@ -70,13 +75,30 @@
     if (a) a.tabIndex = 0;
   };
 
-  const say = (text, refused, more) => {
+  const say = (text, more) => {
+    if (said.classList.contains("refused")) return tell(text);
     said.textContent = "";
     said.hidden = false;
-    said.classList.toggle("refused", Boolean(refused));
-    if (refused) said.append(element("h2", refused));
     said.append(element("p", text));
     for (const e of more || []) said.append(e);
+  };
+  // tell replaces what the server has refused before this script was there.
+  const tell = (text) => {
+    said.classList.remove("refused");
+    say(text);
+  };
+  // Each refusal stays until it is answered: what is saved after it does not hide it.
+  const refuse = (title, text, more) => {
+    const block = document.createElement("section");
+    block.className = "refused refusal";
+    block.tabIndex = -1;
+    block.setAttribute("role", "alert");
+    block.append(element("h2", title), element("p", text));
+    for (const e of more || []) block.append(e);
+    block.append(" ", button(words.leave, () => block.remove()));
+    said.after(block);
+    block.focus();
+    return block;
   };
   const button = (text, act) => {
     const b = element("button", text);
@@ -113,10 +135,14 @@
         const { unit, from, to, type, note, key, replaces } = change;
         const done = await post("/owners/units/" + encodeURIComponent(unit) + "/days", { from, to, type, note, key, replaces });
         waiting.shift();
-        say(done.text, "", [button(words.undo, () => undo(done.change))]);
+        say(done.text, [button(words.undo, () => undo(done.change))]);
       } catch (err) {
         if (!err.problem) {
-          say(words.offline);
+          if (said.textContent !== words.offline) say(words.offline);
+          break;
+        }
+        if (err.problem.status === 401) {
+          over();
           break;
         }
         waiting.shift();
@@ -128,37 +154,52 @@
   };
 
   const refused = (change, problem) => {
-    if (problem.status === 401) {
-      const link = element("a", words.signedout);
-      link.href = "/owners/signin?to=" + encodeURIComponent(location.pathname + location.search);
-      say("", words.refused, [link]);
-    } else if (problem.conflicts) {
-      const list = document.createElement("ul");
-      for (const c of problem.conflicts) list.append(element("li", c.text));
-      const replaces = problem.conflicts.map((c) => c.change).join(",");
-      say(problem.detail, words.conflict, [
-        list, button(words.take, () => add(Object.assign({}, change, { replaces, key: newKey() }))), " ",
-        button(words.leave, () => { said.hidden = true; }),
-      ]);
-    } else {
-      say(problem.detail || words.fault, words.refused);
+    sent = "";
+    said.hidden = true;
+    if (!problem.conflicts) {
+      refuse(words.refused, problem.detail || words.fault);
+      return;
     }
-    said.focus();
+    const list = document.createElement("ul");
+    for (const c of problem.conflicts) list.append(element("li", c.text));
+    const replaces = problem.conflicts.map((c) => c.change).concat(change.replaces || []).join(",");
+    const take = button(words.take, () => {
+      block.remove();
+      add(Object.assign({}, change, { replaces, key: newKey() }));
+    });
+    const block = refuse(words.conflict, problem.detail, [list, take]);
+  };
+
+  // over says once that the session has ended; what waits stays on the page.
+  const over = () => {
+    if (ended) return;
+    ended = true;
+    const link = element("a", words.signedout);
+    link.href = "/owners/signin";
+    link.target = "_blank";
+    refuse(words.refused, "", [link]);
   };
 
   const add = (change) => {
     waiting.push(change);
     say(words.saving);
+    const a = cellOf(change.unit, change.from);
     choose(null);
+    if (a) {
+      rove(a);
+      a.focus({ preventScroll: true });
+    }
     save();
   };
 
   const undo = async (number) => {
+    sent = "";
     say(words.saving);
     try {
       say((await post("/owners/changes/" + number + "/undo", {})).text);
     } catch (err) {
-      say(err.problem ? err.message : words.offline, words.refused);
+      said.hidden = true;
+      refuse(words.refused, err.problem ? err.message : words.fault);
     }
     await refresh(true);
   };
@@ -166,20 +207,27 @@
   // refresh asks what the days are by now.
   const refresh = async (anew) => {
     if (document.visibilityState !== "visible" && !anew) return;
+    asked++;
+    const turn = asked;
     const url = new URL(location.pathname, location.href);
     const from = grid.dataset.from;
     url.search = inStrips ? "?part=1&from=" + from : "?part=1&month=" + from.slice(0, 7);
     try {
       const answer = await fetch(url, { headers: { "If-None-Match": etag, Accept: "application/json, text/html" }, cache: "no-store" });
+      const text = answer.status === 200 ? await answer.text() : "";
+      if (turn < shown) return; // a later one was quicker
       if (answer.status === 200) {
-        const text = await answer.text();
         if (drag) return; // the gesture goes on over what it began with
+        shown = turn;
         etag = answer.headers.get("ETag") || "";
         facts = text;
         show();
       } else if (anew) show();
-      if (answer.status === 401) refused(null, { status: 401 });
-      if (answer.status < 500) reached = Date.now();
+      if (answer.status === 401) over();
+      if (answer.status === 200 || answer.status === 304) {
+        reached = Date.now();
+        ended = false;
+      }
     } catch (err) {
       // the next try comes soon; age says so when it has lasted
     }
@@ -188,6 +236,7 @@
 
   // age says since when the server has not answered, when it has not for a while.
   const age = () => {
+    if (document.visibilityState !== "visible") return;
     const stale = document.querySelector(".stale");
     const late = Date.now() - reached > 3 * every;
     if (stale && !late) stale.remove();
@@ -200,11 +249,15 @@
 
   // show shows the facts, and over them what is being saved.
   const show = () => {
-    const focused = grid.contains(document.activeElement) ? document.activeElement.dataset : null;
+    const active = grid.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active && active.dataset;
+    const href = active && active.getAttribute("href");
     const current = grid.querySelector("a[tabindex='0']");
     grid.innerHTML = facts;
     name();
     const again = focused && focused.day && cellOf(focused.unit, focused.day);
+    const link = !again && href && Array.from(grid.querySelectorAll("a")).find((a) => a.getAttribute("href") === href);
+    if (link) link.focus();
     rove(again || (current && cellOf(current.dataset.unit, current.dataset.day)) || days()[0]);
     if (again) again.focus();
     paint();
@@ -236,12 +289,16 @@
     const { unit, from, moved, before } = drag;
     drag = null;
     if (moved) choose(chosen);
-    else if (before && before.open && before.unit === unit && before.from !== from) choose(ordered(unit, before.from, from));
-    else choose({ unit, from, to: from, open: true });
+    else tap(unit, from, before);
     const a = cellOf(unit, from);
     rove(a);
     if (a) a.focus({ preventScroll: true });
   });
+  // tap chooses the first day, and then the last one.
+  const tap = (unit, day, before) => {
+    const last = before && before.open && before.unit === unit && before.from !== day;
+    choose(last ? ordered(unit, before.from, day) : { unit, from: day, to: day, open: true });
+  };
   document.addEventListener("pointercancel", () => {
     if (!drag) return;
     chosen = drag.before;
@@ -250,7 +307,9 @@
   });
   grid.addEventListener("dragstart", (event) => event.preventDefault());
   grid.addEventListener("click", (event) => {
-    if (event.target.closest("a[data-day]")) event.preventDefault();
+    const cell = event.target.closest("a[data-day]");
+    if (cell) event.preventDefault();
+    if (cell && event.detail === 0) tap(cell.dataset.unit, cell.dataset.day, chosen); // by a voice or a screen reader
     const hold = event.target.closest("a[data-from]");
     if (!hold) return;
     event.preventDefault();
@@ -276,7 +335,7 @@
       const next = neighbour(a, event.key);
       if (!next) return;
       if (event.shiftKey && next.dataset.unit === unit) {
-        const anchor = chosen && chosen.unit === unit && chosen.anchor ? chosen.anchor : day;
+        const anchor = within(a, chosen) && chosen.anchor ? chosen.anchor : day;
         choose(Object.assign(ordered(unit, anchor, next.dataset.day), { anchor }));
       }
       rove(next);
@@ -297,7 +356,11 @@
     if (a) a.focus();
   });
 
-  form.querySelector(".clear button").addEventListener("click", () => choose(null));
+  form.querySelector(".clear button").addEventListener("click", () => {
+    const a = chosen && cellOf(chosen.unit, chosen.from);
+    choose(null);
+    if (a) a.focus();
+  });
   form.addEventListener("change", () => {
     const unit = form.dataset.unit || (days()[0] && days()[0].dataset.unit);
     if (fields.from.value && fields.to.value && fields.from.value <= fields.to.value) {
@@ -310,6 +373,9 @@
     if (!type || !unit || fields.from.value > fields.to.value) return; // the server says what is wrong
     event.preventDefault();
     const replaces = fields.replaces ? fields.replaces.value : "";
+    const wanted = [unit, fields.from.value, fields.to.value, type, replaces].join(" ");
+    if (wanted === sent) return;
+    sent = wanted;
     add({ unit, from: fields.from.value, to: fields.to.value, note: fields.note.value, type, replaces, key: newKey() });
     fields.note.value = "";
   });
@@ -327,7 +393,10 @@
     age();
   }, every);
   window.addEventListener("online", () => (waiting.length > 0 ? save() : refresh()));
-  document.addEventListener("visibilitychange", () => refresh());
+  document.addEventListener("visibilitychange", () => {
+    reached = Date.now(); // nothing was asked meanwhile
+    refresh();
+  });
   window.addEventListener("beforeunload", (event) => {
     if (waiting.length > 0) event.preventDefault();
   });
