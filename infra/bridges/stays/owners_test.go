@@ -257,6 +257,8 @@ func keyboard(p ownersPage) {
 	p.Do("choosing", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)),
 		chromedp.KeyEvent(kb.Enter))
 	p.Becomes("the focus is on what they are", `document.activeElement.value === "booked"`)
+	p.Becomes("nothing is saved by the key that confirms", `document.querySelectorAll("td.chosen").length === 2 && `+
+		`document.getElementById("said").hidden`)
 	p.Do("rented", chromedp.KeyEvent(kb.Enter))
 	p.Shows("#said", "Rented. Saved.")
 	p.held(unit, "4-5 booked owner:1")

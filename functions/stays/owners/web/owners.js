@@ -22,6 +22,7 @@
   let asked = 0; // refreshes, and the newest whose answer is shown
   let shown = 0;
   let ended = false; // the session is over
+  let confirming = false; // Enter is down
 
   const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
   // The rows say whose their days are.
@@ -343,11 +344,16 @@
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       if (!within(a, chosen)) choose({ unit, from: day, to: day, anchor: day });
-      form.querySelector(".types button, .take button").focus();
+      confirming = true;
     } else if (event.key === "PageUp" || event.key === "PageDown") {
       event.preventDefault();
       document.querySelector(event.key === "PageUp" ? "a[rel=prev]" : "a[rel=next]").click();
     }
+  });
+  // The key that confirms the days must not press the first button too: that has the focus once the key is up.
+  document.addEventListener("keyup", () => {
+    if (confirming) form.querySelector(".types button, .take button").focus();
+    confirming = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !chosen) return;
