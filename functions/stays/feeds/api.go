@@ -59,8 +59,8 @@ func page(units []ledger.Unit, q url.Values) (_ []ledger.Unit, next string, err 
 	return units, next, nil
 }
 
-// availability answers with the days from today on that are taken, of the units that are named or of all whose calendars
-// are shown.
+// availability answers with the days from today on that are taken, of the units that are named or of all whose
+// calendars are shown.
 func (f *function) availability(w http.ResponseWriter, r *http.Request, settings *stays.Settings) error {
 	q, err := web.Query(r, "unit", "from", "to", "after", "limit")
 	if err != nil {

@@ -88,7 +88,8 @@ const (
 // New returns the function's handler. It does no I/O.
 func New(cfg Config) http.Handler {
 	f := &function{
-		Config: cfg, asked: web.Limits{Every: askEvery, Burst: askAtOnce}, read: web.Limits{Every: readEvery, Burst: readAtOnce},
+		Config: cfg, asked: web.Limits{Every: askEvery, Burst: askAtOnce},
+		read: web.Limits{Every: readEvery, Burst: readAtOnce},
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /owners/assets/", http.StripPrefix("/owners/assets/", f.assets()))

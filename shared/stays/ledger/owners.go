@@ -65,7 +65,8 @@ func (l *Ledger) EndSessions(ctx context.Context, owner int64) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE owners SET epoch = epoch + 1 WHERE id = $1", owner); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE links SET used = $1 WHERE owner = $2 AND used IS NULL", sqldb.At(l.now()), owner)
+		_, err := tx.ExecContext(ctx, "UPDATE links SET used = $1 WHERE owner = $2 AND used IS NULL",
+			sqldb.At(l.now()), owner)
 		return err
 	})
 }
