@@ -326,7 +326,7 @@ func (f *function) stripsGrid(v *visit, days stays.Range) (*grid, error) {
 		}
 		r.Note = stateNote(u)
 		r.Cells = v.cells(u.Unit, holds, days, stays.Range{}, func(day stays.Day) string {
-			return unitPath(u.Unit) + "?from=" + day.String() + "#days"
+			return strings.TrimPrefix(unitPath(u.Unit), "/owners/") + "?from=" + day.String() // there are hundreds of them
 		})
 		g.Rows = append(g.Rows, r)
 	}
