@@ -68,6 +68,8 @@ var firsts = map[string][2]string{
 	"rooms-webhook":  {http.MethodPost, "/webhook"},
 	"campus-feed":    {http.MethodGet, "/feeds/campus/lea.ics"}, "exports-queries": {http.MethodGet, "/queries"},
 	"stays-bookings": {http.MethodGet, "/stays/v1/units"},
+	"stays-owners":   {http.MethodGet, "/owners/signin"},
+	"stays-feeds":    {http.MethodGet, "/calendars/v1/search?arrival=2099-07-01&departure=2099-07-02"},
 	"school-api":     {http.MethodGet, "/user?token=0123456789012345678901"},
 }
 
