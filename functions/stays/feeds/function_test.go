@@ -152,7 +152,7 @@ func TestEmbed(t *testing.T) {
 	}
 }
 
-// TestOldAddresses lead to the pages (rule 31): a bad number is no fault of ours.
+// TestOldAddresses lead to the pages (rule 31): a bad number is answered 404.
 func TestOldAddresses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `{}`)

@@ -31,7 +31,7 @@ type calendar struct {
 	State   string // id of a text, where the calendar is not shown to everybody
 
 	Grid *grid
-	Form *form // nil in strips, where the script gives it its address
+	Form *form // in strips without an address: the script gives it that of the cottage
 }
 
 // A grid is what changes while one looks on.
@@ -133,7 +133,7 @@ func (f *function) showMonth(
 	}
 	c.State = stateNote(u)
 	p.Body = c
-	return f.send(w, v.Request, status, "month", p)
+	return f.send(w, status, "month", p)
 }
 
 // chosen reads the days that were chosen. The last one may be missing.
@@ -229,12 +229,6 @@ func (v *visit) cells(
 			if h.Origin != v.origin() {
 				c.Class += " theirs"
 			}
-			if h.From == d {
-				c.Class += " first"
-			}
-			if h.Last() == d {
-				c.Class += " last"
-			}
 		}
 		c.Label = v.say(text, params)
 		switch {
@@ -298,7 +292,7 @@ func (f *function) strips(w http.ResponseWriter, v *visit) error {
 	if len(v.units) == 0 {
 		p.Text = "no_units"
 	}
-	return f.send(w, v.Request, http.StatusOK, "strips", p)
+	return f.send(w, http.StatusOK, "strips", p)
 }
 
 func (f *function) stripsGrid(v *visit, days stays.Range) (*grid, error) {
@@ -350,6 +344,3 @@ func (v *visit) part(w http.ResponseWriter, g *grid) error {
 	}
 	return pages.Send(w, http.StatusOK, v.dates.Lang, text)
 }
-
-// Classes are a cell's classes, for the script to know what a day is.
-func (c cell) Classes() string { return strings.TrimSpace(c.Class) }

@@ -99,7 +99,7 @@ func (f *fixture) held(unit string) string {
 	return strings.ReplaceAll(strings.Join(lines, ", "), "2027-07-", "")
 }
 
-// A browser keeps cookies, and follows no redirect unless it is told.
+// A browser keeps cookies, and follows no redirect.
 type browser struct {
 	*fixture
 

@@ -166,6 +166,6 @@ func (f *function) showing(h web.HandlerFunc) web.HandlerFunc {
 			id = "refused.unreachable"
 		}
 		web.LogFailure(r, status, err)
-		return f.send(w, r, status, "problem", &page{Lang: f.language(r), Title: "problem.title", Text: id})
+		return f.send(w, status, "problem", &page{Lang: f.language(r), Title: "problem.title", Text: id})
 	}
 }

@@ -26,12 +26,11 @@ type historyView struct {
 
 // A historyLine is a change.
 type historyLine struct {
-	Number                             int64
-	When, Who, Unit, Days, Type, Class string
-	Before                             []string
-	Ref, Note, Undoes                  string
-	Path                               string
-	Mine                               bool
+	Number                      int64
+	When, Who, Unit, Days, Type string
+	Before                      []string
+	Ref, Note, Undoes           string
+	Path                        string
 }
 
 // history shows the changes of the owner's cottages, or of one of them.
@@ -86,14 +85,14 @@ func (f *function) showHistory(w http.ResponseWriter, v *visit, status int, whic
 		body.Lines = append(body.Lines, v.change(c, names[c.Unit]))
 	}
 	p.Body = &body
-	return f.send(w, v.Request, status, "history", p)
+	return f.send(w, status, "history", p)
 }
 
 // change is a line of the history.
 func (v *visit) change(c stays.Change, u ledger.Unit) historyLine {
 	l := historyLine{
 		Number: c.Number, When: v.at(c.At), Who: v.by(c.Actor), Unit: called(u), Days: v.dates.Days(c.Range),
-		Type: v.say("types."+string(c.Type), nil), Class: string(c.Type), Note: c.Note, Mine: c.Actor == v.origin(),
+		Type: v.say("types."+string(c.Type), nil), Note: c.Note,
 		Path: unitPath(u.Unit) + "?month=" + c.From.String()[:7],
 	}
 	if c.Ref != "" {

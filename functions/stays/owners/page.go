@@ -3,10 +3,8 @@ package owners
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/pages"
-	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
@@ -24,7 +22,6 @@ type page struct {
 
 	Languages []string
 	Here      string // the page's address
-	Print     bool   // it is printed: it has no menu
 }
 
 // said is what was done, or why it was not.
@@ -41,11 +38,6 @@ type said struct {
 type conflict struct {
 	Text   string `json:"text"`
 	Change int64  `json:"change"`
-}
-
-// ownerOrigin is whose the days are that an owner holds.
-func ownerOrigin(id int64) stays.Origin {
-	return stays.OriginOf(stays.KindOwner, strconv.FormatInt(id, 10))
 }
 
 // page is the frame of a page for the owner.
@@ -75,7 +67,7 @@ func (*page) Path(u ledger.Unit, more string) string { return unitPath(u.Unit) +
 func unitPath(unit string) string { return "/owners/units/" + url.PathEscape(unit) }
 
 // send answers with a page.
-func (f *function) send(w http.ResponseWriter, _ *http.Request, status int, name string, p *page) error {
+func (f *function) send(w http.ResponseWriter, status int, name string, p *page) error {
 	p.Languages = texts.Languages()
 	text, err := frame.Text(name+".html", p.Lang, p)
 	if err != nil {

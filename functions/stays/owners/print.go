@@ -42,6 +42,6 @@ func (f *function) year(w http.ResponseWriter, v *visit) error {
 		body.Months = append(body.Months, yearMonth{v.dates.MonthName(day), g})
 	}
 	p := v.page("nav.print")
-	p.Unit, p.Heading, p.Body, p.Print = &u, called(u)+" "+strconv.Itoa(year), body, true
-	return f.send(w, v.Request, http.StatusOK, "print", p)
+	p.Unit, p.Heading, p.Body = &u, called(u)+" "+strconv.Itoa(year), body
+	return f.send(w, http.StatusOK, "print", p)
 }

@@ -82,7 +82,7 @@ func (f *function) showRules(
 	}
 	p := v.page("nav.rules")
 	p.Unit, p.Heading, p.Said, p.Body = &u, called(u), said, body
-	return f.send(w, v.Request, status, "rules", p)
+	return f.send(w, status, "rules", p)
 }
 
 // changeRules adds a rule, or removes the one that begins on a day.

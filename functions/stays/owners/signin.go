@@ -57,7 +57,7 @@ func (f *function) signIn(w http.ResponseWriter, r *http.Request, status int, te
 	if !form.Mails {
 		p.Text = "" // the page says it in place of the form
 	}
-	return f.send(w, r, status, "signin", p)
+	return f.send(w, status, "signin", p)
 }
 
 // mails reports whether links can be sent.
@@ -147,7 +147,7 @@ func (f *function) linkPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &page{Lang: languageOf(owner, r), Title: "link.title", Body: &linkForm{token, owner.Name}}
 	w.Header().Set("Cache-Control", "no-store")
-	return f.send(w, r, http.StatusOK, "link", p)
+	return f.send(w, http.StatusOK, "link", p)
 }
 
 // link finds a link that lets in, and its owner.
@@ -223,7 +223,7 @@ func (f *function) enter(w http.ResponseWriter, r *http.Request) error {
 	owner, err := f.entering(r.Context(), settings, r.URL.Query().Get("token"))
 	if errors.Is(err, errToken) {
 		web.LogFailure(r, http.StatusForbidden, err)
-		return f.send(w, r, http.StatusForbidden, "problem", &page{
+		return f.send(w, http.StatusForbidden, "problem", &page{
 			Lang: f.language(r), Title: "problem.title", Text: "link.site",
 		})
 	}
@@ -252,10 +252,8 @@ func (f *function) entering(ctx context.Context, settings *stays.Settings, token
 		return o, fmt.Errorf("%w: stays.json has no entry", errToken)
 	}
 	var claims jwt.RegisteredClaims
-	_, err = jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) {
-		return []byte(settings.Entry.Secret),
-			nil
-	},
+	secret := func(*jwt.Token) (any, error) { return []byte(settings.Entry.Secret), nil }
+	_, err = jwt.ParseWithClaims(token, &claims, secret,
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(settings.Entry.From()), jwt.WithAudience(stays.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(tokenSkew), jwt.WithTimeFunc(f.Now))
 	if err != nil {
@@ -272,7 +270,7 @@ func (f *function) entering(ctx context.Context, settings *stays.Settings, token
 	}
 	o, err = f.Ledger.Owner(ctx, id)
 	if errors.Is(err, ledger.ErrNoOwner) || err == nil && !o.Active {
-		return o, fmt.Errorf("%w: there is no active owner of its number", errToken)
+		return o, fmt.Errorf("%w: no active owner has its number", errToken)
 	}
 	if err != nil {
 		return o, err

@@ -71,7 +71,7 @@ func (f *function) showState(w http.ResponseWriter, v *visit, status int, said *
 	}
 	p := v.page("nav.state")
 	p.Said, p.Body = said, body
-	return f.send(w, v.Request, status, "state", p)
+	return f.send(w, status, "state", p)
 }
 
 func (v *visit) stateChange(c ledger.StateChange) (l stateLine) {

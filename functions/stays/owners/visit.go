@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,7 +176,9 @@ func (v *visit) unit(id string) (ledger.Unit, error) {
 }
 
 // origin is whose the days are that the owner holds.
-func (v *visit) origin() stays.Origin { return ownerOrigin(v.owner.ID) }
+func (v *visit) origin() stays.Origin {
+	return stays.OriginOf(stays.KindOwner, strconv.FormatInt(v.owner.ID, 10))
+}
 
 // say is a text in the owner's language.
 func (v *visit) say(id string, params map[string]string) string {

@@ -85,7 +85,8 @@ const (
 	siteOwners = `SELECT pro_pk, coalesce(pro_prenom1, ''), coalesce(pro_nom1, ''), coalesce(pro_email, ''),
 		coalesce(pro_langue, ''), coalesce(pro_etat, false) FROM proprio ORDER BY pro_pk`
 	siteUnits = `SELECT heb_pk, heb_code_cgt, coalesce(heb_nom, ''), coalesce(heb_pro_fk, 0),
-		coalesce(heb_site_public, ''), coalesce(heb_calendrier_proprio, '') FROM hebergement WHERE trim(coalesce(heb_code_cgt, '')) <> '' ORDER BY heb_pk`
+		coalesce(heb_site_public, ''), coalesce(heb_calendrier_proprio, '') FROM hebergement
+		WHERE trim(coalesce(heb_code_cgt, '')) <> '' ORDER BY heb_pk`
 	siteDays = `SELECT h.code, r.res_date, r.res_type, coalesce(r.pro_fk, 0) FROM reservation_proprio r
 		JOIN (SELECT trim(heb_code_cgt) AS code, min(heb_pk) AS pk FROM hebergement GROUP BY 1) h ON h.pk = r.heb_fk
 		WHERE h.code <> '' AND r.res_date >= $1 ORDER BY h.code, r.res_date, r.res_date_cre`
