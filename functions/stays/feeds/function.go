@@ -10,7 +10,6 @@ package feeds
 import (
 	"context"
 	"embed"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,11 +22,11 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/faults"
 	"github.com/carillon-calendar/carillon/shared/cloud/gcloud"
 	"github.com/carillon-calendar/carillon/shared/cloud/pages"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/deployed"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 //nolint:gochecknoinits // the Functions Framework finds functions through init
@@ -155,14 +154,6 @@ func (f *function) api(h func(http.ResponseWriter, *http.Request, *stays.Setting
 			return err
 		}
 		w.Header().Set("Cache-Control", cached)
-		return unreachable(h(w, r, settings))
+		return request.Unavailable(h(w, r, settings))
 	}
-}
-
-// unreachable is a database that cannot be asked just now.
-func unreachable(err error) error {
-	if errors.Is(err, sqldb.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
-		return web.Unavailable(err)
-	}
-	return err
 }

@@ -1,8 +1,6 @@
 package feeds
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -14,6 +12,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/almanac"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 // palettes are the colours that a page may ask for. They are fixed: a page of others brings no style in.
@@ -69,7 +68,7 @@ func (f *function) page(h func(http.ResponseWriter, *reader) error) web.HandlerF
 		}
 		w.Header().Set("Content-Security-Policy", pages.Policy("frame-ancestors "+settings.Frames()))
 		v := f.reader(r, settings)
-		err = unreachable(h(w, v))
+		err = request.Unavailable(h(w, v))
 		p, ok := errors.AsType[*web.Problem](err)
 		if !ok {
 			return err
@@ -129,7 +128,7 @@ func (f *function) unitPage(w http.ResponseWriter, v *reader) error {
 	if i < 0 {
 		return errNone
 	}
-	return f.show(w, v, called(units[i]), units[i:i+1])
+	return f.show(w, v, units[i].Called(), units[i:i+1])
 }
 
 // ownerPage shows the calendars of all cottages of an owner.
@@ -147,13 +146,6 @@ func (f *function) ownerPage(w http.ResponseWriter, v *reader) error {
 		return errNone
 	}
 	return f.show(w, v, texts.Text(v.dates.Lang, "title", nil), units)
-}
-
-func called(u ledger.Unit) string {
-	if u.Name == "" {
-		return u.Unit
-	}
-	return u.Name
 }
 
 func (f *function) show(w http.ResponseWriter, v *reader, title string, units []ledger.Unit) error {
@@ -180,7 +172,7 @@ func (f *function) show(w http.ResponseWriter, v *reader, title string, units []
 	for _, u := range units {
 		one := unitCalendar{}
 		if len(units) > 1 {
-			one.Name = called(u)
+			one.Name = u.Called()
 		}
 		if t, ok := seen[u.Unit]; ok {
 			one.Updated = v.dates.Date(stays.DayOf(t.In(v.settings.Zone())))
@@ -237,11 +229,7 @@ func (f *function) send(w http.ResponseWriter, v *reader, status int, c *calenda
 	w.Header().Set("Vary", "Accept-Language")
 	if status == http.StatusOK {
 		w.Header().Set("Cache-Control", cached)
-		sum := sha256.Sum256([]byte(text))
-		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		w.Header().Set("ETag", etag)
-		if web.Matches(v.Request, etag) {
-			w.WriteHeader(http.StatusNotModified)
+		if web.Unchanged(w, v.Request, []byte(text)) {
 			return nil
 		}
 	}

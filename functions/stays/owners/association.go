@@ -11,6 +11,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 // What the association's own calendar page asks for, in the form of gites.calendar.
@@ -98,14 +99,14 @@ func (f *function) onSite(r *http.Request) (ledger.Unit, error) {
 	units, err := f.Ledger.UnitsOnSite(r.Context(), pk)
 	switch {
 	case err != nil:
-		return ledger.Unit{}, unreachable(err)
+		return ledger.Unit{}, request.Unavailable(err)
 	case len(units) == 0 || !units[0].Published || !units[0].Listed || units[0].Uses() != stays.Active:
 		return ledger.Unit{}, missing
 	}
 	if units[0].Owner != 0 {
 		o, err := f.Ledger.Owner(r.Context(), units[0].Owner)
 		if err != nil {
-			return ledger.Unit{}, unreachable(err)
+			return ledger.Unit{}, request.Unavailable(err)
 		}
 		if !o.Active {
 			return ledger.Unit{}, missing
@@ -121,7 +122,7 @@ func (f *function) takenDays(
 	answer := selected{Rented: []stays.Day{}}
 	for s, err := range f.Ledger.Spans(r.Context(), []string{u.Unit}, days) {
 		if err != nil {
-			return unreachable(err)
+			return request.Unavailable(err)
 		}
 		for d := range s.Each() {
 			answer.Rented = append(answer.Rented, d)

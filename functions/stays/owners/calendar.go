@@ -2,8 +2,6 @@ package owners
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"slices"
 	"strconv"
@@ -105,8 +103,8 @@ func (f *function) month(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if q.Get("undone") != "" {
-		done = &said{Text: v.say("undone", nil)}
+	if done == nil {
+		done = v.saidAfter("undone", "undone")
 	}
 	form.Month, form.Action = first, unitPath(u.Unit)+"/days"
 	return f.showMonth(w, v, http.StatusOK, u, g, form, done)
@@ -117,7 +115,7 @@ func (f *function) showMonth(
 	w http.ResponseWriter, v *visit, status int, u ledger.Unit, g *grid, form *form, said *said,
 ) error {
 	p := v.page("nav.month")
-	p.Unit, p.Heading, p.Said = &u, called(u), said
+	p.Unit, p.Heading, p.Said = &u, u.Called(), said
 	at := func(day stays.Day) string { return unitPath(u.Unit) + "?month=" + day.String()[:7] }
 	c := &calendar{
 		From: form.Month, Heading: v.dates.Month(form.Month), Grid: g, Form: form,
@@ -335,11 +333,7 @@ func (v *visit) part(w http.ResponseWriter, g *grid) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(text))
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	w.Header().Set("ETag", etag)
-	if web.Matches(v.Request, etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if web.Unchanged(w, v.Request, []byte(text)) {
 		return nil
 	}
 	return pages.Send(w, http.StatusOK, v.dates.Lang, text)

@@ -177,7 +177,7 @@ func (f *function) changeDays(w http.ResponseWriter, v *visit) error {
 // savedText says what a change has made of days.
 func (v *visit) savedText(u ledger.Unit, c stays.Change) string {
 	return v.say("saved", map[string]string{
-		"unit": called(u), "days": v.dates.Days(c.Range), "type": v.say("types."+string(c.Type), nil),
+		"unit": u.Called(), "days": v.dates.Days(c.Range), "type": v.say("types."+string(c.Type), nil),
 	})
 }
 

@@ -45,11 +45,7 @@ func (f *function) history(w http.ResponseWriter, v *visit) error {
 	if n, err := strconv.ParseInt(q.Get("before"), 10, 64); err == nil && n > 0 {
 		which.before = n
 	}
-	var done *said
-	if q.Get("done") != "" {
-		done = &said{Text: v.say("undone", nil)}
-	}
-	return f.showHistory(w, v, http.StatusOK, which, done)
+	return f.showHistory(w, v, http.StatusOK, which, v.saidAfter("done", "undone"))
 }
 
 func (f *function) showHistory(w http.ResponseWriter, v *visit, status int, which historyOf, said *said) error {
@@ -91,7 +87,7 @@ func (f *function) showHistory(w http.ResponseWriter, v *visit, status int, whic
 // change is a line of the history.
 func (v *visit) change(c stays.Change, u ledger.Unit) historyLine {
 	l := historyLine{
-		Number: c.Number, When: v.at(c.At), Who: v.by(c.Actor), Unit: called(u), Days: v.dates.Days(c.Range),
+		Number: c.Number, When: v.at(c.At), Who: v.by(c.Actor), Unit: u.Called(), Days: v.dates.Days(c.Range),
 		Type: v.say("types."+string(c.Type), nil), Note: c.Note,
 		Path: unitPath(u.Unit) + "?month=" + c.From.String()[:7],
 	}

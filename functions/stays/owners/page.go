@@ -34,6 +34,14 @@ type said struct {
 	Confirm   int64  // number of the change that is taken back only when it is said once more
 }
 
+// saidAfter is what a page says where a parameter of its address is set: it was gone on to after a change.
+func (v *visit) saidAfter(param, id string) *said {
+	if v.URL.Query().Get(param) == "" {
+		return nil
+	}
+	return &said{Text: v.say(id, nil)}
+}
+
 // A conflict is days of somebody else.
 type conflict struct {
 	Text   string `json:"text"`
@@ -49,16 +57,6 @@ func (v *visit) page(title string) *page {
 		}
 	}
 	return p
-}
-
-// Called is what people call a cottage.
-func (*page) Called(u ledger.Unit) string { return called(u) }
-
-func called(u ledger.Unit) string {
-	if u.Name == "" {
-		return u.Unit
-	}
-	return u.Name
 }
 
 // Path is the address of a cottage's page.

@@ -42,6 +42,6 @@ func (f *function) year(w http.ResponseWriter, v *visit) error {
 		body.Months = append(body.Months, yearMonth{v.dates.MonthName(day), g})
 	}
 	p := v.page("nav.print")
-	p.Unit, p.Heading, p.Body = &u, called(u)+" "+strconv.Itoa(year), body
+	p.Unit, p.Heading, p.Body = &u, u.Called()+" "+strconv.Itoa(year), body
 	return f.send(w, http.StatusOK, "print", p)
 }

@@ -49,11 +49,7 @@ func (f *function) rules(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	var done *said
-	if v.URL.Query().Get("done") != "" {
-		done = &said{Text: v.say("done", nil)}
-	}
-	return f.showRules(w, v, http.StatusOK, u, &rulesView{}, done)
+	return f.showRules(w, v, http.StatusOK, u, &rulesView{}, v.saidAfter("done", "done"))
 }
 
 func (f *function) showRules(
@@ -81,7 +77,7 @@ func (f *function) showRules(
 		body.Rules = append(body.Rules, l)
 	}
 	p := v.page("nav.rules")
-	p.Unit, p.Heading, p.Said, p.Body = &u, called(u), said, body
+	p.Unit, p.Heading, p.Said, p.Body = &u, u.Called(), said, body
 	return f.send(w, status, "rules", p)
 }
 

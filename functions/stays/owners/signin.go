@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 	"github.com/carillon-calendar/carillon/shared/stays/secrets"
 )
 
@@ -95,7 +96,7 @@ func (f *function) askForLink(w http.ResponseWriter, r *http.Request) error {
 		// the answer is the same: it would say that somebody else has asked
 		slog.WarnContext(r.Context(), "no more sign-in links for an address just now")
 	case err != nil:
-		return unreachable(err)
+		return request.Unavailable(err)
 	}
 	return f.signIn(w, r, http.StatusAccepted, "signin.sent")
 }
@@ -143,7 +144,7 @@ func (f *function) linkPage(w http.ResponseWriter, r *http.Request) error {
 		return f.signIn(w, r, http.StatusGone, "link.gone")
 	}
 	if err != nil {
-		return unreachable(err)
+		return request.Unavailable(err)
 	}
 	p := &page{Lang: languageOf(owner, r), Title: "link.title", Body: &linkForm{token, owner.Name}}
 	w.Header().Set("Cache-Control", "no-store")
@@ -184,7 +185,7 @@ func (f *function) useLink(w http.ResponseWriter, r *http.Request) error {
 		return f.signIn(w, r, http.StatusGone, "link.gone")
 	}
 	if err != nil {
-		return unreachable(err)
+		return request.Unavailable(err)
 	}
 	return f.begin(w, r, owner, defaultTop)
 }
@@ -228,13 +229,13 @@ func (f *function) enter(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	if err != nil {
-		return unreachable(err)
+		return request.Unavailable(err)
 	}
 	path := defaultTop
 	if pk, err := strconv.ParseInt(r.URL.Query().Get("pk"), 10, 64); err == nil {
 		units, err := f.Ledger.UnitsOnSite(r.Context(), pk)
 		if err != nil {
-			return unreachable(err)
+			return request.Unavailable(err)
 		}
 		if len(units) == 1 && units[0].Owner == owner.ID && units[0].Published {
 			path = unitPath(units[0].Unit)

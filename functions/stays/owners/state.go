@@ -32,11 +32,7 @@ type stateLine struct{ Text, Days string }
 
 // state shows what the cottages' calendars are used for.
 func (f *function) state(w http.ResponseWriter, v *visit) error {
-	var done *said
-	if v.URL.Query().Get("done") != "" {
-		done = &said{Text: v.say("done", nil)}
-	}
-	return f.showState(w, v, http.StatusOK, done)
+	return f.showState(w, v, http.StatusOK, v.saidAfter("done", "done"))
 }
 
 func (f *function) showState(w http.ResponseWriter, v *visit, status int, said *said) error {
@@ -54,7 +50,7 @@ func (f *function) showState(w http.ResponseWriter, v *visit, status int, said *
 		return err
 	}
 	for _, u := range v.units {
-		s := stateUnit{Unit: u, Name: called(u), State: u.Uses()}
+		s := stateUnit{Unit: u, Name: u.Called(), State: u.Uses()}
 		if t, ok := seen[u.Unit]; ok {
 			s.Updated = v.at(t)
 		}
@@ -77,7 +73,7 @@ func (f *function) showState(w http.ResponseWriter, v *visit, status int, said *
 func (v *visit) stateChange(c ledger.StateChange) (l stateLine) {
 	i := slices.IndexFunc(v.units, func(u ledger.Unit) bool { return u.Unit == c.Unit })
 	l.Text = v.say("state.line", map[string]string{
-		"unit": called(v.units[i]), "state": v.say("state."+string(c.State), nil), "at": v.at(c.At), "who": v.by(c.Actor),
+		"unit": v.units[i].Called(), "state": v.say("state."+string(c.State), nil), "at": v.at(c.At), "who": v.by(c.Actor),
 	})
 	if !c.Until.IsZero() {
 		const day = 24

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/pages"
-	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/almanac"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
+	"github.com/carillon-calendar/carillon/shared/stays/request"
 )
 
 // A visit is a request of an owner who is signed in.
@@ -85,13 +85,13 @@ func (f *function) visit(w http.ResponseWriter, r *http.Request) (*visit, error)
 	case errors.Is(err, ledger.ErrNoOwner):
 		return nil, pages.ErrNoSession
 	case err != nil:
-		return nil, unreachable(err)
+		return nil, request.Unavailable(err)
 	case owner.Epoch != by.Epoch || !owner.Active:
 		return nil, pages.ErrNoSession
 	}
 	units, err := f.Ledger.UnitsOf(r.Context(), owner.ID)
 	if err != nil {
-		return nil, unreachable(err)
+		return nil, request.Unavailable(err)
 	}
 	const renewAt = .5
 	if over > renewAt {
@@ -105,14 +105,6 @@ func (f *function) visit(w http.ResponseWriter, r *http.Request) (*visit, error)
 	}
 	v.dates = almanac.In(languageOf(owner, r))
 	return v, nil
-}
-
-// unreachable is a database that cannot be asked just now.
-func unreachable(err error) error {
-	if errors.Is(err, sqldb.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
-		return web.Unavailable(err)
-	}
-	return err
 }
 
 // languageOf is the language that an owner has chosen, or else that of the browser.
@@ -150,7 +142,7 @@ func (f *function) visiting(h func(http.ResponseWriter, *visit) error) web.Handl
 		case err != nil:
 			return err
 		}
-		return unreachable(h(w, v))
+		return request.Unavailable(h(w, v))
 	}
 }
 

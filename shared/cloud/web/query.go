@@ -41,17 +41,25 @@ func Number(q url.Values, name string, other, least, most int64) (int64, error) 
 	return n, nil
 }
 
+// Unchanged sets an ETag over the facts of an answer. Where the client has it already it answers 304, and reports so.
+func Unchanged(w http.ResponseWriter, r *http.Request, facts []byte) bool {
+	sum := sha256.Sum256(facts)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	w.Header().Set("ETag", etag)
+	if !Matches(r, etag) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
 // WriteTagged answers with an ETag over the facts, or that the client has them already.
 func WriteTagged(w http.ResponseWriter, r *http.Request, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(data)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	w.Header().Set("ETag", etag)
-	if Matches(r, etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if Unchanged(w, r, data) {
 		return nil
 	}
 	return WriteJSON(w, http.StatusOK, json.RawMessage(data))

@@ -29,6 +29,9 @@ type Unit struct {
 	State stays.State
 }
 
+// Called is what people call the unit.
+func (u Unit) Called() string { return cmp.Or(u.Name, u.Unit) }
+
 // Uses is the unit's state, as those who show it take it.
 func (u Unit) Uses() stays.State { return cmp.Or(u.State, stays.Active) }
 

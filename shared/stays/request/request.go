@@ -2,13 +2,24 @@
 package request
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/cloud/web"
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
+
+// Unavailable is a 503 for a database that cannot be asked just now, else the error.
+func Unavailable(err error) error {
+	if errors.Is(err, sqldb.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
+		return web.Unavailable(err)
+	}
+	return err
+}
 
 // Window reads the days from and to, both in it.
 func Window(q url.Values) (stays.Range, error) {
