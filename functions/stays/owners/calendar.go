@@ -60,7 +60,7 @@ type cell struct {
 	Unit   string
 	Class  string
 	Label  string
-	Href   string // chooses the day where there is no script
+	Href   string // chooses the day without the script
 	Open   bool   // it may be chosen
 	Held   bool
 }

@@ -77,26 +77,21 @@
   };
 
   const say = (text, more) => {
-    if (said.classList.contains("refused")) return tell(text);
+    said.classList.remove("refused"); // what the server has refused before this script was there
     said.textContent = "";
     said.hidden = false;
     said.append(element("p", text));
     for (const e of more || []) said.append(e);
   };
-  // tell replaces what the server has refused before this script was there.
-  const tell = (text) => {
-    said.classList.remove("refused");
-    say(text);
-  };
   // Each refusal stays until it is answered: what is saved after it does not hide it.
-  const refuse = (title, text, more) => {
+  const refuse = (title, text, more, leave) => {
     const block = document.createElement("section");
     block.className = "refused refusal";
     block.tabIndex = -1;
     block.setAttribute("role", "alert");
     block.append(element("h2", title), element("p", text));
     for (const e of more || []) block.append(e);
-    block.append(" ", button(words.leave, () => block.remove()));
+    block.append(" ", button(leave || words.close, () => block.remove()));
     said.after(block);
     block.focus();
     return block;
@@ -108,7 +103,7 @@
     return b;
   };
 
-  // post sends a form; an answer that is no success is thrown with what it says.
+  // post sends a form; an answer that reports a failure is thrown.
   const post = async (path, body) => {
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), 20000);
@@ -168,7 +163,7 @@
       block.remove();
       add(Object.assign({}, change, { replaces, key: newKey() }));
     });
-    const block = refuse(words.conflict, problem.detail, [list, take]);
+    const block = refuse(words.conflict, problem.detail, [list, take], words.leave);
   };
 
   // over says once that the session has ended; what waits stays on the page.
@@ -387,7 +382,7 @@
   });
   said.addEventListener("submit", (event) => {
     const path = event.target.getAttribute("action").match(/^\/owners\/changes\/(\d+)\/undo$/);
-    if (!path || fields.replaces) return;
+    if (!path) return;
     event.preventDefault();
     undo(path[1]);
   });
