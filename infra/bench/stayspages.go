@@ -116,7 +116,7 @@ func ownersClient(ctx context.Context, book *staysledger.Ledger, address, key st
 	now := time.Now()
 	err = book.AddLink(ctx, staysledger.Link{
 		ID: "bench", Kind: staysledger.LinkStaff, Owner: 1, At: now, Ends: now.Add(time.Hour),
-	}, now, 1)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -93,7 +92,7 @@ func (g *gate) enter(w http.ResponseWriter, r *http.Request, settings *stays.Set
 	}
 	g.mu.Unlock()
 	if wait := web.Reserve(l); wait > 0 {
-		return p, tooMany(w, wait, "You have made more than "+strconv.Itoa(perMinute)+" requests a minute.")
+		return p, web.TooMany(w, wait, "You have made more than "+strconv.Itoa(perMinute)+" requests a minute.")
 	}
 	return p, nil
 }
@@ -103,16 +102,11 @@ type tooManyError struct{ wait time.Duration }
 
 func (tooManyError) Error() string { return "too many wrong secrets" }
 
-func tooMany(w http.ResponseWriter, wait time.Duration, detail string) error {
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return web.NewProblem(http.StatusTooManyRequests, detail+" Wait as long as Retry-After says.", nil)
-}
-
 func (g *gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	var fast tooManyError
 	switch {
 	case errors.As(err, &fast):
-		return tooMany(w, fast.wait, "Too many requests from your address had a wrong name or secret.")
+		return web.TooMany(w, fast.wait, "Too many requests from your address had a wrong name or secret.")
 	case errors.Is(err, errWrong):
 		w.Header().Set("WWW-Authenticate", `Basic realm="carillon", charset="UTF-8"`)
 		w.Header().Add("WWW-Authenticate", `Bearer realm="carillon"`)

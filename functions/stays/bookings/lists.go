@@ -189,7 +189,7 @@ func (f *function) changes(w http.ResponseWriter, c call) error {
 	patience := min(time.Duration(wait)*time.Second, f.Wait)
 	if patience > 0 {
 		if !f.waits.begin(c.partner.Name) {
-			return tooMany(w, time.Second, fmt.Sprintf("%d of your requests wait already.", mostWaiting))
+			return web.TooMany(w, time.Second, fmt.Sprintf("%d of your requests wait already.", mostWaiting))
 		}
 		defer f.waits.end(c.partner.Name)
 	}

@@ -12,7 +12,6 @@ import (
 	"embed"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -139,8 +138,7 @@ func (f *function) enter(w http.ResponseWriter, r *http.Request) (*stays.Setting
 		return nil, web.Unavailable(err)
 	}
 	if wait := f.calls.Take(web.ClientAddress(r, settings.Proxies())); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		return nil, web.NewProblem(http.StatusTooManyRequests, "Too many requests: wait as long as Retry-After says.", nil)
+		return nil, web.TooMany(w, wait, "There are too many requests from your address.")
 	}
 	return settings, nil
 }

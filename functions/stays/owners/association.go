@@ -61,8 +61,7 @@ func (f *function) selectedDays(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if wait := f.read.Take(web.ClientAddress(r, settings.Proxies())); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		return web.NewProblem(http.StatusTooManyRequests, "Too many requests: wait as long as Retry-After says.", nil)
+		return web.TooMany(w, wait, "There are too many requests from your address.")
 	}
 	w.Header().Set("Cache-Control", "public, max-age=60")
 	u, err := f.onSite(r)

@@ -92,7 +92,7 @@ func (f *function) month(w http.ResponseWriter, v *visit) error {
 	q := v.URL.Query()
 	chosen, form := v.chosen(q.Get("from"), q.Get("to"))
 	first := monthOf(q.Get("month"), chosen, v.today)
-	g, err := f.monthGrid(v, u, first, chosen)
+	g, err := f.readMonth(v, u, first, chosen)
 	if err != nil {
 		return err
 	}
@@ -166,14 +166,17 @@ func monthOf(text string, chosen stays.Range, today stays.Day) stays.Day {
 	return almanac.MonthOf(today).From
 }
 
-func (f *function) monthGrid(v *visit, u ledger.Unit, first stays.Day, chosen stays.Range) (*grid, error) {
+// readMonth is the grid of a month, with what the ledger has of it.
+func (f *function) readMonth(v *visit, u ledger.Unit, first stays.Day, chosen stays.Range) (*grid, error) {
+	weeks := almanac.Weeks(almanac.MonthOf(first), v.firstDay())
+	holds, err := f.Ledger.Holds(v.Context(), u.Unit, stays.Range{From: weeks[0].From, To: weeks[len(weeks)-1].To})
+	return v.monthGrid(u, holds, first, chosen), err
+}
+
+// monthGrid is the grid of a month, of holds that have its days.
+func (v *visit) monthGrid(u ledger.Unit, holds []stays.Hold, first stays.Day, chosen stays.Range) *grid {
 	month := almanac.MonthOf(first)
 	weeks := almanac.Weeks(month, v.firstDay())
-	shown := stays.Range{From: weeks[0].From, To: weeks[len(weeks)-1].To}
-	holds, err := f.Ledger.Holds(v.Context(), u.Unit, shown)
-	if err != nil {
-		return nil, err
-	}
 	g := &grid{Months: true}
 	for _, d := range v.dates.Week(v.firstDay()) {
 		g.Heads = append(g.Heads, head{Text: d.Initials, Full: d.Name})
@@ -195,7 +198,7 @@ func (f *function) monthGrid(v *visit, u ledger.Unit, first stays.Day, chosen st
 			g.Holds = append(g.Holds, v.line(h, path+"?month="+first.String()[:7]))
 		}
 	}
-	return g, nil
+	return g
 }
 
 // choose is what a day's link adds to the address: the first of the chosen days, and then the last.
@@ -269,7 +272,7 @@ func (f *function) strips(w http.ResponseWriter, v *visit) error {
 	q := v.URL.Query()
 	first, err := stays.ParseDay(q.Get("from"))
 	if err != nil {
-		first = v.today - stays.Day((int(v.today.Time().Weekday())-int(v.firstDay())+7)%7)
+		first = almanac.WeekOf(v.today, v.firstDay())
 	}
 	g, err := f.stripsGrid(v, stays.Range{From: first, To: first + stripDays})
 	if err != nil {

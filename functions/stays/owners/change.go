@@ -187,7 +187,7 @@ func (f *function) refusedMonth(w http.ResponseWriter, v *visit, u ledger.Unit, 
 	form.From, form.To = v.PostFormValue("from"), v.PostFormValue("to")
 	form.Type, form.Note = r.Type, v.PostFormValue("note")
 	form.Month, form.Action = monthOf(v.PostFormValue("month"), days, v.today), unitPath(u.Unit)+"/days"
-	g, err := f.monthGrid(v, u, form.Month, days)
+	g, err := f.readMonth(v, u, form.Month, days)
 	if err != nil {
 		return err
 	}

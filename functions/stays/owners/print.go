@@ -33,13 +33,15 @@ func (f *function) year(w http.ResponseWriter, v *visit) error {
 	}
 	at := func(year int) string { return unitPath(u.Unit) + "/print?year=" + strconv.Itoa(year) }
 	body := &yearView{Year: year, Before: at(year - 1), After: at(year + 1)}
+	const margin = 6 // days of neighbours in the first and the last week
+	days := stays.Range{From: stays.Date(year, time.January, 1) - margin, To: stays.Date(year+1, time.January, 1) + margin}
+	holds, err := f.Ledger.Holds(v.Context(), u.Unit, days)
+	if err != nil {
+		return err
+	}
 	for m := time.January; m <= time.December; m++ {
 		day := stays.Date(year, m, 1)
-		g, err := f.monthGrid(v, u, day, stays.Range{})
-		if err != nil {
-			return err
-		}
-		body.Months = append(body.Months, yearMonth{v.dates.MonthName(day), g})
+		body.Months = append(body.Months, yearMonth{v.dates.MonthName(day), v.monthGrid(u, holds, day, stays.Range{})})
 	}
 	p := v.page("nav.print")
 	p.Unit, p.Heading, p.Body = &u, u.Called()+" "+strconv.Itoa(year), body

@@ -31,7 +31,6 @@ const (
 	tokenSkew  = 30 * time.Second // that the site's clock may be off
 	mostEmail  = 254              // characters (RFC 5321, section 4.5.3.1.3)
 	mostJTI    = 100
-	unlimited  = 1 << 30
 	defaultTop = "/owners/"
 )
 
@@ -120,7 +119,7 @@ func (f *function) addLink(ctx context.Context, settings *stays.Settings, email 
 			ID: rand.Text(), Kind: ledger.LinkMail, Owner: owner.ID, At: now, Ends: now.Add(linkLife),
 			Asked: keys.Digest("address", strings.ToLower(email)),
 		}
-		if err := f.Ledger.AddLink(ctx, link, now.Add(-linkLife), mostLinks*len(found)); err != nil {
+		if err := f.Ledger.AskLink(ctx, link, now.Add(-linkLife), mostLinks*len(found)); err != nil {
 			return err
 		}
 	}
@@ -279,7 +278,7 @@ func (f *function) entering(ctx context.Context, settings *stays.Settings, token
 	now := f.Now()
 	err = f.Ledger.AddLink(ctx, ledger.Link{
 		ID: "site " + claims.ID, Kind: ledger.LinkSite, Owner: id, At: now, Ends: claims.ExpiresAt.Add(tokenLife),
-	}, now, unlimited)
+	})
 	if errors.Is(err, ledger.ErrNoLink) {
 		err = fmt.Errorf("%w: it was used", errToken)
 	}

@@ -149,7 +149,7 @@ func (f *function) addLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.NewProblem(http.StatusConflict, "No link can be made: "+err.Error()+".", err)
 	}
-	if err := f.Ledger.AddLink(r.Context(), link, now, 1<<30); err != nil {
+	if err := f.Ledger.AddLink(r.Context(), link); err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusOK, MadeLink{address, link.Ends})

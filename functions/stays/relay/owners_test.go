@@ -22,7 +22,7 @@ func (f *fixture) asked(id string) {
 	f.Helper()
 	f.must(f.ledger.AddLink(f.Context(), ledger.Link{
 		ID: id, Kind: ledger.LinkMail, Owner: 1, At: f.now, Ends: f.now.Add(15 * time.Minute),
-	}, f.now, 9))
+	}))
 }
 
 // TestLinksAreMailed: once, in the owner's language, soon; while the mail server refuses they wait, until they end.

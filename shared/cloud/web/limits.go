@@ -2,9 +2,11 @@ package web
 
 import (
 	"maps"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +41,12 @@ func (l *Limits) Take(key string) time.Duration {
 		l.each[key] = rate.NewLimiter(rate.Every(l.Every), l.Burst)
 	}
 	return Reserve(l.each[key])
+}
+
+// TooMany is a 429 with a Retry-After of whole seconds; detail says of what there were too many.
+func TooMany(w http.ResponseWriter, wait time.Duration, detail string) error {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return NewProblem(http.StatusTooManyRequests, detail+" Wait as long as Retry-After says.", nil)
 }
 
 // Reserve takes one of a limiter's, or says how long there will be none.

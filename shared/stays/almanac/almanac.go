@@ -110,13 +110,12 @@ type Weekday struct {
 
 // Week is the days of the week, from the first one on.
 func (l *Locale) Week(first time.Weekday) []Weekday {
-	const days = 7
-	week := make([]Weekday, days)
-	for i := range week {
-		d := (first + time.Weekday(i)) % days
-		week[i] = Weekday{d, l.weekdays[d], l.initials[d]}
+	list := make([]Weekday, week)
+	for i := range list {
+		d := (first + time.Weekday(i)) % week
+		list[i] = Weekday{d, l.weekdays[d], l.initials[d]}
 	}
-	return week
+	return list
 }
 
 // Regions whose week does not begin on Monday (Unicode CLDR 46, supplemental/weekData).
@@ -159,10 +158,16 @@ func Add(d stays.Day, n int) stays.Day {
 
 // Weeks are the weeks of a month: whole ones, with days of its neighbours.
 func Weeks(month stays.Range, first time.Weekday) (weeks []stays.Range) {
-	const days = 7
-	back := (int(month.From.Time().Weekday()) - int(first) + days) % days
-	for d := month.From - stays.Day(back); d < month.To; d += days {
-		weeks = append(weeks, stays.Range{From: d, To: d + days})
+	for d := WeekOf(month.From, first); d < month.To; d += week {
+		weeks = append(weeks, stays.Range{From: d, To: d + week})
 	}
 	return weeks
+}
+
+// week is how many days a week has.
+const week = 7
+
+// WeekOf is the first day of the week in which a day is.
+func WeekOf(d stays.Day, first time.Weekday) stays.Day {
+	return d - stays.Day((int(d.Time().Weekday())-int(first)+week)%week)
 }

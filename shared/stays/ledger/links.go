@@ -29,9 +29,14 @@ type Link struct {
 // ErrNoLink is a link that does not let in: it was used, has ended, or never was.
 var ErrNoLink = errors.New("the link was used, has ended, or is not whole")
 
-// AddLink keeps a link. One with an id that is there already is [ErrNoLink]; one that has been asked for as often as
-// most since a time is [ErrTooManyLinks].
-func (l *Ledger) AddLink(ctx context.Context, link Link, since time.Time, most int) error {
+// AddLink keeps a link. One with an id that is there already is [ErrNoLink].
+func (l *Ledger) AddLink(ctx context.Context, link Link) error {
+	return l.db.Tx(ctx, func(tx *sql.Tx) error { return addLink(ctx, tx, link) })
+}
+
+// AskLink keeps a link as [Ledger.AddLink] does. One that has been asked for as often as most since a time is
+// [ErrTooManyLinks].
+func (l *Ledger) AskLink(ctx context.Context, link Link, since time.Time, most int) error {
 	return l.db.Tx(ctx, func(tx *sql.Tx) error {
 		var n int
 		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM links WHERE asked = $1 AND at > $2", link.Asked,
@@ -42,14 +47,18 @@ func (l *Ledger) AddLink(ctx context.Context, link Link, since time.Time, most i
 		if n >= most {
 			return ErrTooManyLinks
 		}
-		added, err := tx.ExecContext(ctx, "INSERT INTO links (link, kind, owner, asked, at, ends) VALUES ($1, $2, $3, $4, "+
-			"$5, $6) ON CONFLICT DO NOTHING", link.ID, link.Kind, null(link.Owner), link.Asked, sqldb.At(link.At),
-			sqldb.At(link.Ends))
-		if err != nil {
-			return err
-		}
-		return one(added)
+		return addLink(ctx, tx, link)
 	})
+}
+
+func addLink(ctx context.Context, tx *sql.Tx, link Link) error {
+	added, err := tx.ExecContext(ctx, "INSERT INTO links (link, kind, owner, asked, at, ends) VALUES ($1, $2, $3, $4, $5, "+
+		"$6) ON CONFLICT DO NOTHING", link.ID, link.Kind, null(link.Owner), link.Asked, sqldb.At(link.At),
+		sqldb.At(link.Ends))
+	if err != nil {
+		return err
+	}
+	return one(added)
 }
 
 // ErrTooManyLinks is an address for which many links were asked for.

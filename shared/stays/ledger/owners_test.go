@@ -83,7 +83,7 @@ func links(f *fixture) {
 			ID: id, Kind: ledger.LinkMail, Owner: owner, Asked: "digest", At: f.now, Ends: f.now.Add(15 * time.Minute),
 		}
 	}
-	add := func(l ledger.Link) error { return f.AddLink(ctx, l, f.now.Add(-time.Hour), 2) }
+	add := func(l ledger.Link) error { return f.AskLink(ctx, l, f.now.Add(-time.Hour), 2) }
 	f.must(add(link("one", 1)))
 	f.must(add(link("unknown", 0)))
 	if err := add(link("third", 1)); !errors.Is(err, ledger.ErrTooManyLinks) {
