@@ -47,15 +47,14 @@ func (r *running) enter(t *testing.T) ownersPage {
 	return p
 }
 
-// next is a day of the month after the next, which is far from the sample's stays: they are removed from it.
-func (r *running) next(t *testing.T, unit string, n int) stays.Day {
+// next is a day of a month that the sample's stays do not reach.
+func (r *running) next(t *testing.T, n int) stays.Day {
 	t.Helper()
 	zone, err := time.LoadLocation(machine.SampleZone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := almanac.Add(stays.DayOf(r.Clock.Now().In(zone)), 8)
-	_ = unit
 	return first + stays.Day(n-1)
 }
 
@@ -63,8 +62,7 @@ func (r *running) next(t *testing.T, unit string, n int) stays.Day {
 func (p ownersPage) month(unit string) {
 	p.T.Helper()
 	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`) // else the page asks before it goes
-	p.Do("opening the month", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, unit,
-		1).String()[:7]))
+	p.Do("opening the month", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, 1).String()[:7]))
 	p.Becomes("the script is there", `document.querySelector("#grid a[tabindex='0']") !== null`)
 }
 
@@ -72,9 +70,10 @@ func (p ownersPage) month(unit string) {
 func (p ownersPage) middle(unit string, n int) (x, y float64) {
 	p.T.Helper()
 	at := p.JS(fmt.Sprintf(
-		`(() => { const a = document.querySelector('a[data-unit="%s"][data-day="%s"]'); a.scrollIntoView({block: "center", inline: "center"});
+		`(() => { const a = document.querySelector('a[data-unit="%s"][data-day="%s"]');
+		a.scrollIntoView({block: "center", inline: "center"});
 		const b = a.getBoundingClientRect(); return JSON.stringify([b.left + b.width / 2, b.top + b.height / 2]); })()`,
-		unit, p.r.next(p.T, unit, n)))
+		unit, p.r.next(p.T, n)))
 	var point [2]float64
 	if err := json.Unmarshal([]byte(at), &point); err != nil {
 		p.T.Fatal(err)
@@ -118,7 +117,7 @@ func (p ownersPage) press(selector string) {
 // held waits until a unit's days of the month are as 5-11 booked owner:1.
 func (p ownersPage) held(unit, want string) {
 	p.T.Helper()
-	month := almanac.MonthOf(p.r.next(p.T, unit, 1))
+	month := almanac.MonthOf(p.r.next(p.T, 1))
 	text := func() string {
 		holds, err := p.r.b.ledger.Holds(p.T.Context(), unit, month)
 		if err != nil {
@@ -139,7 +138,7 @@ func (p ownersPage) partner(unit string, from, to int) {
 	body := fmt.Sprintf(`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>`+
 		`<b:addBookingRequest xmlns:b="http://affinitic.be/booking"><cgtId>%s</cgtId><startDate>%s</startDate>`+
 		`<endDate>%s</endDate><bookingType>booked</bookingType></b:addBookingRequest></e:Body></e:Envelope>`,
-		unit, p.r.next(p.T, unit, from), p.r.next(p.T, unit, to))
+		unit, p.r.next(p.T, from), p.r.next(p.T, to))
 	r, err := http.NewRequestWithContext(p.T.Context(), http.MethodPost, p.r.URL+"/calendar", strings.NewReader(body))
 	if err != nil {
 		p.T.Fatal(err)
@@ -174,7 +173,7 @@ func TestOwnersWalk(t *testing.T) {
 		err := r.b.db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM reservation_proprio r JOIN hebergement h ON "+
 			"h.heb_pk = r.heb_fk WHERE h.heb_code_cgt = $1 AND r.res_type = 'loue' AND r.res_date >= $2 AND r.res_date < $3",
 			unit,
-			r.next(t, unit, 5).String(), r.next(t, unit, 12).String()).Scan(&n)
+			r.next(t, 5).String(), r.next(t, 12).String()).Scan(&n)
 		return err == nil && n == 7
 	})
 	began := time.Now()
@@ -244,7 +243,7 @@ func refusal(p ownersPage) {
 
 func keyboard(p ownersPage) {
 	const unit = "GFLX0002"
-	p.Do("focus", chromedp.Focus(chromedp.CSS(fmt.Sprintf(`#grid a[data-day="%s"]`, p.r.next(p.T, unit, 3)))))
+	p.Do("focus", chromedp.Focus(chromedp.CSS(fmt.Sprintf(`#grid a[data-day="%s"]`, p.r.next(p.T, 3)))))
 	p.Do("moving", chromedp.KeyEvent(kb.ArrowRight))
 	for range 2 {
 		p.Do("choosing", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
@@ -335,7 +334,7 @@ func offline(p ownersPage) {
 // strips: the same gestures over all cottages, and two browsers that see each other's changes.
 func strips(p ownersPage) {
 	const unit = "GFLX0002"
-	p.Do("all cottages", chromedp.Navigate(p.r.URL+"/owners/?from="+p.r.next(p.T, unit, 1).String()))
+	p.Do("all cottages", chromedp.Navigate(p.r.URL+"/owners/?from="+p.r.next(p.T, 1).String()))
 	p.Becomes("the script is there", `document.querySelector("#grid a[tabindex='0']") !== null`)
 	other := p.r.enter(p.T)
 	other.month(unit)
@@ -347,8 +346,7 @@ func strips(p ownersPage) {
 	other.Becomes("the other browser shows it", `document.querySelectorAll("td.unavailable").length === 3`)
 	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
 	p.Do("next week", chromedp.Click(chromedp.CSS("a[rel=next]")))
-	p.Becomes("it is a week later", `document.querySelector("#grid").dataset.from === "`+p.r.next(p.T, unit,
-		8).String()+`"`)
+	p.Becomes("it is a week later", `document.querySelector("#grid").dataset.from === "`+p.r.next(p.T, 8).String()+`"`)
 }
 
 // withoutScript: links choose the days, and a form sends them.
@@ -359,16 +357,16 @@ func withoutScript(p ownersPage) {
 		_, err := cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled,
 			emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
-	}), chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, unit, 1).String()[:7]))
+	}), chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?month="+p.r.next(p.T, 1).String()[:7]))
 	for _, n := range []int{10, 12} {
-		p.Do("choosing", chromedp.Click(chromedp.CSS(fmt.Sprintf(`#grid a[data-day="%s"]`, p.r.next(p.T, unit, n)))))
+		p.Do("choosing", chromedp.Click(chromedp.CSS(fmt.Sprintf(`#grid a[data-day="%s"]`, p.r.next(p.T, n)))))
 	}
 	p.Do("rented", chromedp.Click(chromedp.CSS("#days button.booked")))
 	p.Shows("#said", "Rented. Saved.")
 	p.held(unit, "6-8 booked owner:1, 10-12 booked owner:1, 20-22 booked owner:1")
 	p.partner(unit, 14, 14)
-	p.Do("again", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?from="+p.r.next(p.T, unit, 13).String()+"&to="+
-		p.r.next(p.T, unit, 15).String()), chromedp.Click(chromedp.CSS("#days button.unavailable")))
+	p.Do("again", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?from="+p.r.next(p.T, 13).String()+"&to="+
+		p.r.next(p.T, 15).String()), chromedp.Click(chromedp.CSS("#days button.unavailable")))
 	p.Shows("#said.refused", "partner channel")
 	p.Do("all the same", chromedp.Click(chromedp.CSS("#days .take button")))
 	p.Shows("#said", "Not available. Saved.")
@@ -382,7 +380,7 @@ func TestOwnersPagesAreAccessible(t *testing.T) {
 	r := start(t, machine.Options{Data: t.TempDir()})
 	p := r.enter(t)
 	p.partner("GFLX0001", 3, 5)
-	from, to := r.next(t, "", 10), r.next(t, "", 12)
+	from, to := r.next(t, 10), r.next(t, 12)
 	if err := r.b.ledger.SetRules(t.Context(), "GFLX0001", []stays.Rule{{
 		Range:   stays.Through(from, to),
 		MinStay: 2,

@@ -26,7 +26,8 @@ func TestLessons(t *testing.T) {
 	for _, c := range []struct{ wire, want string }{
 		{
 			`{"N":"1","place":24,"duree":2,"DateDuCours":{"_T":7,"V":"30/11/2026 10:00:00"},"ListeContenus":{"_T":24,"V":[` +
-				`{"G":16,"N":"s","L":"MATHS","estServiceGroupe":true},{"G":3,"L":"M. A"},{"G":17,"L":"12"},{"G":2,"L":"4A"},{"G":34,"L":"x"}]}}`,
+				`{"G":16,"N":"s","L":"MATHS","estServiceGroupe":true},{"G":3,"L":"M. A"},` +
+				`{"G":17,"L":"12"},{"G":2,"L":"4A"},{"G":34,"L":"x"}]}}`,
 			`2026-11-30 10:00 to 11:00 MATHS [M. A] [12] [4A] [] <nil>`,
 		},
 		{
@@ -39,7 +40,10 @@ func TestLessons(t *testing.T) {
 				`"DateDuCours":"30/11/2026 10:00:00","place":24,"duree":12}`,
 			`2026-11-30 10:00 to 16:00  [M. B] [] [4A, 4B] [] Musée`,
 		},
-		{`{"N":"1","DateDuCours":"30/11/2026 10:00:00","place":-5,"duree":1}`, `2026-11-30 10:00 to 10:00  [] [] [] [] <nil>`},
+		{
+			`{"N":"1","DateDuCours":"30/11/2026 10:00:00","place":-5,"duree":1}`,
+			`2026-11-30 10:00 to 10:00  [] [] [] [] <nil>`,
+		},
 	} {
 		var w wireLesson
 		if err := json.Unmarshal([]byte(c.wire), &w); err != nil {

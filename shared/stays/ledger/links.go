@@ -52,8 +52,8 @@ func (l *Ledger) AskLink(ctx context.Context, link Link, since time.Time, most i
 }
 
 func addLink(ctx context.Context, tx *sql.Tx, link Link) error {
-	added, err := tx.ExecContext(ctx, "INSERT INTO links (link, kind, owner, asked, at, ends) VALUES ($1, $2, $3, $4, $5, "+
-		"$6) ON CONFLICT DO NOTHING", link.ID, link.Kind, null(link.Owner), link.Asked, sqldb.At(link.At),
+	added, err := tx.ExecContext(ctx, "INSERT INTO links (link, kind, owner, asked, at, ends) VALUES ($1, $2, $3, $4, "+
+		"$5, $6) ON CONFLICT DO NOTHING", link.ID, link.Kind, null(link.Owner), link.Asked, sqldb.At(link.At),
 		sqldb.At(link.Ends))
 	if err != nil {
 		return err
