@@ -71,7 +71,7 @@ func TestOverviewPage(t *testing.T) {
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	peers.Dir(t)
-	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus", "exports"}})
+	o := start(t, machine.Options{Data: t.TempDir(), Only: []string{"rooms", "campus", "exports", "stays"}})
 	p := machinetest.Open(t, o.Running)
 	o.Fault(roomstest.Google, faults.Fault{Status: 404, Path: "calendars/blue_room@"})
 	o.Forget("blue_room")
@@ -80,6 +80,7 @@ func TestPagesAreAccessible(t *testing.T) {
 		"rooms.html":   `document.querySelectorAll('.door.unknown').length === 1 && document.querySelector('#faults li')`,
 		"campus.html":  `document.querySelector('.calendar li time')`,
 		"exports.html": `document.querySelector('.held small') || /Node/.test(document.querySelector('.result')?.textContent)`,
+		"stays.html":   `document.querySelector('.owners tbody tr')`,
 	} {
 		p.Do("opening "+name, chromedp.Navigate(o.URL+"/"+name))
 		p.Becomes(name+" is whole", `Boolean(`+ready+`)`)

@@ -39,7 +39,7 @@ function setUp() {
   find('.delivery h2').textContent = t.delivery;
   find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, ''].map((text) => element('th', text)));
   find('.owners h2').textContent = t.owners;
-  find('.owners thead tr').append(...[t.owner, t.cottages_of, t.updated, t.conflicts, ''].map((text) => element('th', text)));
+  find('.owners thead tr').append(...[t.owner, t.cottages_of, t.updated, t.conflicts, t.enter].map((text) => element('th', text)));
   find('.letters h3').textContent = t.letters_title;
   find('.journal h2').textContent = t.log;
   find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
