@@ -37,12 +37,12 @@ function setUp() {
   find('.legend').textContent = t.legend;
   find('.booking h2').textContent = t.book;
   find('.delivery h2').textContent = t.delivery;
-  find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, ''].map((text) => element('th', text)));
+  find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, t.pause].map((text) => element('th', text)));
   find('.owners h2').textContent = t.owners;
   find('.owners thead tr').append(...[t.owner, t.cottages_of, t.updated, t.conflicts, t.enter].map((text) => element('th', text)));
   find('.letters h3').textContent = t.letters_title;
   find('.journal h2').textContent = t.log;
-  find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, ''].map((text) => element('th', text)));
+  find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, t.undo].map((text) => element('th', text)));
   [t.partner, t.cottage, t.from, t.to, t.type].forEach((text, i) => { document.querySelectorAll('.booking label span')[i].textContent = text; });
   find('.booking button').textContent = t.send;
   for (const type of ['booked', 'unavailable', 'available']) find('.booking .type').add(new Option(t[type], type));
