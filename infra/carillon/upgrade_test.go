@@ -115,8 +115,13 @@ func TestUpgrade(t *testing.T) {
 // dashboard presses a button of the exports page.
 func (o *office) dashboard(button string) {
 	o.T.Helper()
-	if code, answer := o.Call(http.MethodPost, "/dashboard/exports/"+button, "",
-		map[string]any{}); code >= http.StatusBadRequest {
+	var code int
+	var answer map[string]any
+	o.Eventually("the sample's blob store has started", func() bool { // a loaded machine takes a while
+		code, answer = o.Call(http.MethodPost, "/dashboard/exports/"+button, "", map[string]any{})
+		return code != http.StatusConflict || answer["detail"] != "The sample's blob store is starting."
+	})
+	if code >= http.StatusBadRequest {
 		o.T.Fatalf("%s: %d, %v", button, code, answer)
 	}
 }
