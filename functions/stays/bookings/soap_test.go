@@ -396,8 +396,8 @@ func TestOddBehaviours(t *testing.T) {
 		f.add(channel, "GFLX0001", "2027-07-01", "2027-07-07", "booked")
 		f.add(portal, "GFLX0001", "2027-07-05", "2027-07-09", "unavailable")
 		notices, err := f.ledger.Notices(t.Context())
-		if f.must(err); len(notices) != 1 || notices[0].Change != 2 || len(notices[0].Lost) != 1 ||
-			notices[0].Lost[0].Origin != "partner:channel" {
+		if f.must(err); len(notices) != 1 || notices[0].Change != 2 || len(notices[0].Holds) != 1 ||
+			notices[0].Holds[0].Origin != "partner:channel" {
 			t.Errorf("%+v", notices)
 		}
 	})

@@ -107,6 +107,11 @@ func (f *function) month(w http.ResponseWriter, v *visit) error {
 		done = v.saidAfter("undone", "undone")
 	}
 	form.Month, form.Action = first, unitPath(u.Unit)+"/days"
+	for _, h := range g.Holds {
+		if h.From.String() == form.From && h.To.String() == form.To {
+			form.Note = h.Note
+		}
+	}
 	return f.showMonth(w, v, http.StatusOK, u, g, form, done)
 }
 
@@ -249,7 +254,7 @@ func (v *visit) cells(
 // line says who holds days.
 func (v *visit) line(h stays.Hold, path string) holdLine {
 	l := holdLine{
-		Days: v.dates.Days(h.Range), Type: v.say("types."+string(h.Type), nil), Who: v.by(h.Origin), Note: h.Note,
+		Days: v.dates.Days(h.Range), Type: v.say("types."+string(h.Type), nil), Who: v.by(h.Origin), Note: v.note(h.Note, h.Origin),
 		Since: v.say("hold.since", map[string]string{"at": v.at(h.At)}), Class: string(h.Type), From: h.From, To: h.Last(),
 		Href: path + "&from=" + h.From.String() + "&to=" + h.Last().String() + "#days",
 	}

@@ -204,6 +204,10 @@ func (f *function) done(v *visit, number string) (*said, error) {
 	if err != nil || c.Actor != v.origin() {
 		return nil, unlessMissing(err)
 	}
+	later, err := f.Ledger.Later(v.Context(), c)
+	if err != nil || later > 0 { // it was undone since, and the browser has gone back
+		return nil, err
+	}
 	return &said{Text: v.savedText(u, c), Undo: c.Number}, nil
 }
 

@@ -93,16 +93,36 @@ func New(cfg Config) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /owners/assets/", http.StripPrefix("/owners/assets/", f.assets()))
-	for pattern, h := range map[string]web.HandlerFunc{
+	mux.Handle("GET /owners", http.RedirectHandler("/owners/", http.StatusMovedPermanently))
+	for pattern, h := range f.open() {
+		mux.Handle(pattern, f.showing(h))
+	}
+	for pattern, h := range f.own() {
+		mux.Handle(pattern, f.showing(f.visiting(h)))
+	}
+	for pattern, h := range f.ofAssociation() {
+		mux.Handle(pattern, h)
+	}
+	return web.Function(pages.Secured(web.Routes(mux), pages.FormsHere), budget)
+}
+
+// open are the pages for everybody.
+func (f *function) open() map[string]web.HandlerFunc {
+	return map[string]web.HandlerFunc{
 		"GET /owners/signin":  f.signInPage,
 		"POST /owners/signin": f.askForLink,
 		"GET /owners/link":    f.linkPage,
 		"POST /owners/link":   f.useLink,
 		"GET /enter":          f.enter,
-	} {
-		mux.Handle(pattern, f.showing(h))
+		"GET /owners/": func(http.ResponseWriter, *http.Request) error {
+			return web.NewProblem(http.StatusNotFound, "There is no such page.", nil)
+		},
 	}
-	for pattern, h := range map[string]func(http.ResponseWriter, *visit) error{
+}
+
+// own are the pages for owners who are signed in.
+func (f *function) own() map[string]func(http.ResponseWriter, *visit) error {
+	return map[string]func(http.ResponseWriter, *visit) error{
 		"GET /owners/{$}":                 f.strips,
 		"GET /owners/units/{unit}":        f.month,
 		"GET /owners/units/{unit}/print":  f.year,
@@ -116,14 +136,16 @@ func New(cfg Config) http.Handler {
 		"POST /owners/language":           f.changeLanguage,
 		"POST /owners/signout":            f.signOut,
 		"POST /owners/signout/everywhere": f.signOutEverywhere,
-	} {
-		mux.Handle(pattern, f.showing(f.visiting(h)))
 	}
-	mux.Handle("GET /owners", http.RedirectHandler("/owners/", http.StatusMovedPermanently))
-	mux.Handle("GET /selectedDays", web.HandlerFunc(f.selectedDays))
-	mux.Handle("POST /addRange", web.HandlerFunc(f.addRange))
-	mux.Handle("GET /addRange", web.HandlerFunc(f.addRangeByGet))
-	return web.Function(pages.Secured(web.Routes(mux), pages.FormsHere), budget)
+}
+
+// ofAssociation are what the association's own page asks for.
+func (f *function) ofAssociation() map[string]web.HandlerFunc {
+	return map[string]web.HandlerFunc{
+		"GET /selectedDays": f.selectedDays,
+		"POST /addRange":    f.addRange,
+		"GET /addRange":     f.addRangeByGet,
+	}
 }
 
 type function struct {

@@ -88,7 +88,7 @@ func (f *function) showHistory(w http.ResponseWriter, v *visit, status int, whic
 func (v *visit) change(c stays.Change, u ledger.Unit) historyLine {
 	l := historyLine{
 		Number: c.Number, When: v.at(c.At), Who: v.by(c.Actor), Unit: u.Called(), Days: v.dates.Days(c.Range),
-		Type: v.say("types."+string(c.Type), nil), Note: c.Note,
+		Type: v.say("types."+string(c.Type), nil), Note: v.note(c.Note, c.Origin),
 		Path: unitPath(u.Unit) + "?month=" + c.From.String()[:7],
 	}
 	if c.Ref != "" {

@@ -41,6 +41,50 @@ func TestMonth(t *testing.T) {
 	}
 }
 
+// TestOwnNotes: an owner's note is shown to him, is in the form when its days are chosen, and is not for the next owner.
+func TestOwnNotes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	b := f.owner("1")
+	b.want(b.post("/owners/units/GFLX0001/days", "from", "2027-07-05", "to", "2027-07-06", "type", "booked", "note",
+		"a secret"), http.StatusSeeOther)
+	pages := []string{"/owners/units/GFLX0001", "/owners/history", "/owners/units/GFLX0001/print"}
+	for _, path := range pages[:2] {
+		b.want(b.get(path), http.StatusOK, "<q>a secret</q>")
+	}
+	const note = `name="note" maxlength="200" value="a secret"`
+	b.want(b.get("/owners/units/GFLX0001?from=2027-07-05&to=2027-07-06"), http.StatusOK, note)
+	if a := b.get("/owners/units/GFLX0001?from=2027-07-05&to=2027-07-07"); strings.Contains(a.text, note) {
+		t.Error("the note goes to other days")
+	}
+	f.must(f.book.PutUnits(t.Context(), []ledger.Unit{{
+		Unit: "GFLX0001", Owner: 2, Site: 101, Listed: true, Published: true,
+	}}))
+	next := f.owner("2")
+	for _, path := range pages {
+		if a := next.get(path); a.StatusCode != http.StatusOK || strings.Contains(a.text, "a secret") {
+			t.Errorf("%s shows the next owner the note: %d", path, a.StatusCode)
+		}
+	}
+}
+
+// TestBack: a page whose change was undone does not say again that it is saved, and there is a page for what is none.
+func TestBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	b := f.owner("1")
+	a := b.post("/owners/units/GFLX0001/days", "from", "2027-07-05", "to", "2027-07-06", "type", "booked")
+	saved := a.Header.Get("Location")
+	b.want(b.get(saved), http.StatusOK, "Saved.")
+	b.want(b.post("/owners/changes/1/undo"), http.StatusSeeOther)
+	if a := b.get(saved); strings.Contains(a.text, "Saved.") {
+		t.Error("what is undone is said to be saved")
+	}
+	for _, path := range []string{"/owners/units/", "/owners/x", "/owners/units/GFLX0001/x", "/owners/units/NONE0001"} {
+		b.want(b.get(path), http.StatusNotFound, "<html", `href="/owners/"`)
+	}
+}
+
 // TestConflict: days of others are taken only when they are named, with and without a script.
 func TestConflict(t *testing.T) {
 	t.Parallel()

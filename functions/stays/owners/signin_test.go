@@ -4,12 +4,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/carillon-calendar/carillon/functions/stays/owners"
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
@@ -165,11 +167,20 @@ func TestSessions(t *testing.T) {
 	used.want(used.get("/owners/"), http.StatusSeeOther)
 }
 
-// TestSecurity: each route, by nobody, by another owner, and for another page.
+// A call is a request by which somebody tries for what is not his.
+type call struct {
+	pattern, path string
+	form          url.Values
+	nobody, him   int // answers where nobody is signed in, and where the owner of other cottages is
+}
+
+// TestSecurity: each route, by nobody, by another owner, and for another page. A route without a call here fails.
 func TestSecurity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
-	theirs := f.hold("GFLX0003", 5, 7, "booked", "owner:2")
+	if theirs := f.hold("GFLX0003", 5, 7, "booked", "owner:2"); theirs.Number != 1 {
+		t.Fatal(theirs.Number)
+	}
 	before := f.held("GFLX0003")
 	days := url.Values{
 		"from": {"2027-07-05"}, "to": {"2027-07-09"}, "type": {"available"}, "hebPk": {"103"},
@@ -177,64 +188,70 @@ func TestSecurity(t *testing.T) {
 		"confirm": {"1"},
 	}
 	old := url.Values{"hebPk": {"103"}, "start": {"2027-07-05"}, "end": {"2027-07-07"}, "type": {"libre"}}
-	number := "1"
-	if theirs.Number != 1 {
-		t.Fatal(theirs.Number)
-	}
-	routes := []struct {
-		method, path string
-		form         url.Values
-		nobody, him  int // nobody is signed in; the owner of other cottages is
-	}{
-		{http.MethodGet, "/owners/units/GFLX0003", nil, 303, 404},
-		{http.MethodGet, "/owners/units/GFLX0003?part=1", nil, 303, 404},
-		{http.MethodGet, "/owners/units/GFLX0003/print", nil, 303, 404},
-		{http.MethodGet, "/owners/units/GFLX0003/rules", nil, 303, 404},
-		{http.MethodPost, "/owners/units/GFLX0003/rules", days, 401, 404},
-		{http.MethodPost, "/owners/units/GFLX0003/days", days, 401, 404},
-		{http.MethodGet, "/owners/history?unit=GFLX0003", nil, 303, 404},
-		{http.MethodPost, "/owners/changes/" + number + "/undo", days, 401, 404},
-		{http.MethodPost, "/owners/state", days, 401, 422},
-		{http.MethodGet, "/selectedDays?hebPk=103", nil, 401, 404},
-		{http.MethodPost, "/addRange", old, 401, 404},
+	calls := []call{
+		{"GET /owners/{$}", "/owners/", nil, 303, 200},
+		{"GET /owners/{$}", "/owners/?part=1&unit=GFLX0003&from=2027-07-01", nil, 303, 200},
+		{"GET /owners/units/{unit}", "/owners/units/GFLX0003", nil, 303, 404},
+		{"GET /owners/units/{unit}", "/owners/units/GFLX0003?part=1", nil, 303, 404},
+		{"GET /owners/units/{unit}", "/owners/units/GFLX0001?done=1", nil, 303, 200},
+		{"GET /owners/units/{unit}", "/owners/units/GFLX0001%2F..%2FGFLX0003", nil, 303, 404},
+		{"GET /owners/units/{unit}/print", "/owners/units/GFLX0003/print", nil, 303, 404},
+		{"GET /owners/units/{unit}/rules", "/owners/units/GFLX0003/rules", nil, 303, 404},
+		{"POST /owners/units/{unit}/rules", "/owners/units/GFLX0003/rules", days, 401, 404},
+		{"POST /owners/units/{unit}/days", "/owners/units/GFLX0003/days", days, 401, 404},
+		{"GET /owners/history", "/owners/history?unit=GFLX0003", nil, 303, 404},
+		{"GET /owners/history", "/owners/history", nil, 303, 200},
+		{"POST /owners/changes/{seq}/undo", "/owners/changes/1/undo", days, 401, 404},
+		{"GET /owners/state", "/owners/state?unit=GFLX0003", nil, 303, 200},
+		{"POST /owners/state", "/owners/state", days, 401, 422},
+		{"POST /owners/language", "/owners/language", days, 401, 303},
+		{"GET /selectedDays", "/selectedDays?hebPk=103", nil, 401, 404},
+		{"POST /addRange", "/addRange", old, 401, 404},
+		{"GET /addRange", "/addRange?" + old.Encode(), nil, 405, 405},
 		// his own, but not published
-		{http.MethodGet, "/owners/units/GFLX0004", nil, 303, 404},
-		{http.MethodPost, "/owners/units/GFLX0004/days", days, 401, 404},
-		{http.MethodGet, "/selectedDays?hebPk=104", nil, 401, 404},
-		{http.MethodPost, "/owners/language", days, 401, 303},
+		{"GET /owners/units/{unit}", "/owners/units/GFLX0004", nil, 303, 404},
+		{"POST /owners/units/{unit}/days", "/owners/units/GFLX0004/days", days, 401, 404},
+		{"GET /selectedDays", "/selectedDays?hebPk=104", nil, 401, 404},
+		// for everybody, and about nobody
+		{"GET /owners/", "/owners/units", nil, 404, 404},
+		{"GET /owners/signin", "/owners/signin", nil, 200, 200},
+		{"POST /owners/signin", "/owners/signin", url.Values{"email": {"peeters@example.org"}}, 202, 202},
+		{"GET /owners/link", "/owners/link?token=x", nil, 410, 410},
+		{"POST /owners/link", "/owners/link", url.Values{"token": {"x"}}, 410, 410},
+		{"GET /enter", "/enter?token=x", nil, 403, 403},
+		// these end his session
+		{"POST /owners/signout", "/owners/signout", days, 401, 303},
+		{"POST /owners/signout/everywhere", "/owners/signout/everywhere", days, 401, 303},
 	}
-	nobody, him := f.browser(), f.owner("1")
-	for _, r := range routes {
-		if a := nobody.do(r.method, r.path, r.form); a.StatusCode != r.nobody {
-			t.Errorf("%s %s by nobody: %d", r.method, r.path, a.StatusCode)
+	own, open, association := owners.Routes()
+	for _, pattern := range slices.Concat(own, open, association) {
+		if !slices.ContainsFunc(calls, func(c call) bool { return c.pattern == pattern }) {
+			t.Errorf("nobody tries %s", pattern)
 		}
-		a := him.do(r.method, r.path, r.form)
-		if a.StatusCode != r.him {
-			t.Errorf("%s %s by another owner: %d", r.method, r.path, a.StatusCode)
+	}
+	nobody := f.browser()
+	for _, c := range calls {
+		method, _, _ := strings.Cut(c.pattern, " ")
+		if a := nobody.do(method, c.path, c.form); a.StatusCode != c.nobody {
+			t.Errorf("%s %s by nobody: %d", method, c.path, a.StatusCode)
 		}
-		if strings.Contains(a.text, "La Forge") || strings.Contains(a.text, "Peeters") {
-			t.Errorf("%s %s shows another owner's: %s", r.method, r.path, a.text)
+		him := f.owner("1")
+		if method == http.MethodPost {
+			him.fromElsewhere(c)
 		}
-		him.accept = "application/json"
-		if a := him.do(r.method, r.path, r.form); a.StatusCode != r.him || strings.Contains(a.text, "La Forge") {
-			t.Errorf("%s %s by another owner's script: %d %s", r.method, r.path, a.StatusCode, a.text)
+		a := him.do(method, c.path, c.form)
+		if a.StatusCode != c.him {
+			t.Errorf("%s %s by another owner: %d", method, c.path, a.StatusCode)
 		}
-		him.accept = ""
-		if r.method != http.MethodPost {
-			continue
+		script := f.owner("1")
+		script.accept = "application/json"
+		b := script.do(method, c.path, c.form)
+		if b.StatusCode != c.him {
+			t.Errorf("%s %s by another owner's script: %d", method, c.path, b.StatusCode)
 		}
-		// a form on another site
-		call, err := http.NewRequestWithContext(t.Context(), r.method, f.server.URL+r.path,
-			strings.NewReader(r.form.Encode()))
-		f.must(err)
-		call.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		call.Header.Set("Origin", "https://evil.example")
-		call.Header.Set("Sec-Fetch-Site", "cross-site")
-		resp, err := him.client.Do(call)
-		f.must(err)
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusForbidden {
-			t.Errorf("%s %s by another site: %d", r.method, r.path, resp.StatusCode)
+		if text := a.text + b.text; strings.Contains(text, "La Forge") || strings.Contains(text, "Peeters") ||
+			strings.Contains(text, "July 2027: Rented, your") {
+			t.Errorf("%s %s shows another owner's: %s", method, c.path, text)
 		}
 	}
 	if got := f.held("GFLX0003"); got != before {
@@ -244,6 +261,7 @@ func TestSecurity(t *testing.T) {
 		len(found) > 0 {
 		t.Errorf("another owner's rules are %v, %v", found, err)
 	}
+	him := f.owner("1")
 	him.want(him.get("/addRange?hebPk=101&start=2027-07-05&end=2027-07-07&type=loue"), http.StatusMethodNotAllowed,
 		"jQuery.post")
 	if got := f.held("GFLX0001"); got != "" {
@@ -271,5 +289,23 @@ func TestSecurity(t *testing.T) {
 		strings.NewReader("email="+strings.Repeat("a", 1<<20))))
 	if long.Code < 400 || long.Code == http.StatusInternalServerError {
 		t.Errorf("a body without end: %d", long.Code)
+	}
+}
+
+// fromElsewhere sends a form as another site's page would, with his cookies: browsers say whence it comes.
+func (b *browser) fromElsewhere(c call) {
+	b.Helper()
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, b.server.URL+c.path,
+			strings.NewReader(c.form.Encode()))
+		b.must(err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(name, value)
+		resp, err := b.client.Do(r)
+		b.must(err)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			b.Errorf("%s by another site: %d", c.path, resp.StatusCode)
+		}
 	}
 }

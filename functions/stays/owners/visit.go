@@ -190,6 +190,14 @@ func (v *visit) by(o stays.Origin) string {
 	return v.say("who.somebody", nil)
 }
 
+// note is a note of an origin. One that an earlier owner has written was not written for this one.
+func (v *visit) note(text string, o stays.Origin) string {
+	if o.Kind() == stays.KindOwner && o != v.origin() {
+		return ""
+	}
+	return text
+}
+
 // at is an instant in words, in the association's zone.
 func (v *visit) at(t time.Time) string { return v.dates.At(t.In(v.settings.Zone())) }
 

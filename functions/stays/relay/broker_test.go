@@ -200,7 +200,7 @@ func TestOldHalves(t *testing.T) {
 			t.Errorf("%v, %v", holds, err)
 		}
 		notices, err := f.ledger.Notices(t.Context())
-		if err != nil || len(notices) != 2 || len(notices[1].Lost) != 3 {
+		if err != nil || len(notices) != 2 || len(notices[1].Holds) != 3 {
 			t.Errorf("who lost days is told: %+v, %v", notices, err)
 		}
 		n.waitFor(broker.Service, func(messages int) bool { return messages == 0 }) // its author is not sent it

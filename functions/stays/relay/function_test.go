@@ -133,6 +133,48 @@ func TestOverwritesAreTold(t *testing.T) {
 	}
 }
 
+// TestUndoneCancellationIsTold: the partner whose booking is back gets an e-mail, and so does the owner, unless it was
+// he who has undone the cancellation.
+func TestUndoneCancellationIsTold(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	day := stays.Date(2027, time.July, 3)
+	undone := func(by stays.Origin) {
+		for _, typ := range []stays.Type{stays.Booked, stays.Available} {
+			r, err := f.ledger.Change(t.Context(), ledger.Order{Request: stays.Request{
+				Unit: "GFLX0001", Range: stays.Through(day, day+2), Type: typ, Origin: "partner:channel",
+			}})
+			f.must(err)
+			if typ == stays.Available {
+				_, err := f.ledger.Undo(t.Context(), r.Number, by)
+				f.must(err)
+			}
+		}
+	}
+	undone("owner:1")
+	if f.untold() != 1 {
+		t.Error("the booking that is back is not listed")
+	}
+	f.minute()
+	all := mail.Want(t, 1)
+	for _, part := range []string{
+		"channel@example.org", "GFLX0001: 2027-07-03 to 2027-07-05, by the owner (change 3)", "days are held again",
+	} {
+		if !strings.Contains(all[0], part) {
+			t.Errorf("no %q in %s", part, all[0])
+		}
+	}
+	undone(stays.Staff)
+	f.minute()
+	if all := strings.Join(mail.Want(t, 3), "\n"); !strings.Contains(all, "owner@example.org") {
+		t.Errorf("the owner is not told of the staff's undoing: %s", all)
+	}
+	if f.untold() != 0 {
+		t.Error("what was told is still listed")
+	}
+}
+
 // TestOneEmailForMany: what a receiver lost since the last minute is in one e-mail, its own days alone.
 func TestOneEmailForMany(t *testing.T) {
 	t.Parallel()

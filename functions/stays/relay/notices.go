@@ -129,7 +129,7 @@ func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, 
 // spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails.
 func (f *function) spread(ctx context.Context, n ledger.Notice) error {
 	whom := []string{toOwner}
-	for _, h := range n.Lost {
+	for _, h := range n.Holds {
 		if h.Origin.Kind() == stays.KindPartner {
 			whom = append(whom, string(h.Origin))
 		}
@@ -159,7 +159,11 @@ type letter struct {
 func (f *function) letters(
 	ctx context.Context, settings *stays.Settings, notices []ledger.Notice,
 ) (letters []*letter, err error) {
-	open := map[receiver]*letter{}
+	type about struct {
+		to   receiver
+		kind string
+	}
+	open := map[about]*letter{}
 	for _, n := range notices {
 		if n.To == "" { // there is no mailbox
 			continue
@@ -168,27 +172,28 @@ func (f *function) letters(
 		if err != nil || len(log) == 0 {
 			return nil, err
 		}
-		to, err := f.receiver(ctx, settings, log[0].Unit, n.To)
+		to, err := f.receiver(ctx, settings, log[0], n.To)
 		if err != nil {
 			return nil, err
 		}
-		l := open[to]
+		at := about{to, n.Kind}
+		l := open[at]
 		if l == nil || len(l.notices) == mostLines {
 			l = &letter{to: to}
-			open[to], letters = l, append(letters, l)
+			open[at], letters = l, append(letters, l)
 		}
 		l.add(log[0], n)
 	}
 	return letters, nil
 }
 
-// add adds a notice about a change. The owner sees all lost days and who has them; a partner its own days, and not the
-// name of another one.
+// add adds a notice about a change. The owner sees all its days and who has changed them; a partner its own days, and
+// not the name of another one.
 func (l *letter) add(c stays.Change, n ledger.Notice) {
-	var lost []string
-	for _, h := range n.Lost {
+	var days []string
+	for _, h := range n.Holds {
 		if n.To == toOwner || string(h.Origin) == n.To {
-			lost = append(lost, texts.Text(l.to.language, "days",
+			days = append(days, texts.Text(l.to.language, "days",
 				faults.Params{"from": h.From.String(), "to": h.Last().String()}))
 		}
 	}
@@ -198,7 +203,7 @@ func (l *letter) add(c stays.Change, n ledger.Notice) {
 	}
 	l.notices = append(l.notices, n)
 	l.lines = append(l.lines, texts.Text(l.to.language, "line", faults.Params{
-		"unit": c.Unit, "days": strings.Join(lost, ", "), "by": by, "change": strconv.FormatInt(c.Number, 10),
+		"unit": c.Unit, "days": strings.Join(days, ", "), "by": by, "change": strconv.FormatInt(c.Number, 10),
 	}))
 	if !slices.Contains(l.units, c.Unit) {
 		l.units = append(l.units, c.Unit)
@@ -216,16 +221,18 @@ func (l *letter) send(ctx context.Context, settings *stays.Settings) bool {
 		Locale: l.to.language, Zone: settings.Zone(), To: []string{l.to.address}, Texts: texts,
 	}
 	first, last := l.notices[0], l.notices[len(l.notices)-1]
-	return m.Send(ctx, fmt.Sprint(first.Change, "-", last.Change, "-", l.to.name), first.Kind, faults.Params{
+	return m.Send(ctx, fmt.Sprint(first.Kind, "-", first.Change, "-", last.Change, "-", l.to.name), first.Kind, faults.Params{
 		"units": units, "lines": strings.Join(l.lines, "\n"),
 	})
 }
 
-// receiver finds who is told: the owner of a unit, or a partner.
-func (f *function) receiver(ctx context.Context, settings *stays.Settings, unit, whom string) (receiver, error) {
+// receiver finds who is told of a change: the owner of its unit, unless it is his own change, or a partner.
+func (f *function) receiver(
+	ctx context.Context, settings *stays.Settings, c stays.Change, whom string,
+) (receiver, error) {
 	r := receiver{name: whom, language: language(settings)}
 	if whom == toOwner {
-		return f.owner(ctx, unit, r)
+		return f.owner(ctx, c, r)
 	}
 	p, err := f.Ledger.Partner(ctx, stays.Origin(whom).Name())
 	if errors.Is(err, ledger.ErrNoPartner) {
@@ -236,14 +243,15 @@ func (f *function) receiver(ctx context.Context, settings *stays.Settings, unit,
 	return r, err
 }
 
-func (f *function) owner(ctx context.Context, unit string, r receiver) (receiver, error) {
-	units, err := f.Ledger.Units(ctx, []string{unit})
+func (f *function) owner(ctx context.Context, c stays.Change, r receiver) (receiver, error) {
+	units, err := f.Ledger.Units(ctx, []string{c.Unit})
 	if err != nil {
 		return r, err
 	}
 	owners, err := f.Ledger.Owners(ctx)
 	for _, o := range owners {
-		if len(units) == 1 && o.ID == units[0].Owner {
+		mine := c.Actor == stays.OriginOf(stays.KindOwner, strconv.FormatInt(o.ID, 10))
+		if len(units) == 1 && o.ID == units[0].Owner && !mine {
 			r.address, r.language = o.Email, cmp.Or(o.Language, r.language)
 		}
 	}

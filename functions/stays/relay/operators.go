@@ -22,7 +22,7 @@ type Status struct {
 	Units    int        `json:"units"`    // those that were entered
 	Unlisted []string   `json:"unlisted"` // those that only a partner has named: enter or correct them
 	Partners int        `json:"partners"`
-	Untold   []Untold   `json:"untold"` // overwrites of which nobody was told yet
+	Untold   []Untold   `json:"untold"` // overwrites and undone cancellations of which nobody was told yet
 	Mail     bool       `json:"mail"`   // there is a mailbox
 	Zone     string     `json:"time_zone"`
 
@@ -34,10 +34,11 @@ type Status struct {
 	Site         bool          `json:"site"`   // the settings name the website's database
 }
 
-// Untold is days that were taken from somebody who was not told yet.
+// Untold is days that were taken from somebody, or given back to him, who was not told yet.
 type Untold struct {
-	Seq  int64  `json:"seq"`
-	Lost []Hold `json:"lost"`
+	Seq   int64  `json:"seq"`
+	Kind  string `json:"kind"` // overwritten or restored
+	Holds []Hold `json:"holds"`
 }
 
 // A Hold is held days in operators' answers, both ends in it.
@@ -136,12 +137,12 @@ func (f *function) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for i, n := range notices {
-		if i > 0 && notices[i-1].Change == n.Change { // one for each receiver
+		if i > 0 && notices[i-1].Change == n.Change && notices[i-1].Kind == n.Kind { // one for each receiver
 			continue
 		}
-		u := Untold{Seq: n.Change, Lost: []Hold{}}
-		for _, h := range n.Lost {
-			u.Lost = append(u.Lost, HoldOf(h))
+		u := Untold{Seq: n.Change, Kind: n.Kind, Holds: []Hold{}}
+		for _, h := range n.Holds {
+			u.Holds = append(u.Holds, HoldOf(h))
 		}
 		v.Untold = append(v.Untold, u)
 	}

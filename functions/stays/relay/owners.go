@@ -37,7 +37,7 @@ type OwnedUnit struct {
 	Published bool        `json:"published"`
 	State     stays.State `json:"state"`
 	LastSeen  *time.Time  `json:"last_update"`
-	Conflicts int         `json:"conflicts"` // times that days were taken from another, of which nobody was told yet
+	Conflicts int         `json:"conflicts"` // changes of others’ days of which nobody was told yet
 }
 
 // owners answers with all owners, their units, and when they were last active.
@@ -88,7 +88,7 @@ func (o *KnownOwner) add(u ledger.Unit, seen map[string]time.Time, notices []led
 		}
 	}
 	for _, n := range notices {
-		if slices.ContainsFunc(n.Lost, func(h stays.Hold) bool { return h.Unit == u.Unit }) {
+		if slices.ContainsFunc(n.Holds, func(h stays.Hold) bool { return h.Unit == u.Unit }) {
 			owned.Conflicts++
 		}
 	}

@@ -69,10 +69,10 @@ func statusTable(t *tabwriter.Writer, s relay.Status) {
 	if !s.Mail {
 		why = "stays.json has no smtp: tell them yourself"
 	}
-	cli.Row(t, "OVERWRITTEN", "CHANGE", "UNIT", "DAYS", "WHO LOST THEM", why)
+	cli.Row(t, "UNTOLD", "CHANGE", "UNIT", "DAYS", "WHOSE DAYS", why)
 	for _, u := range s.Untold {
-		for _, h := range u.Lost {
-			cli.Row(t, "", u.Seq, h.Unit, days(h.From, h.To), h.Origin)
+		for _, h := range u.Holds {
+			cli.Row(t, u.Kind, u.Seq, h.Unit, days(h.From, h.To), h.Origin)
 		}
 	}
 }

@@ -200,6 +200,7 @@ func TestGestures(t *testing.T) {
 		gesture(p)
 	}
 	refusal(p)
+	notes(p)
 	conflict(p)
 	offline(p)
 	strips(p)
@@ -275,6 +276,16 @@ func taps(p ownersPage) {
 	p.press("#days button.booked")
 	p.Shows("#said", "Rented. Saved.")
 	p.held(unit, "6-8 booked owner:1")
+	p.Do("a small one", chromedp.EmulateViewport(320, 568, chromedp.EmulateTouch))
+	for _, n := range []int{27, 30} { // of the last week: the form must not lie over them
+		x, y := p.middle(unit, n)
+		p.Do("tapping", chromedp.TapXY(x, y))
+		p.Becomes("the day is to be seen", fmt.Sprintf(`(() => { const a = document.querySelector('a[data-day="%s"]');
+			const b = a.getBoundingClientRect();
+			return a.contains(document.elementFromPoint(b.left + b.width / 2, b.bottom - 2)); })()`, p.r.next(p.T, n)))
+	}
+	p.chosen("27-30")
+	p.press("#days .clear button")
 	p.Do("a desk again", chromedp.EmulateViewport(1280, 900))
 }
 
@@ -345,8 +356,60 @@ func strips(p ownersPage) {
 	p.Shows("#said", "Not available. Saved.")
 	other.Becomes("the other browser shows it", `document.querySelectorAll("td.unavailable").length === 3`)
 	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
+	stripsByKeyboard(p)
+	stripsByTouch(p)
 	p.Do("next week", chromedp.Click(chromedp.CSS("a[rel=next]")))
 	p.Becomes("it is a week later", `document.querySelector("#grid").dataset.from === "`+p.r.next(p.T, 8).String()+`"`)
+}
+
+func stripsByKeyboard(p ownersPage) {
+	p.Do("focus", chromedp.Focus(chromedp.CSS(fmt.Sprintf(`tr[data-unit="GFLX0001"] a[data-day="%s"]`,
+		p.r.next(p.T, 30)))))
+	p.Do("the cottage below", chromedp.KeyEvent(kb.ArrowDown),
+		chromedp.KeyEvent(kb.ArrowLeft, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	p.chosen("29-30")
+	p.Shows("#days .unitname", "Le Moulin")
+	p.Do("another cottage has none of them", chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	p.Becomes("the focus is there", `document.activeElement.dataset.unit === "GFLX0003"`)
+	p.chosen("29-30")
+	p.Do("back, and confirming", chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter))
+	p.Becomes("the focus is on what they are", `document.activeElement.value === "booked"`)
+	p.Do("rented", chromedp.KeyEvent(kb.Enter))
+	p.Shows("#said", "Le Moulin")
+	p.held("GFLX0002",
+		"4-5 booked owner:1, 18-20 booked owner:1, 21-22 booked partner:channel, 26-28 unavailable owner:1, 29-30 booked owner:1")
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
+}
+
+func stripsByTouch(p ownersPage) {
+	p.Do("a phone", chromedp.EmulateViewport(360, 740, chromedp.EmulateTouch))
+	for _, n := range []int{25, 23} { // the last one first
+		x, y := p.middle("GFLX0003", n)
+		p.Do("tapping", chromedp.TapXY(x, y))
+	}
+	p.chosen("23-25")
+	p.press("#days button.unavailable")
+	p.Shows("#said", "Not available. Saved.")
+	p.held("GFLX0003", "6-8 booked owner:1, 20-22 booked owner:1, 23-25 unavailable owner:1")
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
+	p.Do("a desk again", chromedp.EmulateViewport(1280, 900))
+}
+
+// notes: the note of a hold comes into the form with its days, and goes with them; Enter in it says nothing of the days.
+func notes(p ownersPage) {
+	const unit = "GFLX0001"
+	p.month(unit)
+	p.press(`.holds a[data-note="<i>family</i>"]`)
+	p.Becomes("its note is in the form", `document.querySelector("#days [name=note]").value === "<i>family</i>"`)
+	p.drag(unit, 24, 25)
+	p.Becomes("it is not for other days", `document.querySelector("#days [name=note]").value === ""`)
+	p.Do("a note", chromedp.SendKeys(chromedp.CSS("#days [name=note]"), "roof"), chromedp.KeyEvent(kb.Enter))
+	p.Becomes("it asks what the days are", `document.activeElement.value === "booked" && `+
+		`document.getElementById("said").hidden`)
+	p.press("#days button.unavailable")
+	p.Shows("#said", "Not available. Saved.")
+	p.held(unit, "12-12 unavailable owner:1, 14-14 unavailable owner:1, 24-25 unavailable owner:1")
+	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
 }
 
 // withoutScript: links choose the days, and a form sends them.
@@ -363,7 +426,7 @@ func withoutScript(p ownersPage) {
 	}
 	p.Do("rented", chromedp.Click(chromedp.CSS("#days button.booked")))
 	p.Shows("#said", "Rented. Saved.")
-	p.held(unit, "6-8 booked owner:1, 10-12 booked owner:1, 20-22 booked owner:1")
+	p.held(unit, "6-8 booked owner:1, 10-12 booked owner:1, 20-22 booked owner:1, 23-25 unavailable owner:1")
 	p.partner(unit, 14, 14)
 	p.Do("again", chromedp.Navigate(p.r.URL+"/owners/units/"+unit+"?from="+p.r.next(p.T, 13).String()+"&to="+
 		p.r.next(p.T, 15).String()), chromedp.Click(chromedp.CSS("#days button.unavailable")))
@@ -371,7 +434,8 @@ func withoutScript(p ownersPage) {
 	p.Do("all the same", chromedp.Click(chromedp.CSS("#days .take button")))
 	p.Shows("#said", "Not available. Saved.")
 	p.Do("undoing", chromedp.Click(chromedp.CSS("#said button")))
-	p.held(unit, "6-8 booked owner:1, 10-12 booked owner:1, 14-14 booked partner:channel, 20-22 booked owner:1")
+	p.held(unit, "6-8 booked owner:1, 10-12 booked owner:1, 14-14 booked partner:channel, 20-22 booked owner:1, "+
+		"23-25 unavailable owner:1")
 }
 
 // TestOwnersPagesAreAccessible runs axe over each page, light and dark, on a desk and on the narrowest phone.

@@ -22,10 +22,15 @@ type Limits struct {
 
 	mu   sync.Mutex
 	each map[string]*rate.Limiter
+	tidy int // how many keys there may be before those without a recent use are dropped
 }
 
-// remembered is how many keys are kept: where there are more, those without a recent use are dropped.
-const remembered = 1000
+// Keys that are kept: from remembered on, those without a recent use are dropped whenever there are twice as many. Of
+// mostRemembered half is left, whichever they are, so that a crowd of clients does not take memory without end.
+const (
+	remembered     = 1000
+	mostRemembered = 100_000
+)
 
 // Take takes one of a key's, or says how long there will be none.
 func (l *Limits) Take(key string) time.Duration {
@@ -35,12 +40,24 @@ func (l *Limits) Take(key string) time.Duration {
 		if l.each == nil {
 			l.each = map[string]*rate.Limiter{}
 		}
-		if len(l.each) >= remembered {
-			maps.DeleteFunc(l.each, func(_ string, one *rate.Limiter) bool { return one.Tokens() >= float64(l.Burst) })
-		}
+		l.makeRoom()
 		l.each[key] = rate.NewLimiter(rate.Every(l.Every), l.Burst)
 	}
 	return Reserve(l.each[key])
+}
+
+func (l *Limits) makeRoom() {
+	if len(l.each) < max(l.tidy, remembered) {
+		return
+	}
+	maps.DeleteFunc(l.each, func(_ string, one *rate.Limiter) bool { return one.Tokens() >= float64(l.Burst) })
+	for key := range l.each {
+		if len(l.each) <= mostRemembered/2 {
+			break
+		}
+		delete(l.each, key)
+	}
+	l.tidy = 2 * len(l.each)
 }
 
 // TooMany is a 429 with a Retry-After of whole seconds; detail says of what there were too many.
@@ -59,26 +76,32 @@ func Reserve(l *rate.Limiter) time.Duration {
 	return wait
 }
 
-// ClientAddress is the address of the client; of IPv6 its network. What a proxy has added to X-Forwarded-For last
-// counts where the request comes from one: Google's front end in the cloud, one on this machine, or one of proxies. Any
-// other client could have written it itself.
+// ClientAddress is the address of the client; of IPv6 its network. Where the request comes from a proxy, X-Forwarded-For
+// is read from its end, which that proxy has written: past the addresses of other proxies that are trusted, up to the
+// first that is not. Proxies are Google's front end in the cloud, those on this machine, and those of the list. Any
+// other client could have written the header itself.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
 	ip := from.Addr().Unmap()
-	trusted := ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
-		slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
-	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 && trusted {
-		last := list[len(list)-1]
-		if told, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
-			ip = told.Unmap()
+	told := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(told) - 1; i >= 0 && isProxy(ip, proxies); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(told[i]))
+		if err != nil {
+			break
 		}
+		ip = next.Unmap()
 	}
 	if ip.Is6() {
 		network, _ := ip.Prefix(64) // of one customer
 		return network.String()
 	}
 	return ip.String()
+}
+
+func isProxy(ip netip.Addr, listed []netip.Prefix) bool {
+	return ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
+		slices.ContainsFunc(listed, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

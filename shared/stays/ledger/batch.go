@@ -200,10 +200,20 @@ func (b *batch) accept(o Order, request string, effect stays.Effect) stays.Chang
 	if o.undoes != 0 { // the holder loses the days, though the change has its origin
 		effect.Lost = effect.Before
 	}
-	if len(effect.Lost) > 0 {
-		b.notices = append(b.notices, Notice{Change: c.Number, Kind: NoticeOverwritten, Lost: effect.Lost})
+	b.notice(c.Number, NoticeOverwritten, effect.Lost)
+	if o.undoes != 0 && o.Type != stays.Available && o.Origin != o.Actor {
+		b.notice(c.Number, NoticeRestored, []stays.Hold{{
+			Unit: o.Unit, Range: o.Range, Type: o.Type, Origin: o.Origin, Ref: o.Ref, Change: c.Number, At: c.At,
+		}})
 	}
 	return c
+}
+
+// notice puts holds into the outbox, of which people are to be told.
+func (b *batch) notice(change int64, kind string, holds []stays.Hold) {
+	if len(holds) > 0 {
+		b.notices = append(b.notices, Notice{Change: change, Kind: kind, Holds: holds})
+	}
 }
 
 // fingerprint tells requests with one key apart.
@@ -289,7 +299,7 @@ func (b *batch) log() (rows [][]any) {
 // outbox is rows for what people are to be told.
 func (b *batch) outbox() (rows [][]any) {
 	for _, n := range b.notices {
-		data, _ := json.Marshal(n.Lost)
+		data, _ := json.Marshal(n.Holds)
 		rows = append(rows, []any{n.Change, n.Kind, string(data)})
 	}
 	return rows

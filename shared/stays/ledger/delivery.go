@@ -307,10 +307,8 @@ func (l *Ledger) Stands(ctx context.Context, actor stays.Origin, prefix string) 
 	if err != nil || len(newest) == 0 || !strings.HasPrefix(key, prefix) {
 		return false, err
 	}
-	var later sql.NullInt64
-	query, args := laterChange(newest[0])
-	err = l.db.Read.QueryRowContext(ctx, query, args...).Scan(&later)
-	return !later.Valid, l.db.Fault(err)
+	later, err := l.Later(ctx, newest[0])
+	return later == 0, err
 }
 
 // A UnitDay is a day of a unit.

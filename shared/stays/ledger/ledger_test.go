@@ -77,7 +77,7 @@ func TestLedger(t *testing.T) {
 			f.wantHeld(units[0], "3-6 booked channel")
 			notices, err := f.Notices(f.Context())
 			if f.must(err); len(notices) != 1 || notices[0].Change != r.Number || notices[0].Kind != ledger.NoticeOverwritten ||
-				text(notices[0].Lost) != "7-7 booked channel" {
+				text(notices[0].Holds) != "7-7 booked channel" {
 				f.Errorf("notices %+v", notices)
 			}
 		},
@@ -99,6 +99,12 @@ func TestLedger(t *testing.T) {
 			}
 			o.Type, o.Overwrite = stays.Available, false
 			f.change(o)
+			unit := ledger.Unit{Unit: "GFLX9999", Listed: true} // it was in a list, and used, and is there no more
+			f.must(f.PutUnits(f.Context(), []ledger.Unit{unit}))
+			f.must(f.SetState(f.Context(), []string{unit.Unit}, stays.Search, stays.Staff))
+			f.must(f.SetRules(f.Context(), unit.Unit, []stays.Rule{{Range: july(1, 9), MinStay: 2}}))
+			unit.Listed = false
+			f.must(f.PutUnits(f.Context(), []ledger.Unit{unit}))
 			f.must(f.RemoveUnit(f.Context(), "GFLX9999"))
 			if err := f.RemoveUnit(f.Context(), "GFLX9999"); !errors.Is(err, ledger.ErrNoUnit) {
 				f.Errorf("twice: %v", err)
@@ -261,20 +267,22 @@ func undo(f *fixture) {
 	f.wantHeld(units[0], "1-3 booked channel, 4-5 booked channel, 20-20 booked portal, 21-21 booked portal")
 	notices, err := f.Notices(ctx)
 	f.must(err)
-	var lost []string
+	var told []string
 	for _, n := range notices {
-		for _, h := range n.Lost {
-			lost = append(lost, fmt.Sprint(n.Change, " ", h.Unit, " ", h.Origin))
+		for _, h := range n.Holds {
+			told = append(told, fmt.Sprint(n.Kind, " ", n.Change-over.Number, " ", h.Unit, " ", h.Range, " ", h.Origin))
 		}
 	}
-	// channel by portal's change, and portal by the two that have undone it; nobody by the last one
+	// channel loses days by portal's change, and gets them back by the two that undo it; portal gets back what it freed
 	want := []string{
-		fmt.Sprint(over.Number, " ", units[0], " partner:channel"),
-		fmt.Sprint(over.Number+2, " ", units[0], " partner:portal"),
-		fmt.Sprint(over.Number+3, " ", units[0], " partner:portal"),
+		"overwritten 0 GFLX0001 2027-07-04 to 2027-07-05 partner:channel",
+		"overwritten 2 GFLX0001 2027-07-04 to 2027-07-05 partner:portal",
+		"restored 2 GFLX0001 2027-07-04 to 2027-07-05 partner:channel",
+		"overwritten 3 GFLX0001 2027-07-06 to 2027-07-08 partner:portal",
+		"restored 5 GFLX0001 2027-07-20 partner:portal",
 	}
-	if !slices.Equal(lost, want) {
-		f.Errorf("who lost days: %q, expected %q", lost, want)
+	if !slices.Equal(told, want) {
+		f.Errorf("who is told of which days: %q, expected %q", told, want)
 	}
 }
 

@@ -10,15 +10,18 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays"
 )
 
-// NoticeOverwritten is a notice that days were taken from another origin.
-const NoticeOverwritten = "overwritten"
+// Kinds of notices.
+const (
+	NoticeOverwritten = "overwritten" // days were taken from another origin
+	NoticeRestored    = "restored"    // an undo has given days back to an origin that had let them go
+)
 
-// A Notice is what people are to be told about a change: the unit's owner, and who lost days by it.
+// A Notice is what people are to be told about a change: the unit's owner, and those whose days they were or are again.
 type Notice struct {
 	Change int64
 	Kind   string
 	To     string       // who of them; "": all, each of whom gets a notice of his own
-	Lost   []stays.Hold // clipped to the change's days
+	Holds  []stays.Hold // that were lost, or came back: clipped to the change's days
 }
 
 // key is the notice's kind as the outbox has it: with whom it is for.
@@ -37,9 +40,9 @@ func (l *Ledger) Notices(ctx context.Context) ([]Notice, error) {
 			return n, err
 		}
 		n.Kind, n.To, _ = strings.Cut(n.Kind, " ")
-		err = json.Unmarshal([]byte(data), &n.Lost)
-		for i := range n.Lost {
-			n.Lost[i].Unit = unit
+		err = json.Unmarshal([]byte(data), &n.Holds)
+		for i := range n.Holds {
+			n.Holds[i].Unit = unit
 		}
 		return n, err
 	}, "SELECT o.change, o.kind, o.data, c.unit FROM outbox o JOIN changes c ON c.number = o.change ORDER BY o.change, "+

@@ -81,6 +81,14 @@ func (b *batch) unchanged(ask sqldb.Ask, number int64) (c stays.Change, err erro
 	return c, err
 }
 
+// Later is the number of the first later change of any of a change's days, or 0.
+func (l *Ledger) Later(ctx context.Context, c stays.Change) (int64, error) {
+	var later sql.NullInt64
+	query, args := laterChange(c)
+	err := l.db.Read.QueryRowContext(ctx, query, args...).Scan(&later)
+	return later.Int64, l.db.Fault(err)
+}
+
 // laterChange selects the number of the first later change of a change's days, or NULL.
 func laterChange(c stays.Change) (query string, args []any) {
 	return "SELECT min(number) FROM changes WHERE unit = $1 AND number > $2 AND from_day < $3 AND to_day > $4",

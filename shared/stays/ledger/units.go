@@ -94,26 +94,31 @@ func (l *Ledger) PutUnits(ctx context.Context, units []Unit) error {
 // ErrInUse is a unit that cannot be removed: it was entered, or it has days.
 var ErrInUse = errors.New("the unit was entered, or has days that are held")
 
-// RemoveUnit removes a unit that only a partner has named, and that holds no days. Its changes stay in the log.
+// RemoveUnit removes a unit that is in no list any more, or that only a partner has named, and that has no days. Its
+// changes stay in the log.
 func (l *Ledger) RemoveUnit(ctx context.Context, unit string) error {
 	return l.db.Tx(ctx, func(tx *sql.Tx) error {
 		var number int64
 		if err := tx.QueryRowContext(ctx, "SELECT number FROM head WHERE one = 1"+l.db.Lock).Scan(&number); err != nil {
 			return err
 		}
-		removed, err := tx.ExecContext(ctx, "DELETE FROM units WHERE unit = $1 AND NOT listed AND NOT EXISTS "+
-			"(SELECT 1 FROM holds WHERE holds.unit = units.unit)", unit)
-		if err != nil {
-			return err
-		}
-		if n, err := removed.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		err = tx.QueryRowContext(ctx, "SELECT 1 FROM units WHERE unit = $1", unit).Scan(&number)
-		if errors.Is(err, sql.ErrNoRows) {
+		var inUse bool
+		err := tx.QueryRowContext(ctx, "SELECT listed OR EXISTS (SELECT 1 FROM days WHERE days.unit = units.unit) FROM "+
+			"units WHERE unit = $1", unit).Scan(&inUse)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
 			return ErrNoUnit
+		case err != nil:
+			return err
+		case inUse:
+			return ErrInUse
 		}
-		return cmp.Or(err, ErrInUse)
+		for _, table := range []string{"rules", "states", "units"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE unit = $1", unit); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -23,6 +23,8 @@
   let shown = 0;
   let ended = false; // the session is over
   let confirming = false; // Enter is down
+  let brought = fields.note.value; // the note of the hold that was chosen
+  const firstType = () => form.querySelector(".types button, .take button");
 
   const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
   // The rows say whose their days are.
@@ -50,9 +52,10 @@
     }
   };
 
-  // choose shows the form for the chosen days; null puts it away.
-  const choose = (c) => {
+  // choose shows the form for the chosen days; null puts it away. The note of a hold goes with it, unless it is kept.
+  const choose = (c, keep) => {
     chosen = c;
+    if (!keep && fields.note.value === brought) fields.note.value = "";
     form.querySelector(".clear").hidden = !c;
     form.classList.toggle("sheet", Boolean(c));
     if (inStrips) form.hidden = !c;
@@ -68,6 +71,8 @@
       called.hidden = !row;
     }
     paint();
+    const last = c && cellOf(c.unit, c.to);
+    if (last) last.scrollIntoView({ block: "nearest", inline: "nearest" }); // the form may lie over it
   };
 
   // One day of the grid is in the order of the Tab key; arrows move on from there.
@@ -310,6 +315,8 @@
     if (!hold) return;
     event.preventDefault();
     choose({ unit: form.dataset.unit || days()[0].dataset.unit, from: hold.dataset.from, to: hold.dataset.to });
+    brought = hold.dataset.note;
+    fields.note.value = brought;
     fields.from.focus();
   });
 
@@ -347,7 +354,7 @@
   });
   // The key that confirms the days must not press the first button too: that has the focus once the key is up.
   document.addEventListener("keyup", () => {
-    if (confirming) form.querySelector(".types button, .take button").focus();
+    if (confirming) firstType().focus();
     confirming = false;
   });
   document.addEventListener("keydown", (event) => {
@@ -362,10 +369,13 @@
     choose(null);
     if (a) a.focus();
   });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.tagName === "INPUT") confirming = true;
+  });
   form.addEventListener("change", () => {
     const unit = form.dataset.unit || (days()[0] && days()[0].dataset.unit);
     if (fields.from.value && fields.to.value && fields.from.value <= fields.to.value) {
-      choose({ unit, from: fields.from.value, to: fields.to.value });
+      choose({ unit, from: fields.from.value, to: fields.to.value }, true);
     }
   });
   form.addEventListener("submit", (event) => {
@@ -403,7 +413,7 @@
   });
   if (/[?&](from|to)=/.test(location.search) && !inStrips && fields.from.value) {
     const unit = days()[0] && days()[0].dataset.unit;
-    choose({ unit, from: fields.from.value, to: fields.to.value || fields.from.value, open: !/[?&]to=/.test(location.search) });
+    choose({ unit, from: fields.from.value, to: fields.to.value || fields.from.value, open: !/[?&]to=/.test(location.search) }, true);
   }
   rove(grid.querySelector("td.today a") || days()[0]);
   if (said.classList.contains("refused")) said.focus();
