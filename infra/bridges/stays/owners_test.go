@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +24,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
+	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/almanac"
 )
@@ -369,15 +373,16 @@ func stripsByKeyboard(p ownersPage) {
 		chromedp.KeyEvent(kb.ArrowLeft, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	p.chosen("29-30")
 	p.Shows("#days .unitname", "Le Moulin")
-	p.Do("another cottage has none of them", chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	p.Do("another cottage has none of them",
+		chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	p.Becomes("the focus is there", `document.activeElement.dataset.unit === "GFLX0003"`)
 	p.chosen("29-30")
 	p.Do("back, and confirming", chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter))
 	p.Becomes("the focus is on what they are", `document.activeElement.value === "booked"`)
 	p.Do("rented", chromedp.KeyEvent(kb.Enter))
 	p.Shows("#said", "Le Moulin")
-	p.held("GFLX0002",
-		"4-5 booked owner:1, 18-20 booked owner:1, 21-22 booked partner:channel, 26-28 unavailable owner:1, 29-30 booked owner:1")
+	p.held("GFLX0002", "4-5 booked owner:1, 18-20 booked owner:1, 21-22 booked partner:channel, "+
+		"26-28 unavailable owner:1, 29-30 booked owner:1")
 	p.Becomes("all is saved", `document.querySelectorAll("td.saving").length === 0`)
 }
 
@@ -395,7 +400,8 @@ func stripsByTouch(p ownersPage) {
 	p.Do("a desk again", chromedp.EmulateViewport(1280, 900))
 }
 
-// notes: the note of a hold comes into the form with its days, and goes with them; Enter in it says nothing of the days.
+// notes: the note of a hold comes into the form with its days, and goes with them; Enter in it does not say what the
+// days are.
 func notes(p ownersPage) {
 	const unit = "GFLX0001"
 	p.month(unit)
@@ -517,6 +523,48 @@ func TestOwnersCommands(t *testing.T) {
 				"'GFLX0001'").Scan(&state)
 		return err == nil && state == "bloque"
 	})
+}
+
+// TestLinkByMail: an owner asks for a link, gets it by e-mail within seconds, and is in.
+func TestLinkByMail(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	settings, data := folder(t, map[string]any{
+		"smtp": mail.Settings("office@example.org"), "locale": "fr", "owners_address": "http://gites.example.org",
+	}), t.TempDir()
+	r := start(t, machine.Options{Data: data, Folder: settings})
+	must(t, "stays", "owners", "add", "7", "--name", "N. Nouveau", "--email", "new@example.org", "--data", data)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	ask := func(path string, form url.Values) string {
+		t.Helper()
+		resp, err := client.PostForm(r.URL+path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode >= http.StatusBadRequest {
+			t.Fatalf("%s: %d %s %v", path, resp.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	ask("/owners/signin", url.Values{"email": {"NEW@example.org"}})
+	r.Eventually("the e-mail is there", func() bool { return len(mail.Mails()) == 1 })
+	link := regexp.MustCompile(`http://\S+/owners/link\?token=(\S+)`).FindStringSubmatch(mail.Mails()[0])
+	if link == nil || !strings.HasPrefix(link[0], "http://gites.example.org/owners/") || !strings.Contains(mail.Mails()[0], "N. Nouveau") {
+		t.Fatalf("%q", mail.Mails())
+	}
+	token, err := url.QueryUnescape(link[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := ask("/owners/link", url.Values{"token": {token}}); !strings.Contains(text, "N. Nouveau") {
+		t.Errorf("the owner is not in: %s", text)
+	}
 }
 
 // TestPublicContract: what the public and the association's page get is as docs/openapi.yaml says.

@@ -50,7 +50,8 @@ type view struct {
 	Server       bool                `json:"server"` // the ledger is in PostgreSQL
 	Table        []reservations.Row  `json:"table"`  // the website's; null: it cannot be read
 
-	Owners  []relay.KnownOwner `json:"owners"`
+	Owners  []relay.KnownOwner `json:"owners"`  // that the search finds
+	More    int                `json:"more"`    // owners that it finds besides
 	Letters []relay.Letter     `json:"letters"` // e-mails that wait for a mailbox
 }
 
@@ -65,6 +66,7 @@ type viewUnit struct {
 const (
 	shownDays    = 31
 	shownUnits   = 60
+	shownOwners  = 40
 	shownChanges = 12
 )
 
@@ -107,7 +109,7 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.Reverse(v.Changes)
-	if err := machine.Ask(ctx, b.relay, "/owners", &v.Owners); err != nil {
+	if err := b.findOwners(ctx, &v, r.URL.Query().Get("owner")); err != nil {
 		return err
 	}
 	v.Letters = []relay.Letter{}
@@ -121,6 +123,21 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return web.WriteJSON(w, http.StatusOK, v)
+}
+
+// findOwners reads the owners whose name, or a cottage of whom, has a text in it.
+func (b *bridge) findOwners(ctx context.Context, v *view, text string) error {
+	if err := machine.Ask(ctx, b.relay, "/owners", &v.Owners); err != nil {
+		return err
+	}
+	has := func(in string) bool { return strings.Contains(strings.ToLower(in), strings.ToLower(text)) }
+	v.Owners = slices.DeleteFunc(v.Owners, func(o relay.KnownOwner) bool {
+		return !has(o.Name) && !slices.ContainsFunc(o.Units, func(u relay.OwnedUnit) bool { return has(u.Unit) || has(u.Name) })
+	})
+	n := min(len(v.Owners), shownOwners)
+	v.More = len(v.Owners) - n
+	v.Owners = v.Owners[:n]
+	return nil
 }
 
 // delivery is how far the changes are delivered, and what the website's table has.

@@ -1,6 +1,7 @@
 package stays
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/carillon-calendar/carillon/infra/machine"
 	"github.com/carillon-calendar/carillon/infra/machine/machinetest"
+	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
 // TestPage: a person books as a partner, is refused by another's booking, sees both on the page, and undoes.
@@ -55,4 +57,29 @@ func TestPage(t *testing.T) {
 	set(".booking .to", "2020-01-01")
 	p.Press("the wrong order", ".booking button[type=submit]")
 	p.Shows(".booking .answer.error", "The last night is before the first one.")
+}
+
+// TestOwnersAreFound: a long list shows its beginning, and a name or a cottage finds the others.
+func TestOwnersAreFound(t *testing.T) {
+	t.Parallel()
+	r := start(t, machine.Options{Data: t.TempDir()})
+	var more []ledger.Owner
+	for n := int64(100); n < 150; n++ {
+		more = append(more, ledger.Owner{ID: n, Name: fmt.Sprint("Owner ", n), Active: true})
+	}
+	if err := r.b.ledger.PutOwners(t.Context(), more); err != nil {
+		t.Fatal(err)
+	}
+	p := machinetest.Open(t, r.Running)
+	p.Do("opening", chromedp.Navigate(r.URL+"/stays.html"))
+	const rows = `document.querySelectorAll(".owners tbody tr").length`
+	p.Becomes("the first ones", rows+" === 40")
+	p.Shows(".owners .more", "more: a name")
+	p.Do("a name", chromedp.SendKeys(chromedp.CSS(".search input"), "oWNER 149"))
+	p.Becomes("one is found", rows+` === 1 && document.querySelector(".owners .more").hidden`)
+	p.Shows(".owners tbody", "Owner 149")
+	p.JS(`document.querySelector(".search input").value = ""`)
+	p.Do("another text", chromedp.SendKeys(chromedp.CSS(".search input"), "gflx0001"))
+	p.Shows(".owners tbody", "A. Lambert")
+	p.Becomes("one is found", rows+" === 1")
 }

@@ -18,6 +18,7 @@ const who = (origin) => {
 };
 
 let first = ''; // day that is shown; '': today
+let sought = ''; // text by which owners are found
 let drawn = ''; // what the page shows
 let shown = null;
 
@@ -40,6 +41,11 @@ function setUp() {
   find('.delivery thead tr').append(...[t.destination, t.upto, t.left, t.state, t.pause].map((text) => element('th', text)));
   find('.owners h2').textContent = t.owners;
   find('.owners thead tr').append(...[t.owner, t.cottages_of, t.updated, t.conflicts, t.enter].map((text) => element('th', text)));
+  find('.search span').textContent = t.search;
+  find('.search input').addEventListener('input', (event) => {
+    sought = event.target.value.trim();
+    refresh();
+  });
   find('.letters h3').textContent = t.letters_title;
   find('.journal h2').textContent = t.log;
   find('.journal thead tr').append(...[t.number, t.when, t.cottage, t.days, t.type, t.by, t.undo].map((text) => element('th', text)));
@@ -200,6 +206,8 @@ function draw(view) {
   calendar(view);
   find('.journal tbody').replaceChildren(...lines(view));
   find('.owners tbody').replaceChildren(...owners(view));
+  find('.more').hidden = view.more === 0;
+  find('.more').textContent = fill(t.more, { n: view.more });
   find('.letters').hidden = view.letters.length === 0;
   find('.letters ul').replaceChildren(...letters(view));
   find('.delivery tbody').replaceChildren(...destinations(view));
@@ -222,6 +230,6 @@ function options(list, values) {
 
 setUp();
 startPage({
-  path: () => 'dashboard/stays' + (first ? '?from=' + first : ''), every: 2000, draw,
+  path: () => 'dashboard/stays?' + new URLSearchParams({ from: first, owner: sought }), every: 2000, draw,
   lost() { drawn = ''; },
 });

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/quotedprintable"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,15 +50,21 @@ func (s *Server) Refuse(refuse bool) {
 	s.refuse = refuse
 }
 
+// Mails returns the e-mails so far.
+func (s *Server) Mails() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mails)
+}
+
 // Want returns the e-mails so far, which are n.
 func (s *Server) Want(t *testing.T, n int) []string {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.mails) != n {
-		t.Fatalf("%d e-mails, want %d:\n%s", len(s.mails), n, strings.Join(s.mails, "\n----\n"))
+	mails := s.Mails()
+	if len(mails) != n {
+		t.Fatalf("%d e-mails, want %d:\n%s", len(mails), n, strings.Join(mails, "\n----\n"))
 	}
-	return s.mails
+	return mails
 }
 
 // NewSession implements [smtp.Backend].
