@@ -98,7 +98,8 @@ func (f *fixture) want(path string, status int, texts ...string) *httptest.Respo
 	return w
 }
 
-// TestPages: a published cottage whose calendar is shown has a page, and no other; who holds a day is not on it.
+// TestPages: a published cottage whose calendar is shown has a page, and no other; who holds a day is not on it (rules
+// 27, 30 and 32).
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `{}`)

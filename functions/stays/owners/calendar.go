@@ -254,7 +254,8 @@ func (v *visit) cells(
 // line says who holds days.
 func (v *visit) line(h stays.Hold, path string) holdLine {
 	l := holdLine{
-		Days: v.dates.Days(h.Range), Type: v.say("types."+string(h.Type), nil), Who: v.by(h.Origin), Note: v.note(h.Note, h.Origin),
+		Days: v.dates.Days(h.Range), Type: v.say("types."+string(h.Type), nil), Who: v.by(h.Origin),
+		Note:  v.note(h.Note, h.Origin),
 		Since: v.say("hold.since", map[string]string{"at": v.at(h.At)}), Class: string(h.Type), From: h.From, To: h.Last(),
 		Href: path + "&from=" + h.From.String() + "&to=" + h.Last().String() + "#days",
 	}

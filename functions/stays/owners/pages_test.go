@@ -10,7 +10,7 @@ import (
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
 
-// TestMonth: a week is marked, and the ledger has it.
+// TestMonth: a week is marked, the ledger has it, and the calendar was updated (rules 22, 27 and 32).
 func TestMonth(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
@@ -41,7 +41,8 @@ func TestMonth(t *testing.T) {
 	}
 }
 
-// TestOwnNotes: an owner's note is shown to him, is in the form when its days are chosen, and is not for the next owner.
+// TestOwnNotes: an owner's note is shown to him, is in the form when its days are chosen, and is not for the next
+// owner.
 func TestOwnNotes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
@@ -85,7 +86,7 @@ func TestBack(t *testing.T) {
 	}
 }
 
-// TestConflict: days of others are taken only when they are named, with and without a script.
+// TestConflict: days of others are taken only when they are named, with and without a script (rule 22).
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
@@ -209,6 +210,9 @@ func TestState(t *testing.T) {
 		"I do not keep it, from")
 	f.must(f.book.SetState(t.Context(), []string{"GFLX0001"}, "blocked", "activity"))
 	b.want(b.get("/owners/state"), http.StatusOK, "A calendar is blocked")
+	for unit, text := range map[string]string{"GFLX0001": "Blocked", "GFLX0002": "I do not keep it"} { // rule 36
+		b.want(b.get("/owners/units/"+unit), http.StatusOK, `<a href="/owners/state">State</a>: `+text)
+	}
 	f.must(f.book.SetState(t.Context(), []string{"GFLX0002"}, "blocked", "staff"))
 	b.want(b.post("/owners/state", slices.Concat([]string{"state", "active"}, all)...), http.StatusUnprocessableEntity,
 		"The association has blocked")

@@ -174,7 +174,8 @@ type call struct {
 	nobody, him   int // answers where nobody is signed in, and where the owner of other cottages is
 }
 
-// TestSecurity: each route, by nobody, by another owner, and for another page. A route without a call here fails.
+// TestSecurity: each route, by nobody, by another owner, and for another page (rules 20, 21, 26 and 28). A route
+// without a call here fails.
 func TestSecurity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")

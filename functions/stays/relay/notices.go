@@ -221,9 +221,8 @@ func (l *letter) send(ctx context.Context, settings *stays.Settings) bool {
 		Locale: l.to.language, Zone: settings.Zone(), To: []string{l.to.address}, Texts: texts,
 	}
 	first, last := l.notices[0], l.notices[len(l.notices)-1]
-	return m.Send(ctx, fmt.Sprint(first.Kind, "-", first.Change, "-", last.Change, "-", l.to.name), first.Kind, faults.Params{
-		"units": units, "lines": strings.Join(l.lines, "\n"),
-	})
+	id := fmt.Sprint(first.Kind, "-", first.Change, "-", last.Change, "-", l.to.name)
+	return m.Send(ctx, id, first.Kind, faults.Params{"units": units, "lines": strings.Join(l.lines, "\n")})
 }
 
 // receiver finds who is told of a change: the owner of its unit, unless it is his own change, or a partner.

@@ -159,8 +159,8 @@ func (p ownersPage) partner(unit string, from, to int) {
 	}
 }
 
-// TestOwnersWalk is the seed's: an owner enters, clicks a week, and it is in the reservation table; a partner books,
-// and the week is marked on the owner's page within five seconds.
+// TestOwnersWalk is the seed's: an owner enters, clicks a week, and it is in the reservation table (rule 22); a partner
+// books, and the week is marked on the owner's page within five seconds.
 func TestOwnersWalk(t *testing.T) {
 	t.Parallel()
 	r := start(t, machine.Options{Data: t.TempDir()})
@@ -175,9 +175,8 @@ func TestOwnersWalk(t *testing.T) {
 	p.Eventually("the week is in the reservation table", func() bool {
 		var n int
 		err := r.b.db.Read.QueryRowContext(t.Context(), "SELECT count(*) FROM reservation_proprio r JOIN hebergement h ON "+
-			"h.heb_pk = r.heb_fk WHERE h.heb_code_cgt = $1 AND r.res_type = 'loue' AND r.res_date >= $2 AND r.res_date < $3",
-			unit,
-			r.next(t, 5).String(), r.next(t, 12).String()).Scan(&n)
+			"h.heb_pk = r.heb_fk WHERE h.heb_code_cgt = $1 AND r.res_type = 'loue' AND r.pro_fk = 1 AND r.res_date >= $2 "+
+			"AND r.res_date < $3", unit, r.next(t, 5).String(), r.next(t, 12).String()).Scan(&n)
 		return err == nil && n == 7
 	})
 	began := time.Now()
@@ -346,7 +345,7 @@ func offline(p ownersPage) {
 	p.Becomes("all is shown again", `document.querySelectorAll(".stale, td.saving").length === 0`)
 }
 
-// strips: the same gestures over all cottages, and two browsers that see each other's changes.
+// strips: the same gestures over all cottages (rule 29), and two browsers that see each other's changes.
 func strips(p ownersPage) {
 	const unit = "GFLX0002"
 	p.Do("all cottages", chromedp.Navigate(p.r.URL+"/owners/?from="+p.r.next(p.T, 1).String()))
@@ -555,7 +554,8 @@ func TestLinkByMail(t *testing.T) {
 	ask("/owners/signin", url.Values{"email": {"NEW@example.org"}})
 	r.Eventually("the e-mail is there", func() bool { return len(mail.Mails()) == 1 })
 	link := regexp.MustCompile(`http://\S+/owners/link\?token=(\S+)`).FindStringSubmatch(mail.Mails()[0])
-	if link == nil || !strings.HasPrefix(link[0], "http://gites.example.org/owners/") || !strings.Contains(mail.Mails()[0], "N. Nouveau") {
+	if link == nil || !strings.HasPrefix(link[0], "http://gites.example.org/owners/") ||
+		!strings.Contains(mail.Mails()[0], "N. Nouveau") {
 		t.Fatalf("%q", mail.Mails())
 	}
 	token, err := url.QueryUnescape(link[1])

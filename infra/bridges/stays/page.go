@@ -131,8 +131,9 @@ func (b *bridge) findOwners(ctx context.Context, v *view, text string) error {
 		return err
 	}
 	has := func(in string) bool { return strings.Contains(strings.ToLower(in), strings.ToLower(text)) }
+	named := func(u relay.OwnedUnit) bool { return has(u.Unit) || has(u.Name) }
 	v.Owners = slices.DeleteFunc(v.Owners, func(o relay.KnownOwner) bool {
-		return !has(o.Name) && !slices.ContainsFunc(o.Units, func(u relay.OwnedUnit) bool { return has(u.Unit) || has(u.Name) })
+		return !has(o.Name) && !slices.ContainsFunc(o.Units, named)
 	})
 	n := min(len(v.Owners), shownOwners)
 	v.More = len(v.Owners) - n

@@ -76,10 +76,10 @@ func Reserve(l *rate.Limiter) time.Duration {
 	return wait
 }
 
-// ClientAddress is the address of the client; of IPv6 its network. Where the request comes from a proxy, X-Forwarded-For
-// is read from its end, which that proxy has written: past the addresses of other proxies that are trusted, up to the
-// first that is not. Proxies are Google's front end in the cloud, those on this machine, and those of the list. Any
-// other client could have written the header itself.
+// ClientAddress is the address of the client; of IPv6 its network. Where the request comes from a proxy, it is read in
+// X-Forwarded-For from its end, which that proxy has written: past the addresses of other proxies that are trusted, up
+// to the first that is not. Proxies are Google's front end in the cloud, those on this machine, and those of the list.
+// Any other client could have written the header itself.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
