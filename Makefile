@@ -1,5 +1,9 @@
 .PHONY: help run test test-short soak test-deploy setup lint stage release bench
 
+# As the cloud builds the functions: without what Cloud Storage's client needs for gRPC alone, which is not used here,
+# every program is a fifth smaller, and the tests' are linked sooner.
+export GOFLAGS += -tags=disable_grpc_modules
+
 run: ## start everything on this machine, with a sample office; ARGS="--speed 60" adds options
 	@[ -x build/carillon ] || echo "Compiling Carillon: the first time this takes some minutes."
 	@go build -buildvcs=false -o build/carillon ./infra/carillon

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
@@ -176,17 +177,38 @@ func (m *module) parse(file string) error {
 	if err != nil {
 		return err
 	}
-	parsed, diags := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
-	if diags.HasErrors() {
-		return diags
+	body, err := bodyOf(file, src)
+	if err != nil {
+		return err
 	}
-	body, _ := parsed.Body.(*hclsyntax.Body)
 	for _, b := range body.Blocks {
 		if err := m.declare(b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A sourceFile is a file's name, which is in its errors, and what is in it.
+type sourceFile struct{ name, text string }
+
+// bodies are the files that were parsed, by [sourceFile]: a test plans the same ones hundreds of times, and nothing
+// changes a tree once it is made.
+var bodies sync.Map
+
+func bodyOf(name string, src []byte) (*hclsyntax.Body, error) {
+	key := sourceFile{name, string(src)}
+	if known, ok := bodies.Load(key); ok {
+		body, _ := known.(*hclsyntax.Body)
+		return body, nil
+	}
+	parsed, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	body, _ := parsed.Body.(*hclsyntax.Body)
+	bodies.Store(key, body)
+	return body, nil
 }
 
 func (m *module) declare(b *hclsyntax.Block) error {

@@ -86,10 +86,13 @@ func (r *Running) With(t *testing.T) *Running { return &Running{r.Machine, t} }
 // Eventually waits until something holds.
 func (r *Running) Eventually(what string, ok func() bool) {
 	r.T.Helper()
-	for deadline := time.Now().Add(Patience); !ok(); time.Sleep(20 * time.Millisecond) {
+	const first, last = 10 * time.Millisecond, 100 * time.Millisecond // what takes long is looked for less often
+	wait := first
+	for deadline := time.Now().Add(Patience); !ok(); time.Sleep(wait) {
 		if time.Now().After(deadline) {
 			r.T.Fatalf("not within %s: %s", Patience, what)
 		}
+		wait = min(wait+wait/4, last)
 	}
 }
 
