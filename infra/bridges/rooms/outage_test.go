@@ -17,7 +17,6 @@ import (
 func failing(t *testing.T) *office {
 	t.Helper()
 	o := newOffice(t, t.TempDir(), 1)
-	o.Fault(roomstest.Arduino, faults.Fault{LimitOff: true})
 	for _, room := range []string{"blue_room", "green_room", "white_room"} {
 		o.Empty(room)
 	}

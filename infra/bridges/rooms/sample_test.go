@@ -38,8 +38,9 @@ func meetingsOf(t *testing.T, d *demo, room string) (list []calendar.Interval) {
 // TestTheSampleIsAliveEveryDay: on the next day, after half a day, after two months, and where nothing was stopped in
 // between.
 //
-//nolint:paralleltest // the cases share a folder, in order
+//nolint:tparallel // the cases share a folder, in order
 func TestTheSampleIsAliveEveryDay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	now := time.Now()
 	for _, later := range []time.Duration{0, time.Minute, 11 * time.Hour, 30 * time.Hour, 60 * 24 * time.Hour} {
