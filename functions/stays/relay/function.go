@@ -122,10 +122,11 @@ func New(cfg Config) http.Handler {
 type function struct {
 	Config
 
-	running sync.Mutex  // a run is at work in this process
-	asked   atomic.Bool // another was asked for
-	mailing sync.Mutex  // e-mails are being sent
-	linking sync.Mutex  // sign-in links are being sent
+	running sync.Mutex   // a run is at work in this process
+	asked   atomic.Bool  // another was asked for
+	mailing sync.Mutex   // e-mails are being sent
+	linking sync.Mutex   // sign-in links are being sent
+	states  atomic.Int64 // the newest change of a state of which the website's writer knows
 }
 
 // answering tells operators of what the ledger does not have, or cannot do now.

@@ -40,7 +40,31 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 			return err
 		}
 	}
-	return unreachable(errors.Join(f.deliver(ctx), f.mailLinks(ctx)))
+	return unreachable(errors.Join(f.deliver(ctx), f.mailLinks(ctx), f.passStates(ctx)))
+}
+
+// passStates has stays/reservations write to the website what calendars are used for, once somebody has changed that.
+// Where the message is lost, the next minute's does it.
+func (f *function) passStates(ctx context.Context) error {
+	newest, err := f.Ledger.StatesHead(ctx)
+	if err != nil || newest == f.states.Swap(newest) {
+		return err
+	}
+	settings, err := f.Settings.Get(ctx)
+	if err != nil {
+		return web.Unavailable(err)
+	}
+	return f.look(ctx, settings)
+}
+
+// look makes stays/reservations look at all that is not a change of days.
+func (f *function) look(ctx context.Context, settings *stays.Settings) error {
+	if settings.Stands() == stays.ReplacesService || f.Publisher == nil {
+		return nil
+	}
+	return f.Publisher.Publish(ctx, stays.TopicNotifications, messages.Message{
+		Attributes: messages.OfKind(messages.KindAll),
+	})
 }
 
 // mailLinks sends the links that wait; one run at a time does.
@@ -61,13 +85,8 @@ func (f *function) eachMinute(ctx context.Context) error {
 	if err != nil {
 		return web.Unavailable(err)
 	}
-	if settings.Stands() != stays.ReplacesService && f.Publisher != nil {
-		err := f.Publisher.Publish(ctx, stays.TopicNotifications, messages.Message{
-			Attributes: messages.OfKind(messages.KindAll),
-		})
-		if err != nil {
-			return err
-		}
+	if err := f.look(ctx, settings); err != nil {
+		return err
 	}
 	if err := f.Ledger.ForgetLinks(ctx, f.Now().Add(-linksKept)); err != nil {
 		return unreachable(err)

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -128,5 +129,38 @@ func TestOwnersOfOperators(t *testing.T) {
 	f.must(err)
 	if len(log) != 1 || log[0].Actor != stays.Staff || log[0].State != stays.Blocked {
 		t.Errorf("%+v", log)
+	}
+}
+
+// TestStatesArePassedOn: a state reaches the website's writer at once, once, and with the next minute where that fails.
+func TestStatesArePassedOn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, map[string]any{})
+	woken := 0
+	f.ledger.Wake = func(context.Context) error { woken++; return nil }
+	looks := func() (n int) {
+		for _, m := range f.outbox.take(stays.TopicNotifications) {
+			if m.Attributes["kind"] == messages.KindAll {
+				n++
+			}
+		}
+		return n
+	}
+	f.deliver(messages.Message{})
+	if n := looks(); n != 0 {
+		t.Errorf("nothing was set, and it looks %d times", n)
+	}
+	f.must(f.ledger.SetState(t.Context(), []string{"GFLX0001"}, stays.Search, "owner:1"))
+	f.deliver(messages.Message{})
+	f.deliver(messages.Message{})
+	if n := looks(); n != 1 || woken != 1 {
+		t.Errorf("woken %d times, it looks %d times", woken, n)
+	}
+	f.must(f.ledger.SetState(t.Context(), []string{"GFLX0001"}, stays.Off, "owner:1"))
+	f.outbox.refuse(1)
+	f.deliver(messages.Message{})
+	f.minute()
+	if looks() == 0 {
+		t.Error("what could not be passed on is forgotten")
 	}
 }

@@ -118,7 +118,7 @@ var ErrBlocked = errors.New("the association has blocked the calendar")
 // used for it already get no line in the history. An owner who sets a state was active.
 func (l *Ledger) SetState(ctx context.Context, units []string, state stays.State, actor stays.Origin) error {
 	now := sqldb.At(l.now())
-	return l.db.Tx(ctx, func(tx *sql.Tx) error {
+	err := l.db.Tx(ctx, func(tx *sql.Tx) error {
 		for _, unit := range units {
 			if err := l.setState(ctx, tx, unit, state, actor, now); err != nil {
 				return err
@@ -126,6 +126,16 @@ func (l *Ledger) SetState(ctx context.Context, units []string, state stays.State
 		}
 		return nil
 	})
+	if err == nil {
+		l.told(ctx)
+	}
+	return err
+}
+
+// StatesHead is the number of the newest line in the history of states; 0: there is none.
+func (l *Ledger) StatesHead(ctx context.Context) (n int64, err error) {
+	err = l.db.Read.QueryRowContext(ctx, "SELECT COALESCE(max(entry), 0) FROM states").Scan(&n)
+	return n, l.db.Fault(err)
 }
 
 func (l *Ledger) setState(
