@@ -41,7 +41,7 @@ func (m *module) eval(expr hcl.Expression, extra map[string]cty.Value) (cty.Valu
 	for root, values := range scope {
 		variables[root] = nested(values)
 	}
-	value, diags := expr.Value(&hcl.EvalContext{Variables: variables, Functions: functions(m.read)})
+	value, diags := expr.Value(&hcl.EvalContext{Variables: variables, Functions: m.functions})
 	if diags.HasErrors() {
 		return cty.NilVal, diags
 	}
@@ -317,7 +317,7 @@ func (m *module) call(b *hclsyntax.Block, address string, extra map[string]cty.V
 	if s := source.AsString(); !strings.HasPrefix(s, "./") && !strings.HasPrefix(s, "../") {
 		return cty.NilVal, at(b.DefRange(), "%w", errSource)
 	}
-	inner, err := open(m.plan, m.root, filepath.Join(m.dir, source.AsString()), m.prefix+address+".", m.read)
+	inner, err := open(m.plan, m.root, filepath.Join(m.dir, source.AsString()), m.prefix+address+".", m.functions)
 	if err != nil {
 		return cty.NilVal, err
 	}

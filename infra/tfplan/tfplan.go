@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
 )
 
 // A Plan is what would be made.
@@ -119,7 +120,7 @@ func (b Block) value() map[string]cty.Value {
 // Load evaluates the root module in dir with these variables. read reads the files that expressions name.
 func Load(dir string, variables map[string]cty.Value, read func(name string) ([]byte, error)) (*Plan, error) {
 	p := &Plan{Outputs: map[string]cty.Value{}}
-	m, err := open(p, dir, dir, "", read)
+	m, err := open(p, dir, dir, "", functions(read))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ type module struct {
 	plan      *Plan
 	root, dir string
 	prefix    string // of its addresses
-	read      func(string) ([]byte, error)
+	functions map[string]function.Function
 
 	variables, resources, calls, outputs map[string]*hclsyntax.Block
 	locals                               map[string]*hclsyntax.Attribute
@@ -150,9 +151,11 @@ type module struct {
 	busy  map[string]bool
 }
 
-func open(p *Plan, root, dir, prefix string, read func(string) ([]byte, error)) (*module, error) {
+func open(
+	p *Plan, root, dir, prefix string, functions map[string]function.Function,
+) (*module, error) {
 	m := &module{
-		plan: p, root: root, dir: dir, prefix: prefix, read: read,
+		plan: p, root: root, dir: dir, prefix: prefix, functions: functions,
 		variables: map[string]*hclsyntax.Block{}, resources: map[string]*hclsyntax.Block{},
 		calls: map[string]*hclsyntax.Block{}, outputs: map[string]*hclsyntax.Block{},
 		locals: map[string]*hclsyntax.Attribute{}, known: map[string]cty.Value{}, busy: map[string]bool{},
