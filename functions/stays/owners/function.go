@@ -139,7 +139,7 @@ func (f *function) own() map[string]func(http.ResponseWriter, *visit) error {
 	}
 }
 
-// ofAssociation are what the association's own page asks for.
+// ofAssociation are the routes of the association's own page.
 func (f *function) ofAssociation() map[string]web.HandlerFunc {
 	return map[string]web.HandlerFunc{
 		"GET /selectedDays": f.selectedDays,

@@ -62,6 +62,8 @@ func TestOwnNotes(t *testing.T) {
 		Unit: "GFLX0001", Owner: 2, Site: 101, Listed: true, Published: true,
 	}}))
 	next := f.owner("2")
+	next.want(next.post("/owners/language", "lang", "en", "to", "/owners/"), http.StatusSeeOther)
+	next.want(next.get("/owners/units/GFLX0001?month=2027-07"), http.StatusOK, "Rented, another owner")
 	for _, path := range pages {
 		if a := next.get(path); a.StatusCode != http.StatusOK || strings.Contains(a.text, "a secret") {
 			t.Errorf("%s shows the next owner the note: %d", path, a.StatusCode)
@@ -69,7 +71,7 @@ func TestOwnNotes(t *testing.T) {
 	}
 }
 
-// TestBack: a page whose change was undone does not say again that it is saved, and there is a page for what is none.
+// TestBack: a page whose change was undone does not say again that it is saved, and an unknown address gets a page.
 func TestBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")

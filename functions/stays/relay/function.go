@@ -1,5 +1,5 @@
-// Package relay keeps the ledger: it migrates its tables, delivers its changes, sends e-mails about lost days, and
-// answers operators.
+// Package relay keeps the ledger: it migrates its tables, delivers its changes, sends e-mails about days that were
+// taken or given back, and answers operators.
 //
 // Trigger: messages of stays_relay, once for each group of changes and each minute, and of stays_broker; HTTP for
 // operators, below.
@@ -126,7 +126,7 @@ type function struct {
 	asked   atomic.Bool  // another was asked for
 	mailing sync.Mutex   // e-mails are being sent
 	linking sync.Mutex   // sign-in links are being sent
-	states  atomic.Int64 // the newest change of a state of which the website's writer knows
+	states  atomic.Int64 // the newest state change that was passed on
 }
 
 // answering tells operators of what the ledger does not have, or cannot do now.
@@ -141,8 +141,8 @@ func answering(h web.HandlerFunc) web.HandlerFunc {
 		case errors.Is(err, ledger.ErrNoOwner):
 			return web.NewProblem(http.StatusNotFound, "There is no such owner.", err)
 		case errors.Is(err, ledger.ErrInUse):
-			return web.NewProblem(http.StatusConflict, "Only a unit that a partner has named, and whose days are all free, "+
-				"can be removed. A listed one can be hidden: carillon stays units add UNIT --published=false.", err)
+			return web.NewProblem(http.StatusConflict, "Only a unit that is in no list, and whose days are all free, can be "+
+				"removed. A listed one can be hidden: carillon stays units add UNIT --published=false.", err)
 		case errors.Is(err, ledger.ErrNoHook):
 			return web.NewProblem(http.StatusNotFound, "There is no such hook.", err)
 		case errors.Is(err, ledger.ErrNoChange):

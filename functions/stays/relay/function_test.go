@@ -175,6 +175,50 @@ func TestUndoneCancellationIsTold(t *testing.T) {
 	}
 }
 
+// TestUndoneOverwriteIsTold: who loses the days and who has them again each get one e-mail, and the owner one in all.
+func TestUndoneOverwriteIsTold(t *testing.T) {
+	t.Parallel()
+	mail := mailtest.Start(t)
+	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f.take()
+	f.minute()
+	before := len(mail.Mails())
+	_, err := f.ledger.Undo(t.Context(), 2, stays.Staff)
+	f.must(err)
+	var list []relay.KnownOwner
+	if f.send(http.MethodGet, "/owners", "", &list); list[0].Units[0].Conflicts != 1 {
+		t.Errorf("%d conflicts of one change", list[0].Units[0].Conflicts)
+	}
+	f.minute()
+	subjects := map[string]string{}
+	for _, m := range mail.Want(t, before+3)[before:] {
+		for _, who := range []string{"owner", "channel", "portal"} {
+			if strings.Contains(m, "To: <"+who+"@example.org>") {
+				subjects[who] += strings.TrimSpace(strings.SplitN(strings.SplitN(m, "Subject: ", 2)[1], "\n", 2)[0])
+			}
+		}
+	}
+	if !strings.HasSuffix(subjects["channel"], "days are held again") ||
+		!strings.HasSuffix(subjects["portal"], "days were taken back or taken over") || subjects["owner"] == "" {
+		t.Errorf("%q", subjects)
+	}
+	before += 3
+	// what a partner has made of its own booking is undone: its days are as they were, and none is lost
+	r, err := f.ledger.Change(t.Context(), ledger.Order{Request: stays.Request{
+		Unit: "GFLX0001", Range: stays.Through(stays.Date(2027, time.July, 3), stays.Date(2027, time.July, 3)),
+		Type: stays.Unavailable, Origin: "partner:channel",
+	}})
+	f.must(err)
+	_, err = f.ledger.Undo(t.Context(), r.Number, stays.Staff)
+	f.must(err)
+	f.minute()
+	for _, m := range mail.Want(t, before+2)[before:] {
+		if strings.Contains(m, "taken back") || strings.Contains(m, "ont été repris") {
+			t.Errorf("nobody has lost days: %s", m)
+		}
+	}
+}
+
 // TestOneEmailForMany: what a receiver lost since the last minute is in one e-mail, its own days alone.
 func TestOneEmailForMany(t *testing.T) {
 	t.Parallel()

@@ -40,11 +40,11 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 			return err
 		}
 	}
-	return unreachable(errors.Join(f.deliver(ctx), f.mailLinks(ctx), f.passStates(ctx)))
+	return unreachable(errors.Join(f.passStates(ctx), f.deliver(ctx), f.mailLinks(ctx)))
 }
 
-// passStates has stays/reservations write to the website what calendars are used for, once somebody has changed that.
-// Where the message is lost, the next minute's does it.
+// passStates asks stays/reservations to write changed states to the website. Where that fails, the next minute's message
+// does it.
 func (f *function) passStates(ctx context.Context) error {
 	newest, err := f.Ledger.StatesHead(ctx)
 	if err != nil || newest == f.states.Swap(newest) {
@@ -134,7 +134,10 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 	}
 	for _, n := range all {
 		if n.To == "" {
-			if err := f.spread(ctx, n); err != nil {
+			both := slices.ContainsFunc(all, func(other ledger.Notice) bool {
+				return other.Change == n.Change && other.Kind == ledger.NoticeRestored
+			})
+			if err := f.spread(ctx, n, n.Kind == ledger.NoticeRestored || !both); err != nil {
 				return nil, err
 			}
 		}
@@ -145,9 +148,13 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 // language is the language of e-mails to operators, and to receivers whose own is unknown.
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
-// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails.
-func (f *function) spread(ctx context.Context, n ledger.Notice) error {
-	whom := []string{toOwner}
+// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails. Of a
+// change that has taken days from one and given them back to another, the unit's owner gets one notice.
+func (f *function) spread(ctx context.Context, n ledger.Notice, owner bool) error {
+	var whom []string
+	if owner {
+		whom = append(whom, toOwner)
+	}
 	for _, h := range n.Holds {
 		if h.Origin.Kind() == stays.KindPartner {
 			whom = append(whom, string(h.Origin))
@@ -254,7 +261,7 @@ func (f *function) receiver(
 	}
 	p, err := f.Ledger.Partner(ctx, stays.Origin(whom).Name())
 	if errors.Is(err, ledger.ErrNoPartner) {
-		slog.WarnContext(ctx, "partner that lost days is not known", slog.String("partner", whom))
+		slog.WarnContext(ctx, "partner of a notice is not known", slog.String("partner", whom))
 		return r, nil
 	}
 	r.address = p.Email

@@ -233,7 +233,7 @@ type Unit struct {
 	State stays.State `json:"state,omitempty"`
 }
 
-// removeUnit removes a unit that nobody has entered.
+// removeUnit removes a unit that is in no list.
 func (f *function) removeUnit(w http.ResponseWriter, r *http.Request) error {
 	err := f.Ledger.RemoveUnit(r.Context(), r.PathValue("unit"))
 	if errors.Is(err, ledger.ErrNoUnit) {

@@ -87,11 +87,13 @@ func (o *KnownOwner) add(u ledger.Unit, seen map[string]time.Time, notices []led
 			o.LastSeen = &at
 		}
 	}
+	counted := map[int64]bool{}
 	for _, n := range notices {
 		if slices.ContainsFunc(n.Holds, func(h stays.Hold) bool { return h.Unit == u.Unit }) {
-			owned.Conflicts++
+			counted[n.Change] = true
 		}
 	}
+	owned.Conflicts = len(counted)
 	o.Units = append(o.Units, owned)
 }
 
@@ -273,6 +275,9 @@ func (f *function) setState(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := f.passStates(r.Context()); err != nil { // it is set all the same
+		slog.WarnContext(r.Context(), "the state reaches the website with the next minute", slog.Any("error", err))
 	}
 	return web.WriteJSON(w, http.StatusOK, body)
 }

@@ -218,7 +218,9 @@ func mouse(p ownersPage) {
 	p.Becomes("nothing is chosen", `document.querySelectorAll("td.chosen").length === 0`)
 	for _, n := range []int{12, 14} { // the first and the last
 		x, y := p.middle(unit, n)
+		at := p.JS(`scrollY`)
 		p.Do("clicking", chromedp.MouseClickXY(x, y))
+		p.Becomes("nothing moves beside the form", `scrollY === `+at)
 	}
 	p.chosen("12-14")
 	p.Do("a note", chromedp.SendKeys(chromedp.CSS("#days [name=note]"), "<i>family</i>"))

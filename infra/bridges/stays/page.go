@@ -125,7 +125,7 @@ func (b *bridge) overview(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, v)
 }
 
-// findOwners reads the owners whose name, or a cottage of whom, has a text in it.
+// findOwners reads the owners whose own name, or a cottage's id or name, contains a text.
 func (b *bridge) findOwners(ctx context.Context, v *view, text string) error {
 	if err := machine.Ask(ctx, b.relay, "/owners", &v.Owners); err != nil {
 		return err

@@ -25,8 +25,8 @@ type Limits struct {
 	tidy int // how many keys there may be before those without a recent use are dropped
 }
 
-// Keys that are kept: from remembered on, those without a recent use are dropped whenever there are twice as many. Of
-// mostRemembered half is left, whichever they are, so that a crowd of clients does not take memory without end.
+// Keys that are kept: from remembered on, those without a recent use are dropped whenever there are twice as many. At
+// mostRemembered half are dropped at random, so that a crowd of clients does not take memory without end.
 const (
 	remembered     = 1000
 	mostRemembered = 100_000
@@ -86,22 +86,27 @@ func ClientAddress(r *http.Request, proxies []netip.Prefix) string {
 		return r.RemoteAddr
 	}
 	ip := from.Addr().Unmap()
-	told := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(told) - 1; i >= 0 && isProxy(ip, proxies); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(told[i]))
+	listed := func(ip netip.Addr) bool {
+		return ip.IsLoopback() || slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+	}
+	told := ""
+	if ip.IsLinkLocalUnicast() || listed(ip) { // Google's front end has an address of the link
+		told = strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	}
+	for told != "" {
+		last := strings.LastIndexByte(told, ',')
+		next, err := netip.ParseAddr(strings.TrimSpace(told[last+1:]))
 		if err != nil {
 			break
 		}
-		ip = next.Unmap()
+		if ip = next.Unmap(); !listed(ip) {
+			break
+		}
+		told = told[:max(last, 0)]
 	}
 	if ip.Is6() {
 		network, _ := ip.Prefix(64) // of one customer
 		return network.String()
 	}
 	return ip.String()
-}
-
-func isProxy(ip netip.Addr, listed []netip.Prefix) bool {
-	return ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
-		slices.ContainsFunc(listed, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

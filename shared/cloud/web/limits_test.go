@@ -44,7 +44,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestClientAddress is the one that the nearest proxy that is trusted has seen, and not what a client says of itself.
+// TestClientAddress: what proxies of ours have written counts, and not what a client says of itself.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("198.51.100.7/32")}
@@ -64,6 +64,9 @@ func TestClientAddress(t *testing.T) {
 		{"127.0.0.1:1", "198.51.100.7", []string{"x, 198.51.100.7"}},
 		{"[::1]:1", "2001:db8::/64", []string{"2001:db8::1"}},
 		{"[::ffff:127.0.0.1]:1", "192.0.2.1", []string{"::ffff:192.0.2.1"}},
+		{"127.0.0.1:1", "169.254.9.9", []string{"6.6.6.6, 169.254.9.9"}}, // a neighbour, who has written the rest
+		{"127.0.0.1:1", "fe80::/64", []string{"6.6.6.6, fe80::1"}},
+		{"10.0.0.9:1", "10.0.0.8", []string{"10.0.0.8"}},
 		{"@", "@", []string{"192.0.2.1"}},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/carillon-calendar/carillon/shared/cloud/sqldb"
 	"github.com/carillon-calendar/carillon/shared/stays"
@@ -197,22 +198,23 @@ func (b *batch) accept(o Order, request string, effect stays.Effect) stays.Chang
 	if o.Key != "" {
 		b.known[key{o.Actor, o.Key}] = answered{c, request}
 	}
-	if o.undoes != 0 { // the holder loses the days, though the change has its origin
+	if o.undoes != 0 && o.Type == stays.Available { // the holder loses the days, though the change has its origin
 		effect.Lost = effect.Before
 	}
-	b.notice(c.Number, NoticeOverwritten, effect.Lost)
-	if o.undoes != 0 && o.Type != stays.Available && o.Origin != o.Actor {
-		b.notice(c.Number, NoticeRestored, []stays.Hold{{
+	b.notice(c, NoticeOverwritten, effect.Lost)
+	if o.undoes != 0 && o.Type != stays.Available {
+		b.notice(c, NoticeRestored, []stays.Hold{{
 			Unit: o.Unit, Range: o.Range, Type: o.Type, Origin: o.Origin, Ref: o.Ref, Change: c.Number, At: c.At,
 		}})
 	}
 	return c
 }
 
-// notice puts holds into the outbox, of which people are to be told.
-func (b *batch) notice(change int64, kind string, holds []stays.Hold) {
+// notice puts holds that a change has taken or given back into the outbox, but for those of the actor, who knows.
+func (b *batch) notice(c stays.Change, kind string, holds []stays.Hold) {
+	holds = slices.DeleteFunc(slices.Clone(holds), func(h stays.Hold) bool { return h.Origin == c.Actor })
 	if len(holds) > 0 {
-		b.notices = append(b.notices, Notice{Change: change, Kind: kind, Holds: holds})
+		b.notices = append(b.notices, Notice{Change: c.Number, Kind: kind, Holds: holds})
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	NoticeRestored    = "restored"    // an undo has given days back to an origin that had let them go
 )
 
-// A Notice is what people are to be told about a change: the unit's owner, and those whose days they were or are again.
+// A Notice tells people of a change: the unit's owner, and those who lost the days or have them again.
 type Notice struct {
 	Change int64
 	Kind   string

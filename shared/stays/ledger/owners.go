@@ -132,9 +132,10 @@ func (l *Ledger) SetState(ctx context.Context, units []string, state stays.State
 	return err
 }
 
-// StatesHead is the number of the newest line in the history of states; 0: there is none.
+// StatesHead is a number that grows with each line of the history of states; 0: there is none. Lines are counted too,
+// because PostgreSQL may commit an older number after a newer one.
 func (l *Ledger) StatesHead(ctx context.Context) (n int64, err error) {
-	err = l.db.Read.QueryRowContext(ctx, "SELECT COALESCE(max(entry), 0) FROM states").Scan(&n)
+	err = l.db.Read.QueryRowContext(ctx, "SELECT COALESCE(max(entry), 0) + count(*) FROM states").Scan(&n)
 	return n, l.db.Fault(err)
 }
 

@@ -104,7 +104,7 @@ func (l *Ledger) RemoveUnit(ctx context.Context, unit string) error {
 		}
 		var inUse bool
 		err := tx.QueryRowContext(ctx, "SELECT listed OR EXISTS (SELECT 1 FROM days WHERE days.unit = units.unit) FROM "+
-			"units WHERE unit = $1", unit).Scan(&inUse)
+			"units WHERE unit = $1"+l.db.Lock, unit).Scan(&inUse)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return ErrNoUnit

@@ -23,7 +23,7 @@
   let shown = 0;
   let ended = false; // the session is over
   let confirming = false; // Enter is down
-  let brought = fields.note.value; // the note of the hold that was chosen
+  let brought = said.classList.contains("refused") ? "" : fields.note.value; // the note of the hold that was chosen
   const firstType = () => form.querySelector(".types button, .take button");
 
   const days = () => Array.from(grid.querySelectorAll("a[data-day]"));
@@ -52,6 +52,14 @@
     }
   };
 
+  // uncover scrolls so far that the form, which lies over the page on a phone, does not hide a cell.
+  const uncover = (a) => {
+    if (!a || getComputedStyle(form).position !== "fixed") return;
+    const day = a.getBoundingClientRect();
+    const sheet = form.getBoundingClientRect();
+    if (day.bottom > sheet.top && day.right > sheet.left) window.scrollBy(0, day.bottom - sheet.top + 12);
+  };
+
   // choose shows the form for the chosen days; null puts it away. The note of a hold goes with it, unless it is kept.
   const choose = (c, keep) => {
     chosen = c;
@@ -71,8 +79,7 @@
       called.hidden = !row;
     }
     paint();
-    const last = c && cellOf(c.unit, c.to);
-    if (last) last.scrollIntoView({ block: "nearest", inline: "nearest" }); // the form may lie over it
+    if (c) uncover(cellOf(c.unit, c.to));
   };
 
   // One day of the grid is in the order of the Tab key; arrows move on from there.
@@ -315,8 +322,10 @@
     if (!hold) return;
     event.preventDefault();
     choose({ unit: form.dataset.unit || days()[0].dataset.unit, from: hold.dataset.from, to: hold.dataset.to });
-    brought = hold.dataset.note;
-    fields.note.value = brought;
+    if (fields.note.value === "") {
+      brought = hold.dataset.note || "";
+      fields.note.value = brought;
+    }
     fields.from.focus();
   });
 
@@ -353,8 +362,9 @@
     }
   });
   // The key that confirms the days must not press the first button too: that has the focus once the key is up.
-  document.addEventListener("keyup", () => {
-    if (confirming) firstType().focus();
+  document.addEventListener("keyup", (event) => {
+    if (!confirming || (event.key !== "Enter" && event.key !== " ")) return;
+    firstType().focus();
     confirming = false;
   });
   document.addEventListener("keydown", (event) => {
@@ -370,9 +380,10 @@
     if (a) a.focus();
   });
   form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.tagName === "INPUT") confirming = true;
+    if (event.key === "Enter" && event.target.tagName === "INPUT" && !event.isComposing) confirming = true;
   });
-  form.addEventListener("change", () => {
+  form.addEventListener("change", (event) => {
+    if (event.target === fields.note) return;
     const unit = form.dataset.unit || (days()[0] && days()[0].dataset.unit);
     if (fields.from.value && fields.to.value && fields.from.value <= fields.to.value) {
       choose({ unit, from: fields.from.value, to: fields.to.value }, true);
@@ -387,7 +398,8 @@
     const wanted = [unit, fields.from.value, fields.to.value, type, replaces].join(" ");
     if (wanted === sent) return;
     sent = wanted;
-    add({ unit, from: fields.from.value, to: fields.to.value, note: fields.note.value, type, replaces, key: newKey() });
+    const note = type === "available" && fields.note.value === brought ? "" : fields.note.value; // it goes with its hold
+    add({ unit, from: fields.from.value, to: fields.to.value, note, type, replaces, key: newKey() });
     fields.note.value = "";
   });
   said.addEventListener("submit", (event) => {
