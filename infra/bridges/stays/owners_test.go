@@ -216,12 +216,14 @@ func mouse(p ownersPage) {
 	p.chosen("5-9")
 	p.press("#days .clear button")
 	p.Becomes("nothing is chosen", `document.querySelectorAll("td.chosen").length === 0`)
+	p.Do("a low window", chromedp.EmulateViewport(1280, 500))
 	for _, n := range []int{12, 14} { // the first and the last
 		x, y := p.middle(unit, n)
 		at := p.JS(`scrollY`)
 		p.Do("clicking", chromedp.MouseClickXY(x, y))
 		p.Becomes("nothing moves beside the form", `scrollY === `+at)
 	}
+	p.Do("a desk again", chromedp.EmulateViewport(1280, 900))
 	p.chosen("12-14")
 	p.Do("a note", chromedp.SendKeys(chromedp.CSS("#days [name=note]"), "<i>family</i>"))
 	p.press("#days button.unavailable")
