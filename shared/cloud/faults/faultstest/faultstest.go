@@ -25,7 +25,10 @@ func Codes(t *testing.T, c *faults.Catalogue, params faults.Params, codes ...str
 	}
 }
 
-var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
+var (
+	placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
+	halfBraced  = regexp.MustCompile(`\{\w+\}`) // what was meant as a placeholder, and would be shown as it is
+)
 
 // Complete reports what a language of a catalogue lacks or has more than English, in texts and in their parameters.
 func Complete(t *testing.T, files fs.FS, folder string) {
@@ -71,6 +74,9 @@ func texts(t *testing.T, files fs.FS, name string) map[string][]string {
 	walk(tree, "", func(id, text string) {
 		if text == "" { // and would be said in English
 			t.Errorf("%s: %s is empty", name, id)
+		}
+		if lone := halfBraced.FindString(placeholder.ReplaceAllString(text, "")); lone != "" {
+			t.Errorf("%s: %s has %s, which nothing fills in", name, id, lone)
 		}
 		params := placeholder.FindAllString(text, -1)
 		slices.Sort(params)
