@@ -43,8 +43,8 @@ func (f *function) message(ctx context.Context, d messages.Delivery) error {
 	return unreachable(errors.Join(f.passStates(ctx), f.deliver(ctx), f.mailLinks(ctx)))
 }
 
-// passStates asks stays/reservations to write changed states to the website. Where that fails, the next minute's message
-// does it.
+// passStates asks stays/reservations to write changed states to the website. Where that fails, the next minute's
+// message does it.
 func (f *function) passStates(ctx context.Context) error {
 	newest, err := f.Ledger.StatesHead(ctx)
 	if err != nil || newest == f.states.Swap(newest) {
@@ -148,8 +148,8 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 // language is the language of e-mails to operators, and to receivers whose own is unknown.
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
-// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails. Of a
-// change that has taken days from one and given them back to another, the unit's owner gets one notice.
+// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails. Of
+// a change that has taken days from one and given them back to another, the unit's owner gets one notice.
 func (f *function) spread(ctx context.Context, n ledger.Notice, owner bool) error {
 	var whom []string
 	if owner {
