@@ -151,9 +151,7 @@ type module struct {
 	busy  map[string]bool
 }
 
-func open(
-	p *Plan, root, dir, prefix string, functions map[string]function.Function,
-) (*module, error) {
+func open(p *Plan, root, dir, prefix string, functions map[string]function.Function) (*module, error) {
 	m := &module{
 		plan: p, root: root, dir: dir, prefix: prefix, functions: functions,
 		variables: map[string]*hclsyntax.Block{}, resources: map[string]*hclsyntax.Block{},

@@ -257,17 +257,11 @@ func (g *gate) attempt(name, from string) error {
 	if wait := g.addresses.Take(from); wait > 0 {
 		return tooManyError{wait}
 	}
-	if wait := g.failures.Take(shortened(name) + "\x00" + from); wait > 0 {
+	if wait := g.failures.Take(name + "\x00" + from); wait > 0 {
 		return tooManyError{wait}
 	}
 	return nil
 }
-
-// mostGuessed is how much of a name counts, in bytes.
-const mostGuessed = 100
-
-// shortened is a name that may have been made up, and be as long as a header.
-func shortened(name string) string { return name[:min(len(name), mostGuessed)] }
 
 // room empties a map that has grown too large: whoever fills it gains nothing that a new instance would not give.
 func room[K comparable, V any](m map[K]V) {

@@ -115,7 +115,7 @@ func (f *function) open() map[string]web.HandlerFunc {
 		"POST /owners/link":   f.useLink,
 		"GET /enter":          f.enter,
 		"GET /owners/": func(http.ResponseWriter, *http.Request) error {
-			return web.NewProblem(http.StatusNotFound, "There is no such page.", nil)
+			return web.NewProblem(http.StatusNotFound, "This page does not exist.", nil)
 		},
 	}
 }

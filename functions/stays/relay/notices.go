@@ -133,13 +133,12 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 		return all, err
 	}
 	for _, n := range all {
-		if n.To == "" {
-			both := slices.ContainsFunc(all, func(other ledger.Notice) bool {
-				return other.Change == n.Change && other.Kind == ledger.NoticeRestored
-			})
-			if err := f.spread(ctx, n, n.Kind == ledger.NoticeRestored || !both); err != nil {
-				return nil, err
-			}
+		if n.To != "" {
+			continue
+		}
+		// one for each receiver, so that a failing address does not repeat the others' e-mails
+		if err := f.Ledger.Spread(ctx, n, receivers(n, all)); err != nil {
+			return nil, err
 		}
 	}
 	return f.Ledger.Notices(ctx)
@@ -148,11 +147,13 @@ func (f *function) notices(ctx context.Context, settings *stays.Settings) ([]led
 // language is the language of e-mails to operators, and to receivers whose own is unknown.
 func language(settings *stays.Settings) string { return cmp.Or(settings.Locale, "fr") }
 
-// spread splits a notice into one for each receiver, so that a failing address does not repeat the others' e-mails. Of
-// a change that has taken days from one and given them back to another, the unit's owner gets one notice.
-func (f *function) spread(ctx context.Context, n ledger.Notice, owner bool) error {
-	var whom []string
-	if owner {
+// receivers are the unit's owner and the partners whose days a notice has. Of a change that has taken days from one
+// partner and given them back to another, the owner gets one notice.
+func receivers(n ledger.Notice, all []ledger.Notice) (whom []string) {
+	restored := slices.ContainsFunc(all, func(other ledger.Notice) bool {
+		return other.Change == n.Change && other.Kind == ledger.NoticeRestored
+	})
+	if n.Kind == ledger.NoticeRestored || !restored {
 		whom = append(whom, toOwner)
 	}
 	for _, h := range n.Holds {
@@ -161,7 +162,7 @@ func (f *function) spread(ctx context.Context, n ledger.Notice, owner bool) erro
 		}
 	}
 	slices.Sort(whom)
-	return f.Ledger.Spread(ctx, n, slices.Compact(whom))
+	return slices.Compact(whom)
 }
 
 // toOwner names the unit's owner as a receiver; a partner is named by its origin.
@@ -251,7 +252,7 @@ func (l *letter) send(ctx context.Context, settings *stays.Settings) bool {
 	return m.Send(ctx, id, first.Kind, faults.Params{"units": units, "lines": strings.Join(l.lines, "\n")})
 }
 
-// receiver finds who is told of a change: the owner of its unit, unless it is his own change, or a partner.
+// receiver finds the address for a notice: that of the unit's owner, unless the change is his own, or a partner's.
 func (f *function) receiver(
 	ctx context.Context, settings *stays.Settings, c stays.Change, whom string,
 ) (receiver, error) {

@@ -22,7 +22,7 @@ type Status struct {
 	Units    int        `json:"units"`    // those that were entered
 	Unlisted []string   `json:"unlisted"` // those that only a partner has named: enter or correct them
 	Partners int        `json:"partners"`
-	Untold   []Untold   `json:"untold"` // overwrites and undone cancellations of which nobody was told yet
+	Untold   []Untold   `json:"untold"` // pending notices of overwrites and of days that came back
 	Mail     bool       `json:"mail"`   // there is a mailbox
 	Zone     string     `json:"time_zone"`
 
@@ -34,7 +34,7 @@ type Status struct {
 	Site         bool          `json:"site"`   // the settings name the website's database
 }
 
-// Untold is days that were taken from somebody, or given back to him, who was not told yet.
+// Untold is a pending notice: days that were taken from somebody, or given back.
 type Untold struct {
 	Seq   int64  `json:"seq"`
 	Kind  string `json:"kind"` // overwritten or restored

@@ -37,7 +37,7 @@ type OwnedUnit struct {
 	Published bool        `json:"published"`
 	State     stays.State `json:"state"`
 	LastSeen  *time.Time  `json:"last_update"`
-	Conflicts int         `json:"conflicts"` // changes of others’ days of which nobody was told yet
+	Conflicts int         `json:"conflicts"` // changes whose notices are pending
 }
 
 // owners answers with all owners, their units, and when they were last active.

@@ -164,7 +164,7 @@ func TestOldBugsOfBookings(t *testing.T) {
 			}
 			return names
 		}
-		o.EveryDoorIsRight() // all that the case before has changed is told
+		o.EveryDoorIsRight() // the changes of the case before are published
 		before := len(told())
 		code, got := o.Call("GET", o.Events("quiet_room", "")+"?q=Inventory", "x", nil)
 		if code != http.StatusOK {

@@ -20,8 +20,8 @@ type office struct {
 	b *bridge
 }
 
-// newOffice is an office whose Arduino account takes ten times as many requests a second as a real one, with which each
-// start takes eight seconds until all doors are told.
+// newOffice is an office whose Arduino account takes ten times as many requests a second as a real one. With that, each
+// start would publish for eight seconds.
 func newOffice(t *testing.T, dir string, speed int) *office {
 	t.Helper()
 	return newOfficeWith(t, Options{ArduinoLimit: 100}, machine.Options{Data: dir, Speed: speed})

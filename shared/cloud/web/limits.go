@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/sha256"
 	"maps"
 	"math"
 	"net/http"
@@ -21,7 +22,7 @@ type Limits struct {
 	Burst int
 
 	mu   sync.Mutex
-	each map[string]*rate.Limiter
+	each map[digest]*rate.Limiter
 	tidy int // how many keys there may be before those without a recent use are dropped
 }
 
@@ -32,25 +33,29 @@ const (
 	mostRemembered = 100_000
 )
 
+// A digest is of a key, which a client may have made as long as a header.
+type digest [sha256.Size]byte
+
 // Take takes one of a key's, or says how long there will be none.
 func (l *Limits) Take(key string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.each[key] == nil {
+	sum := digest(sha256.Sum256([]byte(key)))
+	if l.each[sum] == nil {
 		if l.each == nil {
-			l.each = map[string]*rate.Limiter{}
+			l.each = map[digest]*rate.Limiter{}
 		}
 		l.makeRoom()
-		l.each[key] = rate.NewLimiter(rate.Every(l.Every), l.Burst)
+		l.each[sum] = rate.NewLimiter(rate.Every(l.Every), l.Burst)
 	}
-	return Reserve(l.each[key])
+	return Reserve(l.each[sum])
 }
 
 func (l *Limits) makeRoom() {
 	if len(l.each) < max(l.tidy, remembered) {
 		return
 	}
-	maps.DeleteFunc(l.each, func(_ string, one *rate.Limiter) bool { return one.Tokens() >= float64(l.Burst) })
+	maps.DeleteFunc(l.each, func(_ digest, one *rate.Limiter) bool { return one.Tokens() >= float64(l.Burst) })
 	for key := range l.each {
 		if len(l.each) <= mostRemembered/2 {
 			break

@@ -282,7 +282,7 @@ func undo(f *fixture) {
 		"restored 5 GFLX0001 2027-07-20 partner:portal",
 	}
 	if !slices.Equal(told, want) {
-		f.Errorf("who is told of which days: %q, expected %q", told, want)
+		f.Errorf("notices: %q, expected %q", told, want)
 	}
 }
 

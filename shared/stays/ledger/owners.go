@@ -132,8 +132,8 @@ func (l *Ledger) SetState(ctx context.Context, units []string, state stays.State
 	return err
 }
 
-// StatesHead is a number that grows with each line of the history of states; 0: there is none. Lines are counted too,
-// because PostgreSQL may commit an older number after a newer one.
+// StatesHead is 0 for an empty history of states, and grows with each line of it. It has the count of the lines in it
+// because PostgreSQL may commit a lower number after a higher one.
 func (l *Ledger) StatesHead(ctx context.Context) (n int64, err error) {
 	err = l.db.Read.QueryRowContext(ctx, "SELECT COALESCE(max(entry), 0) + count(*) FROM states").Scan(&n)
 	return n, l.db.Fault(err)
