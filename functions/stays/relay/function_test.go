@@ -48,6 +48,20 @@ func newFixture(t *testing.T, settings map[string]any) *fixture {
 	return f
 }
 
+// newMailFixture is a fixture with a mailbox, in English.
+func newMailFixture(t *testing.T) (*fixture, *mailtest.Server) {
+	t.Helper()
+	mail := mailtest.Start(t)
+	return newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"}), mail
+}
+
+// receiverOf is the name in the address of an e-mail's receiver.
+func receiverOf(mail string) string {
+	_, to, _ := strings.Cut(mail, "\nTo: <")
+	name, _, _ := strings.Cut(to, "@")
+	return name
+}
+
 // public is the function as it is where hooks must be public.
 func (f *fixture) public() http.Handler {
 	cfg := f.config
@@ -105,8 +119,7 @@ func (f *fixture) untold() int {
 // that refuses is tried again, and until then the status lists the loss.
 func TestOverwritesAreTold(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	f.take()
 	mail.Refuse(true)
 	f.minute()
@@ -137,8 +150,7 @@ func TestOverwritesAreTold(t *testing.T) {
 // he who has undone the cancellation.
 func TestUndoneCancellationIsTold(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	day := stays.Date(2027, time.July, 3)
 	undone := func(by stays.Origin) {
 		for _, typ := range []stays.Type{stays.Booked, stays.Available} {
@@ -178,8 +190,7 @@ func TestUndoneCancellationIsTold(t *testing.T) {
 // TestUndoneOverwriteIsTold: who loses the days and who has them again each get one e-mail, and the owner one in all.
 func TestUndoneOverwriteIsTold(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	f.take()
 	f.minute()
 	before := len(mail.Mails())
@@ -192,11 +203,9 @@ func TestUndoneOverwriteIsTold(t *testing.T) {
 	f.minute()
 	subjects := map[string]string{}
 	for _, m := range mail.Want(t, before+3)[before:] {
-		for _, who := range []string{"owner", "channel", "portal"} {
-			if strings.Contains(m, "To: <"+who+"@example.org>") {
-				subjects[who] += strings.TrimSpace(strings.SplitN(strings.SplitN(m, "Subject: ", 2)[1], "\n", 2)[0])
-			}
-		}
+		_, subject, _ := strings.Cut(m, "Subject: ")
+		subject, _, _ = strings.Cut(subject, "\r\n")
+		subjects[receiverOf(m)] += subject
 	}
 	if !strings.HasSuffix(subjects["channel"], "days are held again") ||
 		!strings.HasSuffix(subjects["portal"], "days were taken back or taken over") || subjects["owner"] == "" {
@@ -222,19 +231,14 @@ func TestUndoneOverwriteIsTold(t *testing.T) {
 // TestOneEmailForMany: what a receiver lost since the last minute is in one e-mail, its own days alone.
 func TestOneEmailForMany(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	for range 55 { // of the 109 losses 55 are channel's
 		f.take()
 	}
 	f.minute()
 	lines := map[string]int{}
 	for _, m := range mail.Want(t, 4) { // the owner's 109 do not fit into one
-		for _, who := range []string{"owner", "channel", "portal"} {
-			if strings.Contains(m, "To: <"+who+"@example.org>") {
-				lines[who] += strings.Count(m, "- GFLX0001")
-			}
-		}
+		lines[receiverOf(m)] += strings.Count(m, "- GFLX0001")
 	}
 	want := map[string]int{"owner": 109, "channel": 55, "portal": 54}
 	if left := f.untold(); left != 0 || !maps.Equal(lines, want) {
@@ -245,8 +249,7 @@ func TestOneEmailForMany(t *testing.T) {
 // TestOneAddressFails: who was told is not told again because another's address fails.
 func TestOneAddressFails(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	f.must(f.ledger.PutPartner(t.Context(), ledger.Partner{Name: "channel", All: true, Email: "not an address"}))
 	f.take()
 	for range 3 {

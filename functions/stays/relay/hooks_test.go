@@ -14,7 +14,6 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/carillon-calendar/carillon/functions/stays/relay"
-	"github.com/carillon-calendar/carillon/shared/cloud/alerts/mailtest"
 	"github.com/carillon-calendar/carillon/shared/stays"
 	"github.com/carillon-calendar/carillon/shared/stays/ledger"
 )
@@ -162,8 +161,7 @@ func TestHooks(t *testing.T) {
 // change alone.
 func TestHookEnds(t *testing.T) {
 	t.Parallel()
-	mail := mailtest.Start(t)
-	f := newFixture(t, map[string]any{"smtp": mail.Settings("office@example.org"), "locale": "en"})
+	f, mail := newMailFixture(t)
 	gone, tired := newReceiver(f, "portal"), newReceiver(f, "portal")
 	gone.answer(http.StatusGone)
 	day := stays.Date(2027, time.July, 3)
