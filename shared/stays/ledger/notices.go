@@ -16,7 +16,8 @@ const (
 	NoticeRestored    = "restored"    // an undo has given days back to an origin that had let them go
 )
 
-// A Notice is an e-mail to be sent about a change: to the unit's owner, and to those who lost the days or have them again.
+// A Notice is an e-mail to be sent about a change: to the unit's owner, and to those who lost the days or have them
+// again.
 type Notice struct {
 	Change int64
 	Kind   string
